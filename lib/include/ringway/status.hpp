@@ -1,0 +1,46 @@
+#pragma once
+
+#include <string_view>
+
+namespace ringway {
+
+/// The outcome of every call on the hot path. Each comment tells the caller what to do.
+enum class [[nodiscard]] Status : unsigned char {
+  ok = 0,          ///< Done.
+  back_pressured,  ///< The ring is full: wait or try again; `Producer::why()` names who holds it.
+  timeout,         ///< The given time passed first; nothing was done; call again if still wanted.
+  interrupted,     ///< `interrupt()` was called; nothing was done; call again if still wanted.
+  too_large,       ///< Larger than the topic allows; split the record or enlarge the ring.
+  beyond_end,      ///< The wanted offset does not exist yet; seek to `end()` or below.
+  not_found,       ///< No such record any more: retention removed it; seek to `start()`.
+  lapped,          ///< Overwritten before it was read (overwriting topics only); a gap was counted.
+  fenced,          ///< The claim was taken away while this producer stood still; not published.
+  quarantined,     ///< The ring's content is corrupt; the partition accepts nothing more.
+  corrupt,         ///< Stored bytes do not verify; the hole is of known size: seek behind it.
+  disconnected,    ///< No supervisor answers and this needs one; the library goes on trying.
+  closed,          ///< The topic was deleted or the handle was closed; drop the handle.
+  forked,          ///< This handle belongs to the parent process; open one in the child.
+};
+
+/// The enumerator's own name, e.g. "back_pressured". Static storage.
+constexpr std::string_view to_string(Status status) noexcept {
+  switch (status) {
+    case Status::ok: return "ok";
+    case Status::back_pressured: return "back_pressured";
+    case Status::timeout: return "timeout";
+    case Status::interrupted: return "interrupted";
+    case Status::too_large: return "too_large";
+    case Status::beyond_end: return "beyond_end";
+    case Status::not_found: return "not_found";
+    case Status::lapped: return "lapped";
+    case Status::fenced: return "fenced";
+    case Status::quarantined: return "quarantined";
+    case Status::corrupt: return "corrupt";
+    case Status::disconnected: return "disconnected";
+    case Status::closed: return "closed";
+    case Status::forked: return "forked";
+  }
+  return "unknown";
+}
+
+}  // namespace ringway

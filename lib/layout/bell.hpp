@@ -1,0 +1,45 @@
+#pragma once
+
+// Transient. BELL: one memfd per topic, read-write for everybody who may read the topic. It holds
+// only hints about who sleeps: whatever is written here, a sleep ends within its bound (250 ms) and
+// nobody's data is at risk.
+//
+//   +------------+---------------------+
+//   | BellHeader | BellPartition × P   |
+//   | 4 KiB      | 64 bytes            |
+//   +------------+---------------------+
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "layout/ring.hpp"
+
+namespace ringway::layout {
+
+enum Sleeper : std::uint32_t {
+  kConsumerSleeps = 1,    ///< someone waits on RingHeader::bell_seq
+  kSupervisorSleeps = 2,  ///< the flusher waits on its doorbell (an eventfd that producers hold)
+};
+
+struct BellHeader {
+  /// Sleeper bits. Set by who is about to sleep, taken away with exchange(0) by who wakes them.
+  std::atomic<std::uint32_t> sleepers;
+  std::uint8_t reserved[4096 - 4];
+};
+static_assert(sizeof(BellHeader) == kPageBytes);
+
+struct BellPartition {
+  /// 1 when someone waits on BoardPartition::progress; the supervisor takes it away and wakes.
+  alignas(64) std::atomic<std::uint32_t> progress_waiters;
+  /// 1 when someone waits for `written` or `durable` (not only for space): sync without delay.
+  std::atomic<std::uint32_t> sync_wanted;
+  std::uint8_t reserved[56];
+};
+static_assert(sizeof(BellPartition) == 64);
+
+constexpr std::uint64_t bell_file_bytes(std::uint32_t partitions) noexcept {
+  return round_up_to_page(kPageBytes + partitions * sizeof(BellPartition));
+}
+
+}  // namespace ringway::layout

@@ -1,0 +1,194 @@
+#pragma once
+
+// Transient. BOARD: one memfd per topic. The supervisor writes; everybody else maps it read-only.
+//
+//   +-------------+---------------------+-----------------+
+//   | BoardHeader | BoardPartition × P  | Attachment × A  |
+//   | 4 KiB       | 4 KiB each          | 256 bytes each  |
+//   +-------------+---------------------+-----------------+
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "layout/ring.hpp"
+
+namespace ringway::layout {
+
+inline constexpr std::uint64_t kBoardMagic = 0x3144524259415752;  // "RWAYBRD1"
+inline constexpr std::uint32_t kLayoutVersion = 1;
+inline constexpr std::uint32_t kNonces = 64;  // four laps of ring segments
+inline constexpr std::uint32_t kTopicNameBytesMax = 249;
+inline constexpr std::uint32_t kCursorNameBytesMax = 127;
+
+/// Proof of who a process was, comparable after it died: pids are reused, these triples are not.
+struct ProcessId {
+  std::uint32_t pid;
+  std::uint32_t uid;
+  std::uint64_t start_ticks;  ///< field 22 of /proc/PID/stat
+  std::uint8_t boot_id[16];
+};
+static_assert(sizeof(ProcessId) == 32);
+
+enum class TopicMode : std::uint32_t {
+  persisted = 1,        ///< limit follows `durable` (`written` when sync = never)
+  memory_block = 2,     ///< limit follows the slowest attached consumer
+  memory_overwrite = 3  ///< limit follows `committed`; readers may be lapped
+};
+
+enum class TopicState : std::uint32_t { serving = 1, stopping = 2, deleted = 3 };
+
+struct BoardHeader {
+  // Written once, before `magic`, which is published last (release).
+  std::atomic<std::uint64_t> magic;
+  std::uint32_t version;
+  std::uint32_t header_bytes;         ///< sizeof(BoardHeader): where the partitions start
+  std::uint64_t compatible_flags;     ///< unknown bits may be ignored
+  std::uint64_t incompatible_flags;   ///< unknown bits: refuse to map
+  std::uint8_t topic_uuid[16];
+  std::uint64_t generation;           ///< of the ring this board belongs to; 1, 2, ...
+  std::uint64_t ring_bytes;           ///< power of two
+  std::uint32_t partitions;
+  std::uint32_t attachments;          ///< capacity of the table at the end
+  TopicMode mode;
+  std::uint32_t name_bytes;
+  char name[256];
+  // Written by each supervisor that adopts the board.
+  alignas(128) std::atomic<std::uint32_t> state;  ///< TopicState
+  std::uint32_t reserved0;
+  std::atomic<std::uint64_t> supervisor_epoch;    ///< +1 with every supervisor that serves it
+  ProcessId supervisor;
+  std::uint8_t reserved1[4096 - 384 - 48];
+};
+static_assert(sizeof(BoardHeader) == kPageBytes);
+static_assert(offsetof(BoardHeader, topic_uuid) == 32);
+static_assert(offsetof(BoardHeader, name) == 80);
+static_assert(offsetof(BoardHeader, state) == 384);
+
+/// A true record boundary and the offset of the record that starts there.
+struct Boundary {
+  std::atomic<std::uint64_t> position;
+  std::atomic<std::uint64_t> offset;
+};
+
+/// A claim that was finished for its dead owner.
+struct Hole {
+  std::atomic<std::uint64_t> offset;
+  std::atomic<std::uint64_t> offsets;  ///< how many
+  std::atomic<std::uint64_t> position;
+  std::atomic<std::uint64_t> bytes;
+  std::atomic<std::uint64_t> repaired_at_ns;  ///< CLOCK_REALTIME
+  std::atomic<std::uint32_t> pid;
+  std::atomic<std::uint32_t> reserved;
+};
+static_assert(sizeof(Hole) == 48);
+
+/// What the supervisor decided about a claim whose live owner stood still (ring replacement).
+struct Verdict {
+  std::atomic<std::uint64_t> position;
+  std::atomic<std::uint64_t> bytes;
+  std::atomic<std::uint64_t> offsets;
+  std::atomic<std::uint32_t> outcome;  ///< 0 undecided, 1 accepted, 2 void
+  std::atomic<std::uint32_t> reserved;
+};
+static_assert(sizeof(Verdict) == 32);
+
+/// Why producers are refused, for `Producer::why()`, `inspect` and `status`.
+enum class Hold : std::uint32_t {
+  none = 0,
+  disk_slow = 1,    ///< written data waits for the device
+  disk_full = 2,    ///< no space in the state directory
+  disk_error = 3,   ///< the device refuses; healing is tried
+  pinned = 4,       ///< `hold_pid` holds records in place
+  stopped_claim = 5,///< `hold_pid` is alive but does not finish its claim
+  slow_consumer = 6,///< memory_block: `hold_pid` has not read them yet
+  stopping = 7,     ///< orderly stop
+  quarantined = 8,  ///< the ring's content is corrupt
+};
+
+inline constexpr std::uint32_t kHoles = 16;
+inline constexpr std::uint32_t kVerdicts = 8;
+
+struct BoardPartition {
+  // Read by producers on every refresh. limit: first position that may not be claimed;
+  // anchor: offset at the position that limit was computed from; anchor is stored first.
+  alignas(128) std::atomic<std::uint64_t> limit;
+  std::atomic<std::uint64_t> anchor;
+
+  // Read by consumers on every poll. Always a multiple of ring_bytes / 16; limit <= announced.
+  alignas(128) std::atomic<std::uint64_t> announced;
+  std::atomic<std::uint32_t> retired;  ///< ring replacement: 1 = take the verdict before believing
+  std::uint32_t reserved0;
+
+  alignas(128) std::atomic<std::uint64_t> nonce[kNonces];
+
+  // The watermarks (G2), exclusive, each with its offset and position. committed >= written >= durable.
+  alignas(128) std::atomic<std::uint64_t> committed_offset;
+  std::atomic<std::uint64_t> committed_position;
+  std::atomic<std::uint64_t> written_offset;
+  std::atomic<std::uint64_t> written_position;
+  std::atomic<std::uint64_t> durable_offset;
+  std::atomic<std::uint64_t> durable_position;
+  std::atomic<std::uint32_t> progress;  ///< futex: +1 when a watermark or limit moved and someone sleeps
+  std::atomic<std::uint32_t> hold;      ///< Hold
+  std::atomic<std::uint32_t> hold_pid;
+  std::uint32_t reserved1;
+
+  // For look-ups: boundary[s % 64] is the first boundary at or behind the start of ring segment s.
+  // Written before committed passes it (release).
+  alignas(128) Boundary boundary[kNonces];
+
+  // Fixed for the ring generation.
+  alignas(128) std::atomic<std::uint64_t> base_position;  ///< log position of ring position 0
+  std::atomic<std::uint64_t> base_offset;                 ///< offset of the record at ring position 0
+
+  // Counters and log facts, for people.
+  std::atomic<std::uint64_t> first_offset;  ///< oldest offset that can be read, from segments or ring
+  std::atomic<std::uint64_t> log_bytes;
+  std::atomic<std::uint64_t> repairs;       ///< holes ever made; hole[i % 16] is the i-th
+  std::atomic<std::uint64_t> hostile_pins;
+  std::atomic<std::uint64_t> write_errors;
+  std::uint64_t reserved2[9];
+
+  Hole hole[kHoles];
+  Verdict verdict[kVerdicts];
+  std::uint8_t reserved3[4096 - 3072];
+};
+static_assert(offsetof(BoardPartition, announced) == 128);
+static_assert(offsetof(BoardPartition, nonce) == 256);
+static_assert(offsetof(BoardPartition, committed_offset) == 768);
+static_assert(offsetof(BoardPartition, progress) == 816);
+static_assert(offsetof(BoardPartition, boundary) == 896);
+static_assert(offsetof(BoardPartition, base_position) == 1920);
+static_assert(offsetof(BoardPartition, hole) == 2048);
+static_assert(sizeof(BoardPartition) == kPageBytes);
+
+enum class Role : std::uint32_t { producer = 1, consumer = 2 };
+
+/// One open handle: which process holds which session slots. All slots of a handle lie in one
+/// chunk, slot `first_slot + p` for partition p. `state` is published last (release).
+struct Attachment {
+  std::atomic<std::uint32_t> state;  ///< 0 free, 1 open, 2 its process is dead, repair under way
+  Role role;
+  std::uint64_t session;             ///< session identity, unique within the bus
+  std::uint64_t handle;              ///< handle identity, unique within the bus
+  std::uint32_t chunk;               ///< which of the session's memfds
+  std::uint32_t first_slot;
+  std::uint32_t producer;            ///< producer identity stamped into records
+  std::uint32_t flags;               ///< bit 0: named cursor protects its segments from retention
+  ProcessId process;
+  char user[32];                     ///< account name or number, cut to fit
+  char cursor_name[128];             ///< named cursors; "" otherwise
+  std::uint8_t reserved[24];
+};
+static_assert(sizeof(Attachment) == 256);
+
+constexpr std::uint64_t board_attachments_offset(std::uint32_t partitions) noexcept {
+  return kPageBytes + partitions * sizeof(BoardPartition);
+}
+constexpr std::uint64_t board_file_bytes(std::uint32_t partitions,
+                                         std::uint32_t attachments) noexcept {
+  return round_up_to_page(board_attachments_offset(partitions) + attachments * sizeof(Attachment));
+}
+
+}  // namespace ringway::layout

@@ -1,0 +1,100 @@
+#pragma once
+
+// Transient in the ring and durable in segments: the same bytes in both (native = little-endian).
+//
+//   position (32-byte unit)
+//   v
+//   +---------------- 32 bytes -----------------+---------+-----+---------+---------+
+//   | stamp | sizes | timestamp | kind, flags   | payload | key | headers | padding |
+//   +-------------------------------------------+---------+-----+---------+---------+
+//
+// The payload comes first so that it starts on a 32-byte boundary. Headers are a run of
+// { u16 key_bytes, u16 value_bytes, key, value }.
+
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+
+namespace ringway::layout {
+
+static_assert(std::endian::native == std::endian::little, "ring and log share little-endian bytes");
+
+/// Records start on multiples of this, so that no header straddles a cache line.
+inline constexpr std::uint64_t kUnitBytes = 32;
+
+enum class RecordKind : std::uint8_t {
+  data = 1,
+  skip = 2,  ///< An aborted or repaired claim, or filler: uses up offsets, never delivered.
+};
+
+enum RecordFlags : std::uint8_t {
+  kHasKey = 1,  ///< Tells an empty key from no key.
+};
+
+struct RecordHeader {
+  std::uint64_t stamp;          ///< Ring: proof of commit (ring/stamp.hpp). Segments: of no meaning.
+  std::uint32_t payload_bytes;  ///< data: the value's length. skip: bytes behind this header.
+  std::uint32_t producer;       ///< data: producer identity. skip: how many offsets it uses up.
+  std::int64_t timestamp_ns;    ///< CLOCK_REALTIME nanoseconds at claim; 0 in a skip.
+  std::uint16_t key_bytes;
+  std::uint16_t headers_bytes;
+  std::uint8_t kind;   ///< RecordKind
+  std::uint8_t flags;  ///< RecordFlags
+  std::uint16_t reserved;
+};
+
+static_assert(sizeof(RecordHeader) == kUnitBytes);
+static_assert(offsetof(RecordHeader, stamp) == 0);
+static_assert(offsetof(RecordHeader, payload_bytes) == 8);
+static_assert(offsetof(RecordHeader, producer) == 12);
+static_assert(offsetof(RecordHeader, timestamp_ns) == 16);
+static_assert(offsetof(RecordHeader, key_bytes) == 24);
+static_assert(offsetof(RecordHeader, headers_bytes) == 26);
+static_assert(offsetof(RecordHeader, kind) == 28);
+static_assert(offsetof(RecordHeader, flags) == 29);
+static_assert(std::is_trivially_copyable_v<RecordHeader>);
+
+inline constexpr std::uint64_t kKeyBytesMax = 65535;
+inline constexpr std::uint64_t kHeadersBytesMax = 65535;
+
+constexpr std::uint64_t round_up_to_unit(std::uint64_t bytes) noexcept {
+  return (bytes + kUnitBytes - 1) & ~(kUnitBytes - 1);
+}
+
+/// Bytes a record takes in ring and log: header, body and padding.
+constexpr std::uint64_t record_bytes(std::uint64_t payload_bytes, std::uint64_t key_bytes,
+                                     std::uint64_t headers_bytes) noexcept {
+  return round_up_to_unit(sizeof(RecordHeader) + payload_bytes + key_bytes + headers_bytes);
+}
+
+/// The same, read from a header that was copied out first. Never 0; at most about 4 GiB.
+constexpr std::uint64_t record_bytes(const RecordHeader& header) noexcept {
+  return record_bytes(header.payload_bytes, header.key_bytes, header.headers_bytes);
+}
+
+/// How many offsets the record uses up: 1, or what a skip says (0 for filler).
+constexpr std::uint64_t record_offsets(const RecordHeader& header) noexcept {
+  return header.kind == static_cast<std::uint8_t>(RecordKind::skip) ? header.producer : 1;
+}
+
+/// The header of a skip over `bytes` (a multiple of the unit, at least one) and `offsets`.
+constexpr RecordHeader skip_header(std::uint64_t bytes, std::uint64_t offsets) noexcept {
+  RecordHeader header{};
+  header.payload_bytes = static_cast<std::uint32_t>(bytes - sizeof(RecordHeader));
+  header.producer = static_cast<std::uint32_t>(offsets);
+  header.kind = static_cast<std::uint8_t>(RecordKind::skip);
+  return header;
+}
+
+/// Whether a header copied from untrusted memory can be followed: known kind, a size that stays
+/// within `bytes_max` (the distance to the bound the caller trusts), offsets that fit its size.
+constexpr bool plausible(const RecordHeader& header, std::uint64_t bytes_max) noexcept {
+  const std::uint64_t bytes = record_bytes(header);
+  if (bytes > bytes_max) return false;
+  if (header.kind == static_cast<std::uint8_t>(RecordKind::data)) return true;
+  return header.kind == static_cast<std::uint8_t>(RecordKind::skip) && header.key_bytes == 0 &&
+         header.headers_bytes == 0 && header.producer <= bytes / kUnitBytes;
+}
+
+}  // namespace ringway::layout

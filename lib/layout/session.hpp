@@ -1,0 +1,80 @@
+#pragma once
+
+// Transient. SESSION: memfds of one client ("chunks"). That client writes; the supervisor maps them
+// read-only; other clients never see them.
+//
+//   +----------------+--------------+
+//   | SessionHeader  | Slot × N     |
+//   | 4 KiB          | 128 bytes    |
+//   +----------------+--------------+
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "layout/ring.hpp"
+
+namespace ringway::layout {
+
+inline constexpr std::uint64_t kSessionMagic = 0x3153455359415752;  // "RWAYSES1"
+inline constexpr std::uint32_t kSlotsPerChunk = 480;                // 64 KiB with the header
+
+struct SessionHeader {
+  std::uint64_t magic;
+  std::uint32_t version;
+  std::uint32_t slots;
+  std::uint64_t session;
+  std::uint32_t chunk;
+  std::uint8_t reserved[4096 - 28];
+};
+static_assert(sizeof(SessionHeader) == kPageBytes);
+
+/// States of an intent word; the rest of the word is position / kUnitBytes.
+enum class Intent : std::uint64_t {
+  idle = 0,
+  trying = 1,  ///< a claim at this position was or will be tried
+  owned = 2,   ///< the claim at this position is this slot's
+};
+
+inline constexpr std::uint64_t kNoPin = ~std::uint64_t{0};
+
+/// One handle on one partition. A producer uses the first half, a consumer the second.
+struct Slot {
+  // Producer. length: {units: high 32, offsets: low 32}; word: {position / 32, Intent: low 2 bits}.
+  alignas(128) std::atomic<std::uint64_t> length;
+  std::atomic<std::uint64_t> word;
+  std::uint64_t reserved0[6];
+  // Consumer. pin: ring position held in place, or kNoPin; offset: next to be polled;
+  // committed: named cursors, the position given by commit(), as offset.
+  std::atomic<std::uint64_t> pin;
+  std::atomic<std::uint64_t> offset;
+  std::atomic<std::uint64_t> committed;
+  std::uint64_t reserved1[5];
+};
+static_assert(sizeof(Slot) == 128);
+static_assert(offsetof(Slot, pin) == 64);
+
+constexpr std::uint64_t session_file_bytes(std::uint32_t slots) noexcept {
+  return round_up_to_page(kPageBytes + slots * sizeof(Slot));
+}
+
+constexpr std::uint64_t pack_intent(std::uint64_t position, Intent intent) noexcept {
+  return (position / kUnitBytes) << 2 | static_cast<std::uint64_t>(intent);
+}
+constexpr std::uint64_t intent_position(std::uint64_t word) noexcept {
+  return (word >> 2) * kUnitBytes;
+}
+/// Untrusted words may hold the fourth bit pattern; it counts as idle.
+constexpr Intent intent_state(std::uint64_t word) noexcept {
+  const std::uint64_t state = word & 3;
+  return state == 3 ? Intent::idle : static_cast<Intent>(state);
+}
+constexpr std::uint64_t pack_length(std::uint64_t bytes, std::uint64_t offsets) noexcept {
+  return (bytes / kUnitBytes) << 32 | (offsets & 0xffffffff);
+}
+constexpr std::uint64_t length_bytes(std::uint64_t word) noexcept {
+  return (word >> 32) * kUnitBytes;
+}
+constexpr std::uint64_t length_offsets(std::uint64_t word) noexcept { return word & 0xffffffff; }
+
+}  // namespace ringway::layout
