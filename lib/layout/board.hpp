@@ -42,21 +42,21 @@ struct BoardHeader {
   // Written once, before `magic`, which is published last (release).
   std::atomic<std::uint64_t> magic;
   std::uint32_t version;
-  std::uint32_t header_bytes;         ///< sizeof(BoardHeader): where the partitions start
-  std::uint64_t compatible_flags;     ///< unknown bits may be ignored
-  std::uint64_t incompatible_flags;   ///< unknown bits: refuse to map
+  std::uint32_t header_bytes;        ///< sizeof(BoardHeader): where the partitions start
+  std::uint64_t compatible_flags;    ///< unknown bits may be ignored
+  std::uint64_t incompatible_flags;  ///< unknown bits: refuse to map
   std::uint8_t topic_uuid[16];
-  std::uint64_t generation;           ///< of the ring this board belongs to; 1, 2, ...
-  std::uint64_t ring_bytes;           ///< power of two
+  std::uint64_t generation;  ///< of the ring this board belongs to; 1, 2, ...
+  std::uint64_t ring_bytes;  ///< power of two
   std::uint32_t partitions;
-  std::uint32_t attachments;          ///< capacity of the table at the end
+  std::uint32_t attachments;  ///< capacity of the table at the end
   TopicMode mode;
   std::uint32_t name_bytes;
   char name[256];
   // Written by each supervisor that adopts the board.
   alignas(128) std::atomic<std::uint32_t> state;  ///< TopicState
   std::uint32_t reserved0;
-  std::atomic<std::uint64_t> supervisor_epoch;    ///< +1 with every supervisor that serves it
+  std::atomic<std::uint64_t> supervisor_epoch;  ///< +1 with every supervisor that serves it
   ProcessId supervisor;
   std::uint8_t reserved1[4096 - 384 - 48];
 };
@@ -96,14 +96,14 @@ static_assert(sizeof(Verdict) == 32);
 /// Why producers are refused, for `Producer::why()`, `inspect` and `status`.
 enum class Hold : std::uint32_t {
   none = 0,
-  disk_slow = 1,    ///< written data waits for the device
-  disk_full = 2,    ///< no space in the state directory
-  disk_error = 3,   ///< the device refuses; healing is tried
-  pinned = 4,       ///< `hold_pid` holds records in place
-  stopped_claim = 5,///< `hold_pid` is alive but does not finish its claim
-  slow_consumer = 6,///< memory_block: `hold_pid` has not read them yet
-  stopping = 7,     ///< orderly stop
-  quarantined = 8,  ///< the ring's content is corrupt
+  disk_slow = 1,      ///< written data waits for the device
+  disk_full = 2,      ///< no space in the state directory
+  disk_error = 3,     ///< the device refuses; healing is tried
+  pinned = 4,         ///< `hold_pid` holds records in place
+  stopped_claim = 5,  ///< `hold_pid` is alive but does not finish its claim
+  slow_consumer = 6,  ///< memory_block: `hold_pid` has not read them yet
+  stopping = 7,       ///< orderly stop
+  quarantined = 8,    ///< the ring's content is corrupt
 };
 
 inline constexpr std::uint32_t kHoles = 16;
@@ -122,15 +122,17 @@ struct BoardPartition {
 
   alignas(128) std::atomic<std::uint64_t> nonce[kNonces];
 
-  // The watermarks (G2), exclusive, each with its offset and position. committed >= written >= durable.
+  // The watermarks (G2), exclusive, each with its offset and position. committed >= written >=
+  // durable.
   alignas(128) std::atomic<std::uint64_t> committed_offset;
   std::atomic<std::uint64_t> committed_position;
   std::atomic<std::uint64_t> written_offset;
   std::atomic<std::uint64_t> written_position;
   std::atomic<std::uint64_t> durable_offset;
   std::atomic<std::uint64_t> durable_position;
-  std::atomic<std::uint32_t> progress;  ///< futex: +1 when a watermark or limit moved and someone sleeps
-  std::atomic<std::uint32_t> hold;      ///< Hold
+  std::atomic<std::uint32_t>
+      progress;  ///< futex: +1 when a watermark or limit moved and someone sleeps
+  std::atomic<std::uint32_t> hold;  ///< Hold
   std::atomic<std::uint32_t> hold_pid;
   std::uint32_t reserved1;
 
@@ -140,12 +142,13 @@ struct BoardPartition {
 
   // Fixed for the ring generation.
   alignas(128) std::atomic<std::uint64_t> base_position;  ///< log position of ring position 0
-  std::atomic<std::uint64_t> base_offset;                 ///< offset of the record at ring position 0
+  std::atomic<std::uint64_t> base_offset;  ///< offset of the record at ring position 0
 
   // Counters and log facts, for people.
-  std::atomic<std::uint64_t> first_offset;  ///< oldest offset that can be read, from segments or ring
+  std::atomic<std::uint64_t>
+      first_offset;  ///< oldest offset that can be read, from segments or ring
   std::atomic<std::uint64_t> log_bytes;
-  std::atomic<std::uint64_t> repairs;       ///< holes ever made; hole[i % 16] is the i-th
+  std::atomic<std::uint64_t> repairs;  ///< holes ever made; hole[i % 16] is the i-th
   std::atomic<std::uint64_t> hostile_pins;
   std::atomic<std::uint64_t> write_errors;
   std::uint64_t reserved2[9];
@@ -170,15 +173,15 @@ enum class Role : std::uint32_t { producer = 1, consumer = 2 };
 struct Attachment {
   std::atomic<std::uint32_t> state;  ///< 0 free, 1 open, 2 its process is dead, repair under way
   Role role;
-  std::uint64_t session;             ///< session identity, unique within the bus
-  std::uint64_t handle;              ///< handle identity, unique within the bus
-  std::uint32_t chunk;               ///< which of the session's memfds
+  std::uint64_t session;  ///< session identity, unique within the bus
+  std::uint64_t handle;   ///< handle identity, unique within the bus
+  std::uint32_t chunk;    ///< which of the session's memfds
   std::uint32_t first_slot;
-  std::uint32_t producer;            ///< producer identity stamped into records
-  std::uint32_t flags;               ///< bit 0: named cursor protects its segments from retention
+  std::uint32_t producer;  ///< producer identity stamped into records
+  std::uint32_t flags;     ///< bit 0: named cursor protects its segments from retention
   ProcessId process;
-  char user[32];                     ///< account name or number, cut to fit
-  char cursor_name[128];             ///< named cursors; "" otherwise
+  char user[32];          ///< account name or number, cut to fit
+  char cursor_name[128];  ///< named cursors; "" otherwise
   std::uint8_t reserved[24];
 };
 static_assert(sizeof(Attachment) == 256);

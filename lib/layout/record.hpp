@@ -33,7 +33,7 @@ enum RecordFlags : std::uint8_t {
 };
 
 struct RecordHeader {
-  std::uint64_t stamp;          ///< Ring: proof of commit (ring/stamp.hpp). Segments: of no meaning.
+  std::uint64_t stamp;  ///< Ring: proof of commit (ring/stamp.hpp). Segments: of no meaning.
   std::uint32_t payload_bytes;  ///< data: the value's length. skip: bytes behind this header.
   std::uint32_t producer;       ///< data: producer identity. skip: how many offsets it uses up.
   std::int64_t timestamp_ns;    ///< CLOCK_REALTIME nanoseconds at claim; 0 in a skip.

@@ -1,6 +1,7 @@
 #pragma once
 
-// Transient. RING: one memfd per topic and ring generation. Producers read-write, the rest read-only.
+// Transient. RING: one memfd per topic and ring generation. Producers read-write, the rest
+// read-only.
 //
 //   +----------------+----------------------+--------+--------+-----+
 //   | RingHeader     | PartitionTail × P    | data 0 | data 1 | ... |
@@ -23,11 +24,13 @@ namespace ringway::layout {
 inline constexpr std::uint64_t kPageBytes = 4096;
 inline constexpr std::uint64_t kRingBytesMin = 64 * 1024;
 inline constexpr std::uint64_t kRingBytesMax = std::uint64_t{4} << 30;  // record sizes are 32-bit
-inline constexpr std::uint64_t kRingSegments = 16;      // a ring segment is ring_bytes / 16
+inline constexpr std::uint64_t kRingSegments = 16;  // a ring segment is ring_bytes / 16
 inline constexpr std::uint32_t kPartitionsMax = 10'000;
 
 /// The largest record or batch claim a ring of this size takes: a quarter of it.
-constexpr std::uint64_t claim_bytes_max(std::uint64_t ring_bytes) noexcept { return ring_bytes / 4; }
+constexpr std::uint64_t claim_bytes_max(std::uint64_t ring_bytes) noexcept {
+  return ring_bytes / 4;
+}
 
 struct RingHeader {
   std::uint64_t magic;  ///< A hint for post-mortem tools; truth is in the board.
@@ -58,7 +61,8 @@ constexpr std::uint64_t ring_data_offset(std::uint32_t partitions, std::uint64_t
                                          std::uint32_t partition) noexcept {
   return kPageBytes + round_up_to_page(partitions * sizeof(PartitionTail)) + partition * ring_bytes;
 }
-constexpr std::uint64_t ring_file_bytes(std::uint32_t partitions, std::uint64_t ring_bytes) noexcept {
+constexpr std::uint64_t ring_file_bytes(std::uint32_t partitions,
+                                        std::uint64_t ring_bytes) noexcept {
   return ring_data_offset(partitions, ring_bytes, partitions);
 }
 

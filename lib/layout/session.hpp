@@ -75,6 +75,8 @@ constexpr std::uint64_t pack_length(std::uint64_t bytes, std::uint64_t offsets) 
 constexpr std::uint64_t length_bytes(std::uint64_t word) noexcept {
   return (word >> 32) * kUnitBytes;
 }
-constexpr std::uint64_t length_offsets(std::uint64_t word) noexcept { return word & 0xffffffff; }
+constexpr std::uint64_t length_offsets(std::uint64_t word) noexcept {
+  return word & 0xffffffff;
+}
 
 }  // namespace ringway::layout

@@ -25,20 +25,34 @@ enum class [[nodiscard]] Status : unsigned char {
 /// The enumerator's own name, e.g. "back_pressured". Static storage.
 constexpr std::string_view to_string(Status status) noexcept {
   switch (status) {
-    case Status::ok: return "ok";
-    case Status::back_pressured: return "back_pressured";
-    case Status::timeout: return "timeout";
-    case Status::interrupted: return "interrupted";
-    case Status::too_large: return "too_large";
-    case Status::beyond_end: return "beyond_end";
-    case Status::not_found: return "not_found";
-    case Status::lapped: return "lapped";
-    case Status::fenced: return "fenced";
-    case Status::quarantined: return "quarantined";
-    case Status::corrupt: return "corrupt";
-    case Status::disconnected: return "disconnected";
-    case Status::closed: return "closed";
-    case Status::forked: return "forked";
+    case Status::ok:
+      return "ok";
+    case Status::back_pressured:
+      return "back_pressured";
+    case Status::timeout:
+      return "timeout";
+    case Status::interrupted:
+      return "interrupted";
+    case Status::too_large:
+      return "too_large";
+    case Status::beyond_end:
+      return "beyond_end";
+    case Status::not_found:
+      return "not_found";
+    case Status::lapped:
+      return "lapped";
+    case Status::fenced:
+      return "fenced";
+    case Status::quarantined:
+      return "quarantined";
+    case Status::corrupt:
+      return "corrupt";
+    case Status::disconnected:
+      return "disconnected";
+    case Status::closed:
+      return "closed";
+    case Status::forked:
+      return "forked";
   }
   return "unknown";
 }

@@ -1,0 +1,88 @@
+#pragma once
+
+// What the ring algorithms touch of one partition. The algorithms (writer, reader, limit, repair)
+// are templates over a view with these members, so that the same code runs on shared memory, on
+// plain memory in unit tests, and on a model checker's atomics.
+
+#include <atomic>
+#include <bit>
+#include <cstddef>
+#include <cstring>
+
+#include "layout/board.hpp"
+#include "layout/record.hpp"
+#include "layout/ring.hpp"
+#include "ring/stamp.hpp"
+
+namespace ringway::ring {
+
+/// How a data area is mapped here: `mirrored` twice in a row, so that no record wraps, or once.
+enum class Mapping : unsigned char { single, mirrored };
+
+/// References into the mapped board and ring of one partition; owns nothing. Copyable; valid while
+/// the mappings are. Everything behind it may change at any time.
+class PartitionView {
+ public:
+  PartitionView(layout::BoardPartition& board, layout::PartitionTail& tail, std::byte* data,
+                std::uint64_t ring_bytes, Mapping mapping) noexcept
+      : board_(&board),
+        tail_(&tail.tail),
+        data_(data),
+        ring_bytes_(ring_bytes),
+        codec_(ring_bytes),
+        mapping_(mapping) {}
+
+  std::uint64_t ring_bytes() const noexcept { return ring_bytes_; }
+  const layout::TailCodec& codec() const noexcept { return codec_; }
+  Mapping mapping() const noexcept { return mapping_; }
+
+  std::atomic<std::uint64_t>& tail() const noexcept { return *tail_; }
+  std::atomic<std::uint64_t>& limit() const noexcept { return board_->limit; }
+  std::atomic<std::uint64_t>& anchor() const noexcept { return board_->anchor; }
+  std::atomic<std::uint64_t>& announced() const noexcept { return board_->announced; }
+  std::atomic<std::uint64_t>& nonce(std::uint32_t index) const noexcept {
+    return board_->nonce[index];
+  }
+  layout::BoardPartition& board() const noexcept { return *board_; }
+
+  /// The memory of a position; contiguous for claim_bytes_max() bytes only when mirrored.
+  std::byte* at(std::uint64_t position) const noexcept {
+    return data_ + (position & (ring_bytes_ - 1));
+  }
+  std::atomic<std::uint64_t>& stamp(std::uint64_t position) const noexcept {
+    return *reinterpret_cast<std::atomic<std::uint64_t>*>(at(position));
+  }
+  /// A copy of everything behind the stamp; `stamp` is 0 in it.
+  layout::RecordHeader load_header(std::uint64_t position) const noexcept {
+    layout::RecordHeader header{};
+    std::memcpy(reinterpret_cast<std::byte*>(&header) + sizeof header.stamp,
+                at(position) + sizeof header.stamp, sizeof header - sizeof header.stamp);
+    return header;
+  }
+  /// Everything but the stamp.
+  void store_header(std::uint64_t position, const layout::RecordHeader& header) const noexcept {
+    std::memcpy(at(position) + sizeof header.stamp,
+                reinterpret_cast<const std::byte*>(&header) + sizeof header.stamp,
+                sizeof header - sizeof header.stamp);
+  }
+
+  static void full_fence() noexcept { std::atomic_thread_fence(std::memory_order::seq_cst); }
+
+ private:
+  layout::BoardPartition* board_;
+  std::atomic<std::uint64_t>* tail_;
+  std::byte* data_;
+  std::uint64_t ring_bytes_;
+  layout::TailCodec codec_;
+  Mapping mapping_;
+};
+
+/// The stamp that commits `position` now. The nonce is read relaxed: whoever asks has acquired
+/// `limit` (producers) or `announced` (readers) past the position, and both follow the nonce.
+template <class View>
+std::uint64_t current_stamp(const View& view, std::uint64_t position) noexcept {
+  const auto index = nonce_index(position, view.ring_bytes());
+  return stamp_of(position, view.nonce(index).load(std::memory_order::relaxed));
+}
+
+}  // namespace ringway::ring

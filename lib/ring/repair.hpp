@@ -1,0 +1,153 @@
+#pragma once
+
+// Finishes the claim of a dead producer. Supervisor only, serialised with publish_limit of the same
+// partition; every prefix of it may be repeated by a supervisor that died on the way.
+//
+// An intent says only "I tried": two slots can name the same position with different lengths, and
+// the winner may be alive. What decides is that every intent position was once the value of tail
+// and so is a true boundary. The claim at P ends at the smallest P + length, among the intents at
+// P, that is itself a boundary.
+//
+//   edge    release end                  acquire end         publishes
+//   CLAIM   writer: tail.CAS             tail.load           intents of all claims below tail
+//   INTENT  writer: slot.word, .length   word, length, word  what was tried
+//   IDLE    writer: slot.word            slot.word           the stamp of the finished claim
+//   COMMIT  writer: stamp                stamp (acquire)     that the claim is settled
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "layout/session.hpp"
+#include "ring/partition_view.hpp"
+#include "ring/scan.hpp"
+
+namespace ringway::ring {
+
+/// A producer slot of the partition, as the supervisor knows it.
+template <class Slot>
+struct Claimant {
+  const Slot* slot;
+  bool dead;  ///< proven
+};
+
+/// What one slot said, read without tearing.
+struct Intention {
+  std::uint64_t word = 0;
+  std::uint64_t length = 0;
+
+  std::uint64_t position() const noexcept { return layout::intent_position(word); }
+  std::uint64_t bytes() const noexcept { return layout::length_bytes(length); }
+  std::uint64_t offsets() const noexcept { return layout::length_offsets(length); }
+  layout::Intent state() const noexcept { return layout::intent_state(word); }
+  bool active() const noexcept { return state() != layout::Intent::idle; }
+};
+
+enum class RepairStep : unsigned char {
+  freed,     ///< nothing of the victim is in the ring any more: its slot may be given away
+  finished,  ///< a skip was written over its claim, and its slot may be given away
+  again,     ///< others moved meanwhile: call again
+  hostile,   ///< the slot's content is impossible; it is freed and to be reported
+};
+
+struct RepairOutcome {
+  RepairStep step;
+  std::uint64_t position = 0;  ///< finished: the hole
+  std::uint64_t bytes = 0;
+  std::uint64_t offsets = 0;
+};
+
+/// False when the slot moved under the reader.
+template <class Slot>
+bool read_intention(const Slot& slot, Intention& into) noexcept {
+  into.word = slot.word.load(std::memory_order::acquire);      // INTENT, IDLE
+  into.length = slot.length.load(std::memory_order::acquire);  // INTENT
+  return slot.word.load(std::memory_order::acquire) == into.word;
+}
+
+/// Writes a skip over a claim that nobody will finish. Idempotent.
+template <class View>
+void skip_claim(const View& view, std::uint64_t position, std::uint64_t bytes,
+                std::uint64_t offsets) noexcept {
+  view.store_header(position, layout::skip_header(bytes, offsets));
+  view.stamp(position).store(current_stamp(view, position), std::memory_order::release);  // COMMIT
+}
+
+/// One attempt to settle what claimants[victim], proven dead, left behind. `snapshot` is scratch
+/// space of the same size as `claimants`.
+template <class View, class Slot>
+RepairOutcome repair(const View& view, std::span<const Claimant<Slot>> claimants,
+                     std::size_t victim, std::span<Intention> snapshot) noexcept {
+  // 1. tail before the slots: who claimed below it has its intent, or a later one, in its slot.
+  const std::uint64_t tail =
+      view.codec().unpack(view.tail().load(std::memory_order::acquire)).position;  // CLAIM
+  // 2. the slots before the stamps: an intent that is gone by now left a stamp.
+  for (std::size_t i = 0; i < claimants.size(); ++i) {
+    if (!read_intention(*claimants[i].slot, snapshot[i])) return {RepairStep::again};
+  }
+  const Intention mine = snapshot[victim];
+  const std::uint64_t position = mine.position();
+  const auto stamped = [&](std::uint64_t at) {
+    return at < tail && view.stamp(at).load(std::memory_order::acquire) ==  // COMMIT
+                            current_stamp(view, at);
+  };
+  if (!mine.active() || position >= tail) return {RepairStep::freed};  // its CAS never happened
+  // Relaxed: only this thread writes limit.
+  if (position + view.ring_bytes() < view.limit().load(std::memory_order::relaxed) ||
+      stamped(position)) {
+    return {RepairStep::freed};  // finished by its owner
+  }
+  const auto possible = [&](const Intention& intention) {
+    return intention.bytes() >= layout::kUnitBytes && intention.bytes() <= view.ring_bytes() / 2 &&
+           intention.bytes() <= tail - position &&
+           intention.offsets() <= intention.bytes() / layout::kUnitBytes;
+  };
+  const auto finish = [&](const Intention& intention) -> RepairOutcome {
+    skip_claim(view, position, intention.bytes(), intention.offsets());
+    return {RepairStep::finished, position, intention.bytes(), intention.offsets()};
+  };
+  if (mine.state() == layout::Intent::owned) {
+    if (!possible(mine)) return {RepairStep::hostile};
+    return finish(mine);
+  }
+
+  // The victim only tried. Who won?
+  const auto rival = [&](std::size_t i) {
+    return snapshot[i].active() && snapshot[i].position() == position;
+  };
+  for (std::size_t i = 0; i < snapshot.size(); ++i) {
+    if (i != victim && rival(i) && snapshot[i].state() == layout::Intent::owned) {
+      return {RepairStep::freed};  // somebody else owns it
+    }
+  }
+  const auto boundary = [&](std::uint64_t at) {
+    if (at == tail || stamped(at)) return true;
+    for (const Intention& intention : snapshot) {
+      if (intention.active() && intention.position() == at) return true;
+    }
+    return false;
+  };
+  std::uint64_t shortest = ~std::uint64_t{0};
+  for (std::size_t i = 0; i < snapshot.size(); ++i) {
+    if (rival(i) && possible(snapshot[i]) && snapshot[i].bytes() < shortest &&
+        boundary(position + snapshot[i].bytes())) {
+      shortest = snapshot[i].bytes();
+    }
+  }
+  if (shortest == ~std::uint64_t{0}) return {RepairStep::again};
+  // 4. whatever was concluded from the rivals still holds.
+  for (std::size_t i = 0; i < claimants.size(); ++i) {
+    if (rival(i) && claimants[i].slot->word.load(std::memory_order::acquire) != snapshot[i].word) {
+      return {RepairStep::again};
+    }
+  }
+  if (shortest != mine.bytes()) return {RepairStep::freed};  // the victim lost
+  for (std::size_t i = 0; i < claimants.size(); ++i) {
+    if (i != victim && rival(i) && !claimants[i].dead && snapshot[i].bytes() == shortest) {
+      return {RepairStep::again};  // a live rival of that length will say whose it is
+    }
+  }
+  return finish(mine);
+}
+
+}  // namespace ringway::ring

@@ -1,0 +1,144 @@
+#pragma once
+
+// Claim, commit, abort: the producer's side of a partition.
+//
+//   edge      release end                     acquire end               publishes
+//   CLAIM     tail.CAS (acq_rel)              tail.load (acquire)       the intent and all before
+//   it RECLAIM   publish_limit (limit, release)  limit.load (acquire)      read space, anchor,
+//   nonces INTENT    slot.word = trying (release)    repair: slot.word         slot.length OWN
+//   slot.word = owned (release)     repair: slot.word         whose the claim is COMMIT    stamp
+//   (release)                 reader: stamp             the record's bytes IDLE      slot.word =
+//   idle (release)      repair: slot.word         the stamp
+//
+// kill -9 stops a process between two instructions, so program order counts as well as memory
+// order: a signal fence stands where the compiler must not move a store over a later one.
+
+#include <atomic>
+#include <cstdint>
+
+#include "layout/record.hpp"
+#include "layout/session.hpp"
+#include "ring/partition_view.hpp"
+#include "ringway/status.hpp"
+
+namespace ringway::ring {
+
+/// A won claim. `position` is where the caller's first record goes; `first` is where the claim
+/// starts, which lies before it when filler had to bring the record past the end of a data area
+/// that is mapped once.
+struct Claimed {
+  Status status;  ///< ok | back_pressured | closed | quarantined
+  std::uint64_t first;
+  std::uint64_t position;
+  std::uint64_t bytes;   ///< from `first`
+  std::uint64_t offset;  ///< of the first record
+};
+
+/// One producer handle on one partition. One thread at a time. Owns nothing: view and slot outlive
+/// it. A crash at any instruction costs at most the claim in flight, which repair turns into a
+/// skip.
+template <class View, class Slot>
+class Writer {
+ public:
+  Writer(View view, Slot& slot) noexcept : view_(view), slot_(&slot) {}
+
+  /// Takes space for `bytes` (a multiple of the unit, at most claim_bytes_max) and `offsets` record
+  /// numbers. At most one claim may be open.
+  Claimed try_claim(std::uint64_t bytes, std::uint32_t offsets) noexcept {
+    for (;;) {
+      const std::uint64_t word = view_.tail().load(std::memory_order::acquire);  // CLAIM
+      const layout::Tail tail = view_.codec().unpack(word);
+      if (tail.closed) return refuse(Status::closed);
+      const std::uint64_t filler = filler_bytes(tail.position, bytes);
+      const std::uint64_t end = tail.position + filler + bytes;
+      if (limit_ < end) {
+        limit_ = view_.limit().load(std::memory_order::acquire);  // RECLAIM
+        // Relaxed: RECLAIM orders it. It may be newer than the limit; tail is never behind it.
+        anchor_ = view_.anchor().load(std::memory_order::relaxed);
+        if (limit_ < end || end > view_.codec().position_end()) {
+          return refuse(Status::back_pressured);
+        }
+      }
+      if (tail.position + view_.ring_bytes() < limit_) {
+        // Older than a whole ring: a stale load, or somebody wrote nonsense into tail.
+        if (view_.tail().load(std::memory_order::acquire) != word) continue;
+        return refuse(Status::quarantined);
+      }
+      announce(tail.position, layout::pack_length(filler + bytes, offsets));
+      const layout::Tail next{false, end, tail.offset_low + offsets};
+      std::uint64_t expected = word;
+      if (view_.tail().compare_exchange_strong(expected, view_.codec().pack(next),
+                                               std::memory_order::acq_rel,  // CLAIM
+                                               std::memory_order::relaxed)) {
+        // ^ relaxed on failure: the loop loads tail again.
+        slot_->word.store(layout::pack_intent(tail.position, layout::Intent::owned),
+                          std::memory_order::release);  // OWN
+        // No store of the record may move above OWN: repair believes an unowned claim is empty.
+        std::atomic_signal_fence(std::memory_order::seq_cst);
+        return {Status::ok, tail.position, tail.position + filler, filler + bytes,
+                view_.codec().full_offset(tail.offset_low, anchor_)};
+      }
+    }
+  }
+
+  /// Stamps a record of the claim that is not its first. Call before commit().
+  void stamp_inner(std::uint64_t position) noexcept {
+    // Relaxed: readers get here only over the first stamp, which is released after it.
+    view_.stamp(position).store(current_stamp(view_, position), std::memory_order::relaxed);
+  }
+
+  /// Publishes the claim: headers and bodies are written, inner records stamped.
+  void commit(const Claimed& claim) noexcept {
+    if (claim.position != claim.first) {
+      view_.store_header(claim.first, layout::skip_header(claim.position - claim.first, 0));
+      stamp_inner(claim.position);
+    }
+    publish(claim.first);
+  }
+
+  /// Gives the claim up: its offsets are used and skipped by every reader.
+  void abort(const Claimed& claim, std::uint32_t offsets) noexcept {
+    view_.store_header(claim.first, layout::skip_header(claim.bytes, offsets));
+    publish(claim.first);
+  }
+
+  const View& view() const noexcept { return view_; }
+
+ private:
+  std::uint64_t filler_bytes(std::uint64_t position, std::uint64_t bytes) const noexcept {
+    if (view_.mapping() == Mapping::mirrored) return 0;
+    const std::uint64_t left = view_.ring_bytes() - (position & (view_.ring_bytes() - 1));
+    return bytes > left ? left : 0;
+  }
+
+  /// Tells repair what is about to be tried, before the CAS in program order.
+  void announce(std::uint64_t position, std::uint64_t length) noexcept {
+    if (length != length_) {
+      // The word must not name an older attempt while the length changes under it.
+      slot_->word.store(0, std::memory_order::release);
+      slot_->length.store(length, std::memory_order::release);
+      length_ = length;
+    }
+    slot_->word.store(layout::pack_intent(position, layout::Intent::trying),
+                      std::memory_order::release);  // INTENT
+  }
+
+  Claimed refuse(Status status) noexcept {
+    slot_->word.store(0, std::memory_order::release);  // IDLE: nothing was claimed
+    return {status, 0, 0, 0, 0};
+  }
+
+  void publish(std::uint64_t first) noexcept {
+    view_.stamp(first).store(current_stamp(view_, first), std::memory_order::release);  // COMMIT
+    std::atomic_signal_fence(std::memory_order::seq_cst);  // IDLE only after the stamp
+    slot_->word.store(0, std::memory_order::release);      // IDLE
+  }
+
+  View view_;
+  Slot* slot_;
+  std::uint64_t limit_ = 0;                   // last limit seen; never ahead of the real one
+  std::uint64_t anchor_ = 0;                  // as of limit_
+  std::uint64_t length_ = ~std::uint64_t{0};  // what slot_->length holds
+};
+
+}  // namespace ringway::ring
