@@ -1,0 +1,65 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <ringway/consumer.hpp>
+#include <ringway/error.hpp>
+#include <ringway/producer.hpp>
+#include <ringway/topic.hpp>
+
+namespace ringway {
+
+class BusState;
+
+/// One line that a person may want to read: "severity=warning event=... key=value ...".
+using LogCallback = std::function<void(std::string_view line)>;
+
+struct ConnectOptions {
+  /// Socket of the supervisor; "" means $RINGWAY_SOCKET, else $XDG_RUNTIME_DIR/ringway/control.sock,
+  /// else /run/ringway/control.sock.
+  std::string socket{};
+  std::chrono::milliseconds timeout{10'000};  ///< for every call to the supervisor
+  LogCallback log{};                          ///< may be called from any thread that uses the bus
+};
+
+/// A connection to the supervisor, which is needed to open, close and find things; data never
+/// passes through it. Any thread may use it. Handles keep what they need of it alive, so it may be
+/// destroyed before them. Starts no thread, installs no signal handler, prints nothing. When the
+/// supervisor is restarted the library attaches again by itself, inside calls that wait.
+/// Everything here throws ringway::Error.
+class Bus {
+ public:
+  static Bus connect(ConnectOptions options = {});
+  static Bus connect(std::string_view socket) {
+    return connect(ConnectOptions{.socket = std::string(socket)});
+  }
+
+  Bus(Bus&&) noexcept;
+  Bus& operator=(Bus&&) noexcept;
+  ~Bus();
+
+  /// Throws Error{exists} when there is one of that name already.
+  void create_topic(std::string_view name, const TopicSettings& settings = {});
+  /// Deletes ring, log and cursors. Handles get `closed`.
+  void delete_topic(std::string_view name);
+  std::vector<TopicSummary> topics();
+  TopicSettings settings(std::string_view topic);
+
+  Producer producer(std::string_view topic, ProducerOptions options = {});
+  Consumer consumer(std::string_view topic, ConsumerOptions options = {});
+
+  /// The socket's path, as connected.
+  const std::string& socket() const noexcept;
+
+ private:
+  explicit Bus(std::shared_ptr<BusState> state) noexcept;
+  std::shared_ptr<BusState> state_;
+};
+
+}  // namespace ringway

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <ringway/bytes.hpp>
+
+namespace ringway {
+
+/// When the log of a topic is synced to its device.
+enum class SyncPolicy : std::uint8_t {
+  every_batch,  ///< after every write
+  interval,     ///< after `sync_interval_ms` or `sync_bytes`, whichever comes first
+  never,        ///< left to the kernel: `durable` then follows `written` and promises no more
+};
+
+/// What a topic without persistence does when its ring is full.
+enum class WhenFull : std::uint8_t {
+  block,      ///< producers wait for the slowest attached consumer
+  overwrite,  ///< the oldest records go; consumers that were too slow get `lapped` and exact gaps
+};
+
+/// Everything that can be chosen for a topic. Checked by the supervisor; a refused create says
+/// which field broke which rule.
+struct TopicSettings {
+  std::uint32_t partitions = 1;                        ///< 1..10,000
+  std::uint64_t ring_bytes = 16 * 1024 * 1024;         ///< per partition; power of two, 64 KiB..4 GiB
+  std::uint64_t segment_bytes = 256 * 1024 * 1024;     ///< per log file; 256 KiB..1 TiB
+  SyncPolicy sync = SyncPolicy::interval;
+  std::uint32_t sync_interval_ms = 5;                  ///< 1..60,000
+  std::uint64_t sync_bytes = 4 * 1024 * 1024;          ///< at least 4 KiB
+  bool persist = true;
+  WhenFull when_full = WhenFull::block;                ///< only without persistence
+  std::uint64_t retention_bytes = 0;                   ///< per partition; 0 = no limit
+  std::uint64_t retention_age_ms = 0;                  ///< 0 = no limit
+  std::vector<std::string> readers{};                  ///< users and @groups; the creator and the
+  std::vector<std::string> writers{};                  ///< supervisor's own user always may
+  std::vector<std::string> admins{};
+};
+
+/// One row of Bus::topics().
+struct TopicSummary {
+  std::string name;
+  std::string uuid;  ///< canonical text form
+  std::uint32_t partitions = 0;
+  bool persist = true;
+};
+
+/// The partition of a key: XXH3-64 (seed 0) of its bytes, modulo the number of partitions. Stable
+/// for ever. Vectors, with four partitions: "" 2, "a" 3, "order-1" 2, "order-2" 0.
+std::uint32_t partition_of(Bytes key, std::uint32_t partitions) noexcept;
+
+}  // namespace ringway
