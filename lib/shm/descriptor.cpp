@@ -1,0 +1,39 @@
+#include "shm/descriptor.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "ringway/error.hpp"
+
+namespace ringway::shm {
+namespace {
+
+Error refused(int error_number, int fd, const char* attempted) {
+  const bool exhausted = error_number == EMFILE || error_number == ENFILE;
+  return system_error(error_number, fmt::format("descriptor {}", fd), attempted,
+                      exhausted ? "raise the limit of open files (ulimit -n, LimitNOFILE=)" : "");
+}
+
+}  // namespace
+
+void Descriptor::reset(int fd) noexcept {
+  if (fd_ >= 0) ::close(fd_);
+  fd_ = fd;
+}
+
+Descriptor duplicate(int fd) {
+  Descriptor copy(::fcntl(fd, F_DUPFD_CLOEXEC, 3));
+  if (!copy) throw refused(errno, fd, "cannot be duplicated");
+  return copy;
+}
+
+Descriptor reopen_read_only(int fd) {
+  Descriptor reopened(::open(fmt::format("/proc/self/fd/{}", fd).c_str(), O_RDONLY | O_CLOEXEC));
+  if (!reopened) throw refused(errno, fd, "cannot be opened read-only through /proc/self/fd");
+  return reopened;
+}
+
+}  // namespace ringway::shm
