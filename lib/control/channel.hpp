@@ -1,0 +1,111 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "shm/descriptor.hpp"
+
+namespace ringway::control {
+
+inline constexpr std::size_t kMessageBytesMax = 256 * 1024;
+inline constexpr std::size_t kDescriptorsMax = 253;  // SCM_MAX_FD of the kernel
+inline constexpr std::size_t kSocketPathBytesMax = 107;
+inline constexpr std::chrono::milliseconds kForever{-1};
+
+/// Who is at the other end: who it was when it connected.
+struct Credentials {
+  pid_t pid = 0;
+  uid_t uid = 0;
+  gid_t gid = 0;
+  std::vector<gid_t> groups{};  ///< supplementary
+};
+
+/// One message as it arrived. The descriptors are the receiver's.
+struct Message {
+  std::string text{};
+  std::vector<shm::Descriptor> descriptors{};
+  std::optional<pid_t> sender{};  ///< proven by the kernel; only after prove_senders()
+};
+
+enum class Arrival : std::uint8_t {
+  message,
+  nothing,  ///< Nothing came in time.
+  closed,   ///< The peer is gone.
+  broken,  ///< Too long, too many descriptors, or empty: it was dropped and its descriptors closed.
+};
+
+enum class Delivery : std::uint8_t {
+  sent,
+  congested,  ///< The peer does not read and the time is up: nothing was sent.
+  closed,     ///< The peer is gone.
+};
+
+/// One end of a Unix SOCK_SEQPACKET connection: whole messages of text with descriptors attached.
+/// Move-only; one thread at a time. Every wait has a deadline; a timeout of zero never blocks.
+class Channel {
+ public:
+  Channel() = default;
+  explicit Channel(shm::Descriptor socket);
+
+  /// @throws Error unavailable (nobody listens), denied, usage (path too long).
+  static Channel connect(const std::string& path);
+
+  int fd() const noexcept { return socket_.get(); }
+  explicit operator bool() const noexcept { return static_cast<bool>(socket_); }
+  void close() noexcept { socket_.reset(); }
+
+  /// @throws Error usage or limit: too many descriptors or too long a text.
+  Delivery send(std::string_view text, std::span<const int> descriptors,
+                std::chrono::milliseconds timeout);
+
+  /// The next message. At most `descriptors_max` descriptors are accepted with it.
+  Arrival receive(Message& into, std::chrono::milliseconds timeout,
+                  std::size_t descriptors_max = kDescriptorsMax);
+
+  /// From now on the kernel names the sender of each message that arrives.
+  void prove_senders();
+
+  /// @throws Error when the kernel does not tell.
+  Credentials peer() const;
+
+ private:
+  shm::Descriptor socket_;
+};
+
+/// A listening socket; its file is removed on destruction, unless it is another's by then. One
+/// thread at a time.
+class Listener {
+ public:
+  /// Listens at `path` with file mode `mode`, creating its directory if missing. The socket of a
+  /// dead predecessor is replaced.
+  /// @throws Error busy when somebody serves there; usage when the path is too long.
+  Listener(const std::string& path, mode_t mode);
+  Listener(Listener&&) = default;
+  Listener& operator=(Listener&&) = delete;
+  ~Listener();
+
+  int fd() const noexcept { return socket_.get(); }
+  const std::string& path() const noexcept { return path_; }
+
+  /// Whether the socket file is still this one: not removed, not replaced.
+  bool in_place() const noexcept;
+
+  /// The next connection, if one waits. Never blocks.
+  /// @throws Error limit when no descriptor is left.
+  std::optional<Channel> accept();
+
+ private:
+  std::string path_;
+  shm::Descriptor socket_;
+  ino_t inode_ = 0;
+};
+
+}  // namespace ringway::control

@@ -1,0 +1,99 @@
+#include <fmt/format.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+
+#include "control/channel.hpp"
+#include "control/directories.hpp"
+#include "control/socket_address.hpp"
+#include "ringway/error.hpp"
+
+namespace ringway::control {
+namespace {
+
+/// Whether somebody accepts connections at the address; a dead process's socket refuses them.
+bool somebody_serves(const SocketAddress& address, const std::string& path) {
+  const shm::Descriptor probe(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!probe) throw system_error(errno, path, "no socket can be made");
+  if (::connect(probe.get(), address.get(), address.bytes()) == 0) return true;
+  if (errno == ECONNREFUSED || errno == ENOENT) return false;
+  if (errno == EAGAIN) return true;  // its queue is full, so it has one
+  throw system_error(errno, path, "is in the way and is no socket of a dead predecessor",
+                     "remove it or name another socket");
+}
+
+}  // namespace
+
+SocketAddress::SocketAddress(const std::string& path) {
+  if (path.empty() || path.size() > kSocketPathBytesMax) {
+    throw Error(
+        ErrorCode::usage, fmt::format("socket path '{}'", path),
+        fmt::format("has {} bytes; the kernel takes 1 to {}", path.size(), kSocketPathBytesMax),
+        "choose a shorter directory");
+  }
+  address_.sun_family = AF_UNIX;
+  std::memcpy(address_.sun_path, path.data(), path.size());
+}
+
+Listener::Listener(const std::string& path, mode_t mode) : path_(path) {
+  const SocketAddress address(path);
+  create_directories(std::filesystem::absolute(path).parent_path(), 0755);
+  shm::Descriptor socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!socket) throw system_error(errno, path, "no socket can be made");
+  if (::bind(socket.get(), address.get(), address.bytes()) != 0) {
+    if (errno != EADDRINUSE) throw system_error(errno, path, "cannot be bound");
+    if (somebody_serves(address, path)) {
+      throw Error(ErrorCode::busy, path, "another process serves at this socket",
+                  "stop it or name another socket");
+    }
+    ::unlink(path.c_str());
+    if (::bind(socket.get(), address.get(), address.bytes()) != 0) {
+      throw system_error(errno, path, "cannot be bound");
+    }
+  }
+  if (::chmod(path.c_str(), mode) != 0 || ::listen(socket.get(), SOMAXCONN) != 0) {
+    throw system_error(errno, path, "cannot be listened at");
+  }
+  socket_ = std::move(socket);
+  struct stat status{};
+  ::stat(path.c_str(), &status);
+  inode_ = status.st_ino;
+}
+
+Listener::~Listener() {
+  if (socket_ && in_place()) ::unlink(path_.c_str());
+}
+
+bool Listener::in_place() const noexcept {
+  struct stat status{};
+  return ::stat(path_.c_str(), &status) == 0 && status.st_ino == inode_;
+}
+
+std::optional<Channel> Listener::accept() {
+  for (;;) {
+    shm::Descriptor socket(
+        ::accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+    if (socket) return Channel(std::move(socket));
+    switch (errno) {
+      case EINTR:
+      case ECONNABORTED:
+        continue;
+      case EAGAIN:
+        return std::nullopt;
+      case EMFILE:
+      case ENFILE:
+        throw Error(
+            ErrorCode::limit, path_,
+            "no descriptor is left for a new connection: the limit of open files is reached",
+            "raise it (ulimit -n, LimitNOFILE=)");
+      default:
+        throw system_error(errno, path_, "accept failed");
+    }
+  }
+}
+
+}  // namespace ringway::control

@@ -1,0 +1,219 @@
+#include "control/topic_settings.hpp"
+
+#include <fmt/format.h>
+
+#include <bit>
+#include <nlohmann/json.hpp>
+
+#include "control/fields.hpp"
+#include "layout/board.hpp"
+#include "ringway/error.hpp"
+
+namespace ringway::control {
+namespace {
+
+constexpr std::uint64_t kSegmentBytesMin = 256 * 1024;
+constexpr std::uint64_t kSegmentBytesMax = std::uint64_t{1} << 40;
+constexpr std::uint64_t kSyncIntervalMsMax = 3'600'000;
+// So that settings always fit a message, beside a cursor's offsets in 10,000 partitions.
+constexpr std::size_t kAccountsMax = 64;
+constexpr std::size_t kAccountBytesMax = 128;
+
+[[noreturn]] void refuse(const char* setting, std::string rule, std::string fix) {
+  throw Error(ErrorCode::usage, fmt::format("topic setting {}", setting), std::move(rule),
+              std::move(fix));
+}
+
+void check_range(const char* setting, std::uint64_t value, std::uint64_t low, std::uint64_t high) {
+  if (value >= low && value <= high) return;
+  refuse(setting, fmt::format("{} is outside {} to {}", value, low, high),
+         fmt::format("choose a value from {} to {}", low, high));
+}
+
+/// The next code point, which is removed from `text`; -1 where it is no well-formed UTF-8.
+std::int32_t next_code_point(std::string_view& text) {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned first = byte(0);
+  const std::size_t length = first < 0x80   ? 1
+                             : first < 0xc2 ? 0
+                             : first < 0xe0 ? 2
+                             : first < 0xf0 ? 3
+                             : first < 0xf5 ? 4
+                                            : 0;
+  if (length == 0 || length > text.size()) return -1;
+  std::int32_t point = static_cast<std::int32_t>(length == 1 ? first : first & (0x7fu >> length));
+  for (std::size_t i = 1; i < length; ++i) {
+    if ((byte(i) & 0xc0) != 0x80) return -1;
+    point = point << 6 | (byte(i) & 0x3f);
+  }
+  constexpr std::int32_t kLowest[] = {0, 0, 0x80, 0x800, 0x10000};
+  const bool surrogate = point >= 0xd800 && point <= 0xdfff;
+  if (point < kLowest[length] || point > 0x10ffff || surrogate) return -1;
+  text.remove_prefix(length);
+  return point;
+}
+
+/// What is wrong with a name's characters; empty if nothing.
+std::string_view character_fault(std::string_view text) {
+  while (!text.empty()) {
+    const std::int32_t point = next_code_point(text);
+    if (point < 0) return "is not valid UTF-8";
+    if (point < 0x20 || (point >= 0x7f && point < 0xa0)) return "holds a control character";
+  }
+  return {};
+}
+
+/// Names come from strangers: what cannot be shown is not.
+Error bad_name(const char* what, std::string_view name, std::string_view rule) {
+  const bool printable = name.size() <= 300 && character_fault(name).empty();
+  return Error(ErrorCode::usage,
+               printable ? fmt::format("{} name '{}'", what, name) : fmt::format("{} name", what),
+               std::string(rule), "choose another name");
+}
+
+template <class Enum>
+Enum choice(const Fields& fields, const char* name, std::initializer_list<Enum> choices) {
+  const std::string text = fields.text(name, 64);
+  std::string known;
+  for (const Enum value : choices) {
+    if (text == to_string(value)) return value;
+    known += (known.empty() ? "" : ", ") + std::string(to_string(value));
+  }
+  throw fields.wrong(name, "must be one of " + known);
+}
+
+}  // namespace
+
+std::string_view to_string(Sync sync) noexcept {
+  switch (sync) {
+    case Sync::every_batch:
+      return "every_batch";
+    case Sync::interval:
+      return "interval";
+    case Sync::never:
+      return "never";
+  }
+  return "unknown";
+}
+
+std::string_view to_string(WhenFull when_full) noexcept {
+  switch (when_full) {
+    case WhenFull::block:
+      return "block";
+    case WhenFull::overwrite:
+      return "overwrite";
+  }
+  return "unknown";
+}
+
+void validate(const TopicSettings& settings) {
+  check_range("partitions", settings.partitions, 1, layout::kPartitionsMax);
+  if (!std::has_single_bit(settings.ring_bytes) || settings.ring_bytes < layout::kRingBytesMin ||
+      settings.ring_bytes > layout::kRingBytesMax) {
+    refuse("ring_bytes",
+           fmt::format("{} is no power of two from 64 KiB to 4 GiB", settings.ring_bytes),
+           "choose 64 KiB, 128 KiB, ... 4 GiB");
+  }
+  check_range("segment_bytes", settings.segment_bytes, kSegmentBytesMin, kSegmentBytesMax);
+  check_range("sync_interval_ms", settings.sync_interval_ms, 1, kSyncIntervalMsMax);
+  check_range("sync_bytes", settings.sync_bytes, layout::kPageBytes, kSegmentBytesMax);
+  if (settings.persist && settings.when_full == WhenFull::overwrite) {
+    refuse("when_full", "a persisted topic never overwrites what is not yet on disk",
+           "leave it at block, or do without persistence (--no-persist)");
+  }
+  if (!settings.persist && (settings.retention_bytes != 0 || settings.retention_age_ms != 0)) {
+    refuse(settings.retention_bytes != 0 ? "retention_bytes" : "retention_age_ms",
+           "a topic without persistence keeps nothing beyond its ring",
+           "leave it out, or persist the topic");
+  }
+  const auto check_accounts = [](const char* setting, const std::vector<std::string>& names) {
+    if (names.size() > kAccountsMax) {
+      refuse(setting, fmt::format("{} entries; {} are allowed", names.size(), kAccountsMax),
+             "use a @group");
+    }
+    for (const std::string& name : names) {
+      if (name.empty() || name == "@" || name.size() > kAccountBytesMax ||
+          !character_fault(name).empty()) {
+        refuse(setting, "has an empty, too long or unreadable entry", "name users and @groups");
+      }
+    }
+  };
+  check_accounts("readers", settings.readers);
+  check_accounts("writers", settings.writers);
+  check_accounts("admins", settings.admins);
+}
+
+void validate_topic_name(std::string_view name) {
+  if (name.empty() || name.size() > layout::kTopicNameBytesMax) {
+    throw bad_name(
+        "topic", name,
+        fmt::format("has {} bytes; 1 to {} are allowed", name.size(), layout::kTopicNameBytesMax));
+  }
+  if (const auto fault = character_fault(name); !fault.empty()) {
+    throw bad_name("topic", name, fault);
+  }
+  if (name.find_first_of("+#") != name.npos) {
+    throw bad_name("topic", name, "holds '+' or '#', which are kept for patterns");
+  }
+  if (name.front() == '_' || name.front() == '$') {
+    throw bad_name("topic", name, "starts with '_' or '$', which are kept for the bus itself");
+  }
+  if (name.front() == '/' || name.back() == '/' || name.find("//") != name.npos) {
+    throw bad_name("topic", name, "has an empty level between '/'");
+  }
+}
+
+void validate_cursor_name(std::string_view name) {
+  if (name.empty() || name.size() > layout::kCursorNameBytesMax) {
+    throw bad_name(
+        "cursor", name,
+        fmt::format("has {} bytes; 1 to {} are allowed", name.size(), layout::kCursorNameBytesMax));
+  }
+  if (const auto fault = character_fault(name); !fault.empty()) {
+    throw bad_name("cursor", name, fault);
+  }
+}
+
+nlohmann::json to_json(const TopicSettings& settings) {
+  return {{"partitions", settings.partitions},
+          {"ring_bytes", settings.ring_bytes},
+          {"segment_bytes", settings.segment_bytes},
+          {"sync", to_string(settings.sync)},
+          {"sync_interval_ms", settings.sync_interval_ms},
+          {"sync_bytes", settings.sync_bytes},
+          {"persist", settings.persist},
+          {"when_full", to_string(settings.when_full)},
+          {"retention_bytes", settings.retention_bytes},
+          {"retention_age_ms", settings.retention_age_ms},
+          {"readers", settings.readers},
+          {"writers", settings.writers},
+          {"admins", settings.admins}};
+}
+
+TopicSettings topic_settings_from_json(const nlohmann::json& json) {
+  const Fields fields(json, "settings");
+  TopicSettings settings;
+  const auto number = [&]<class T>(const char* name, T& into) {
+    if (fields.has(name)) into = fields.number<T>(name);
+  };
+  number("partitions", settings.partitions);
+  number("ring_bytes", settings.ring_bytes);
+  number("segment_bytes", settings.segment_bytes);
+  number("sync_interval_ms", settings.sync_interval_ms);
+  number("sync_bytes", settings.sync_bytes);
+  number("retention_bytes", settings.retention_bytes);
+  number("retention_age_ms", settings.retention_age_ms);
+  if (fields.has("sync")) {
+    settings.sync = choice(fields, "sync", {Sync::every_batch, Sync::interval, Sync::never});
+  }
+  if (fields.has("when_full")) {
+    settings.when_full = choice(fields, "when_full", {WhenFull::block, WhenFull::overwrite});
+  }
+  if (fields.has("persist")) settings.persist = fields.flag("persist");
+  if (fields.has("readers")) settings.readers = fields.texts("readers");
+  if (fields.has("writers")) settings.writers = fields.texts("writers");
+  if (fields.has("admins")) settings.admins = fields.texts("admins");
+  return settings;
+}
+
+}  // namespace ringway::control

@@ -1,0 +1,216 @@
+#include <catch2/catch.hpp>
+
+#include "control/messages.hpp"
+
+using namespace ringway;
+using namespace ringway::control;
+
+namespace {
+
+template <class R>
+R round_trip(const R& request) {
+  return std::get<R>(decode_request(open_envelope(encode(7, Request(request)))));
+}
+
+template <class R>
+R reply_trip(const R& reply) {
+  const Envelope envelope = open_envelope(encode(9, Reply(reply)));
+  CHECK(envelope.id == 9);
+  return decode_reply<R>(envelope);
+}
+
+std::string refusal(const std::string& text) {
+  try {
+    decode_request(open_envelope(text));
+  } catch (const Error& error) {
+    CHECK(error.code() == ErrorCode::usage);
+    return error.what();
+  }
+  return "accepted";
+}
+
+std::string setting_refused(const TopicSettings& settings) {
+  try {
+    validate(settings);
+  } catch (const Error& error) {
+    CHECK_FALSE(error.fix().empty());
+    return error.thing();
+  }
+  return "accepted";
+}
+
+}  // namespace
+
+TEST_CASE("messages: every request survives the wire", "[control]") {
+  CHECK(round_trip(Hello{1, "ringway 0.1.0", ~0ull}).session == ~0ull);
+  CHECK_FALSE(round_trip(Hello{1, "x", {}}).session);
+  CreateTopic create{"a/b", {}};
+  create.settings.partitions = 4;
+  create.settings.sync = Sync::never;
+  create.settings.persist = false;
+  create.settings.when_full = WhenFull::overwrite;
+  create.settings.readers = {"anna", "@staff"};
+  CHECK(round_trip(create).settings == create.settings);
+  CHECK(round_trip(DeleteTopic{"größe"}).name == "größe");
+  CHECK(round_trip(ListTopics{"m", 17}).max == 17);
+  CHECK(round_trip(DescribeTopic{"t"}).name == "t");
+  round_trip(GetStatus{});
+  const Open open = round_trip(Open{"t", layout::Role::consumer, "billing", false, 3});
+  CHECK(open.cursor == "billing");
+  CHECK_FALSE(open.protects);
+  CHECK(open.mapped_generation == 3);
+  CHECK(round_trip(Open{"t", layout::Role::producer, {}, true, {}}).role == layout::Role::producer);
+  CHECK(round_trip(Close{12}).handle == 12);
+  const Uuid uuid = shm::random_uuid();
+  const auto by_time = round_trip(FindSegment{uuid, 3, AtTime{-5}});
+  CHECK(by_time.topic == uuid);
+  CHECK(std::get<AtTime>(by_time.at).time_ns == -5);
+  CHECK(std::get<AtOffset>(round_trip(FindSegment{uuid, 0, AtOffset{8}}).at).offset == 8);
+  CHECK(std::get<AtPosition>(round_trip(FindSegment{uuid, 0, AtPosition{~0ull}}).at).position ==
+        ~0ull);
+  CHECK(round_trip(ListCursors{"t", "c"}).after == "c");
+  CHECK(round_trip(DeleteCursor{"t", "c"}).name == "c");
+}
+
+TEST_CASE("messages: every reply survives the wire", "[control]") {
+  const Uuid uuid = shm::random_uuid();
+  const Welcome welcome = reply_trip(Welcome{5, uuid, 6, true});
+  CHECK(welcome.bus == uuid);
+  CHECK(welcome.resumed);
+  reply_trip(Done{});
+  CHECK(reply_trip(TopicCreated{uuid}).uuid == uuid);
+  const auto list =
+      reply_trip(TopicList{{{"t", uuid, 4, layout::TopicMode::memory_overwrite}}, true});
+  REQUIRE(list.topics.size() == 1);
+  CHECK(list.topics[0].mode == layout::TopicMode::memory_overwrite);
+  CHECK(list.more);
+  CHECK(reply_trip(TopicDescription{uuid, {}, {{"x", 1}}}).details["x"] == 1);
+  CHECK(reply_trip(StatusReport{{{"topics", 3}}}).report["topics"] == 3);
+  Opened opened;
+  opened.generation = 2;
+  opened.partitions = 2;
+  opened.first_slot = 478;
+  opened.slots = 480;
+  opened.cursor_offsets = {std::nullopt, 9};
+  opened.new_chunk = true;
+  const Opened back = reply_trip(opened);
+  CHECK(back.cursor_offsets == opened.cursor_offsets);
+  CHECK(back.first_slot == 478);
+  SegmentFound segment;
+  segment.end_offset = 10;
+  segment.next_base_offset = 20;
+  CHECK(reply_trip(segment).next_base_offset == 20);
+  CHECK(reply_trip(SegmentFound{.in_ring = true}).in_ring);
+  const auto cursors = reply_trip(CursorList{{{"c", {1, std::nullopt}, false, 42}}, false});
+  CHECK(cursors.cursors[0].holder_pid == 42);
+}
+
+TEST_CASE("messages: an error arrives as it was thrown", "[control]") {
+  const Error sent(ErrorCode::denied, "topic 'orders'", "user anna may not write", "ask an admin");
+  try {
+    decode_reply<Done>(open_envelope(encode(1, sent)));
+    FAIL("no error");
+  } catch (const Error& error) {
+    CHECK(error.code() == ErrorCode::denied);
+    CHECK(error.thing() == sent.thing());
+    CHECK(error.rule() == sent.rule());
+    CHECK(error.fix() == sent.fix());
+  }
+  const Error bytes(ErrorCode::failed, "\xff\xfe", "r", "");
+  CHECK_THROWS_AS(decode_reply<Done>(open_envelope(encode(1, bytes))), Error);
+}
+
+TEST_CASE("messages: what is no message is refused, naming the field", "[control]") {
+  CHECK(refusal("") == "control message: is not JSON");
+  CHECK(refusal("{") == "control message: is not JSON");
+  CHECK(refusal(std::string(250'000, '[')) == "control message: is not JSON");
+  CHECK(refusal("\xff") == "control message: is not JSON");
+  CHECK(refusal("[]") == "control message: must be a JSON object");
+  CHECK(refusal("{}") == "field 'id' of control message: is missing");
+  CHECK(refusal(R"({"id":-1,"op":"status"})").find("'id'") != std::string::npos);
+  CHECK(refusal(R"({"id":1})") == "field 'op' of control message: is missing");
+  CHECK(refusal(R"({"id":1,"op":"fly"})") ==
+        "field 'op' of request fly: names no operation of this version");
+  for (const auto& [text, field] : std::initializer_list<std::pair<const char*, const char*>>{
+           {R"({"id":1,"op":"hello","protocol":"1","client":"x"})", "'protocol'"},
+           {R"({"id":1,"op":"hello","protocol":4294967296,"client":"x"})", "'protocol'"},
+           {R"({"id":1,"op":"hello","protocol":1.0,"client":"x"})", "'protocol'"},
+           {R"({"id":1,"op":"hello","protocol":1,"client":7})", "'client'"},
+           {R"({"id":1,"op":"hello","protocol":1,"client":"x","session":-1})", "'session'"},
+           {R"({"id":1,"op":"create_topic","name":"t"})", "'settings'"},
+           {R"({"id":1,"op":"create_topic","name":"t","settings":[]})", "settings"},
+           {R"({"id":1,"op":"create_topic","name":"t","settings":{"persist":1}})", "'persist'"},
+           {R"({"id":1,"op":"create_topic","name":"t","settings":{"sync":"often"}})", "'sync'"},
+           {R"({"id":1,"op":"create_topic","name":"t","settings":{"readers":"all"}})", "'readers'"},
+           {R"({"id":1,"op":"create_topic","name":"t","settings":{"readers":[1]}})", "'readers'"},
+           {R"({"id":1,"op":"list_topics","max":0})", "'max'"},
+           {R"({"id":1,"op":"open","topic":"t","role":"spy"})", "'role'"},
+           {R"({"id":1,"op":"open","topic":"t","role":"producer","cursor":"c"})", "'cursor'"},
+           {R"({"id":1,"op":"close"})", "'handle'"},
+           {R"({"id":1,"op":"segment","topic":"t","partition":0,"at":{"offset":1}})", "'topic'"},
+           {R"({"id":1,"op":"segment","topic":"00000000-0000-0000-0000-000000000000","partition":0,
+                "at":{"offset":1,"position":2}})",
+            "'at'"},
+           {R"({"id":1,"op":"segment","topic":"00000000-0000-0000-0000-000000000000","partition":0,
+                "at":{"time_ns":9223372036854775808}})",
+            "'time_ns'"}}) {
+    CAPTURE(text);
+    CHECK(refusal(text).find(field) != std::string::npos);
+  }
+}
+
+TEST_CASE("messages: unknown fields are ignored and missing settings take defaults", "[control]") {
+  const auto envelope = open_envelope(
+      R"({"id":3,"op":"create_topic","name":"t","colour":{"a":[1]},"settings":{"lunch":true}})");
+  CHECK(std::get<CreateTopic>(decode_request(envelope)).settings == TopicSettings{});
+}
+
+TEST_CASE("messages: a reply with slots outside its chunk is refused", "[control]") {
+  Opened opened;
+  opened.generation = 1;
+  opened.partitions = 4;
+  opened.slots = 480;
+  opened.first_slot = 477;
+  const Envelope envelope = open_envelope(encode(1, Reply(opened)));
+  CHECK_THROWS_AS(decode_reply<Opened>(envelope), Error);
+}
+
+TEST_CASE("topic settings: each rule names its setting and a fix", "[control]") {
+  CHECK(setting_refused({}) == "accepted");
+  CHECK(setting_refused({.partitions = 0}) == "topic setting partitions");
+  CHECK(setting_refused({.partitions = 10'001}) == "topic setting partitions");
+  CHECK(setting_refused({.ring_bytes = 32 * 1024}) == "topic setting ring_bytes");
+  CHECK(setting_refused({.ring_bytes = 64 * 1024 + 1}) == "topic setting ring_bytes");
+  CHECK(setting_refused({.ring_bytes = std::uint64_t{8} << 30}) == "topic setting ring_bytes");
+  CHECK(setting_refused({.ring_bytes = 64 * 1024}) == "accepted");
+  CHECK(setting_refused({.segment_bytes = 262'143}) == "topic setting segment_bytes");
+  CHECK(setting_refused({.sync_interval_ms = 0}) == "topic setting sync_interval_ms");
+  CHECK(setting_refused({.sync_bytes = 1}) == "topic setting sync_bytes");
+  CHECK(setting_refused({.when_full = WhenFull::overwrite}) == "topic setting when_full");
+  CHECK(setting_refused({.persist = false, .retention_bytes = 1}) ==
+        "topic setting retention_bytes");
+  CHECK(setting_refused({.readers = {""}}) == "topic setting readers");
+  CHECK(setting_refused({.writers = {"a\nb"}}) == "topic setting writers");
+  CHECK(setting_refused({.admins = std::vector<std::string>(65, "x")}) == "topic setting admins");
+}
+
+TEST_CASE("topic names: levels of UTF-8, nothing reserved, nothing unprintable", "[control]") {
+  for (const std::string& name :
+       {std::string("a"), std::string("orders/eu/1"), std::string("größe"), std::string("日本/🚂"),
+        std::string("a_b$"), std::string(249, 'x')}) {
+    CAPTURE(name);
+    CHECK_NOTHROW(validate_topic_name(name));
+  }
+  for (const std::string& name :
+       {std::string(), std::string(250, 'x'), std::string("/a"), std::string("a/"),
+        std::string("a//b"), std::string("a+"), std::string("#"), std::string("_a"),
+        std::string("$a"), std::string("a\0b", 3), std::string("a\nb"), std::string("a\x7f"),
+        std::string("a\xc2\x85"), std::string("\xff"), std::string("\xc0\xaf"),
+        std::string("\xed\xa0\x80"), std::string("\xf4\x90\x80\x80"), std::string("\xe2\x82")}) {
+    CAPTURE(name);
+    CHECK_THROWS_AS(validate_topic_name(name), Error);
+  }
+  CHECK_NOTHROW(validate_cursor_name("_billing+#/"));
+  CHECK_THROWS_AS(validate_cursor_name(""), Error);
+  CHECK_THROWS_AS(validate_cursor_name(std::string(128, 'c')), Error);
+}
