@@ -1,0 +1,173 @@
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <catch2/catch.hpp>
+#include <cstdio>
+#include <memory>
+
+#include "tools/command_line.hpp"
+
+using namespace ringway;
+using namespace ringway::cli;
+
+namespace {
+
+/// What a descriptor received while this lived.
+class Captured {
+ public:
+  explicit Captured(int fd) : fd_(fd), saved_(dup(fd)), file_(std::tmpfile()) {
+    dup2(fileno(file_), fd_);
+  }
+  ~Captured() {
+    dup2(saved_, fd_);
+    close(saved_);
+    std::fclose(file_);
+  }
+  std::string text() const {
+    std::string bytes(static_cast<std::size_t>(lseek(fileno(file_), 0, SEEK_END)), '\0');
+    return pread(fileno(file_), bytes.data(), bytes.size(), 0) < 0 ? "" : bytes;
+  }
+
+ private:
+  int fd_;
+  int saved_;
+  std::FILE* file_;
+};
+
+struct Result {
+  int status;
+  std::string out;
+  std::string err;
+};
+
+struct Seen {
+  Common common;
+  std::string offset;
+  std::string delimiter;
+  int runs = 0;
+};
+
+/// Runs a command line with one verb of its own, `topic follow -o OFFSET -D DELIM`.
+Result run(std::vector<const char*> words, Seen& seen) {
+  words.insert(words.begin(), "ringway");
+  CommandLine line;
+  line.noun("topic", "Topics");
+  CLI::App& verb = line.verb({.noun = "topic",
+                              .name = "follow",
+                              .why = "Follow a topic, to see it live",
+                              .examples = "ringway topic follow -o -3"},
+                             [&seen](const Common& common) {
+                               ++seen.runs;
+                               seen.common = common;
+                               if (seen.offset == "gone") {
+                                 throw Error(ErrorCode::not_found, "it", "is gone", "look");
+                               }
+                               if (seen.offset == "bug") throw std::runtime_error("a bug");
+                               return seen.offset == "bad" ? Exit::degraded : Exit::ok;
+                             });
+  verb.add_option("-o", seen.offset, "Where to begin");
+  verb.add_option("-D", seen.delimiter, "Delimiter");
+  const Captured out(STDOUT_FILENO);
+  const Captured err(STDERR_FILENO);
+  const int status = line.run(static_cast<int>(words.size()), words.data());
+  return {status, out.text(), err.text()};
+}
+
+Result run(std::vector<const char*> words) {
+  Seen seen;
+  return run(std::move(words), seen);
+}
+
+}  // namespace
+
+TEST_CASE("command line: a verb gets its own options and the common ones", "[cli]") {
+  Seen seen;
+  const Result result = run({"topic", "follow", "-o", "-3", "-D", "-", "--output", "json",
+                             "--timeout", "250ms", "--socket", "/tmp/s"},
+                            seen);
+  CHECK(result.status == 0);
+  CHECK(result.err.empty());
+  CHECK(seen.runs == 1);
+  CHECK(seen.offset == "-3");
+  CHECK(seen.delimiter == "-");
+  CHECK(seen.common.format == Format::json);
+  CHECK(seen.common.timeout == std::chrono::milliseconds(250));
+  CHECK(seen.common.socket == "/tmp/s");
+  for (const char* offset : {"+3", "-3", "@-48h:-24h", "3:7", ":end", "@2024-02-14T10:30:00Z"}) {
+    CHECK(run({"topic", "follow", "-o", offset}, seen).status == 0);
+    CHECK(seen.offset == offset);
+  }
+  CHECK(run({"topic", "follow"}, seen).status == 0);
+  CHECK(seen.common.timeout == std::chrono::seconds(10));
+  CHECK(seen.common.format == Format::table);
+}
+
+TEST_CASE("command line: help and versions go to stdout and succeed", "[cli]") {
+  const Result help = run({"--help"});
+  CHECK(help.status == 0);
+  CHECK(help.out.find("Exit status: 0 ok, 1 error, 2 usage") != std::string::npos);
+  CHECK(help.out.find("topic") != std::string::npos);
+  const Result verb_help = run({"topic", "follow", "--help"});
+  CHECK(verb_help.status == 0);
+  CHECK(verb_help.out.find("Follow a topic, to see it live") != std::string::npos);
+  CHECK(verb_help.out.find("ringway topic follow -o -3") != std::string::npos);
+  CHECK(verb_help.out.find("--timeout") != std::string::npos);
+  const Result version = run({"--version"});
+  CHECK(version.status == 0);
+  for (const char* name : {"ringway:", "layout:", "log:", "protocol:"}) {
+    CHECK(version.out.find(name) != std::string::npos);
+  }
+  const Json versions = Json::parse(run({"--version", "--output", "json"}).out);
+  CHECK(versions.contains("library"));
+  CHECK(versions["layout"] == 1);
+}
+
+TEST_CASE("command line: what cannot be parsed exits 2 and runs nothing", "[cli]") {
+  const std::vector<std::vector<const char*>> lines = {
+      {},
+      {"topic"},
+      {"nonsense"},
+      {"topic", "nonsense"},
+      {"topic", "follow", "surplus"},
+      {"topic", "follow", "--nonsense"},
+      {"topic", "follow", "-o"},
+      {"topic", "follow", "--output", "xml"},
+      {"topic", "follow", "--timeout", "5"},
+  };
+  for (const auto& words : lines) {
+    Seen seen;
+    const Result result = run(words, seen);
+    CHECK(result.status == 2);
+    CHECK(result.out.empty());
+    CHECK(result.err.starts_with("ringway: "));
+    CHECK(result.err.find('\n') == result.err.size() - 1);
+    CHECK(seen.runs == 0);
+  }
+  CHECK(run({"nonsense"}).err.find("'nonsense'") != std::string::npos);
+  CHECK(run({"topic", "nonsense"}).err.find("'nonsense'") != std::string::npos);
+}
+
+TEST_CASE("command line: errors obey --output, also those of parsing", "[cli]") {
+  for (const auto& words :
+       std::vector<std::vector<const char*>>{{"topic", "follow", "--nonsense", "--output", "json"},
+                                             {"topic", "follow", "--nonsense", "--output=jsonl"}}) {
+    const Result result = run(words);
+    CHECK(result.status == 2);
+    const Json error = Json::parse(result.err)["error"];
+    CHECK(error["code"] == "usage");
+    CHECK(error["thing"] == "ringway topic follow");
+    CHECK(error["fix"] == "see ringway topic follow --help");
+  }
+  const Result gone = run({"topic", "follow", "-o", "gone", "--output", "json"});
+  CHECK(gone.status == 3);
+  CHECK(gone.out.empty());
+  CHECK(Json::parse(gone.err)["error"]["rule"] == "is gone");
+}
+
+TEST_CASE("command line: a verb's outcome is the exit status", "[cli]") {
+  CHECK(run({"topic", "follow", "-o", "bad"}).status == 5);
+  CHECK(run({"topic", "follow", "-o", "gone"}).err == "ringway: it: is gone; look\n");
+  const Result bug = run({"topic", "follow", "-o", "bug"});
+  CHECK(bug.status == 1);
+  CHECK(bug.err == "ringway: ringway topic follow: a bug\n");
+}

@@ -1,0 +1,133 @@
+#include "tools/command_line.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <string_view>
+#include <vector>
+
+#include "tools/quantity.hpp"
+#include "tools/terminal.hpp"
+#include "tools/version.hpp"
+
+namespace ringway::cli {
+namespace {
+
+constexpr const char* kFooter = R"(
+SIZE is an integer with B, KiB, MiB, GiB or TiB (K, M, G, T mean the same).
+DUR is integers with us, ms, s, m, h or d: 5ms, 3s, 1h30m, 7d.
+TIME is RFC 3339 with a zone, a day (UTC), or Unix time: seconds below 10,000,000,000, else
+milliseconds.
+
+Data goes to standard output, everything else to standard error: errors too, as
+'ringway: thing: rule; fix', or with --output json and jsonl as one line
+{"error":{"code","thing","rule","fix"}}. Colour only on a terminal and without NO_COLOR.
+
+Exit status: 0 ok, 1 error, 2 usage, 3 not found, 4 denied, 5 degraded, 6 timeout.)";
+
+/// --output as far as it can be told before parsing, so that a refusal to parse obeys it too.
+Format foreseen_format(int argc, const char* const* argv) {
+  Format format = Format::table;
+  for (int i = 1; i < argc; ++i) {
+    std::string_view word = argv[i];
+    if (word == "--") break;
+    if (word == "--output" && i + 1 < argc) {
+      word = argv[++i];
+    } else if (word.starts_with("--output=")) {
+      word.remove_prefix(std::string_view("--output=").size());
+    } else {
+      continue;
+    }
+    if (word == "json") format = Format::json;
+    if (word == "jsonl") format = Format::jsonl;
+  }
+  return format;
+}
+
+/// "ringway topic create": the words that were understood.
+std::string spoken(const CLI::App& app) {
+  std::string words = app.get_name();
+  for (const CLI::App* word : app.get_subcommands()) words += fmt::format(" {}", spoken(*word));
+  return words;
+}
+
+}  // namespace
+
+CommandLine::CommandLine()
+    : app_("Publish, follow and inspect the records of a Ringway bus on this machine", "ringway") {
+  app_.require_subcommand(1);
+  app_.footer(kFooter);
+  app_.set_help_flag("-h,--help", "Say what can be done here");
+  app_.set_version_flag("--version", std::string(),
+                        "Print the versions of library, layout, log and protocol");
+}
+
+void CommandLine::noun(const std::string& name, const std::string& about) {
+  nouns_[name] = app_.add_subcommand(name, about)->require_subcommand(1);
+}
+
+CLI::App& CommandLine::verb(const VerbInfo& info, Run run) {
+  CLI::App& parent = info.noun.empty() ? app_ : *nouns_.at(info.noun);
+  CLI::App& verb = *parent.add_subcommand(info.name, info.why);
+  verb.footer("\nExamples:\n" + info.examples);
+  const auto set_format = [this](const std::string& text) {
+    common_.format = parse_format("--output", text);
+  };
+  const auto set_timeout = [this](const std::string& text) {
+    common_.timeout = parse_duration("--timeout", text);
+  };
+  verb.add_option_function<std::string>(
+          "--output", set_format, "table for people, json or jsonl for programs (default table)")
+      ->type_name("FORMAT");
+  verb.add_option_function<std::string>("--timeout", set_timeout,
+                                        "How long to wait for the supervisor (default 10s)")
+      ->type_name("DUR");
+  verb.add_option("--socket", common_.socket,
+                  "Control socket (default $RINGWAY_SOCKET, $XDG_RUNTIME_DIR/ringway/control.sock "
+                  "or /run/ringway/control.sock)")
+      ->type_name("PATH");
+  verb.callback([this, run = std::move(run)] { chosen_ = run; });
+  return verb;
+}
+
+int CommandLine::run(int argc, const char* const* argv) {
+  common_.format = foreseen_format(argc, argv);
+  try {
+    try {
+      return static_cast<int>(parse_and_run(argc, argv));
+    } catch (const Error&) {
+      throw;
+    } catch (const std::exception& unexpected) {
+      throw Error(ErrorCode::failed, spoken(app_), unexpected.what(), "");
+    }
+  } catch (const Error& error) {
+    try {
+      // Who closed standard error does not want to know.
+      static_cast<void>(write_all(STDERR_FILENO, error_line(error, common_.format)));
+    } catch (const Error&) {
+    }
+    return static_cast<int>(exit_of(error.code()));
+  }
+}
+
+Exit CommandLine::parse_and_run(int argc, const char* const* argv) {
+  try {
+    app_.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    static_cast<void>(write_all(STDOUT_FILENO, app_.help()));
+    return Exit::ok;
+  } catch (const CLI::CallForVersion&) {
+    static_cast<void>(write_all(STDOUT_FILENO, version_text(common_.format)));
+    return Exit::ok;
+  } catch (const CLI::ParseError& refusal) {
+    const std::string words = spoken(app_);
+    const std::vector<std::string> unknown = app_.remaining(true);
+    throw Error(ErrorCode::usage, words,
+                unknown.empty() ? refusal.what()
+                                : fmt::format("'{}' is not understood here", unknown.front()),
+                fmt::format("see {} --help", words));
+  }
+  return chosen_(common_);
+}
+
+}  // namespace ringway::cli

@@ -1,0 +1,77 @@
+#pragma once
+
+// How a verb plugs in
+//
+// 1. One file, tools/verbs/<noun>_<verb>.cpp, with one function that adds the verb:
+//
+//      void add_topic_delete(CommandLine& line) {
+//        struct Options { std::string name; bool yes = false; };
+//        auto options = std::make_shared<Options>();
+//        CLI::App& verb = line.verb(
+//            {.noun = "topic", .name = "delete",
+//             .why = "Delete a topic with all its records, when nobody needs them any more",
+//             .examples = "ringway topic delete orders --yes"},
+//            [options](const Common& common) { ...; return Exit::ok; });
+//        verb.add_option("NAME", options->name, "Topic to delete")->required();
+//        verb.add_flag("--yes", options->yes, "Do not ask");
+//      }
+//
+//    Options live in a shared_ptr because the function has returned when they are parsed.
+//    Quantities are options of type std::string, handed to parse_size() and its like in the run
+//    function, with the flag's name, so that a refusal names the flag.
+// 2. Declared in tools/verbs/verbs.hpp, called from main, listed in tools/meson.build.
+//
+// A run function returns its Exit or throws: ringway::Error ends as exit_of(its code) with
+// error_line() on standard error. It writes data to standard output with write_all().
+
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <functional>
+#include <map>
+#include <string>
+
+#include "tools/failure.hpp"
+#include "tools/output.hpp"
+
+namespace ringway::cli {
+
+/// What every verb takes.
+struct Common {
+  Format format = Format::table;
+  std::chrono::nanoseconds timeout = std::chrono::seconds(10);  ///< for the control plane
+  std::string socket;  ///< as given; empty lets the library find it
+};
+
+struct VerbInfo {
+  std::string noun = {};  ///< empty for a verb that stands alone, as `produce`
+  std::string name;
+  std::string why = {};       ///< why one would use it; the first line of its help
+  std::string examples = {};  ///< a command a line
+};
+
+using Run = std::function<Exit(const Common&)>;
+
+/// The whole grammar of `ringway`. Owned by main, used by one thread; run once.
+class CommandLine {
+ public:
+  CommandLine();
+
+  /// Says what `noun`, the verbs' first word, is about. Before its first verb.
+  void noun(const std::string& name, const std::string& about);
+  /// The new verb, to add its own options to; it has --output, --timeout and --socket already.
+  /// The reference lives as long as this object.
+  CLI::App& verb(const VerbInfo& info, Run run);
+
+  /// Parses and runs; every failure ends as a line on standard error. The process's exit status.
+  int run(int argc, const char* const* argv);
+
+ private:
+  Exit parse_and_run(int argc, const char* const* argv);
+
+  CLI::App app_;
+  std::map<std::string, CLI::App*> nouns_;
+  Common common_;
+  Run chosen_;
+};
+
+}  // namespace ringway::cli
