@@ -1,0 +1,156 @@
+#include "storage/posix_file_system.hpp"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+
+namespace ringway::storage {
+namespace {
+
+constexpr mode_t kFileMode = 0600;
+constexpr mode_t kDirectoryMode = 0700;
+
+int result_of(int returned) noexcept {
+  return returned < 0 ? -errno : 0;
+}
+
+int open_flags(OpenMode mode) noexcept {
+  switch (mode) {
+    case OpenMode::read:
+      return O_RDONLY;
+    case OpenMode::write:
+      return O_RDWR;
+    case OpenMode::write_direct:
+      return O_RDWR | O_DIRECT;
+    case OpenMode::create:
+      return O_RDWR | O_CREAT;
+    case OpenMode::create_direct:
+      return O_RDWR | O_CREAT | O_DIRECT;
+  }
+  return O_RDONLY;
+}
+
+std::string parent_of(const std::string& path) {
+  const std::size_t slash = path.find_last_of('/');
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+}  // namespace
+
+int PosixFileSystem::open(const std::string& path, OpenMode mode) noexcept {
+  const int descriptor = ::open(path.c_str(), open_flags(mode) | O_CLOEXEC, kFileMode);
+  return descriptor < 0 ? -errno : descriptor;
+}
+
+void PosixFileSystem::close(int descriptor) noexcept {
+  ::close(descriptor);
+}
+
+std::int64_t PosixFileSystem::read(int descriptor, std::span<std::byte> into,
+                                   std::uint64_t file_pos) noexcept {
+  std::size_t done = 0;
+  while (done < into.size()) {
+    const ssize_t got = ::pread(descriptor, into.data() + done, into.size() - done,
+                                static_cast<off_t>(file_pos + done));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return -errno;
+    if (got == 0) break;
+    done += static_cast<std::size_t>(got);
+  }
+  return static_cast<std::int64_t>(done);
+}
+
+int PosixFileSystem::write(int descriptor, std::span<const std::byte> bytes,
+                           std::uint64_t file_pos) noexcept {
+  std::size_t done = 0;
+  while (done < bytes.size()) {
+    const ssize_t put = ::pwrite(descriptor, bytes.data() + done, bytes.size() - done,
+                                 static_cast<off_t>(file_pos + done));
+    if (put < 0 && errno == EINTR) continue;
+    if (put < 0 && errno == EINVAL && drop_direct(descriptor)) continue;
+    if (put < 0) return -errno;
+    if (put == 0) return -EIO;
+    done += static_cast<std::size_t>(put);
+  }
+  return 0;
+}
+
+int PosixFileSystem::sync(int descriptor) noexcept {
+  return result_of(::fdatasync(descriptor));
+}
+
+std::int64_t PosixFileSystem::size(int descriptor) noexcept {
+  struct stat status{};
+  return ::fstat(descriptor, &status) < 0 ? -errno : status.st_size;
+}
+
+int PosixFileSystem::reserve(int descriptor, std::uint64_t bytes) noexcept {
+  int error = 0;
+  do {
+    error = ::posix_fallocate(descriptor, 0, static_cast<off_t>(bytes));
+  } while (error == EINTR);
+  return -error;
+}
+
+int PosixFileSystem::truncate(int descriptor, std::uint64_t bytes) noexcept {
+  return result_of(::ftruncate(descriptor, static_cast<off_t>(bytes)));
+}
+
+int PosixFileSystem::rename(const std::string& from, const std::string& to) noexcept {
+  return result_of(::rename(from.c_str(), to.c_str()));
+}
+
+int PosixFileSystem::remove(const std::string& path) noexcept {
+  return result_of(::unlink(path.c_str()));
+}
+
+int PosixFileSystem::sync_directory(const std::string& path) noexcept {
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (descriptor < 0) return -errno;
+  const int result = result_of(::fsync(descriptor));
+  ::close(descriptor);
+  return result;
+}
+
+int PosixFileSystem::make_directories(const std::string& path) noexcept {
+  if (::mkdir(path.c_str(), kDirectoryMode) == 0) return sync_directory(parent_of(path));
+  if (errno == EEXIST) return 0;
+  if (errno != ENOENT) return -errno;
+  if (const int result = make_directories(parent_of(path)); result < 0) return result;
+  if (::mkdir(path.c_str(), kDirectoryMode) < 0 && errno != EEXIST) return -errno;
+  return sync_directory(parent_of(path));
+}
+
+int PosixFileSystem::list(const std::string& path, std::vector<std::string>& names) noexcept {
+  DIR* directory = ::opendir(path.c_str());
+  if (directory == nullptr) return -errno;
+  int result = 0;
+  while (true) {
+    errno = 0;
+    const dirent* entry = ::readdir(directory);
+    if (entry == nullptr) {
+      result = -errno;
+      break;
+    }
+    struct stat status{};
+    if (::fstatat(::dirfd(directory), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+        S_ISREG(status.st_mode)) {
+      names.emplace_back(entry->d_name);
+    }
+  }
+  ::closedir(directory);
+  return result;
+}
+
+bool drop_direct(int descriptor) noexcept {
+  const int flags = ::fcntl(descriptor, F_GETFL);
+  return flags >= 0 && (flags & O_DIRECT) != 0 &&
+         ::fcntl(descriptor, F_SETFL, flags & ~O_DIRECT) == 0;
+}
+
+}  // namespace ringway::storage

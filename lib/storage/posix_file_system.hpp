@@ -1,0 +1,30 @@
+#pragma once
+
+#include "storage/file_system.hpp"
+
+namespace ringway::storage {
+
+/// The real one. Stateless; descriptors are the kernel's own.
+class PosixFileSystem final : public FileSystem {
+ public:
+  int open(const std::string& path, OpenMode mode) noexcept override;
+  void close(int descriptor) noexcept override;
+  std::int64_t read(int descriptor, std::span<std::byte> into,
+                    std::uint64_t file_pos) noexcept override;
+  int write(int descriptor, std::span<const std::byte> bytes,
+            std::uint64_t file_pos) noexcept override;
+  int sync(int descriptor) noexcept override;
+  std::int64_t size(int descriptor) noexcept override;
+  int reserve(int descriptor, std::uint64_t bytes) noexcept override;
+  int truncate(int descriptor, std::uint64_t bytes) noexcept override;
+  int rename(const std::string& from, const std::string& to) noexcept override;
+  int remove(const std::string& path) noexcept override;
+  int sync_directory(const std::string& path) noexcept override;
+  int make_directories(const std::string& path) noexcept override;
+  int list(const std::string& path, std::vector<std::string>& names) noexcept override;
+};
+
+/// Takes O_DIRECT from a descriptor that has it. True when it was there: the write may be repeated.
+bool drop_direct(int descriptor) noexcept;
+
+}  // namespace ringway::storage
