@@ -27,6 +27,8 @@ class FileSystem {
   /// A descriptor. A file system that cannot do O_DIRECT answers the direct modes with -EINVAL.
   virtual int open(const std::string& path, OpenMode mode) noexcept = 0;
   virtual void close(int descriptor) noexcept = 0;
+  /// Whether writes go past the page cache; a file system may have refused that after the open.
+  virtual bool is_direct(int descriptor) noexcept = 0;
 
   /// Bytes read; fewer than asked for only at the end of the file.
   virtual std::int64_t read(int descriptor, std::span<std::byte> into,

@@ -9,6 +9,7 @@ class PosixFileSystem final : public FileSystem {
  public:
   int open(const std::string& path, OpenMode mode) noexcept override;
   void close(int descriptor) noexcept override;
+  bool is_direct(int descriptor) noexcept override;
   std::int64_t read(int descriptor, std::span<std::byte> into,
                     std::uint64_t file_pos) noexcept override;
   int write(int descriptor, std::span<const std::byte> bytes,

@@ -1,0 +1,165 @@
+#include "log/partition_log.hpp"
+
+#include <cassert>
+#include <chrono>
+#include <random>
+
+namespace ringway::log {
+namespace {
+
+std::uint64_t random_id() {
+  std::random_device device;
+  return std::uint64_t{device()} << 32 | device();
+}
+
+std::int64_t wall_clock_ns() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+/// An empty segment of the same base offset is replaced by the new one: it has the same name.
+LogStart without_empty_namesake(LogStart start) {
+  if (!start.segments.empty() && start.segments.back().first.offset == start.at.offset) {
+    start.predecessor_end = start.segments.back().predecessor_end;
+    start.segments.pop_back();
+  }
+  return start;
+}
+
+}  // namespace
+
+PartitionLog::PartitionLog(storage::FileSystem& file_system, storage::WriteEngine& engine,
+                           std::string directory, const LogIdentity& identity,
+                           const LogSettings& settings, LogStart start)
+    : file_system_(file_system),
+      engine_(engine),
+      directory_(std::move(directory)),
+      identity_(identity),
+      settings_(settings),
+      segment_([&] {
+        start = without_empty_namesake(std::move(start));
+        sealed_ = std::move(start.segments);
+        return header_at(start.at, start.predecessor_end, start.running_max, 0);
+      }()) {}
+
+SegmentHeader PartitionLog::header_at(LogPoint at, LogPoint predecessor_end,
+                                      std::int64_t running_max, std::uint64_t record_bytes) const {
+  // Room for the largest record behind whatever of the predecessor shares its page.
+  const std::uint64_t record = std::max(record_bytes, settings_.record_bytes_max) + kPageBytes;
+  const std::uint64_t wanted = std::max(settings_.segment_bytes, record);
+  SegmentHeader header{};
+  header.magic = kSegmentMagic;
+  header.version = kSegmentVersion;
+  header.header_bytes = sizeof header;
+  header.segment_id = random_id();
+  std::copy(identity_.topic_uuid.begin(), identity_.topic_uuid.end(), header.topic_uuid);
+  header.partition = identity_.partition;
+  header.epoch = identity_.epoch;
+  header.base_offset = at.offset;
+  header.base_position = page_floor(at.position);
+  header.first_position = at.position;
+  header.block_bytes = settings_.block_bytes;
+  header.table_entries =
+      static_cast<std::uint32_t>((wanted + settings_.block_bytes - 1) / settings_.block_bytes);
+  header.data_bytes_max = header.table_entries * header.block_bytes;
+  header.data_start = Geometry::data_start_for(header.table_entries);
+  header.predecessor_end_position = predecessor_end.position;
+  header.predecessor_end_offset = predecessor_end.offset;
+  header.running_max_before = running_max;
+  header.created_at_ns = wall_clock_ns();
+  return header;
+}
+
+void PartitionLog::begin_segment(std::uint64_t record_bytes) {
+  SegmentInfo done = segment_.info();
+  done.end = segment_.durable();
+  const std::int64_t running_max = segment_.durable_running_max();
+  LogPoint predecessor_end = done.end;
+  if (done.empty()) {
+    predecessor_end = done.predecessor_end;
+  } else {
+    segment_.trim(file_system_);
+    done.file_bytes = segment_.info().file_bytes;
+    sealed_.push_back(done);
+  }
+  segment_ = SegmentWriter(header_at(done.end, predecessor_end, running_max, record_bytes));
+  full_ = false;
+}
+
+bool PartitionLog::roll(std::uint64_t record_bytes) noexcept {
+  full_ = !segment_.drained();
+  if (!full_) begin_segment(record_bytes);
+  return !full_;
+}
+
+LogPoint PartitionLog::restart() {
+  assert(idle());
+  begin_segment(0);
+  error_ = 0;
+  return segment_.noted();
+}
+
+int PartitionLog::submit(const Stream& stream, std::int64_t now_ns, std::uint64_t token) {
+  if (!segment_.created()) {
+    const int result = segment_.create(file_system_, directory_, settings_.write_path, spare_);
+    if (result < 0) {
+      if (!spare_.empty()) spare_.clear();  // it may be gone already: the next try does without
+      return result;
+    }
+    spare_.clear();
+  }
+  return segment_.submit(file_system_, engine_, stream, now_ns, token);
+}
+
+int PartitionLog::submit_sync(std::uint64_t token) {
+  return segment_.submit_sync(file_system_, engine_, token);
+}
+
+void PartitionLog::wrote(int result) noexcept {
+  segment_.wrote(result);
+  if (result < 0 && error_ == 0) error_ = result;
+}
+
+void PartitionLog::synced(int result) noexcept {
+  segment_.synced(result);
+  if (result < 0 && error_ == 0) error_ = result;
+}
+
+std::vector<SegmentInfo> PartitionLog::segments() const {
+  std::vector<SegmentInfo> all = sealed_;
+  if (segment_.created()) all.push_back(segment_.info());
+  return all;
+}
+
+std::uint64_t PartitionLog::bytes() const noexcept {
+  std::uint64_t bytes = segment_.info().file_bytes;
+  for (const SegmentInfo& segment : sealed_) bytes += segment.file_bytes;
+  return bytes;
+}
+
+int PartitionLog::retire(std::size_t count, bool reusable) {
+  int result = 0;
+  if (!spare_.empty()) result = file_system_.remove(spare_);
+  spare_.clear();
+  // Oldest first: whatever a crash leaves is a log without a gap.
+  while (result == 0 && count > 0 && sealed_.size() + (segment_.created() ? 1 : 0) > 1) {
+    const std::string path = path_of(sealed_.front().name);
+    if (reusable && count == 1) {
+      spare_ = path;
+    } else {
+      result = file_system_.remove(path);
+    }
+    if (result < 0) break;
+    sealed_.erase(sealed_.begin());
+    --count;
+  }
+  return result;
+}
+
+std::string PartitionLog::write_path() const {
+  return std::string(engine_.name()) +
+         (segment_.is_direct(file_system_) ? ", direct" : ", buffered");
+}
+
+}  // namespace ringway::log

@@ -1,0 +1,140 @@
+#pragma once
+
+// How a flusher uses it, per partition (one thread; one engine serves all partitions):
+//
+//   Recovered recovered = recover(file_system, directory);
+//   PartitionLog log(file_system, engine, directory, identity, settings,
+//                    ring lives on ? recovered.go_on() : recovered.jump({position, offset}));
+//   walker.start_at(log.noted());                    // position and offset of the next record
+//
+//   each round:
+//     for (header : committed records)               // copied out and checked by the walker
+//       if (!log.note(header)) break;                // the segment is full: what is noted goes
+//                                                    // out and is synced, then it can be noted
+//     if (log.can_submit()) {
+//       const int result = log.submit(stream, now_ns, write_token);
+//       result == -ENOSPC, …                         // nothing was lost: hold producers, try later
+//     }
+//     if (log.can_sync() && (due || log.full())) log.submit_sync(sync_token);
+//
+//   each completion that engine.reap() gives, by its token:
+//     log.wrote(result) or log.synced(result);       // then publish written() and durable(), but
+//                                                    // never take a published watermark back
+//     if (log.error() != 0 && log.idle())            // the device failed
+//       walker.start_at(log.restart());              // from the durable end, out of the ring
+//
+//   before the ring's memory goes away: until log.idle().
+//
+// The ring must hold everything from page_floor(durable) on: a failed write or sync is never tried
+// again in place, the records behind the durable end go into a new segment instead.
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "log/segment_writer.hpp"
+
+namespace ringway::log {
+
+struct LogIdentity {
+  std::array<std::uint8_t, 16> topic_uuid;
+  std::uint32_t partition;
+  std::uint64_t epoch;  ///< of the supervisor
+};
+
+struct LogSettings {
+  std::uint64_t segment_bytes = 256 * 1024 * 1024;  ///< of data, before the log rolls
+  std::uint64_t record_bytes_max = 0;               ///< a segment takes at least one such record
+  std::uint64_t block_bytes = kBlockBytes;          ///< power of two, at least 4 KiB
+  WritePath write_path = WritePath::direct;
+};
+
+/// Where and on top of what a partition's log is continued. Made by recovery.
+struct LogStart {
+  LogPoint at;               ///< of the next record
+  LogPoint predecessor_end;  ///< where what is on disk ends; behind `at` after a jump
+  std::int64_t running_max = kNoTime;
+  std::vector<SegmentInfo> segments;  ///< on disk, oldest first
+};
+
+/// The appending side of one partition's log: a sequence of segments. A new one is made when the
+/// last is full, at every start, and after every failure of the device; always lazily, with the
+/// first batch. Owned and used by one thread. File system and engine must outlive it. A crash costs
+/// what is not durable (power) or not written (kill -9).
+class PartitionLog {
+ public:
+  PartitionLog(storage::FileSystem& file_system, storage::WriteEngine& engine,
+               std::string directory, const LogIdentity& identity, const LogSettings& settings,
+               LogStart start);
+
+  /// Takes the record at noted() into account. False: it does not fit, the segment is full() and
+  /// not yet durable as a whole; submit, sync and come again. `record` is checked and a copy.
+  bool note(const layout::RecordHeader& record) noexcept {
+    if (error_ != 0) return false;
+    if (!segment_.fits(layout::record_bytes(record)) && !roll(layout::record_bytes(record))) {
+      return false;
+    }
+    segment_.note(record);
+    return true;
+  }
+
+  bool can_submit() const noexcept {
+    return error_ == 0 && segment_.can_submit() && segment_.noted() != segment_.written();
+  }
+  /// One batch with everything noted. 0, or a negative errno after which nothing has changed:
+  /// ENOSPC, EMFILE, … Call again later.
+  int submit(const Stream& stream, std::int64_t now_ns, std::uint64_t token);
+
+  bool can_sync() const noexcept { return error_ == 0 && segment_.can_sync(); }
+  /// Makes written() durable. The next batch may be submitted meanwhile.
+  int submit_sync(std::uint64_t token);
+
+  void wrote(int result) noexcept;
+  void synced(int result) noexcept;
+
+  LogPoint noted() const noexcept { return segment_.noted(); }
+  LogPoint written() const noexcept { return segment_.written(); }
+  LogPoint durable() const noexcept { return segment_.durable(); }
+  std::int64_t running_max() const noexcept { return segment_.running_max(); }
+  bool full() const noexcept { return full_; }
+  bool idle() const noexcept { return segment_.idle(); }
+
+  /// The negative errno of the write or sync that failed, until restart().
+  int error() const noexcept { return error_; }
+  /// Gives the segment up at its durable end and begins the next there; returns that point. Needs
+  /// idle().
+  LogPoint restart();
+
+  /// Closes the file of a partition that has nothing to do; the next batch opens it. Needs idle().
+  void park() noexcept { segment_.park(); }
+
+  /// Oldest first; the last is the one being written, if anything was written into it.
+  std::vector<SegmentInfo> segments() const;
+  std::uint64_t bytes() const noexcept;  ///< disk space taken
+  /// Removes the oldest `count`, never the last. With `reusable` (no reader holds its descriptor)
+  /// the newest of them is written over as the next segment. 0 or the first negative errno.
+  int retire(std::size_t count, bool reusable);
+
+  std::string write_path() const;  ///< for people: "io_uring, direct"
+
+ private:
+  SegmentHeader header_at(LogPoint at, LogPoint predecessor_end, std::int64_t running_max,
+                          std::uint64_t record_bytes) const;
+  void begin_segment(std::uint64_t record_bytes);
+  bool roll(std::uint64_t record_bytes) noexcept;
+  std::string path_of(const std::string& name) const { return directory_ + "/" + name; }
+
+  storage::FileSystem& file_system_;
+  storage::WriteEngine& engine_;
+  std::string directory_;
+  LogIdentity identity_;
+  LogSettings settings_;
+  std::vector<SegmentInfo> sealed_;
+  std::string spare_;  // path of a retired segment to be written over
+  SegmentWriter segment_;
+  bool full_ = false;
+  int error_ = 0;
+};
+
+}  // namespace ringway::log

@@ -1,0 +1,299 @@
+#include "log/recovery.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <memory>
+
+#include "log/segment_name.hpp"
+#include "ringway/error.hpp"
+
+namespace ringway::log {
+namespace {
+
+using storage::FileSystem;
+using storage::OpenMode;
+
+void require(std::int64_t result, const std::string& thing, const char* attempted) {
+  if (result < 0) throw system_error(static_cast<int>(-result), thing, attempted);
+}
+
+storage::File open_or_throw(FileSystem& file_system, const std::string& path, OpenMode mode) {
+  const int descriptor = file_system.open(path, mode);
+  require(descriptor, path, "open");
+  return storage::File(file_system, descriptor);
+}
+
+/// Where the last segment ends: everything up to `end` verifies behind the durable position.
+struct VerifiedEnd {
+  LogPoint end;
+  std::uint64_t bytes_end;  ///< of verified bytes, perhaps in the middle of a record
+  std::int64_t running_max;
+};
+
+VerifiedEnd find_end(SegmentReader& reader) {
+  VerifiedEnd found{reader.durable(), reader.durable().position,
+                    reader.header().running_max_before};
+  SegmentWalk walk(reader);
+  walk.go_to(found.end);
+  Record record;
+  while (walk.next(record) == ReadStatus::ok) {
+    if (record.header.kind == static_cast<std::uint8_t>(layout::RecordKind::data)) {
+      found.running_max = std::max(found.running_max, record.header.timestamp_ns);
+    }
+  }
+  found.end = walk.at();
+  found.bytes_end = std::max(found.end.position, walk.verified_end());
+  const Geometry geometry(reader.header());
+  for (const BlockEntry* entry : reader.entries()) {
+    if (geometry.block_end(entry->index) <= found.bytes_end) {
+      found.running_max = std::max(found.running_max, entry->facts.running_max);
+    }
+  }
+  for (const TailSlot& slot : reader.slots()) {
+    if (slot.end_position <= found.end.position) {
+      found.running_max = std::max(found.running_max, slot.facts.running_max);
+    }
+  }
+  return found;
+}
+
+/// Where a slot or an entry says there was data, verified or not.
+std::uint64_t claimed_end(const SegmentReader& reader) {
+  const Geometry geometry(reader.header());
+  std::uint64_t end = reader.durable().position;
+  for (const TailSlot& slot : reader.slots()) end = std::max(end, slot.end_position);
+  for (const BlockEntry* entry : reader.entries()) {
+    end = std::max(end, geometry.block_end(entry->index));
+  }
+  return end;
+}
+
+class Recovery {
+ public:
+  Recovery(FileSystem& file_system, const std::string& directory, RecoverMode mode,
+           const LogIdentity* owner)
+      : file_system_(file_system), directory_(directory), mode_(mode), owner_(owner) {}
+
+  Recovered run() {
+    list();
+    open_segments();
+    while (drop_superseded()) {
+    }
+    settle_ends();
+    settle_floor();
+    return std::move(result_);
+  }
+
+ private:
+  std::string path_of(const std::string& name) const { return directory_ + "/" + name; }
+  bool repairs() const noexcept { return mode_ == RecoverMode::repair; }
+
+  void list();
+  void open_segments();
+  std::unique_ptr<SegmentReader> open_reader(const std::string& name, TableRead table);
+  void add_segment(const std::string& name, std::uint64_t base_offset);
+  void add_damaged(const std::string& name, std::uint64_t base_offset, const std::string& rule);
+  bool drop_superseded();
+  void settle_ends();
+  void settle_floor();
+  void cut(const SegmentInfo& info, SegmentReader& reader, const VerifiedEnd& found);
+  void keep_torn(SegmentReader& reader, const SegmentInfo& info, std::uint64_t from,
+                 std::uint64_t end);
+
+  FileSystem& file_system_;
+  const std::string& directory_;
+  RecoverMode mode_;
+  const LogIdentity* owner_;
+  std::vector<std::string> all_names_;
+  std::vector<std::pair<std::uint64_t, std::string>> names_;
+  std::vector<Geometry> geometries_;  // one per segment of result_
+  std::unique_ptr<SegmentReader> last_;
+  std::optional<VerifiedEnd> found_;  // of the last segment
+  Recovered result_;
+};
+
+void Recovery::list() {
+  const int listed = file_system_.list(directory_, all_names_);
+  if (listed == -ENOENT) return;  // nothing was ever written
+  require(listed, directory_, "list");
+  for (const std::string& name : all_names_) {
+    const auto parsed = parse_segment_name(name);
+    if (!parsed) {
+      result_.foreign.push_back(name);
+    } else if (parsed->kind == SegmentName::Kind::segment) {
+      names_.emplace_back(parsed->base_offset, name);
+    } else if (parsed->kind == SegmentName::Kind::unborn && repairs()) {
+      require(file_system_.remove(path_of(name)), path_of(name), "remove");
+    }
+  }
+  std::sort(names_.begin(), names_.end());
+}
+
+std::unique_ptr<SegmentReader> Recovery::open_reader(const std::string& name, TableRead table) {
+  return std::make_unique<SegmentReader>(
+      file_system_, open_or_throw(file_system_, path_of(name), OpenMode::read), table);
+}
+
+void Recovery::open_segments() {
+  for (const auto& [base_offset, name] : names_) {
+    try {
+      add_segment(name, base_offset);
+    } catch (const Error& error) {
+      add_damaged(name, base_offset, error.rule());
+    }
+  }
+}
+
+void Recovery::add_segment(const std::string& name, std::uint64_t base_offset) {
+  const auto reader = open_reader(name, TableRead::later);
+  const SegmentHeader& header = reader->header();
+  const auto refuse = [&](const char* rule) { throw Error(ErrorCode::failed, name, rule, ""); };
+  if (header.base_offset != base_offset) refuse("its name is another segment's");
+  if (owner_ != nullptr &&
+      (header.partition != owner_->partition ||
+       !std::equal(owner_->topic_uuid.begin(), owner_->topic_uuid.end(), header.topic_uuid))) {
+    refuse("belongs to another topic or partition");
+  }
+  if (!result_.segments.empty() && header.first_position < result_.segments.back().first.position) {
+    refuse("its positions lie before those of an older segment");
+  }
+  SegmentInfo info;
+  info.name = name;
+  info.base_position = header.base_position;
+  info.first = reader->first();
+  info.end = reader->end();
+  info.predecessor_end = {header.predecessor_end_position, header.predecessor_end_offset};
+  info.running_max = header.running_max_before;
+  info.written_at_ns = header.created_at_ns;
+  info.file_bytes = static_cast<std::uint64_t>(std::max<std::int64_t>(reader->file_bytes(), 0));
+  if (!reader->slots().empty()) {
+    const TailSlot& newest = reader->slots().front();
+    info.time_min = newest.time_min;
+    info.time_max = newest.time_max;
+    info.running_max = newest.facts.running_max;
+    info.written_at_ns = newest.facts.written_at_ns;
+  }
+  geometries_.emplace_back(header);
+  result_.segments.push_back(info);
+}
+
+void Recovery::add_damaged(const std::string& name, std::uint64_t base_offset,
+                           const std::string& rule) {
+  const int descriptor = file_system_.open(path_of(name), OpenMode::read);
+  if (descriptor == -ENOENT) return;  // retired meanwhile
+  std::int64_t bytes = 0;
+  if (descriptor >= 0) {
+    const storage::File file(file_system_, descriptor);
+    bytes = std::max<std::int64_t>(file_system_.size(descriptor), 0);
+  }
+  result_.damaged.push_back({name, rule, base_offset, static_cast<std::uint64_t>(bytes)});
+}
+
+/// An empty last segment that truncates written records away was made after a failure of the
+/// device and never used: without it they still count.
+bool Recovery::drop_superseded() {
+  std::vector<SegmentInfo>& segments = result_.segments;
+  if (segments.empty()) return false;
+  last_ = open_reader(segments.back().name, TableRead::now);
+  found_ = find_end(*last_);
+  if (segments.size() < 2 || found_->end.offset != segments.back().first.offset) return false;
+  const auto before = open_reader(segments[segments.size() - 2].name, TableRead::now);
+  if (find_end(*before).end.offset <= segments.back().first.offset) return false;
+  const std::string path = path_of(segments.back().name);
+  segments.pop_back();
+  geometries_.pop_back();
+  if (repairs()) require(file_system_.remove(path), path, "remove");
+  return true;
+}
+
+void Recovery::settle_ends() {
+  std::vector<SegmentInfo>& segments = result_.segments;
+  if (segments.empty()) return;
+  for (std::size_t i = 0; i + 1 < segments.size(); ++i) {
+    // The successor knows where this one ended, unless the file between them is missing.
+    const LogPoint end = segments[i + 1].predecessor_end;
+    if (end.position <= geometries_[i].capacity_end()) {
+      segments[i].end = end.position < segments[i].first.position ? segments[i].first : end;
+    }
+  }
+  SegmentInfo& last = segments.back();
+  last.end = found_->end;
+  last.running_max = found_->running_max;
+  result_.end = last.end;
+  for (const SegmentInfo& segment : segments) {
+    result_.running_max = std::max(result_.running_max, segment.running_max);
+  }
+  if (repairs()) cut(last, *last_, *found_);
+}
+
+void Recovery::cut(const SegmentInfo& info, SegmentReader& reader, const VerifiedEnd& found) {
+  const Geometry geometry(reader.header());
+  const std::int64_t size = reader.file_bytes();
+  require(size, path_of(info.name), "size");
+  const std::uint64_t keep = geometry.file_pos(page_floor(found.bytes_end));
+  const std::uint64_t claimed = claimed_end(reader);
+  const std::uint64_t data_end =
+      static_cast<std::uint64_t>(size) <= geometry.data_start
+          ? geometry.base_position
+          : geometry.base_position + (static_cast<std::uint64_t>(size) - geometry.data_start);
+  if (claimed > found.bytes_end && data_end > page_ceil(found.bytes_end)) {
+    keep_torn(reader, info, found.bytes_end, std::min(claimed, data_end));
+  }
+  if (static_cast<std::uint64_t>(size) <= keep && found.end == reader.durable()) return;
+  storage::File file = open_or_throw(file_system_, path_of(info.name), OpenMode::write);
+  if (static_cast<std::uint64_t>(size) > keep) {
+    require(file_system_.truncate(file.descriptor(), keep), path_of(info.name), "truncate");
+  }
+  require(file_system_.sync(file.descriptor()), path_of(info.name), "fdatasync");
+}
+
+void Recovery::keep_torn(SegmentReader& reader, const SegmentInfo& info, std::uint64_t from,
+                         std::uint64_t end) {
+  const TornTail torn{torn_name(info.first.offset, from), from, end - from};
+  const std::string path = path_of(torn.name);
+  storage::File aside = open_or_throw(file_system_, path, OpenMode::create);
+  std::vector<std::byte> bytes(std::min<std::uint64_t>(torn.bytes, 1024 * 1024));
+  for (std::uint64_t done = 0; done < torn.bytes;) {
+    const auto piece =
+        std::span(bytes).first(std::min<std::uint64_t>(bytes.size(), torn.bytes - done));
+    const std::int64_t got = reader.read_raw(from + done, piece);
+    if (got <= 0) break;  // what the device does not give cannot be kept
+    const auto read = piece.first(static_cast<std::size_t>(got));
+    require(file_system_.write(aside.descriptor(), read, done), path, "write");
+    done += read.size();
+  }
+  require(file_system_.sync(aside.descriptor()), path, "fdatasync");
+  require(file_system_.sync_directory(directory_), directory_, "fsync");
+  result_.torn = torn;
+}
+
+void Recovery::settle_floor() {
+  result_.floor = result_.end;
+  for (DamagedFile& file : result_.damaged) {
+    if (file.base_offset < result_.end.offset) continue;
+    // It may have held this many records, all of them seen by somebody.
+    const std::uint64_t units = file.file_bytes / layout::kUnitBytes + 1;
+    result_.floor.offset = std::max(result_.floor.offset, file.base_offset + units);
+    result_.floor.position =
+        std::max(result_.floor.position, page_ceil(result_.end.position + file.file_bytes + 1));
+    if (file.base_offset != result_.end.offset || !repairs()) continue;
+    std::uint64_t distinguisher = 1;
+    const auto taken = [&](const std::string& name) {
+      return std::find(all_names_.begin(), all_names_.end(), name) != all_names_.end();
+    };
+    while (taken(damaged_name(file.base_offset, distinguisher))) ++distinguisher;
+    const std::string name = damaged_name(file.base_offset, distinguisher);
+    require(file_system_.rename(path_of(file.name), path_of(name)), path_of(file.name), "rename");
+    file.name = name;
+  }
+}
+
+}  // namespace
+
+Recovered recover(storage::FileSystem& file_system, const std::string& directory, RecoverMode mode,
+                  const LogIdentity* owner) {
+  return Recovery(file_system, directory, mode, owner).run();
+}
+
+}  // namespace ringway::log

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "log/partition_log.hpp"
+#include "log/segment_info.hpp"
+#include "log/segment_reader.hpp"
+#include "storage/file_system.hpp"
+
+namespace ringway::log {
+
+enum class RecoverMode : unsigned char {
+  repair,   ///< by the supervisor, before it writes: cuts the torn tail, removes what was unborn
+  inspect,  ///< by anybody, at any time: changes nothing
+};
+
+/// A file that has a segment's name and cannot be followed. It is left where it is, or renamed when
+/// the next segment needs the name.
+struct DamagedFile {
+  std::string name;
+  std::string rule;  ///< what is wrong with it
+  std::uint64_t base_offset;
+  std::uint64_t file_bytes;
+};
+
+/// What lay behind the end of the log and does not verify, kept in a file of its own.
+struct TornTail {
+  std::string name;
+  std::uint64_t position;
+  std::uint64_t bytes;
+};
+
+/// What a partition's directory holds after any crash.
+struct Recovered {
+  std::vector<SegmentInfo> segments;  ///< oldest first
+  LogPoint end;                       ///< of the last record that counts; durable in repair mode
+  std::int64_t running_max = kNoTime;
+  LogPoint floor;  ///< no offset or position at or behind it was ever used; end, or behind damage
+  std::vector<DamagedFile> damaged;
+  std::vector<std::string> foreign;  ///< names that are none of the log's
+  std::optional<TornTail> torn;
+
+  /// The ring lives: it holds everything from page_floor(end) on.
+  LogStart go_on() const { return {end, end, running_max, segments}; }
+  /// The ring was lost or released: a new one starts at `at`, at or behind `floor`, page aligned.
+  LogStart jump(LogPoint at) const { return {at, end, running_max, segments}; }
+};
+
+/// Reads headers and tail slots of all segments, and of the last one the table and the data behind
+/// its durable position. `owner`: segments of another topic or partition count as damaged. Throws
+/// Error when the directory cannot be read, or in repair mode not be mended.
+Recovered recover(storage::FileSystem& file_system, const std::string& directory, RecoverMode mode,
+                  const LogIdentity* owner = nullptr);
+
+}  // namespace ringway::log

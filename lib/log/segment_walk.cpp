@@ -1,0 +1,72 @@
+#include <algorithm>
+#include <cstring>
+
+#include "log/segment_reader.hpp"
+
+namespace ringway::log {
+
+void SegmentWalk::go_to(LogPoint at) noexcept {
+  at_ = at;
+  run_ = {};
+}
+
+ReadStatus SegmentWalk::next(Record& record) {
+  for (int loads = 0; loads < 2; ++loads) {
+    if (run_.bytes.size() >= sizeof(layout::RecordHeader)) {
+      std::memcpy(&record.header, run_.bytes.data(), sizeof record.header);
+      if (layout::plausible(record.header, run_.bytes.size())) {
+        const std::uint64_t bytes = layout::record_bytes(record.header);
+        const bool data = record.header.kind == static_cast<std::uint8_t>(layout::RecordKind::data);
+        record.at = at_;
+        record.body = run_.bytes.subspan(
+            sizeof record.header, data ? std::uint64_t{record.header.payload_bytes} +
+                                             record.header.key_bytes + record.header.headers_bytes
+                                       : 0);
+        at_.position += bytes;
+        at_.offset += layout::record_offsets(record.header);
+        run_.bytes = run_.bytes.subspan(bytes);
+        return ReadStatus::ok;
+      }
+    }
+    if (const ReadStatus status = reader_.load(at_, run_); status != ReadStatus::ok) {
+      run_ = {};
+      return status;
+    }
+    verified_end_ = std::max(verified_end_, at_.position + run_.bytes.size());
+  }
+  return ReadStatus::end;  // load() gives whole records only
+}
+
+ReadStatus SegmentWalk::seek_offset(std::uint64_t offset) {
+  go_to(reader_.find_offset(offset));
+  while (true) {
+    const LogPoint before = at_;
+    Record record;
+    const ReadStatus status = next(record);
+    if (status != ReadStatus::ok) return status;
+    if (at_.offset > offset) {
+      go_to(before);
+      return ReadStatus::ok;
+    }
+  }
+}
+
+ReadStatus SegmentWalk::seek_time(std::int64_t timestamp_ns) {
+  go_to(reader_.find_time(timestamp_ns));
+  const bool all_later = reader_.header().running_max_before != kNoTime &&
+                         reader_.header().running_max_before >= timestamp_ns;
+  while (!all_later) {
+    const LogPoint before = at_;
+    Record record;
+    const ReadStatus status = next(record);
+    if (status != ReadStatus::ok) return status;
+    if (record.header.kind == static_cast<std::uint8_t>(layout::RecordKind::data) &&
+        record.header.timestamp_ns >= timestamp_ns) {
+      go_to(before);
+      break;
+    }
+  }
+  return ReadStatus::ok;
+}
+
+}  // namespace ringway::log

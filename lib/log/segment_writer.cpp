@@ -1,0 +1,275 @@
+#include "log/segment_writer.hpp"
+
+#include <cassert>
+#include <cerrno>
+#include <cstring>
+
+#include "log/segment_name.hpp"
+
+namespace ringway::log {
+namespace {
+
+constexpr std::uint64_t kReserveStepMin = 256 * 1024;
+constexpr std::uint64_t kReserveStepMax = 16 * 1024 * 1024;
+constexpr std::uint64_t kEntriesPerPage = kPageBytes / sizeof(BlockEntry);
+
+BlockFacts fresh_facts(LogPoint at, std::int64_t running_max) noexcept {
+  BlockFacts facts{};
+  facts.first_position = kNoBoundary;
+  facts.first_offset = at.offset;
+  facts.time_min = kNoTime;
+  facts.time_max = kNoTime;
+  facts.running_max = running_max;
+  return facts;
+}
+
+}  // namespace
+
+SegmentWriter::SegmentWriter(const SegmentHeader& header)
+    : header_(header),
+      geometry_(header),
+      noted_(first()),
+      written_(noted_),
+      durable_(noted_),
+      durable_running_max_(header.running_max_before),
+      open_(fresh_facts(noted_, header.running_max_before)),
+      open_end_(geometry_.block_end(0)),
+      image_end_(header.base_position),
+      hashed_(header.base_position),
+      open_checksum_(data_seed(header.segment_id)),
+      written_running_max_(header.running_max_before) {
+  header_.checksum = checksum_of(header_, 0);
+}
+
+int SegmentWriter::create(storage::FileSystem& file_system, const std::string& directory,
+                          WritePath path, const std::string& recycled) {
+  const std::string unborn = directory + "/" + unborn_name(header_.base_offset);
+  path_ = directory + "/" + segment_name(header_.base_offset);
+  write_path_ = path;
+  if (!recycled.empty()) {
+    if (const int result = file_system.rename(recycled, unborn); result < 0) return result;
+  }
+  int result = make_file(file_system, unborn);
+  if (result == -ENOENT) {
+    result = file_system.make_directories(directory);
+    if (result == 0) result = make_file(file_system, unborn);
+  }
+  if (result == 0) result = file_system.rename(unborn, path_);
+  if (result == 0) result = file_system.sync_directory(directory);
+  if (result < 0) {
+    file_.close();
+    file_system.remove(unborn);
+    return result;
+  }
+  created_ = true;
+  return 0;
+}
+
+int SegmentWriter::make_file(storage::FileSystem& file_system, const std::string& path) {
+  using storage::OpenMode;
+  int descriptor = file_system.open(
+      path, write_path_ == WritePath::direct ? OpenMode::create_direct : OpenMode::create);
+  if (descriptor == -EINVAL && write_path_ == WritePath::direct) {
+    write_path_ = WritePath::buffered;
+    descriptor = file_system.open(path, OpenMode::create);
+  }
+  if (descriptor < 0) return descriptor;
+  file_ = storage::File(file_system, descriptor);
+  reserved_bytes_ = 0;
+  if (const int result = reserve(file_system, header_.base_position); result < 0) return result;
+  storage::PageBuffer page(kPageBytes);
+  std::memcpy(page.data(), &header_, sizeof header_);
+  if (const int result = file_system.write(descriptor, page.span(), 0); result < 0) return result;
+  return file_system.sync(descriptor);
+}
+
+int SegmentWriter::open_file(storage::FileSystem& file_system) {
+  if (file_.is_open()) return 0;
+  using storage::OpenMode;
+  const int descriptor = file_system.open(
+      path_, write_path_ == WritePath::direct ? OpenMode::write_direct : OpenMode::write);
+  if (descriptor < 0) return descriptor;
+  file_ = storage::File(file_system, descriptor);
+  return 0;
+}
+
+int SegmentWriter::reserve(storage::FileSystem& file_system, std::uint64_t end) noexcept {
+  const std::uint64_t wanted = geometry_.file_pos(page_ceil(end));
+  if (wanted <= reserved_bytes_) return 0;
+  // Ahead by what is there already, so that idle topics stay small and busy ones seldom ask.
+  const std::uint64_t ahead = std::clamp(reserved_bytes_, kReserveStepMin, kReserveStepMax);
+  std::uint64_t target = std::min(wanted + ahead, geometry_.file_pos(geometry_.capacity_end()));
+  int result = file_system.reserve(file_.descriptor(), target);
+  if (result == -ENOSPC && target > wanted) {
+    target = wanted;
+    result = file_system.reserve(file_.descriptor(), target);
+  }
+  if (result == 0) reserved_bytes_ = target;
+  return result;
+}
+
+void SegmentWriter::close_blocks() noexcept {
+  while (noted_.position >= open_end_) {
+    if (open_.data_records > 0) {
+      time_min_ = time_min_ == kNoTime ? open_.time_min : std::min(time_min_, open_.time_min);
+      time_max_ = std::max(time_max_, open_.time_max);
+    }
+    closed_.push_back(open_);
+    open_ = fresh_facts(noted_, open_.running_max);
+    open_end_ += geometry_.block_bytes;
+  }
+}
+
+std::uint64_t SegmentWriter::free_slot() const noexcept {
+  for (std::uint64_t slot = 0; slot < kTailSlots; ++slot) {
+    if (slot != written_slot_ && slot != durable_slot_ && !(syncing_ && syncing_->slot == slot)) {
+      return slot;
+    }
+  }
+  return kTailSlots;
+}
+
+int SegmentWriter::submit(storage::FileSystem& file_system, storage::WriteEngine& engine,
+                          const Stream& stream, std::int64_t now_ns, std::uint64_t token) {
+  assert(created_ && can_submit());
+  if (const int result = open_file(file_system); result < 0) return result;
+  if (const int result = reserve(file_system, noted_.position); result < 0) return result;
+  close_blocks();
+  written_at_ns_ = now_ns;
+  batch_.emplace();
+  batch_->end = noted_;
+  batch_->slot = free_slot();
+  batch_->running_max = open_.running_max;
+
+  std::vector<storage::WritePiece> pieces;
+  const std::uint64_t image_end = page_floor(noted_.position);
+  std::uint64_t file_pos = geometry_.file_pos(image_end_);
+  for (const auto span : stream.spans(image_end_, image_end)) {
+    if (!span.empty()) pieces.push_back({span.data(), span.size(), file_pos});
+    file_pos += span.size();
+  }
+  hash_up_to(noted_.position, stream, now_ns);
+  add_entries(*batch_, pieces);
+  add_slot(*batch_, stream, now_ns, pieces);
+  image_end_ = image_end;
+  engine.submit_writes(file_.descriptor(), pieces, token);
+  return 0;
+}
+
+void SegmentWriter::hash_up_to(std::uint64_t end, const Stream& stream, std::int64_t now_ns) {
+  while (hashed_ < end) {
+    const std::uint64_t block_end = geometry_.block_end(hashed_blocks_);
+    const std::uint64_t until = std::min(end, block_end);
+    for (const auto span : stream.spans(hashed_, until)) open_checksum_.add(span);
+    hashed_ = until;
+    if (hashed_ < block_end) return;
+    BlockEntry entry{};
+    entry.facts = closed_[new_entries_.size()];
+    entry.facts.written_at_ns = now_ns;
+    entry.index = hashed_blocks_++;
+    entry.data_checksum = open_checksum_.value();
+    entry.durable_position = durable_.position;
+    entry.durable_offset = durable_.offset;
+    entry.checksum = checksum_of(entry, entry_seed(header_.segment_id, entry.index));
+    new_entries_.push_back(entry);
+    open_checksum_.restart(data_seed(header_.segment_id));
+  }
+}
+
+void SegmentWriter::add_entries(Batch& batch, std::vector<storage::WritePiece>& pieces) {
+  if (new_entries_.empty()) return;
+  // Earlier entries of the page are repeated byte for byte: a torn page leaves them as they were.
+  const std::uint64_t page = new_entries_.front().index / kEntriesPerPage;
+  page_entries_.insert(page_entries_.end(), new_entries_.begin(), new_entries_.end());
+  closed_.erase(closed_.begin(),
+                closed_.begin() + static_cast<std::ptrdiff_t>(new_entries_.size()));
+  new_entries_.clear();
+  const std::uint64_t pages = Geometry::table_pages(page_entries_.size());
+  batch.table_memory = storage::PageBuffer(pages * kPageBytes);
+  std::memcpy(batch.table_memory.data(), page_entries_.data(),
+              page_entries_.size() * sizeof(BlockEntry));
+  pieces.push_back({batch.table_memory.data(), batch.table_memory.size(),
+                    geometry_.entry_file_pos(page * kEntriesPerPage)});
+  const std::uint64_t whole = page_entries_.size() / kEntriesPerPage * kEntriesPerPage;
+  page_entries_.erase(page_entries_.begin(),
+                      page_entries_.begin() + static_cast<std::ptrdiff_t>(whole));
+}
+
+void SegmentWriter::add_slot(Batch& batch, const Stream& stream, std::int64_t now_ns,
+                             std::vector<storage::WritePiece>& pieces) {
+  batch.slot_memory = storage::PageBuffer(sizeof(TailSlot));
+  auto& slot = *new (batch.slot_memory.data()) TailSlot{};
+  const std::uint64_t page = page_floor(batch.end.position);
+  const auto partial = stream.spans(page, batch.end.position)[0];  // a page never wraps
+  if (!partial.empty()) std::memcpy(slot.page, partial.data(), partial.size());
+  slot.sequence = ++sequence_;
+  slot.end_position = batch.end.position;
+  slot.end_offset = batch.end.offset;
+  slot.block_index = hashed_blocks_;
+  slot.facts = open_;
+  slot.facts.written_at_ns = now_ns;
+  slot.data_checksum = open_checksum_.value();
+  slot.durable_position = durable_.position;
+  slot.durable_offset = durable_.offset;
+  const SegmentInfo now = info();
+  slot.records = records_;
+  slot.time_min = now.time_min;
+  slot.time_max = now.time_max;
+  slot.checksum = checksum_of(slot, slot_seed(header_.segment_id));
+  pieces.push_back(
+      {batch.slot_memory.data(), batch.slot_memory.size(), geometry_.slot_file_pos(batch.slot)});
+}
+
+void SegmentWriter::wrote(int result) noexcept {
+  if (result == 0) {
+    written_ = batch_->end;
+    written_slot_ = batch_->slot;
+    written_running_max_ = batch_->running_max;
+  }
+  batch_.reset();
+}
+
+int SegmentWriter::submit_sync(storage::FileSystem& file_system, storage::WriteEngine& engine,
+                               std::uint64_t token) {
+  assert(can_sync());
+  if (const int result = open_file(file_system); result < 0) return result;
+  syncing_ = Sync{written_, written_slot_, written_running_max_};
+  engine.submit_sync(file_.descriptor(), token);
+  return 0;
+}
+
+void SegmentWriter::synced(int result) noexcept {
+  if (result == 0) {
+    durable_ = syncing_->end;
+    durable_slot_ = syncing_->slot;
+    durable_running_max_ = syncing_->running_max;
+  }
+  syncing_.reset();
+}
+
+void SegmentWriter::trim(storage::FileSystem& file_system) noexcept {
+  if (open_file(file_system) < 0) return;
+  const std::uint64_t bytes = geometry_.file_pos(image_end_);
+  // Only space is at stake: what is not given back now goes with the segment.
+  if (file_system.truncate(file_.descriptor(), bytes) == 0) reserved_bytes_ = bytes;
+}
+
+SegmentInfo SegmentWriter::info() const {
+  SegmentInfo info;
+  info.name = segment_name(header_.base_offset);
+  info.base_position = header_.base_position;
+  info.first = first();
+  info.end = written_;
+  info.predecessor_end = {header_.predecessor_end_position, header_.predecessor_end_offset};
+  info.time_min = time_min_;
+  info.time_max = std::max(time_max_, open_.time_max);
+  if (open_.data_records > 0) {
+    info.time_min = time_min_ == kNoTime ? open_.time_min : std::min(time_min_, open_.time_min);
+  }
+  info.running_max = open_.running_max;
+  info.written_at_ns = written_at_ns_;
+  info.file_bytes = reserved_bytes_;
+  return info;
+}
+
+}  // namespace ringway::log

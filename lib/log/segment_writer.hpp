@@ -1,0 +1,163 @@
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "layout/record.hpp"
+#include "log/segment_format.hpp"
+#include "log/segment_info.hpp"
+#include "log/stream.hpp"
+#include "storage/checksum.hpp"
+#include "storage/file_system.hpp"
+#include "storage/page_buffer.hpp"
+#include "storage/write_engine.hpp"
+
+namespace ringway::log {
+
+enum class WritePath : unsigned char {
+  direct,    ///< past the page cache; through it where the file system refuses
+  buffered,  ///< through the page cache
+};
+
+/// The appending side of one segment file: facts are noted record by record, then batches go out.
+/// Owned by a PartitionLog and used by its thread. Nothing touches the disk before create(), and a
+/// file is written by the one writer that created it. At most one batch and one sync are under way.
+///
+///   first <= durable <= written <= submitted <= noted <= capacity
+///
+/// Tail slots: a batch never overwrites the slot of the last durable state, of the state a sync
+/// under way will make durable, nor of the last written state.
+class SegmentWriter {
+ public:
+  /// `header` is complete but for its checksum.
+  explicit SegmentWriter(const SegmentHeader& header);
+
+  bool fits(std::uint64_t bytes) const noexcept {
+    return noted_.position + bytes <= geometry_.capacity_end();
+  }
+  /// The record at noted(), which fits. Tens of millions a second.
+  void note(const layout::RecordHeader& record) noexcept {
+    if (noted_.position >= open_end_) close_blocks();
+    if (open_.records == 0) open_.first_position = noted_.position;
+    ++open_.records;
+    ++records_;
+    const std::uint64_t offsets = layout::record_offsets(record);
+    if (record.kind == static_cast<std::uint8_t>(layout::RecordKind::data)) {
+      note_time(record.timestamp_ns);
+    }
+    open_.offsets += offsets;
+    noted_.offset += offsets;
+    noted_.position += layout::record_bytes(record);
+  }
+
+  /// Makes the file under its final name, or a negative errno; then it may be tried again later.
+  /// `recycled` is the path of a retired segment of this partition to reuse, or empty.
+  int create(storage::FileSystem& file_system, const std::string& directory, WritePath path,
+             const std::string& recycled);
+  bool created() const noexcept { return created_; }
+  /// Closes the file while nothing is under way; the next batch opens it again.
+  void park() noexcept { file_.close(); }
+
+  /// Nothing is under way and nothing waits to go out.
+  bool drained() const noexcept { return idle() && durable_ == noted_; }
+  bool idle() const noexcept { return !batch_ && !syncing_; }
+  bool can_submit() const noexcept { return !batch_ && free_slot() < kTailSlots; }
+  bool can_sync() const noexcept { return !syncing_ && written_ != durable_; }
+
+  /// Sends everything noted; the bytes from the first page on must lie in `stream` until wrote().
+  /// A negative errno when there is no room: nothing was sent or changed. Needs can_submit().
+  int submit(storage::FileSystem& file_system, storage::WriteEngine& engine, const Stream& stream,
+             std::int64_t now_ns, std::uint64_t token);
+  void wrote(int result) noexcept;
+  int submit_sync(storage::FileSystem& file_system, storage::WriteEngine& engine,
+                  std::uint64_t token);
+  void synced(int result) noexcept;
+
+  /// Gives back the space reserved behind the end. For a segment that is done with.
+  void trim(storage::FileSystem& file_system) noexcept;
+
+  const SegmentHeader& header() const noexcept { return header_; }
+  LogPoint first() const noexcept { return {header_.first_position, header_.base_offset}; }
+  LogPoint noted() const noexcept { return noted_; }
+  LogPoint written() const noexcept { return written_; }
+  LogPoint durable() const noexcept { return durable_; }
+  std::int64_t running_max() const noexcept { return open_.running_max; }
+  /// The same, of the durable records or a little later: what a successor at durable() starts from.
+  std::int64_t durable_running_max() const noexcept { return durable_running_max_; }
+  bool is_direct(storage::FileSystem& file_system) const noexcept {
+    return file_.is_open() && file_system.is_direct(file_.descriptor());
+  }
+  SegmentInfo info() const;
+
+ private:
+  struct Batch {
+    LogPoint end;
+    std::uint64_t slot;
+    std::int64_t running_max;
+    storage::PageBuffer slot_memory;
+    storage::PageBuffer table_memory;
+  };
+  struct Sync {
+    LogPoint end;
+    std::uint64_t slot;
+    std::int64_t running_max;
+  };
+
+  void note_time(std::int64_t time) noexcept {
+    open_.time_min = open_.data_records == 0 ? time : std::min(open_.time_min, time);
+    open_.time_max = std::max(open_.time_max, time);
+    open_.running_max = std::max(open_.running_max, time);
+    ++open_.data_records;
+  }
+  void close_blocks() noexcept;
+  int open_file(storage::FileSystem& file_system);
+  int make_file(storage::FileSystem& file_system, const std::string& path);
+  int reserve(storage::FileSystem& file_system, std::uint64_t end) noexcept;
+  std::uint64_t free_slot() const noexcept;
+  void hash_up_to(std::uint64_t end, const Stream& stream, std::int64_t now_ns);
+  void add_entries(Batch& batch, std::vector<storage::WritePiece>& pieces);
+  void add_slot(Batch& batch, const Stream& stream, std::int64_t now_ns,
+                std::vector<storage::WritePiece>& pieces);
+
+  SegmentHeader header_;
+  Geometry geometry_;
+  std::string path_;
+  WritePath write_path_ = WritePath::direct;
+  storage::File file_;
+  bool created_ = false;
+  std::uint64_t reserved_bytes_ = 0;
+
+  LogPoint noted_;
+  LogPoint written_;
+  LogPoint durable_;
+  std::int64_t durable_running_max_;
+
+  // The block that noted_ is in, and those closed behind it that await their checksum.
+  BlockFacts open_;
+  std::uint64_t open_end_;
+  std::uint64_t records_ = 0;
+  std::int64_t time_min_ = kNoTime;
+  std::int64_t time_max_ = kNoTime;
+  std::vector<BlockFacts> closed_;
+
+  // What went out: whole pages up to image_end_, checksums up to hashed_.
+  std::uint64_t image_end_;
+  std::uint64_t hashed_;
+  std::uint64_t hashed_blocks_ = 0;
+  storage::RunningChecksum open_checksum_;
+  std::vector<BlockEntry> page_entries_;  // of the table page the next entry goes to
+  std::vector<BlockEntry> new_entries_;
+  std::int64_t written_at_ns_ = 0;
+
+  std::uint64_t sequence_ = 0;
+  std::uint64_t written_slot_ = kTailSlots;  // none
+  std::uint64_t durable_slot_ = kTailSlots;
+  std::int64_t written_running_max_;
+  std::optional<Batch> batch_;
+  std::optional<Sync> syncing_;
+};
+
+}  // namespace ringway::log

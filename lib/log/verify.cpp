@@ -1,0 +1,59 @@
+#include "log/verify.hpp"
+
+#include "ringway/error.hpp"
+
+namespace ringway::log {
+namespace {
+
+/// False when the visitor has seen enough.
+bool read_segment(SegmentReader& reader, const std::string& name,
+                  const std::function<bool(const Record&)>& visit, LogReport& report) {
+  SegmentWalk walk(reader);
+  Record record;
+  while (true) {
+    const ReadStatus status = walk.next(record);
+    if (status == ReadStatus::end) return true;
+    if (status != ReadStatus::ok) {
+      const Hole hole = reader.hole();
+      report.holes.push_back({name, hole});
+      if (hole.to.position <= hole.from.position) return true;  // unreadable, and nothing behind it
+      walk.go_to(hole.to);
+      continue;
+    }
+    report.bytes += layout::record_bytes(record.header);
+    if (record.header.kind == static_cast<std::uint8_t>(layout::RecordKind::skip)) {
+      report.skipped_offsets += layout::record_offsets(record.header);
+      continue;
+    }
+    ++report.records;
+    if (visit && !visit(record)) return false;
+  }
+}
+
+}  // namespace
+
+LogReport verify_log(storage::FileSystem& file_system, const std::string& directory,
+                     const std::function<bool(const Record&)>& visit) {
+  LogReport report;
+  report.recovered = recover(file_system, directory, RecoverMode::inspect);
+  const std::vector<SegmentInfo>& segments = report.recovered.segments;
+  for (std::size_t i = 0; i < segments.size(); ++i) {
+    const SegmentInfo& segment = segments[i];
+    const int descriptor =
+        file_system.open(directory + "/" + segment.name, storage::OpenMode::read);
+    if (descriptor == -ENOENT) continue;
+    if (descriptor < 0) throw system_error(-descriptor, segment.name, "open");
+    SegmentReader reader(file_system, storage::File(file_system, descriptor));
+    if (reader.header().base_offset != segment.first.offset) continue;
+    if (i + 1 < segments.size()) reader.limit_to(segment.end);
+    if (i > 0 && segment.predecessor_end.offset > segments[i - 1].end.offset) {
+      report.holes.push_back({segment.name, Hole{segments[i - 1].end, segment.predecessor_end, 0}});
+    }
+    ++report.segments;
+    report.blocks += reader.entries().size();
+    if (!read_segment(reader, segment.name, visit, report)) break;
+  }
+  return report;
+}
+
+}  // namespace ringway::log

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "log/recovery.hpp"
+
+namespace ringway::log {
+
+/// A hole, and the segment it is in. For records missing between two segments, the later one.
+struct NamedHole {
+  std::string segment;
+  Hole hole;
+};
+
+struct LogReport {
+  Recovered recovered;  ///< what is there; damaged and foreign files too
+  std::uint64_t segments = 0;
+  std::uint64_t blocks = 0;   ///< complete ones
+  std::uint64_t records = 0;  ///< skips not counted
+  std::uint64_t skipped_offsets = 0;
+  std::uint64_t bytes = 0;  ///< of the records that verify
+  std::vector<NamedHole> holes;
+
+  bool clean() const noexcept { return holes.empty() && recovered.damaged.empty(); }
+};
+
+/// Reads every record of a partition's log, verifying every block, and gives data records to
+/// `visit` until it says false. Changes nothing; works beside a supervisor that writes, and beside
+/// none. A segment retired meanwhile is passed over. Throws Error when the directory cannot be
+/// read.
+LogReport verify_log(storage::FileSystem& file_system, const std::string& directory,
+                     const std::function<bool(const Record&)>& visit = {});
+
+}  // namespace ringway::log
