@@ -98,6 +98,8 @@ class Recovery {
   void settle_ends();
   void settle_floor();
   void cut(const SegmentInfo& info, SegmentReader& reader, const VerifiedEnd& found);
+  void rewrite(const storage::File& file, const std::string& path, std::uint64_t from,
+               std::uint64_t end);
   void keep_torn(SegmentReader& reader, const SegmentInfo& info, std::uint64_t from,
                  std::uint64_t end);
 
@@ -240,12 +242,34 @@ void Recovery::cut(const SegmentInfo& info, SegmentReader& reader, const Verifie
   if (claimed > found.bytes_end && data_end > page_ceil(found.bytes_end)) {
     keep_torn(reader, info, found.bytes_end, std::min(claimed, data_end));
   }
-  if (static_cast<std::uint64_t>(size) <= keep && found.end == reader.durable()) return;
-  storage::File file = open_or_throw(file_system_, path_of(info.name), OpenMode::write);
+  const bool all_durable = found.end == reader.durable();
+  if (static_cast<std::uint64_t>(size) <= keep && all_durable) return;
+  const std::string path = path_of(info.name);
+  const storage::File file = open_or_throw(file_system_, path, OpenMode::write);
   if (static_cast<std::uint64_t>(size) > keep) {
-    require(file_system_.truncate(file.descriptor(), keep), path_of(info.name), "truncate");
+    require(file_system_.truncate(file.descriptor(), keep), path, "truncate");
   }
-  require(file_system_.sync(file.descriptor()), path_of(info.name), "fdatasync");
+  if (!all_durable) {
+    rewrite(file, path, kPageBytes, geometry.data_start);
+    rewrite(file, path, geometry.file_pos(page_floor(reader.durable().position)), keep);
+  }
+  require(file_system_.sync(file.descriptor()), path, "fdatasync");
+}
+
+/// Writes the same bytes again. A sync alone would prove nothing: where an earlier one failed, the
+/// kernel holds pages that it takes for clean and that are not on the device.
+void Recovery::rewrite(const storage::File& file, const std::string& path, std::uint64_t from,
+                       std::uint64_t end) {
+  std::vector<std::byte> bytes(std::min<std::uint64_t>(end - std::min(from, end), 1024 * 1024));
+  while (from < end) {
+    const auto piece = std::span(bytes).first(std::min<std::uint64_t>(bytes.size(), end - from));
+    const std::int64_t got = file_system_.read(file.descriptor(), piece, from);
+    require(got, path, "read");
+    if (got == 0) return;
+    const auto read = piece.first(static_cast<std::size_t>(got));
+    require(file_system_.write(file.descriptor(), read, from), path, "write");
+    from += read.size();
+  }
 }
 
 void Recovery::keep_torn(SegmentReader& reader, const SegmentInfo& info, std::uint64_t from,

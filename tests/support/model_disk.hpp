@@ -1,0 +1,275 @@
+#pragma once
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <map>
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "storage/file_system.hpp"
+#include "storage/write_engine.hpp"
+
+namespace ringway::test {
+
+/// What a test may let fail.
+enum class Call {
+  open,
+  read,
+  write,
+  sync,
+  reserve,
+  truncate,
+  rename,
+  remove,
+  sync_directory,
+  batch_write,
+  batch_sync
+};
+
+/// A disk of one directory in memory that remembers what was synced. power_cut() keeps that and any
+/// subset of the sectors written since; kill() keeps all completed writes and any subset of those
+/// under way. Batches complete when they are reaped. Single threaded.
+class ModelDisk final : public storage::FileSystem, public storage::WriteEngine {
+ public:
+  explicit ModelDisk(std::uint64_t seed) : random_(seed) {}
+
+  /// The nth call from now (1 = the next) fails with the errno, and with `lasting` all later ones.
+  void fail(Call call, int nth, int error, bool lasting = false) {
+    faults_[call] = {nth, error, lasting};
+  }
+  void heal() { faults_.clear(); }
+  std::uint64_t capacity = ~std::uint64_t{0};
+
+  void power_cut() {
+    names_ = name_history_[below(name_history_.size())];
+    name_history_ = {names_};
+    for (auto& [name, inode] : names_) {
+      std::vector<std::byte> bytes = inode->durable;
+      if (coin()) bytes.resize(std::max(bytes.size(), inode->now.size()));
+      for (const Write& write : inode->unsynced) apply_some(bytes, write);
+      for (const Pending& pending : pending_) {
+        if (pending.inode == inode) {
+          for (const Write& write : pending.writes) apply_some(bytes, write);
+        }
+      }
+      inode->now = inode->durable = std::move(bytes);
+      inode->unsynced.clear();
+    }
+    forget_process();
+  }
+
+  void kill() {
+    for (const Pending& pending : pending_) {
+      for (const Write& write : pending.writes) {
+        apply_some(pending.inode->now, write);
+        pending.inode->unsynced.push_back(write);
+      }
+    }
+    forget_process();
+  }
+
+  std::vector<std::byte>& bytes(const std::string& path) { return names_.at(path)->now; }
+  bool exists(const std::string& path) const { return names_.count(path) > 0; }
+
+  // FileSystem
+
+  int open(const std::string& path, storage::OpenMode mode) noexcept override {
+    if (const int error = fault(Call::open)) return error;
+    auto found = names_.find(path);
+    if (found == names_.end()) {
+      if (mode != storage::OpenMode::create && mode != storage::OpenMode::create_direct) {
+        return -ENOENT;
+      }
+      found = names_.emplace(path, std::make_shared<Inode>()).first;
+      name_history_.push_back(names_);
+    }
+    open_[++last_descriptor_] = found->second;
+    return last_descriptor_;
+  }
+  void close(int descriptor) noexcept override { open_.erase(descriptor); }
+  bool is_direct(int) noexcept override { return true; }
+  std::int64_t read(int descriptor, std::span<std::byte> into,
+                    std::uint64_t file_pos) noexcept override {
+    if (const int error = fault(Call::read)) return error;
+    const auto& now = open_.at(descriptor)->now;
+    if (file_pos >= now.size()) return 0;
+    const auto got = std::min<std::uint64_t>(into.size(), now.size() - file_pos);
+    std::memcpy(into.data(), now.data() + file_pos, got);
+    return static_cast<std::int64_t>(got);
+  }
+  int write(int descriptor, std::span<const std::byte> bytes,
+            std::uint64_t file_pos) noexcept override {
+    if (const int error = fault(Call::write)) return error;
+    const Write write{file_pos, {bytes.begin(), bytes.end()}};
+    Inode& inode = *open_.at(descriptor);
+    apply(inode.now, write);
+    inode.unsynced.push_back(write);
+    return 0;
+  }
+  int sync(int descriptor) noexcept override {
+    if (const int error = fault(Call::sync)) return error;
+    make_durable(*open_.at(descriptor));
+    return 0;
+  }
+  std::int64_t size(int descriptor) noexcept override {
+    return static_cast<std::int64_t>(open_.at(descriptor)->now.size());
+  }
+  int reserve(int descriptor, std::uint64_t bytes) noexcept override {
+    if (const int error = fault(Call::reserve)) return error;
+    auto& now = open_.at(descriptor)->now;
+    std::uint64_t used = 0;
+    for (const auto& [name, inode] : names_) used += inode->now.size();
+    if (bytes > now.size() && used + bytes - now.size() > capacity) return -ENOSPC;
+    now.resize(std::max<std::uint64_t>(now.size(), bytes));
+    return 0;
+  }
+  int truncate(int descriptor, std::uint64_t bytes) noexcept override {
+    if (const int error = fault(Call::truncate)) return error;
+    open_.at(descriptor)->now.resize(bytes);
+    return 0;
+  }
+  int rename(const std::string& from, const std::string& to) noexcept override {
+    if (const int error = fault(Call::rename)) return error;
+    if (!exists(from)) return -ENOENT;
+    names_[to] = names_.at(from);
+    names_.erase(from);
+    name_history_.push_back(names_);
+    return 0;
+  }
+  int remove(const std::string& path) noexcept override {
+    if (const int error = fault(Call::remove)) return error;
+    if (names_.erase(path) == 0) return -ENOENT;
+    name_history_.push_back(names_);
+    return 0;
+  }
+  int sync_directory(const std::string&) noexcept override {
+    if (const int error = fault(Call::sync_directory)) return error;
+    name_history_ = {names_};
+    return 0;
+  }
+  int make_directories(const std::string&) noexcept override { return 0; }
+  int list(const std::string& path, std::vector<std::string>& names) noexcept override {
+    for (const auto& [name, inode] : names_) names.push_back(name.substr(path.size() + 1));
+    return 0;
+  }
+
+  // WriteEngine
+
+  std::string_view name() const noexcept override { return "model"; }
+  void submit_writes(int descriptor, std::span<const storage::WritePiece> pieces,
+                     std::uint64_t token) noexcept override {
+    Pending pending{token, open_.at(descriptor), {}, 0, fault(Call::batch_write), false};
+    for (const auto& piece : pieces) {
+      pending.writes.push_back({piece.file_pos, {piece.memory, piece.memory + piece.bytes}});
+    }
+    pending_.push_back(std::move(pending));
+  }
+  void submit_sync(int descriptor, std::uint64_t token) noexcept override {
+    auto inode = open_.at(descriptor);
+    const std::size_t unsynced = inode->unsynced.size();
+    pending_.push_back({token, std::move(inode), {}, unsynced, fault(Call::batch_sync), true});
+  }
+  /// Completes one thing under way, any of them.
+  std::size_t reap(std::span<storage::Completion> out, std::chrono::nanoseconds) noexcept override {
+    if (pending_.empty() || out.empty()) return 0;
+    const auto chosen = pending_.begin() + static_cast<std::ptrdiff_t>(below(pending_.size()));
+    const Pending done = std::move(*chosen);
+    pending_.erase(chosen);
+    Inode& inode = *done.inode;
+    for (const Write& write : done.writes) {
+      if (done.error < 0 && coin()) continue;
+      if (done.error < 0) {
+        apply_some(inode.now, write);
+      } else {
+        apply(inode.now, write);
+      }
+      inode.unsynced.push_back(write);
+    }
+    if (done.sync && done.error < 0) inode.unsynced.clear();  // clean pages that never got there
+    if (done.sync && done.error == 0) make_durable(inode, done.unsynced);
+    out[0] = {done.token, done.error};
+    return 1;
+  }
+  std::size_t under_way() const noexcept override { return pending_.size(); }
+  int event_descriptor() const noexcept override { return -1; }
+
+ private:
+  static constexpr std::size_t kSector = 512;
+  struct Write {
+    std::uint64_t file_pos;
+    std::vector<std::byte> bytes;
+  };
+  struct Inode {
+    std::vector<std::byte> now;
+    std::vector<std::byte> durable;
+    std::vector<Write> unsynced;
+  };
+  using Names = std::map<std::string, std::shared_ptr<Inode>>;
+  struct Pending {
+    std::uint64_t token;
+    std::shared_ptr<Inode> inode;
+    std::vector<Write> writes;
+    std::size_t unsynced;
+    int error;
+    bool sync;
+  };
+  struct Fault {
+    int countdown;
+    int error;
+    bool lasting;
+  };
+
+  std::size_t below(std::size_t bound) { return static_cast<std::size_t>(random_() % bound); }
+  bool coin() { return (random_() & 1) != 0; }
+  int fault(Call call) {
+    const auto found = faults_.find(call);
+    if (found == faults_.end()) return 0;
+    Fault& fault = found->second;
+    if (fault.countdown > 0) --fault.countdown;
+    if (fault.countdown > 0) return 0;
+    const int error = -fault.error;
+    if (!fault.lasting) faults_.erase(found);
+    return error;
+  }
+  static void apply(std::vector<std::byte>& bytes, const Write& write) {
+    bytes.resize(std::max<std::size_t>(bytes.size(), write.file_pos + write.bytes.size()));
+    std::copy(write.bytes.begin(), write.bytes.end(),
+              bytes.begin() + static_cast<std::ptrdiff_t>(write.file_pos));
+  }
+  void apply_some(std::vector<std::byte>& bytes, const Write& write) {
+    const std::size_t mode = below(4);  // all, nothing, or sectors as they come
+    for (std::size_t done = 0; done < write.bytes.size(); done += kSector) {
+      if (mode == 0 || (mode > 1 && coin())) continue;
+      const std::size_t until = std::min(write.bytes.size(), done + kSector);
+      apply(bytes, {write.file_pos + done,
+                    {write.bytes.begin() + static_cast<std::ptrdiff_t>(done),
+                     write.bytes.begin() + static_cast<std::ptrdiff_t>(until)}});
+    }
+  }
+  static void make_durable(Inode& inode, std::size_t writes) {
+    inode.durable.resize(inode.now.size());
+    writes = std::min(writes, inode.unsynced.size());
+    for (std::size_t i = 0; i < writes; ++i) apply(inode.durable, inode.unsynced[i]);
+    inode.unsynced.erase(inode.unsynced.begin(),
+                         inode.unsynced.begin() + static_cast<std::ptrdiff_t>(writes));
+  }
+  static void make_durable(Inode& inode) { make_durable(inode, inode.unsynced.size()); }
+  void forget_process() {
+    pending_.clear();
+    faults_.clear();
+    open_.clear();
+  }
+
+  std::mt19937_64 random_;
+  Names names_;
+  std::vector<Names> name_history_{{}};  // states since the directory was synced, oldest first
+  std::map<int, std::shared_ptr<Inode>> open_;
+  int last_descriptor_ = 100;
+  std::vector<Pending> pending_;
+  std::map<Call, Fault> faults_;
+};
+
+}  // namespace ringway::test
