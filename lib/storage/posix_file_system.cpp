@@ -51,6 +51,11 @@ void PosixFileSystem::close(int descriptor) noexcept {
   ::close(descriptor);
 }
 
+bool PosixFileSystem::is_direct(int descriptor) noexcept {
+  const int flags = ::fcntl(descriptor, F_GETFL);
+  return flags >= 0 && (flags & O_DIRECT) != 0;
+}
+
 std::int64_t PosixFileSystem::read(int descriptor, std::span<std::byte> into,
                                    std::uint64_t file_pos) noexcept {
   std::size_t done = 0;
