@@ -23,7 +23,10 @@
 //     if (log.error() != 0 && log.idle())            // the device failed
 //       walker.start_at(log.restart());              // from the durable end, out of the ring
 //
-//   before the ring's memory goes away: until log.idle().
+//   before the ring's memory goes away, and before a quiet partition is parked:
+//     if (log.can_confirm()) log.submit(…);          // lets the file name its durable end: damage
+//                                                    // below it is then told from a torn tail
+//     until log.idle()
 //
 // The ring must hold everything from page_floor(durable) on: a failed write or sync is never tried
 // again in place, the records behind the durable end go into a new segment instead.
@@ -82,8 +85,10 @@ class PartitionLog {
   bool can_submit() const noexcept {
     return error_ == 0 && segment_.can_submit() && segment_.noted() != segment_.written();
   }
-  /// One batch with everything noted. 0, or a negative errno after which nothing has changed:
-  /// ENOSPC, EMFILE, … Call again later.
+  /// Everything is durable, and the file does not say so yet: submit() will, by 8 KiB.
+  bool can_confirm() const noexcept { return error_ == 0 && segment_.can_confirm(); }
+  /// One batch with everything noted. Needs can_submit() or can_confirm(). 0, or a negative errno
+  /// after which nothing has changed: ENOSPC, EMFILE, … Call again later.
   int submit(const Stream& stream, std::int64_t now_ns, std::uint64_t token);
 
   bool can_sync() const noexcept { return error_ == 0 && segment_.can_sync(); }

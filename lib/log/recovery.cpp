@@ -91,9 +91,9 @@ class Recovery {
 
   void list();
   void open_segments();
-  std::unique_ptr<SegmentReader> open_reader(const std::string& name, TableRead table);
-  void add_segment(const std::string& name, std::uint64_t base_offset);
-  void add_damaged(const std::string& name, std::uint64_t base_offset, const std::string& rule);
+  std::unique_ptr<SegmentReader> open_reader(const std::string& name);
+  void add_segment(const std::string& name, std::uint64_t base_offset, storage::File file,
+                   std::uint64_t file_bytes);
   bool drop_superseded();
   void settle_ends();
   void settle_floor();
@@ -132,24 +132,32 @@ void Recovery::list() {
   std::sort(names_.begin(), names_.end());
 }
 
-std::unique_ptr<SegmentReader> Recovery::open_reader(const std::string& name, TableRead table) {
+std::unique_ptr<SegmentReader> Recovery::open_reader(const std::string& name) {
   return std::make_unique<SegmentReader>(
-      file_system_, open_or_throw(file_system_, path_of(name), OpenMode::read), table);
+      file_system_, open_or_throw(file_system_, path_of(name), OpenMode::read));
 }
 
 void Recovery::open_segments() {
   for (const auto& [base_offset, name] : names_) {
+    const int descriptor = file_system_.open(path_of(name), OpenMode::read);
+    if (descriptor == -ENOENT) continue;  // retired meanwhile
+    require(descriptor, path_of(name), "open");
+    storage::File file(file_system_, descriptor);
+    const std::int64_t bytes = file_system_.size(descriptor);
+    require(bytes, path_of(name), "size");
     try {
-      add_segment(name, base_offset);
+      add_segment(name, base_offset, std::move(file), static_cast<std::uint64_t>(bytes));
     } catch (const Error& error) {
-      add_damaged(name, base_offset, error.rule());
+      result_.damaged.push_back(
+          {name, error.rule(), base_offset, static_cast<std::uint64_t>(bytes)});
     }
   }
 }
 
-void Recovery::add_segment(const std::string& name, std::uint64_t base_offset) {
-  const auto reader = open_reader(name, TableRead::later);
-  const SegmentHeader& header = reader->header();
+void Recovery::add_segment(const std::string& name, std::uint64_t base_offset, storage::File file,
+                           std::uint64_t file_bytes) {
+  const SegmentReader reader(file_system_, std::move(file), TableRead::later);
+  const SegmentHeader& header = reader.header();
   const auto refuse = [&](const char* rule) { throw Error(ErrorCode::failed, name, rule, ""); };
   if (header.base_offset != base_offset) refuse("its name is another segment's");
   if (owner_ != nullptr &&
@@ -163,14 +171,14 @@ void Recovery::add_segment(const std::string& name, std::uint64_t base_offset) {
   SegmentInfo info;
   info.name = name;
   info.base_position = header.base_position;
-  info.first = reader->first();
-  info.end = reader->end();
+  info.first = reader.first();
+  info.end = reader.end();
   info.predecessor_end = {header.predecessor_end_position, header.predecessor_end_offset};
   info.running_max = header.running_max_before;
   info.written_at_ns = header.created_at_ns;
-  info.file_bytes = static_cast<std::uint64_t>(std::max<std::int64_t>(reader->file_bytes(), 0));
-  if (!reader->slots().empty()) {
-    const TailSlot& newest = reader->slots().front();
+  info.file_bytes = file_bytes;
+  if (!reader.slots().empty()) {
+    const TailSlot& newest = reader.slots().front();
     info.time_min = newest.time_min;
     info.time_max = newest.time_max;
     info.running_max = newest.facts.running_max;
@@ -180,27 +188,15 @@ void Recovery::add_segment(const std::string& name, std::uint64_t base_offset) {
   result_.segments.push_back(info);
 }
 
-void Recovery::add_damaged(const std::string& name, std::uint64_t base_offset,
-                           const std::string& rule) {
-  const int descriptor = file_system_.open(path_of(name), OpenMode::read);
-  if (descriptor == -ENOENT) return;  // retired meanwhile
-  std::int64_t bytes = 0;
-  if (descriptor >= 0) {
-    const storage::File file(file_system_, descriptor);
-    bytes = std::max<std::int64_t>(file_system_.size(descriptor), 0);
-  }
-  result_.damaged.push_back({name, rule, base_offset, static_cast<std::uint64_t>(bytes)});
-}
-
 /// An empty last segment that truncates written records away was made after a failure of the
 /// device and never used: without it they still count.
 bool Recovery::drop_superseded() {
   std::vector<SegmentInfo>& segments = result_.segments;
   if (segments.empty()) return false;
-  last_ = open_reader(segments.back().name, TableRead::now);
+  last_ = open_reader(segments.back().name);
   found_ = find_end(*last_);
   if (segments.size() < 2 || found_->end.offset != segments.back().first.offset) return false;
-  const auto before = open_reader(segments[segments.size() - 2].name, TableRead::now);
+  const auto before = open_reader(segments[segments.size() - 2].name);
   if (find_end(*before).end.offset <= segments.back().first.offset) return false;
   const std::string path = path_of(segments.back().name);
   segments.pop_back();

@@ -31,6 +31,7 @@ SegmentWriter::SegmentWriter(const SegmentHeader& header)
       noted_(first()),
       written_(noted_),
       durable_(noted_),
+      confirmed_(noted_),
       durable_running_max_(header.running_max_before),
       open_(fresh_facts(noted_, header.running_max_before)),
       open_end_(geometry_.block_end(0)),
@@ -138,6 +139,7 @@ int SegmentWriter::submit(storage::FileSystem& file_system, storage::WriteEngine
   written_at_ns_ = now_ns;
   batch_.emplace();
   batch_->end = noted_;
+  batch_->durable = durable_;
   batch_->slot = free_slot();
   batch_->running_max = open_.running_max;
 
@@ -223,6 +225,7 @@ void SegmentWriter::add_slot(Batch& batch, const Stream& stream, std::int64_t no
 void SegmentWriter::wrote(int result) noexcept {
   if (result == 0) {
     written_ = batch_->end;
+    confirmed_ = batch_->durable;
     written_slot_ = batch_->slot;
     written_running_max_ = batch_->running_max;
   }

@@ -66,6 +66,8 @@ class SegmentWriter {
   bool idle() const noexcept { return !batch_ && !syncing_; }
   bool can_submit() const noexcept { return !batch_ && free_slot() < kTailSlots; }
   bool can_sync() const noexcept { return !syncing_ && written_ != durable_; }
+  /// Everything is durable, and the file does not say so yet: a batch without records will.
+  bool can_confirm() const noexcept { return created_ && drained() && durable_ != confirmed_; }
 
   /// Sends everything noted; the bytes from the first page on must lie in `stream` until wrote().
   /// A negative errno when there is no room: nothing was sent or changed. Needs can_submit().
@@ -95,6 +97,7 @@ class SegmentWriter {
  private:
   struct Batch {
     LogPoint end;
+    LogPoint durable;
     std::uint64_t slot;
     std::int64_t running_max;
     storage::PageBuffer slot_memory;
@@ -133,6 +136,7 @@ class SegmentWriter {
   LogPoint noted_;
   LogPoint written_;
   LogPoint durable_;
+  LogPoint confirmed_;  // the durable end that the last written slot names
   std::int64_t durable_running_max_;
 
   // The block that noted_ is in, and those closed behind it that await their checksum.

@@ -57,6 +57,13 @@ class LogDriver {
     while (reap_one()) {
     }
   }
+  /// Lets the file name its durable end.
+  void confirm() {
+    if (log_.can_confirm()) {
+      static_cast<void>(log_.submit(source_.stream(), ++now_ns, kWrite));
+      settle();
+    }
+  }
   /// Everything the source holds, durable.
   void drain() {
     for (int round = 0; log_.durable() != source_.tail() && round < 1000; ++round) {

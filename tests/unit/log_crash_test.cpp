@@ -52,7 +52,7 @@ class History {
     open();
     const std::uint64_t steps = 5 + below(120);
     for (std::uint64_t step = 0; step < steps; ++step) {
-      switch (below(8)) {
+      switch (below(9)) {
         case 0:
         case 1:
         case 2:

@@ -1,0 +1,261 @@
+#include <catch2/catch.hpp>
+#include <optional>
+
+#include "log/segment_name.hpp"
+#include "log/verify.hpp"
+#include "support/log_driver.hpp"
+#include "support/model_disk.hpp"
+
+namespace ringway::test {
+namespace {
+
+const std::string kPath = kDirectory;
+
+log::LogSettings small_settings() {
+  log::LogSettings settings;
+  settings.segment_bytes = 32 * 1024;
+  settings.block_bytes = 4096;
+  settings.record_bytes_max = 4096;
+  return settings;
+}
+
+const log::LogStart kFresh{{}, {}, log::kNoTime, {}};
+
+struct Bus {
+  explicit Bus(std::uint64_t seed = 1) : disk(seed), source(64 * 1024, {}) { begin(kFresh); }
+  void begin(const log::LogStart& start) {
+    driver.emplace(disk, disk, source, small_settings(), start);
+  }
+  void add(int count, std::size_t bytes = 200) {
+    for (int i = 0; i < count; ++i) source.add(std::string(bytes, 'r'), 10 + i);
+  }
+  log::Recovered recover() { return log::recover(disk, kDirectory, log::RecoverMode::repair); }
+  ModelDisk disk;
+  RecordSource source;
+  std::optional<LogDriver> driver;
+};
+
+}  // namespace
+
+TEST_CASE("log: nothing touches the disk before the first batch", "[log]") {
+  Bus bus;
+  CHECK(bus.recover().segments.empty());
+  CHECK(bus.driver->log().segments().empty());
+  CHECK(bus.driver->log().bytes() == 0);
+}
+
+TEST_CASE("log: any one failing call delays, and loses or doubles nothing", "[log]") {
+  const Call call =
+      GENERATE(Call::open, Call::write, Call::sync, Call::reserve, Call::truncate, Call::rename,
+               Call::remove, Call::sync_directory, Call::batch_write, Call::batch_sync);
+  const int error = GENERATE(EIO, ENOSPC);
+  for (int nth = 1; nth < 12; ++nth) {
+    CAPTURE(static_cast<int>(call), error, nth);
+    Bus bus(static_cast<std::uint64_t>(nth));
+    bus.disk.fail(call, nth, error);
+    for (int round = 0; round < 10; ++round) {
+      bus.add(20);
+      bus.driver->drain();
+      REQUIRE(bus.driver->log().durable() == bus.source.tail());
+    }
+    bus.disk.heal();
+    const auto report = log::verify_log(bus.disk, kDirectory);
+    CHECK(report.clean());
+    CHECK(report.records == 200);
+  }
+}
+
+TEST_CASE("log: a full disk is a status, and the log goes on when there is room", "[log]") {
+  Bus bus;
+  bus.add(20);
+  bus.driver->drain();
+  bus.disk.capacity = 0;
+  int result = 0;
+  while (result == 0 && bus.source.room(200, bus.driver->log().durable().position)) {
+    bus.add(1);
+    bus.driver->note_up_to(bus.source.tail());
+    result = bus.driver->submit();
+    bus.driver->settle();
+    bus.driver->sync();
+    bus.driver->settle();
+  }
+  CHECK(bus.driver->last_error() == -ENOSPC);
+  CHECK(bus.driver->log().error() == 0);
+  bus.disk.capacity = ~std::uint64_t{0};
+  bus.driver->drain();
+  CHECK(bus.driver->log().durable() == bus.source.tail());
+  CHECK(log::verify_log(bus.disk, kDirectory).records == bus.source.tail().offset);
+}
+
+TEST_CASE("log: after a failed sync a new segment begins at the durable end", "[log]") {
+  Bus bus;
+  bus.add(10);
+  bus.driver->drain();
+  const log::LogPoint durable = bus.driver->log().durable();
+  bus.add(10);
+  bus.disk.fail(Call::batch_sync, 1, EIO);
+  bus.driver->drain();
+  const auto segments = bus.driver->log().segments();
+  REQUIRE(segments.size() == 2);
+  CHECK(segments[0].end == durable);
+  CHECK(segments[1].first == durable);
+  CHECK(bus.recover().end == bus.source.tail());
+}
+
+TEST_CASE("log: a full segment takes no record until it is durable as a whole", "[log]") {
+  Bus bus;
+  bus.add(150);
+  bus.driver->note_up_to(bus.source.tail());
+  CHECK(bus.driver->log().full());
+  CHECK(bus.driver->log().noted().position < bus.source.tail().position);
+  REQUIRE(bus.driver->submit() == 0);
+  bus.driver->settle();
+  CHECK_FALSE(bus.driver->log().note(bus.source.header_at(bus.driver->log().noted().position)));
+  bus.driver->sync();
+  bus.driver->settle();
+  CHECK(bus.driver->log().note(bus.source.header_at(bus.driver->log().noted().position)));
+  CHECK_FALSE(bus.driver->log().full());
+}
+
+TEST_CASE("log: a parked partition opens its file with the next batch", "[log]") {
+  Bus bus;
+  bus.add(5);
+  bus.driver->drain();
+  bus.driver->log().park();
+  bus.add(5);
+  bus.driver->drain();
+  CHECK(bus.driver->log().segments().size() == 1);
+  CHECK(log::verify_log(bus.disk, kDirectory).records == 10);
+}
+
+TEST_CASE("recovery: an empty or missing directory is an empty log", "[log]") {
+  ModelDisk disk(1);
+  const log::Recovered recovered = log::recover(disk, kDirectory, log::RecoverMode::repair);
+  CHECK(recovered.end == log::LogPoint{});
+  CHECK(recovered.segments.empty());
+}
+
+TEST_CASE("recovery: what was being created is removed", "[log]") {
+  Bus bus;
+  bus.disk.open(kPath + "/" + log::unborn_name(0), storage::OpenMode::create);
+  bus.recover();
+  CHECK_FALSE(bus.disk.exists(kPath + "/" + log::unborn_name(0)));
+}
+
+TEST_CASE("recovery: a torn tail is cut at the last verified slot and kept aside", "[log]") {
+  Bus bus;
+  bus.add(10);
+  bus.driver->drain();
+  const log::LogPoint durable = bus.driver->log().durable();
+  bus.add(80);
+  bus.driver->note_up_to(bus.source.tail());
+  REQUIRE(bus.driver->submit() == 0);
+  bus.driver->reap_one();
+  const auto info = bus.driver->log().segments().back();
+  const std::string path = kPath + "/" + info.name;
+  {
+    log::SegmentReader reader(bus.disk, {bus.disk, bus.disk.open(path, storage::OpenMode::read)});
+    const log::Geometry geometry(reader.header());
+    bus.disk.bytes(path).at(geometry.file_pos(durable.position) + 100) ^= std::byte{1};
+  }
+  bus.driver.reset();
+  const log::Recovered recovered = bus.recover();
+  CHECK(recovered.end == durable);
+  REQUIRE(recovered.torn);
+  CHECK(recovered.torn->position == durable.position);
+  CHECK(bus.disk.exists(kPath + "/" + recovered.torn->name));
+  CHECK_FALSE(bus.recover().torn);  // once
+  bus.begin(bus.recover().go_on());
+  bus.driver->drain();
+  CHECK(log::verify_log(bus.disk, kDirectory).records == 90);
+}
+
+TEST_CASE("recovery: without its newest slot the log ends at the one before", "[log]") {
+  Bus bus;
+  bus.add(3);
+  bus.driver->drain();
+  const log::LogPoint before = bus.driver->log().durable();
+  bus.add(3);
+  bus.driver->drain();
+  const std::string path = kPath + "/" + bus.driver->log().segments().back().name;
+  {
+    log::SegmentReader reader(bus.disk, {bus.disk, bus.disk.open(path, storage::OpenMode::read)});
+    const log::Geometry geometry(reader.header());
+    bus.disk.bytes(path).at(geometry.slot_file_pos(1) + 5000) ^= std::byte{1};
+  }
+  bus.driver.reset();
+  CHECK(bus.recover().end == before);
+}
+
+TEST_CASE("recovery: a segment with an unreadable header is left, and no offset is reused",
+          "[log]") {
+  Bus bus;
+  bus.add(150);
+  bus.driver->drain();
+  const auto segments = bus.driver->log().segments();
+  REQUIRE(segments.size() >= 2);
+  const auto& last = segments.back();
+  bus.disk.bytes(kPath + "/" + last.name).at(30) ^= std::byte{1};
+  bus.driver.reset();
+  const log::Recovered recovered = bus.recover();
+  REQUIRE(recovered.damaged.size() == 1);
+  CHECK(recovered.damaged[0].rule == "the header does not verify");
+  CHECK(recovered.end == segments[segments.size() - 2].end);
+  CHECK(recovered.floor.offset > last.end.offset);
+  CHECK(recovered.floor.position > last.end.position);
+  CHECK(bus.disk.exists(kPath + "/" + recovered.damaged[0].name));
+  CHECK_FALSE(bus.disk.exists(kPath + "/" + last.name));  // the name is needed
+
+  bus.source.begin_again({log::page_ceil(recovered.floor.position), recovered.floor.offset},
+                         recovered.end);
+  bus.begin(bus.recover().jump(bus.source.tail()));
+  bus.add(5);
+  bus.driver->drain();
+  CHECK(log::verify_log(bus.disk, kDirectory).records == recovered.end.offset + 5);
+}
+
+TEST_CASE("recovery: another topic's segment and a stranger's file are reported", "[log]") {
+  Bus bus;
+  bus.add(5);
+  bus.driver->drain();
+  bus.disk.open(kPath + "/notes.txt", storage::OpenMode::create);
+  log::LogIdentity other = LogDriver::identity();
+  other.partition = 4;
+  const auto recovered = log::recover(bus.disk, kDirectory, log::RecoverMode::inspect, &other);
+  CHECK(recovered.segments.empty());
+  REQUIRE(recovered.damaged.size() == 1);
+  CHECK(recovered.damaged[0].rule == "belongs to another topic or partition");
+  CHECK(recovered.foreign == std::vector<std::string>{"notes.txt"});
+}
+
+TEST_CASE("recovery: a missing segment in the middle is a named hole", "[log]") {
+  Bus bus;
+  for (int i = 0; i < 4; ++i) {
+    bus.add(120);
+    bus.driver->drain();
+  }
+  const auto segments = bus.driver->log().segments();
+  REQUIRE(segments.size() >= 3);
+  REQUIRE(bus.disk.remove(kPath + "/" + segments[1].name) == 0);
+  const auto report = log::verify_log(bus.disk, kDirectory);
+  REQUIRE(report.holes.size() == 1);
+  CHECK(report.holes[0].hole.from == segments[0].end);
+  CHECK(report.holes[0].hole.to == segments[1].end);
+}
+
+TEST_CASE("recovery: an empty last segment is replaced by one of the same name", "[log]") {
+  Bus bus;
+  bus.add(5);
+  bus.disk.fail(Call::batch_write, 1, EIO);
+  bus.driver->note_up_to(bus.source.tail());
+  REQUIRE(bus.driver->submit() == 0);  // creates the file, writes nothing that counts
+  bus.driver->settle();
+  bus.driver.reset();
+  const auto recovered = bus.recover();
+  bus.begin(recovered.go_on());
+  bus.driver->drain();
+  CHECK(bus.driver->log().segments().size() == 1);
+  CHECK(log::verify_log(bus.disk, kDirectory).records == 5);
+}
+
+}  // namespace ringway::test

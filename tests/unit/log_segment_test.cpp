@@ -1,0 +1,270 @@
+#include <catch2/catch.hpp>
+
+#include "log/segment_name.hpp"
+#include "log/verify.hpp"
+#include "ringway/error.hpp"
+#include "support/log_driver.hpp"
+#include "support/model_disk.hpp"
+
+namespace ringway::test {
+namespace {
+
+constexpr std::uint64_t kBlock = 4096;
+
+/// A log on a modelled disk with small blocks and segments.
+struct SmallLog {
+  explicit SmallLog(std::uint64_t segment_bytes = 16 * kBlock, log::LogPoint start = {})
+      : disk(1), source(64 * 1024, start) {
+    settings.segment_bytes = segment_bytes;
+    settings.block_bytes = kBlock;
+    settings.record_bytes_max = 16 * 1024;
+    driver.emplace(disk, disk, source, settings, log::LogStart{start, {}, log::kNoTime, {}});
+  }
+  /// `count` records of the size, each durable before the ring could need its place.
+  void add(int count, std::uint64_t bytes, std::int64_t time = 100) {
+    for (int i = 0; i < count; ++i) {
+      if (!source.room(bytes, driver->log().durable().position)) driver->drain();
+      source.add(std::string(bytes, static_cast<char>('a' + i % 26)), time + i);
+    }
+    driver->drain();
+    driver->confirm();
+  }
+  std::string path(std::size_t segment) {
+    return std::string(kDirectory) + "/" + driver->log().segments().at(segment).name;
+  }
+  storage::File open(std::size_t segment) {
+    return {disk, disk.open(path(segment), storage::OpenMode::read)};
+  }
+  log::LogReport verify() { return log::verify_log(disk, kDirectory); }
+  /// Flips a bit of the segment where this log position lies.
+  void flip(std::size_t segment, std::uint64_t position) {
+    const log::SegmentReader reader(disk, open(segment));
+    const log::Geometry geometry(reader.header());
+    disk.bytes(path(segment)).at(geometry.file_pos(position)) ^= std::byte{1};
+  }
+
+  ModelDisk disk;
+  RecordSource source;
+  log::LogSettings settings;
+  std::optional<LogDriver> driver;
+};
+
+}  // namespace
+
+TEST_CASE("segment name: what is made is read back, and nothing else", "[log]") {
+  using Kind = log::SegmentName::Kind;
+  CHECK(log::segment_name(42) == "00000000000000000042.log");
+  CHECK(log::parse_segment_name(log::segment_name(~0ull))->base_offset == ~0ull);
+  CHECK(log::parse_segment_name(log::unborn_name(7))->kind == Kind::unborn);
+  CHECK(log::parse_segment_name(log::torn_name(7, 9))->kind == Kind::kept);
+  CHECK(log::parse_segment_name(log::damaged_name(7, 1))->kind == Kind::kept);
+  for (const char* name : {"", "7.log", "99999999999999999999.log", "00000000000000000042.log.old",
+                           "0000000000000000004x.log", "00000000000000000042.log.torn-"}) {
+    CHECK_FALSE(log::parse_segment_name(name));
+  }
+}
+
+TEST_CASE("segment: records come back as they were, also where the ring wrapped", "[log]") {
+  SmallLog small;
+  small.add(2000, 100);
+  auto expected = small.source.records.begin();
+  const auto report = log::verify_log(small.disk, kDirectory, [&](const log::Record& record) {
+    CHECK(record.at == expected->second.at);
+    CHECK(record.body.size() == expected->second.value.size());
+    ++expected;
+    return true;
+  });
+  CHECK(report.clean());
+  CHECK(report.records == 2000);
+  CHECK(report.segments > 1);
+}
+
+TEST_CASE("segment: a record that spans many blocks is read whole", "[log]") {
+  SmallLog small;
+  small.add(1, 50);
+  small.add(3, 15'000);
+  small.add(1, 50);
+  const auto report = small.verify();
+  CHECK(report.clean());
+  CHECK(report.records == 5);
+}
+
+TEST_CASE("segment: no record straddles two, and each begins in its predecessor's last page",
+          "[log]") {
+  SmallLog small;
+  small.add(100, 1000);
+  const auto segments = small.driver->log().segments();
+  REQUIRE(segments.size() > 1);
+  for (std::size_t i = 1; i < segments.size(); ++i) {
+    CHECK(segments[i].first == segments[i - 1].end);
+    CHECK(segments[i].predecessor_end == segments[i - 1].end);
+    CHECK(segments[i].base_position == log::page_floor(segments[i - 1].end.position));
+  }
+}
+
+TEST_CASE("segment: the data is an image of the stream", "[log]") {
+  SmallLog small(16 * kBlock, {8192, 5});
+  small.add(10, 1000);
+  const log::SegmentReader reader(small.disk, small.open(0));
+  const log::Geometry geometry(reader.header());
+  const auto& bytes = small.disk.bytes(small.path(0));
+  const auto span = small.source.stream().spans(8192, 8192 + 8192)[0];
+  CHECK(std::equal(span.begin(), span.end(),
+                   bytes.begin() + static_cast<std::ptrdiff_t>(geometry.file_pos(8192))));
+}
+
+TEST_CASE("segment: a largest record fits whatever the segment setting", "[log]") {
+  SmallLog small(kBlock);
+  small.add(5, 15'000);
+  CHECK(small.verify().records == 5);
+  CHECK(small.driver->log().segments().size() == 5);
+}
+
+TEST_CASE("segment: a header with any bit flipped is refused", "[log]") {
+  SmallLog small;
+  small.add(1, 10);
+  for (std::size_t byte = 0; byte < log::kPageBytes; byte += 37) {
+    small.disk.bytes(small.path(0)).at(byte) ^= std::byte{4};
+    CHECK_THROWS_AS(log::SegmentReader(small.disk, small.open(0)), Error);
+    small.disk.bytes(small.path(0)).at(byte) ^= std::byte{4};
+  }
+  CHECK_NOTHROW(log::SegmentReader(small.disk, small.open(0)));
+}
+
+TEST_CASE("segment: a flipped bit below the durable end is a hole of one block", "[log]") {
+  SmallLog small(64 * kBlock);
+  small.add(100, 200);
+  const std::uint64_t position = GENERATE(100u, 5000u, 12345u);
+  small.flip(0, position);
+  const auto report = small.verify();
+  REQUIRE(report.holes.size() == 1);
+  const log::Hole hole = report.holes[0].hole;
+  CHECK(hole.from.position <= position);
+  CHECK(hole.to.position > position);
+  CHECK(hole.to.position - hole.from.position <= kBlock + 2 * 256);
+  CHECK(report.records + (hole.to.offset - hole.from.offset) == 100);
+  CHECK(small.source.records.at(hole.to.offset).at == hole.to);
+}
+
+TEST_CASE("segment: a lost table entry is a hole, its neighbours stand", "[log]") {
+  SmallLog small(64 * kBlock);
+  small.add(100, 200);
+  const log::SegmentReader reader(small.disk, small.open(0));
+  const log::Geometry geometry(reader.header());
+  small.disk.bytes(small.path(0)).at(geometry.entry_file_pos(2) + 20) ^= std::byte{1};
+  const auto report = small.verify();
+  REQUIRE(report.holes.size() == 1);
+  CHECK(report.holes[0].hole.from.position >= geometry.block_start(2) - 256);
+  CHECK(report.holes[0].hole.to.position < geometry.block_end(2) + 256);
+}
+
+TEST_CASE("segment: blocks of a recycled file's former life never verify", "[log]") {
+  SmallLog small(8 * kBlock);
+  small.add(400, 200);
+  const auto before = small.driver->log().segments();
+  REQUIRE(before.size() > 3);
+  REQUIRE(small.driver->log().retire(2, true) == 0);
+  CHECK_FALSE(small.disk.exists(std::string(kDirectory) + "/" + before[0].name));
+  CHECK(small.disk.exists(std::string(kDirectory) + "/" + before[1].name));
+  const std::uint64_t first = before[2].first.offset;
+  while (small.driver->log().segments().back().first == before.back().first) small.add(1, 200);
+  CHECK_FALSE(small.disk.exists(std::string(kDirectory) + "/" + before[1].name));
+  const auto report = small.verify();
+  CHECK(report.clean());
+  CHECK(report.records == small.source.tail().offset - first);
+}
+
+TEST_CASE("segment: a position looked up by offset or time is where the record is", "[log]") {
+  SmallLog small(64 * kBlock);
+  small.add(50, 300, 1000);  // times 1000 … 1049
+  small.add(50, 300, 1020);  // a step back, then 1020 … 1069
+  small.source.skip(64, 2);
+  small.add(50, 300, 2000);
+  log::SegmentReader reader(small.disk, small.open(0));
+  log::SegmentWalk walk(reader);
+  log::Record record;
+  for (const auto& [offset, kept] : small.source.records) {
+    REQUIRE(walk.seek_offset(offset) == log::ReadStatus::ok);
+    CHECK(walk.at() == kept.at);
+  }
+  REQUIRE(walk.seek_offset(101) == log::ReadStatus::ok);  // within the skip
+  CHECK(walk.at().offset == 100);
+  CHECK(walk.seek_offset(152) == log::ReadStatus::end);
+
+  for (std::int64_t time = 990; time < 2060; ++time) {
+    // by definition: the first record whose running maximum is at or after the time
+    std::int64_t running_max = 0;
+    auto expected = small.source.records.begin();
+    for (; expected != small.source.records.end(); ++expected) {
+      running_max = std::max(running_max, expected->second.time);
+      if (running_max >= time) break;
+    }
+    CAPTURE(time);
+    if (expected == small.source.records.end()) {
+      CHECK(walk.seek_time(time) == log::ReadStatus::end);
+      continue;
+    }
+    REQUIRE(walk.seek_time(time) == log::ReadStatus::ok);
+    REQUIRE(walk.next(record) == log::ReadStatus::ok);
+    if (record.header.kind == 2) REQUIRE(walk.next(record) == log::ReadStatus::ok);
+    CHECK(record.at.offset == expected->first);
+  }
+}
+
+TEST_CASE("segment: a reader beside the writer sees every written record and nothing else",
+          "[log]") {
+  SmallLog small(256 * kBlock);
+  std::mt19937_64 random(Catch::rngSeed());
+  small.add(1, 10);
+  log::SegmentReader reader(small.disk, small.open(0));
+  log::SegmentWalk walk(reader);
+  std::uint64_t next_offset = 0;
+  for (int step = 0; step < 3000 && small.source.tail().offset < 2000; ++step) {
+    LogDriver& driver = *small.driver;
+    if (small.source.room(500, driver.log().durable().position)) {
+      small.source.add(std::string(random() % 500, 'x'), step);
+    }
+    driver.note_up_to(small.source.tail());
+    if (random() % 2 == 0) static_cast<void>(driver.submit());
+    if (random() % 4 == 0) driver.sync();
+    if (random() % 2 == 0) driver.reap_one();
+    log::Record record;
+    while (walk.next(record) == log::ReadStatus::ok) {
+      REQUIRE(record.at.offset == next_offset);
+      REQUIRE(record.at == small.source.records.at(next_offset).at);
+      ++next_offset;
+    }
+    REQUIRE(next_offset >= driver.log().written().offset);
+    REQUIRE(next_offset <= driver.log().noted().offset);
+  }
+  CHECK(next_offset > 500);
+}
+
+TEST_CASE("segment: a sealed one ends at its limit, whatever lies behind it", "[log]") {
+  SmallLog small(64 * kBlock);
+  small.add(100, 200);
+  log::SegmentReader reader(small.disk, small.open(0));
+  const log::LogPoint limit = small.source.records.at(60).at;
+  reader.limit_to(limit);
+  log::SegmentWalk walk(reader);
+  log::Record record;
+  std::uint64_t records = 0;
+  while (walk.next(record) == log::ReadStatus::ok) ++records;
+  CHECK(records == 60);
+  CHECK(reader.end() == limit);
+}
+
+TEST_CASE("segment: an unreadable block is a status with the device's error", "[log]") {
+  SmallLog small(64 * kBlock);
+  small.add(100, 200);
+  log::SegmentReader reader(small.disk, small.open(0));
+  log::SegmentWalk walk(reader);
+  small.disk.fail(Call::read, 1, EIO, true);
+  log::Record record;
+  CHECK(walk.next(record) == log::ReadStatus::io_error);
+  CHECK(reader.hole().error == -EIO);
+  small.disk.heal();
+  CHECK(walk.next(record) == log::ReadStatus::ok);
+}
+
+}  // namespace ringway::test

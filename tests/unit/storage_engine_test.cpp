@@ -1,0 +1,203 @@
+#include <catch2/catch.hpp>
+#include <chrono>
+#include <cstring>
+#include <iostream>
+
+#include "log/verify.hpp"
+#include "storage/posix_file_system.hpp"
+#include "storage/write_engine.hpp"
+#include "support/log_driver.hpp"
+#include "support/temporary_directory.hpp"
+
+namespace ringway::test {
+namespace {
+
+using storage::EngineChoice;
+using storage::OpenMode;
+
+storage::PageBuffer filled(std::size_t bytes, unsigned value) {
+  storage::PageBuffer buffer(bytes);
+  std::memset(buffer.data(), static_cast<int>(value), bytes);
+  return buffer;
+}
+
+storage::Completion one(storage::WriteEngine& engine) {
+  storage::Completion completion{};
+  while (engine.reap({&completion, 1}, std::chrono::seconds(1)) == 0) {
+  }
+  return completion;
+}
+
+/// Opens past the page cache where the file system can.
+storage::File open_direct(storage::FileSystem& files, const std::string& path) {
+  int descriptor = files.open(path, OpenMode::create_direct);
+  if (descriptor == -EINVAL) descriptor = files.open(path, OpenMode::create);
+  REQUIRE(descriptor >= 0);
+  return {files, descriptor};
+}
+
+}  // namespace
+
+TEST_CASE("engine: what is written is read back, on every path", "[storage]") {
+  const EngineChoice choice = GENERATE(EngineChoice::io_uring, EngineChoice::pwrite);
+  const std::string parent = GENERATE(as<std::string>{}, "/tmp", "/dev/shm");
+  const TemporaryDirectory directory(parent);
+  storage::PosixFileSystem files;
+  const auto engine = storage::make_write_engine(choice);
+  const storage::File file = open_direct(files, directory.path() + "/f");
+  REQUIRE(files.reserve(file.descriptor(), 4 << 20) == 0);
+
+  const auto large = filled(3 << 20, 1);
+  const auto small = filled(8192, 2);
+  const storage::WritePiece pieces[] = {{large.data(), large.size(), 8192},
+                                        {small.data(), small.size(), 0}};
+  engine->submit_writes(file.descriptor(), pieces, 7);
+  const auto written = one(*engine);
+  CHECK(written.token == 7);
+  CHECK(written.result == 0);
+  engine->submit_sync(file.descriptor(), 8);
+  const auto synced = one(*engine);
+  CHECK(synced.token == 8);
+  CHECK(synced.result == 0);
+  CHECK(engine->under_way() == 0);
+
+  std::vector<std::byte> bytes(large.size() + small.size());
+  const storage::File again(files, files.open(directory.path() + "/f", OpenMode::read));
+  REQUIRE(files.read(again.descriptor(), bytes, 0) == static_cast<std::int64_t>(bytes.size()));
+  CHECK(std::memcmp(bytes.data(), small.data(), small.size()) == 0);
+  CHECK(std::memcmp(bytes.data() + small.size(), large.data(), large.size()) == 0);
+}
+
+TEST_CASE("engine: many batches of many files complete once each", "[storage]") {
+  const EngineChoice choice = GENERATE(EngineChoice::io_uring, EngineChoice::pwrite);
+  const TemporaryDirectory directory;
+  storage::PosixFileSystem files;
+  const auto engine = storage::make_write_engine(choice);
+  const auto memory = filled(64 * 1024, 3);
+  std::vector<storage::File> open;
+  constexpr std::uint64_t kFiles = 8;
+  constexpr std::uint64_t kRounds = 40;
+  for (std::uint64_t i = 0; i < kFiles; ++i) {
+    open.push_back(open_direct(files, directory.path() + "/" + std::to_string(i)));
+  }
+  std::vector<int> seen(kFiles * kRounds);
+  for (std::uint64_t round = 0; round < kRounds; ++round) {
+    for (std::uint64_t i = 0; i < kFiles; ++i) {
+      const storage::WritePiece piece{memory.data(), memory.size(), round * memory.size()};
+      engine->submit_writes(open[i].descriptor(), {&piece, 1}, round * kFiles + i);
+    }
+  }
+  while (engine->under_way() > 0) {
+    const auto completion = one(*engine);
+    CHECK(completion.result == 0);
+    ++seen[completion.token];
+  }
+  CHECK(seen == std::vector<int>(kFiles * kRounds, 1));
+}
+
+TEST_CASE("engine: a refused write is a completion with its errno", "[storage]") {
+  const EngineChoice choice = GENERATE(EngineChoice::io_uring, EngineChoice::pwrite);
+  const TemporaryDirectory directory;
+  storage::PosixFileSystem files;
+  open_direct(files, directory.path() + "/f");
+  const storage::File read_only(files, files.open(directory.path() + "/f", OpenMode::read));
+  const auto engine = storage::make_write_engine(choice);
+  const auto memory = filled(4096, 1);
+  const storage::WritePiece piece{memory.data(), memory.size(), 0};
+  engine->submit_writes(read_only.descriptor(), {&piece, 1}, 1);
+  CHECK(one(*engine).result == -EBADF);
+  engine->submit_writes(read_only.descriptor(), {}, 2);
+  CHECK(one(*engine).result == 0);
+}
+
+TEST_CASE("engine: O_DIRECT is dropped where a write past the page cache is refused", "[storage]") {
+  const EngineChoice choice = GENERATE(EngineChoice::io_uring, EngineChoice::pwrite);
+  const TemporaryDirectory directory;
+  storage::PosixFileSystem files;
+  const auto engine = storage::make_write_engine(choice);
+  const storage::File file = open_direct(files, directory.path() + "/f");
+  if (!files.is_direct(file.descriptor())) return;
+  const auto memory = filled(8192, 5);
+  // Memory that is not aligned is what a device with larger sectors would make of ours.
+  const storage::WritePiece piece{memory.data() + 3, 4096, 0};
+  engine->submit_writes(file.descriptor(), {&piece, 1}, 1);
+  CHECK(one(*engine).result == 0);
+  CHECK_FALSE(files.is_direct(file.descriptor()));
+}
+
+TEST_CASE("log: the same records come back over every engine and path", "[log]") {
+  const EngineChoice choice = GENERATE(EngineChoice::io_uring, EngineChoice::pwrite);
+  const log::WritePath path = GENERATE(log::WritePath::direct, log::WritePath::buffered);
+  const std::string parent = GENERATE(as<std::string>{}, "/tmp", "/dev/shm");
+  const TemporaryDirectory directory(parent);
+  const std::string partition = directory.path() + "/topic/3";
+  storage::PosixFileSystem files;
+  const auto engine = storage::make_write_engine(choice);
+  RecordSource source(256 * 1024, {});
+  log::LogSettings settings;
+  settings.segment_bytes = 1 << 20;
+  settings.write_path = path;
+  {
+    LogDriver driver(files, *engine, source, settings, {{}, {}, log::kNoTime, {}}, partition);
+    for (int i = 0; i < 20'000; ++i) {
+      if (!source.room(300, driver.log().durable().position)) driver.drain();
+      source.add(std::string(static_cast<std::size_t>(i % 300), 'v'), i);
+    }
+    driver.drain();
+    REQUIRE(driver.log().durable() == source.tail());
+    if (path == log::WritePath::buffered) {
+      CHECK(driver.log().write_path() == std::string(engine->name()) + ", buffered");
+    }
+  }
+  auto expected = source.records.begin();
+  const auto report = log::verify_log(files, partition, [&](const log::Record& record) {
+    REQUIRE(record.at == expected->second.at);
+    REQUIRE(record.body.size() == expected->second.value.size());
+    ++expected;
+    return true;
+  });
+  CHECK(report.clean());
+  CHECK(report.records == 20'000);
+  CHECK(report.segments >= 3);
+  const auto recovered = log::recover(files, partition, log::RecoverMode::repair);
+  CHECK(recovered.end == source.tail());
+}
+
+TEST_CASE("log: append rate", "[.bench]") {
+  const EngineChoice choice = GENERATE(EngineChoice::io_uring, EngineChoice::pwrite);
+  const log::WritePath path = GENERATE(log::WritePath::direct, log::WritePath::buffered);
+  constexpr std::uint64_t kRing = 16 << 20;
+  constexpr std::uint64_t kTotal = std::uint64_t{1} << 30;
+  const TemporaryDirectory directory;
+  storage::PosixFileSystem files;
+  const auto engine = storage::make_write_engine(choice);
+  storage::PageBuffer ring(kRing);
+  layout::RecordHeader header{};
+  header.payload_bytes = 4096 - 32;
+  header.kind = 1;
+  for (std::uint64_t at = 0; at < kRing; at += 4096) std::memcpy(ring.data() + at, &header, 32);
+  const log::Stream stream{ring.data(), kRing, 0};
+  log::LogSettings settings;
+  settings.write_path = path;
+  log::PartitionLog log(files, *engine, directory.path(), LogDriver::identity(), settings,
+                        {{}, {}, log::kNoTime, {}});
+  const auto start = std::chrono::steady_clock::now();
+  while (log.durable().position < kTotal) {
+    // a quarter of the ring a batch, syncs overlapped with the next one
+    while (log.noted().position < std::min(log.durable().position + kRing, kTotal) &&
+           log.noted().position < log.written().position + kRing / 4 && log.note(header)) {
+    }
+    if (log.can_submit()) REQUIRE(log.submit(stream, 1, 1) == 0);
+    if (log.can_sync()) REQUIRE(log.submit_sync(2) == 0);
+    storage::Completion done[4];
+    for (std::size_t i = 0, n = engine->reap(done, std::chrono::seconds(1)); i < n; ++i) {
+      REQUIRE(done[i].result == 0);
+      done[i].token == 1 ? log.wrote(done[i].result) : log.synced(done[i].result);
+    }
+  }
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+  std::cout << log.write_path() << ": " << static_cast<double>(kTotal) / took.count() / 1e6
+            << " MB/s\n";
+}
+
+}  // namespace ringway::test
