@@ -1,0 +1,75 @@
+#include "daemon/directory_lock.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <filesystem>
+#include <mutex>
+#include <set>
+
+#include "ringway/error.hpp"
+
+namespace ringway::daemon {
+namespace {
+
+/// The directories that this process has locked, by their canonical paths.
+struct Registry {
+  std::mutex mutex;
+  std::set<std::string> directories;
+};
+
+Registry& registry() {
+  static Registry instance;
+  return instance;
+}
+
+Error busy(const std::string& directory, long pid) {
+  return Error(ErrorCode::busy, directory,
+               fmt::format("is in use by the supervisor with pid {}", pid),
+               "stop that one, or use another directory");
+}
+
+/// Takes the lock or says who has it.
+shm::Descriptor lock_file(const std::string& directory) {
+  const std::string path = directory + "/lock";
+  shm::Descriptor file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!file) throw system_error(errno, path, "cannot be opened");
+  struct flock whole{};
+  whole.l_type = F_WRLCK;
+  whole.l_whence = SEEK_SET;
+  for (;;) {
+    struct flock wanted = whole;
+    if (::fcntl(file.get(), F_SETLK, &wanted) == 0) return file;
+    if (errno != EAGAIN && errno != EACCES) throw system_error(errno, path, "cannot be locked");
+    wanted = whole;
+    if (::fcntl(file.get(), F_GETLK, &wanted) != 0)
+      throw system_error(errno, path, "F_GETLK failed");
+    // Unlocked in between: try again.
+    if (wanted.l_type != F_UNLCK) throw busy(directory, wanted.l_pid);
+  }
+}
+
+}  // namespace
+
+DirectoryLock::DirectoryLock(const std::string& directory) {
+  std::error_code error;
+  const std::string canonical = std::filesystem::canonical(directory, error);
+  if (error) throw system_error(error.value(), directory, "cannot be locked");
+  const std::lock_guard guard(registry().mutex);
+  // Before the file is touched: closing a second descriptor of it would release the first's lock.
+  if (registry().directories.contains(canonical)) throw busy(canonical, ::getpid());
+  file_ = lock_file(canonical);
+  registry().directories.insert(canonical);
+  registered_ = canonical;
+}
+
+DirectoryLock::~DirectoryLock() {
+  if (!file_) return;
+  const std::lock_guard guard(registry().mutex);
+  file_.reset();
+  registry().directories.erase(registered_);
+}
+
+}  // namespace ringway::daemon

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <chrono>
+#include <nlohmann/json.hpp>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "control/channel.hpp"
+#include "control/messages.hpp"
+
+namespace ringway::control {
+
+/// The socket of the descriptor keeper of a runtime directory.
+std::string keeper_socket(const std::string& runtime_dir);
+
+/// What the keeper holds: a descriptor, its name, and what has to be known of it:
+///
+///     {"kind": "ring" | "board" | "bell" | "session" | "pidfd" | "doorbell",
+///      "topic": name, "access": {…}}        the last two for what belongs to a topic
+struct KeptDescriptor {
+  std::string name;
+  nlohmann::json meta{};
+  shm::Descriptor descriptor{};
+};
+
+/// A connection to the descriptor keeper, one request at a time. Used by the supervisor to leave
+/// and find memory, and by whoever looks at a topic while no supervisor answers. One thread at a
+/// time.
+class KeeperConnection {
+ public:
+  /// @throws Error unavailable when no keeper listens there.
+  explicit KeeperConnection(const std::string& runtime_dir,
+                            std::chrono::milliseconds timeout = std::chrono::seconds(10));
+
+  /// Sends the request and returns the reply.
+  /// @throws Error: the keeper's refusal; unavailable (it has died); timeout.
+  Envelope call(nlohmann::json request, std::span<const int> descriptors = {});
+
+  /// All pages of a request that is answered by kept descriptors: "list" or "look".
+  std::vector<KeptDescriptor> pages(nlohmann::json request);
+
+  /// A topic's ring and board, reopened read-only, as far as this user has the right; root and the
+  /// supervisor's user get all session memory besides.
+  /// @throws Error not_found, denied.
+  std::vector<KeptDescriptor> look(const std::string& topic);
+
+  /// Becomes readable when the keeper has died.
+  int fd() const noexcept { return channel_.fd(); }
+
+ private:
+  Channel channel_;
+  std::chrono::milliseconds timeout_;
+  std::uint64_t last_id_ = 0;
+  std::vector<shm::Descriptor> received_;
+};
+
+}  // namespace ringway::control

@@ -1,0 +1,89 @@
+#include "daemon/directory_lock.hpp"
+
+#include <fcntl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <catch2/catch.hpp>
+#include <csignal>
+#include <filesystem>
+#include <optional>
+
+#include "ringway/error.hpp"
+#include "support/temporary_directory.hpp"
+
+using namespace ringway;
+using daemon::DirectoryLock;
+using test::TemporaryDirectory;
+
+namespace {
+
+/// What a second taker is told.
+std::string refusal(const std::string& directory) {
+  try {
+    const DirectoryLock second(directory);
+  } catch (const Error& error) {
+    return error.code() == ErrorCode::busy ? error.rule() : error.what();
+  }
+  return "taken";
+}
+
+}  // namespace
+
+TEST_CASE("directory lock: a second holder in this process is refused, by any path", "[process]") {
+  const TemporaryDirectory directory;
+  std::filesystem::create_directory_symlink(directory.path(), directory / "link");
+  std::optional<DirectoryLock> lock(directory.path());
+  const std::string told = "is in use by the supervisor with pid " + std::to_string(::getpid());
+  CHECK(refusal(directory.path()) == told);
+  CHECK(refusal(directory / "link") == told);
+  const DirectoryLock moved(std::move(*lock));
+  lock.reset();
+  CHECK(refusal(directory.path()) == told);
+}
+
+TEST_CASE("directory lock: another process is refused, told the pid, and may go on after a kill",
+          "[process]") {
+  const TemporaryDirectory directory;
+  int ends[2];
+  REQUIRE(::pipe(ends) == 0);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const DirectoryLock lock(directory.path());
+    [[maybe_unused]] const auto told = ::write(ends[1], "x", 1);
+    ::pause();
+  }
+  char byte = 0;
+  REQUIRE(::read(ends[0], &byte, 1) == 1);
+  CHECK(refusal(directory.path()) ==
+        "is in use by the supervisor with pid " + std::to_string(child));
+  ::kill(child, SIGKILL);
+  ::waitpid(child, nullptr, 0);
+  CHECK(refusal(directory.path()) == "taken");
+  ::close(ends[0]);
+  ::close(ends[1]);
+}
+
+TEST_CASE("directory lock: a refused taker and a forked child do not release it", "[process]") {
+  const TemporaryDirectory directory;
+  const DirectoryLock lock(directory.path());
+  CHECK(refusal(directory.path()) != "taken");
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::close_range(3, ~0u, 0);  // what its copies were
+    ::_exit(0);
+  }
+  ::waitpid(child, nullptr, 0);
+  const pid_t other = ::fork();
+  if (other == 0) {
+    // A stranger to the parent's registry would find the POSIX lock; ask for it directly.
+    const shm::Descriptor file(::open((directory / "lock").c_str(), O_RDWR));
+    struct flock wanted{};
+    wanted.l_type = F_WRLCK;
+    ::_exit(::fcntl(file.get(), F_SETLK, &wanted) == -1 ? 0 : 1);
+  }
+  int status = -1;
+  ::waitpid(other, &status, 0);
+  CHECK(status == 0);
+  CHECK_THROWS_AS(DirectoryLock(directory / "missing"), Error);
+}
