@@ -40,10 +40,12 @@ inline constexpr std::uint64_t kNoPin = ~std::uint64_t{0};
 
 /// One handle on one partition. A producer uses the first half, a consumer the second.
 struct Slot {
-  // Producer. length: {units: high 32, offsets: low 32}; word: {position / 32, Intent: low 2 bits}.
+  // Producer. length: {units: high 32, offsets: low 32}; word: {position / 32, Intent: low 2 bits};
+  // tail: the tail word that the attempt starts from. length and tail change only while word is 0.
   alignas(128) std::atomic<std::uint64_t> length;
   std::atomic<std::uint64_t> word;
-  std::uint64_t reserved0[6];
+  std::atomic<std::uint64_t> tail;
+  std::uint64_t reserved0[5];
   // Consumer. pin: ring position held in place, or kNoPin; offset: next to be polled;
   // committed: named cursors, the position given by commit(), as offset.
   std::atomic<std::uint64_t> pin;

@@ -2,12 +2,12 @@
 
 // Pin and unpin: the consumer's side of a partition.
 //
-//   edge      release end                       acquire end                  publishes
-//   PIN       pin.exchange (seq_cst)            publish_limit: pin load      "these bytes are in
-//   use" ANNOUNCE  publish_limit: announced, fence   announced.load (seq_cst)     nonces; what may
-//   be reused COMMIT    stamp (release)                   scan.hpp: stamp (acquire)    the record's
-//   bytes UNPIN     pin.store (release)               publish_limit: pin (acquire) the end of all
-//   reads
+//   edge      release end                acquire end               publishes
+//   PIN       pin.exchange (seq_cst)     publish_limit: pin        "these bytes are in use"
+//   ANNOUNCE  publish_limit: announced,  announced.load (seq_cst)  nonces; what may be reused
+//             fence
+//   COMMIT    stamp (release)            scan.hpp: stamp           the record's bytes
+//   UNPIN     pin.store (release)        publish_limit: pin        the end of all reads
 //
 // PIN and ANNOUNCE are a store-load pair on both sides (Dekker): either the reader sees that its
 // place was announced for reuse and goes to the log, or the supervisor sees the pin.

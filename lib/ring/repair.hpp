@@ -6,16 +6,18 @@
 // An intent says only "I tried": two slots can name the same position with different lengths, and
 // the winner may be alive. What decides is that every intent position was once the value of tail
 // and so is a true boundary. The claim at P ends at the smallest P + length, among the intents at
-// P, that is itself a boundary.
+// P, that is itself a boundary. Of two such claims of one length the offsets tell which it was: the
+// tail word that each attempt started from says the offset at its position.
 //
 //   edge    release end                  acquire end         publishes
 //   CLAIM   writer: tail.CAS             tail.load           intents of all claims below tail
-//   INTENT  writer: slot.word, .length   word, length, word  what was tried
+//   INTENT  writer: slot.word            word, rest, word    slot.length, .tail: what was tried
 //   IDLE    writer: slot.word            slot.word           the stamp of the finished claim
 //   COMMIT  writer: stamp                stamp (acquire)     that the claim is settled
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 
 #include "layout/session.hpp"
@@ -35,6 +37,7 @@ struct Claimant {
 struct Intention {
   std::uint64_t word = 0;
   std::uint64_t length = 0;
+  std::uint64_t tail = 0;
 
   std::uint64_t position() const noexcept { return layout::intent_position(word); }
   std::uint64_t bytes() const noexcept { return layout::length_bytes(length); }
@@ -62,6 +65,7 @@ template <class Slot>
 bool read_intention(const Slot& slot, Intention& into) noexcept {
   into.word = slot.word.load(std::memory_order::acquire);      // INTENT, IDLE
   into.length = slot.length.load(std::memory_order::acquire);  // INTENT
+  into.tail = slot.tail.load(std::memory_order::acquire);      // INTENT
   return slot.word.load(std::memory_order::acquire) == into.word;
 }
 
@@ -73,14 +77,36 @@ void skip_claim(const View& view, std::uint64_t position, std::uint64_t bytes,
   view.stamp(position).store(current_stamp(view, position), std::memory_order::release);  // COMMIT
 }
 
+/// Low bits of the offset at the boundary `at`: tail says it, or who claims there, or else what was
+/// committed there leads on to the next such place.
+template <class View>
+std::optional<std::uint64_t> offset_at(const View& view, std::span<const Intention> snapshot,
+                                       const layout::Tail& tail, std::uint64_t at) noexcept {
+  std::uint64_t passed = 0;
+  layout::RecordHeader header;
+  while (at < tail.position) {
+    for (const Intention& intention : snapshot) {
+      if (intention.active() && intention.position() == at) {
+        return view.codec().unpack(intention.tail).offset_low - passed;
+      }
+    }
+    if (peek(view, at, header) != Found::record) return {};
+    at += layout::record_bytes(header);
+    passed += layout::record_offsets(header);
+  }
+  if (at > tail.position) return {};
+  return tail.offset_low - passed;
+}
+
 /// One attempt to settle what claimants[victim], proven dead, left behind. `snapshot` is scratch
 /// space of the same size as `claimants`.
 template <class View, class Slot>
 RepairOutcome repair(const View& view, std::span<const Claimant<Slot>> claimants,
                      std::size_t victim, std::span<Intention> snapshot) noexcept {
   // 1. tail before the slots: who claimed below it has its intent, or a later one, in its slot.
-  const std::uint64_t tail =
-      view.codec().unpack(view.tail().load(std::memory_order::acquire)).position;  // CLAIM
+  const layout::Tail end =
+      view.codec().unpack(view.tail().load(std::memory_order::acquire));  // CLAIM
+  const std::uint64_t tail = end.position;
   // 2. the slots before the stamps: an intent that is gone by now left a stamp.
   for (std::size_t i = 0; i < claimants.size(); ++i) {
     if (!read_intention(*claimants[i].slot, snapshot[i])) return {RepairStep::again};
@@ -142,9 +168,22 @@ RepairOutcome repair(const View& view, std::span<const Claimant<Slot>> claimants
     }
   }
   if (shortest != mine.bytes()) return {RepairStep::freed};  // the victim lost
+  const auto contender = [&](std::size_t i) { return rival(i) && snapshot[i].bytes() == shortest; };
+  for (std::size_t i = 0; i < snapshot.size(); ++i) {
+    if (!contender(i) || snapshot[i].offsets() == mine.offsets()) continue;
+    // Of one length, but not of as many offsets: those of the winner lie between here and the next
+    // place whose offset is known.
+    const std::optional<std::uint64_t> after = offset_at(view, snapshot, end, position + shortest);
+    if (!after) return {RepairStep::again};
+    const std::uint64_t before = view.codec().unpack(mine.tail).offset_low;
+    if (((*after - before) & view.codec().offset_mask()) != mine.offsets()) {
+      return {RepairStep::freed};  // the victim lost
+    }
+    break;
+  }
   for (std::size_t i = 0; i < claimants.size(); ++i) {
-    if (i != victim && rival(i) && !claimants[i].dead && snapshot[i].bytes() == shortest) {
-      return {RepairStep::again};  // a live rival of that length will say whose it is
+    if (i != victim && contender(i) && !claimants[i].dead && snapshot[i].length == mine.length) {
+      return {RepairStep::again};  // a live rival with the same claim will say whose it is
     }
   }
   return finish(mine);

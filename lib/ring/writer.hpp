@@ -2,13 +2,13 @@
 
 // Claim, commit, abort: the producer's side of a partition.
 //
-//   edge      release end                     acquire end               publishes
-//   CLAIM     tail.CAS (acq_rel)              tail.load (acquire)       the intent and all before
-//   it RECLAIM   publish_limit (limit, release)  limit.load (acquire)      read space, anchor,
-//   nonces INTENT    slot.word = trying (release)    repair: slot.word         slot.length OWN
-//   slot.word = owned (release)     repair: slot.word         whose the claim is COMMIT    stamp
-//   (release)                 reader: stamp             the record's bytes IDLE      slot.word =
-//   idle (release)      repair: slot.word         the stamp
+//   edge     release end                  acquire end          publishes
+//   CLAIM    tail.CAS (acq_rel)           tail.load (acquire)  the intent and all before it
+//   RECLAIM  publish_limit: limit         limit.load           read space, anchor, nonces
+//   INTENT   slot.word = trying           repair: slot.word    slot.length, slot.tail
+//   OWN      slot.word = owned            repair: slot.word    whose the claim is
+//   COMMIT   stamp                        reader: stamp        the record's bytes
+//   IDLE     slot.word = 0                repair: slot.word    the stamp
 //
 // kill -9 stops a process between two instructions, so program order counts as well as memory
 // order: a signal fence stands where the compiler must not move a store over a later one.
@@ -64,7 +64,7 @@ class Writer {
         if (view_.tail().load(std::memory_order::acquire) != word) continue;
         return refuse(Status::quarantined);
       }
-      announce(tail.position, layout::pack_length(filler + bytes, offsets));
+      announce(word, tail.position, layout::pack_length(filler + bytes, offsets));
       const layout::Tail next{false, end, tail.offset_low + offsets};
       std::uint64_t expected = word;
       if (view_.tail().compare_exchange_strong(expected, view_.codec().pack(next),
@@ -78,6 +78,7 @@ class Writer {
         return {Status::ok, tail.position, tail.position + filler, filler + bytes,
                 view_.codec().full_offset(tail.offset_low, anchor_)};
       }
+      slot_->word.store(0, std::memory_order::release);  // before length and tail change under it
     }
   }
 
@@ -111,14 +112,15 @@ class Writer {
     return bytes > left ? left : 0;
   }
 
-  /// Tells repair what is about to be tried, before the CAS in program order.
-  void announce(std::uint64_t position, std::uint64_t length) noexcept {
+  /// Tells repair what is about to be tried, before the CAS in program order. The word is 0 by now,
+  /// but for the first claim on a slot that a dead producer left behind.
+  void announce(std::uint64_t tail, std::uint64_t position, std::uint64_t length) noexcept {
     if (length != length_) {
-      // The word must not name an older attempt while the length changes under it.
       slot_->word.store(0, std::memory_order::release);
       slot_->length.store(length, std::memory_order::release);
       length_ = length;
     }
+    slot_->tail.store(tail, std::memory_order::release);
     slot_->word.store(layout::pack_intent(position, layout::Intent::trying),
                       std::memory_order::release);  // INTENT
   }

@@ -288,6 +288,27 @@ TEST_CASE("repair: a loser of the same position does not harm the winner", "[rep
   CHECK(settled(ring).size() <= 1);
 }
 
+TEST_CASE("repair: of two dead rivals of one length the offsets tell the winner", "[repair]") {
+  PlainRing ring;
+  Slot one{}, two{}, live{};
+  PlainWriter winner(ring.view(), two), other(ring.view(), live);
+  winner.try_claim(64, 2);
+  two.word.store(layout::pack_intent(0, Intent::trying));  // killed before OWN
+  one.length.store(layout::pack_length(64, 1));            // killed before or after its CAS failed
+  one.word.store(layout::pack_intent(0, Intent::trying));
+  SECTION("told by tail") {}
+  SECTION("told by the next claim's intent") {
+    other.try_claim(32, 1);
+  }
+  SECTION("told by tail, behind a committed record") {
+    publish_record(other, "next");
+  }
+  const std::vector<Claimant<Slot>> slots{{&one, true}, {&two, true}, {&live, false}};
+  CHECK(repair_slots(ring, slots, 0).step == RepairStep::freed);
+  CHECK(repair_slots(ring, slots, 1).step == RepairStep::finished);
+  CHECK(settled(ring).at(0) == "-2");
+}
+
 TEST_CASE("repair: an impossible intent is hostile and changes nothing", "[repair]") {
   PlainRing ring;
   Slot dead{}, live{};
