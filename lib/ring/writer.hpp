@@ -6,7 +6,8 @@
 //   CLAIM    tail.CAS (acq_rel)           tail.load (acquire)  the intent and all before it
 //   RECLAIM  publish_limit: limit         limit.load           read space, anchor, nonces
 //   INTENT   slot.word = trying           repair: slot.word    slot.length, slot.tail
-//   OWN      slot.word = owned            repair: slot.word    whose the claim is
+//   OWN      slot.word = owned, inner     repair: slot.word,   whose the claim is
+//            stamps                       stamp
 //   COMMIT   stamp                        reader: stamp        the record's bytes
 //   IDLE     slot.word = 0                repair: slot.word    the stamp
 //
@@ -84,8 +85,9 @@ class Writer {
 
   /// Stamps a record of the claim that is not its first. Call before commit().
   void stamp_inner(std::uint64_t position) noexcept {
-    // Relaxed: readers get here only over the first stamp, which is released after it.
-    view_.stamp(position).store(current_stamp(view_, position), std::memory_order::relaxed);
+    // Released, for repair: it may look here for a boundary, and must then see OWN. Readers get
+    // here only over the first stamp.
+    view_.stamp(position).store(current_stamp(view_, position), std::memory_order::release);  // OWN
   }
 
   /// Publishes the claim: headers and bodies are written, inner records stamped.
