@@ -48,7 +48,7 @@ class Reader {
   bool still_there(std::uint64_t position) const noexcept {
     // Orders the reads of the records before the load (the read side of a sequence lock; the
     // racing reads themselves are harmless: their result is thrown away).
-    std::atomic_thread_fence(std::memory_order::acquire);
+    View::read_fence();
     // Relaxed: the fence above orders it.
     return position + view_.ring_bytes() >= view_.announced().load(std::memory_order::relaxed);
   }
