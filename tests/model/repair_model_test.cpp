@@ -139,12 +139,12 @@ bool is_idle(const Access& access) {
   return is_intent(access, layout::Intent::idle) &&
          layout::intent_state(access.before) == layout::Intent::owned;
 }
+
 bool is_blank(const Access& access) {
   return is_intent(access, layout::Intent::idle) &&
          layout::intent_state(access.before) == layout::Intent::trying;
 }
 
-/// By the second unit of a batch; the first is stamped last.
 bool is_stamp(const Access& access) {
   return access.name == Name::stamp && access.op == Op::store && !by_repair(access);
 }
