@@ -45,17 +45,20 @@ LimitOutcome publish_limit(const View& view, Place reusable, std::size_t pin_cou
                            Draw&& draw) noexcept {
   const std::uint64_t ring_bytes = view.ring_bytes();
   const std::uint64_t segment_bytes = ring_segment_bytes(ring_bytes);
-  // Relaxed: only this thread writes announced and limit.
+  // Relaxed: only this thread writes announced, limit and anchor.
   const std::uint64_t announced_before = view.announced().load(std::memory_order::relaxed);
   const std::uint64_t limit_before = view.limit().load(std::memory_order::relaxed);
+  // Never back: an anchor must not fall behind the limit by more than a ring.
+  const std::uint64_t anchor =
+      std::max(view.anchor().load(std::memory_order::relaxed), reusable.offset);
   const std::uint64_t announced =
       std::max(announced_before, (reusable.position + ring_bytes) / segment_bytes * segment_bytes);
   for (std::uint64_t p = announced_before; p < announced; p += segment_bytes) {
     // Relaxed: published by ANNOUNCE and RECLAIM.
     view.nonce(nonce_index(p, ring_bytes)).store(draw(), std::memory_order::relaxed);
   }
-  view.anchor().store(reusable.offset, std::memory_order::relaxed);  // likewise
-  view.announced().store(announced, std::memory_order::seq_cst);     // ANNOUNCE
+  view.anchor().store(anchor, std::memory_order::relaxed);        // likewise
+  view.announced().store(announced, std::memory_order::seq_cst);  // ANNOUNCE
   View::full_fence();  // with PIN: either we see the pin, or its owner sees `announced`
 
   std::uint64_t lowest = layout::kNoPin;

@@ -166,6 +166,24 @@ TEST_CASE("limit: is never lowered", "[ring]") {
   CHECK(ring.publish({0, 0}).limit == high);
 }
 
+TEST_CASE("limit: an older place moves neither limit nor anchor, and offsets stay right",
+          "[ring]") {
+  PlainRing ring;
+  Slot slot{};
+  PlainWriter writer(ring.view(), slot);
+  const auto fill_lap = [&] {
+    for (int i = 0; i < 2048; ++i) REQUIRE(publish_record(writer, "").status == Status::ok);
+  };
+  fill_lap();
+  ring.publish({PlainRing::kBytes, 2048});
+  fill_lap();
+  ring.publish({2 * PlainRing::kBytes, 4096});
+  ring.publish({0, 0});  // by a supervisor that begins again from what is surely durable
+  Slot another{};
+  PlainWriter late(ring.view(), another);
+  CHECK(publish_record(late, "").offset == 4096);
+}
+
 TEST_CASE("reader: bytes of an earlier lap never look committed", "[ring]") {
   PlainRing ring;
   Slot slot{};
