@@ -67,6 +67,7 @@ class PartitionView {
   }
 
   static void full_fence() noexcept { std::atomic_thread_fence(std::memory_order::seq_cst); }
+  static void write_fence() noexcept { std::atomic_thread_fence(std::memory_order::release); }
   static void read_fence() noexcept { std::atomic_thread_fence(std::memory_order::acquire); }
 
  private:

@@ -74,8 +74,9 @@ class Writer {
         // ^ relaxed on failure: the loop loads tail again.
         slot_->word.store(layout::pack_intent(tail.position, layout::Intent::owned),
                           std::memory_order::release);  // OWN
-        // No store of the record may move above OWN: repair believes an unowned claim is empty.
-        std::atomic_signal_fence(std::memory_order::seq_cst);
+        // No store of the record may move above OWN (repair believes an unowned claim is empty),
+        // nor be seen without the `announced` behind RECLAIM (Reader::still_there).
+        View::write_fence();
         return {Status::ok, tail.position, tail.position + filler, filler + bytes,
                 view_.codec().full_offset(tail.offset_low, anchor_)};
       }

@@ -72,6 +72,7 @@ class CellView {
   void store_header(std::uint64_t position, const layout::RecordHeader& header) const noexcept {
     headers_[position / kUnit % kUnits].store(pack(header), std::memory_order::relaxed);
   }
+  static void write_fence() noexcept {}
 
  private:
   mutable Cell tail_{kTail}, limit_{Cell::kConstant, kRingBytes}, zero_{Cell::kConstant, 0},

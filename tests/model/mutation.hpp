@@ -25,10 +25,12 @@ enum class Name : unsigned char {
   seen,  ///< the tail word in a slot
   pin,
   sleepers,
+  data,  ///< record bytes that are read while they may be written
   seq,
   doorbell,
   death,  ///< proof that a process died: the kernel's, not a word of the protocol
   full_fence,
+  write_fence,
   read_fence,
   publisher_fence,
   sleeper_barrier,

@@ -203,6 +203,7 @@ class ModelView {
   }
 
   static void full_fence() noexcept { fence(Name::full_fence, std::memory_order::seq_cst); }
+  static void write_fence() noexcept { fence(Name::write_fence, std::memory_order::release); }
   static void read_fence() noexcept { fence(Name::read_fence, std::memory_order::acquire); }
 
   Ring& ring() const noexcept { return *ring_; }
