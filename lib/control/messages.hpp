@@ -55,6 +55,7 @@ struct CreateTopic {
   using Reply = TopicCreated;
   std::string name{};
   TopicSettings settings{};
+  nlohmann::json chosen{};  ///< as received: the settings that differ from the built-in defaults
 };
 
 struct DeleteTopic {

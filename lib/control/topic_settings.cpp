@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::uint64_t kSegmentBytesMin = 256 * 1024;
 constexpr std::uint64_t kSegmentBytesMax = std::uint64_t{1} << 40;
-constexpr std::uint64_t kSyncIntervalMsMax = 3'600'000;
+constexpr std::uint64_t kSyncIntervalMsMax = 60'000;
 // So that settings always fit a message, beside a cursor's offsets in 10,000 partitions.
 constexpr std::size_t kAccountsMax = 64;
 constexpr std::size_t kAccountBytesMax = 128;
@@ -190,9 +190,9 @@ nlohmann::json to_json(const TopicSettings& settings) {
           {"admins", settings.admins}};
 }
 
-TopicSettings topic_settings_from_json(const nlohmann::json& json) {
+TopicSettings topic_settings_from_json(const nlohmann::json& json, TopicSettings defaults) {
   const Fields fields(json, "settings");
-  TopicSettings settings;
+  TopicSettings settings = std::move(defaults);
   const auto number = [&]<class T>(const char* name, T& into) {
     if (fields.has(name)) into = fields.number<T>(name);
   };
