@@ -13,8 +13,9 @@
 #include <ringway/producer.hpp>
 #include <ringway/topic.hpp>
 
-namespace ringway {
+namespace [[gnu::visibility("default")]] ringway {
 
+class Administration;
 class BusState;
 
 /// One line that a person may want to read: "severity=warning event=... key=value ...".
@@ -58,6 +59,7 @@ class Bus {
   const std::string& socket() const noexcept;
 
  private:
+  friend class Administration;  // the command line's
   explicit Bus(std::shared_ptr<BusState> state) noexcept;
   std::shared_ptr<BusState> state_;
 };

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-namespace ringway {
+namespace [[gnu::visibility("default")]] ringway {
 
 /// A view of bytes that somebody else owns; made from text or from spans of bytes without a word.
 /// Valid while what it was made from is.

@@ -12,7 +12,7 @@
 #include <ringway/record.hpp>
 #include <ringway/status.hpp>
 
-namespace ringway {
+namespace [[gnu::visibility("default")]] ringway {
 
 class ConsumerState;
 

@@ -6,7 +6,7 @@
 
 #include <ringway/bus.hpp>
 
-namespace ringway {
+namespace [[gnu::visibility("default")]] ringway {
 
 class EmbeddedState;
 

@@ -4,7 +4,7 @@
 #include <string>
 #include <system_error>
 
-namespace ringway {
+namespace [[gnu::visibility("default")]] ringway {
 
 /// What kind of refusal an `Error` is; the command line maps it to its exit code.
 enum class ErrorCode : unsigned char {

@@ -3,7 +3,7 @@
 #include <chrono>
 #include <cstdint>
 
-namespace ringway {
+namespace [[gnu::visibility("default")]] ringway {
 
 /// What a record has reached (G2).
 enum class Level : std::uint8_t {

@@ -11,7 +11,7 @@
 #include <ringway/level.hpp>
 #include <ringway/status.hpp>
 
-namespace ringway {
+namespace [[gnu::visibility("default")]] ringway {
 
 class ProducerState;
 

@@ -9,7 +9,7 @@
 
 #include <ringway/bytes.hpp>
 
-namespace ringway {
+namespace [[gnu::visibility("default")]] ringway {
 
 /// The headers of a received record, decoded while iterating. Valid as long as their RecordView.
 class HeaderRange {

@@ -2,7 +2,7 @@
 
 #include <string_view>
 
-namespace ringway {
+namespace [[gnu::visibility("default")]] ringway {
 
 /// The outcome of every call on the hot path. Each comment tells the caller what to do.
 enum class [[nodiscard]] Status : unsigned char {

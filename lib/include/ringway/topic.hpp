@@ -7,7 +7,7 @@
 
 #include <ringway/bytes.hpp>
 
-namespace ringway {
+namespace [[gnu::visibility("default")]] ringway {
 
 /// When the log of a topic is synced to its device.
 enum class SyncPolicy : std::uint8_t {
@@ -38,6 +38,8 @@ struct TopicSettings {
   std::vector<std::string> readers{};                  ///< users and @groups; the creator and the
   std::vector<std::string> writers{};                  ///< supervisor's own user always may
   std::vector<std::string> admins{};
+
+  bool operator==(const TopicSettings&) const = default;
 };
 
 /// One row of Bus::topics().

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "control/messages.hpp"
+#include "ringway/bus.hpp"
+
+namespace ringway {
+
+/// What the command line asks a supervisor beyond what services need. Any thread, as for Bus; the
+/// Bus may be destroyed before it. Everything throws ringway::Error.
+class Administration {
+ public:
+  explicit Administration(const Bus& bus);
+
+  /// The supervisor's report on itself.
+  nlohmann::json status();
+  /// Settings and state of a topic.
+  control::TopicDescription describe(std::string_view topic);
+  std::vector<control::CursorListing> cursors(std::string_view topic);
+  void delete_cursor(std::string_view topic, std::string_view cursor);
+
+ private:
+  std::shared_ptr<BusState> state_;
+};
+
+}  // namespace ringway

@@ -1,0 +1,90 @@
+// Bus, as services see it.
+
+#include "ringway/bus.hpp"
+
+#include <cstdlib>
+
+#include "client/bus_calls.hpp"
+#include "client/consumer_state.hpp"
+#include "client/forked.hpp"
+#include "client/producer_state.hpp"
+#include "client/topic_settings.hpp"
+#include "shm/uuid.hpp"
+
+namespace ringway {
+namespace {
+
+std::string environment(const char* name) {
+  const char* const value = std::getenv(name);
+  return value != nullptr ? value : "";
+}
+
+std::string default_socket() {
+  if (std::string named = environment("RINGWAY_SOCKET"); !named.empty()) return named;
+  if (const std::string runtime = environment("XDG_RUNTIME_DIR"); !runtime.empty()) {
+    return runtime + "/ringway/control.sock";
+  }
+  return "/run/ringway/control.sock";
+}
+
+}  // namespace
+
+Bus Bus::connect(ConnectOptions options) {
+  return Bus(std::make_shared<BusState>(
+      options.socket.empty() ? default_socket() : std::move(options.socket), options.timeout,
+      std::move(options.log)));
+}
+
+Bus::Bus(std::shared_ptr<BusState> state) noexcept : state_(std::move(state)) {}
+Bus::Bus(Bus&&) noexcept = default;
+Bus& Bus::operator=(Bus&& other) noexcept {
+  if (this != &other) {
+    release(state_);
+    state_ = std::move(other.state_);
+  }
+  return *this;
+}
+Bus::~Bus() {
+  release(state_);
+}
+
+void Bus::create_topic(std::string_view name, const TopicSettings& settings) {
+  state_->call(control::CreateTopic{std::string(name), to_control(settings)});
+}
+
+void Bus::delete_topic(std::string_view name) {
+  state_->call(control::DeleteTopic{std::string(name)});
+}
+
+std::vector<TopicSummary> Bus::topics() {
+  std::vector<TopicSummary> topics;
+  control::ListTopics request;
+  for (bool more = true; more;) {
+    const control::TopicList page = state_->call(request);
+    for (const control::TopicListing& topic : page.topics) {
+      topics.push_back({topic.name, shm::to_string(topic.uuid), topic.partitions,
+                        topic.mode == layout::TopicMode::persisted});
+    }
+    more = page.more && !page.topics.empty();
+    if (more) request.after = page.topics.back().name;
+  }
+  return topics;
+}
+
+TopicSettings Bus::settings(std::string_view topic) {
+  return from_control(state_->call(control::DescribeTopic{std::string(topic)}).settings);
+}
+
+Producer Bus::producer(std::string_view topic, ProducerOptions options) {
+  return Producer(std::make_shared<ProducerState>(state_, std::string(topic), options));
+}
+
+Consumer Bus::consumer(std::string_view topic, ConsumerOptions options) {
+  return Consumer(std::make_shared<ConsumerState>(state_, std::string(topic), options));
+}
+
+const std::string& Bus::socket() const noexcept {
+  return state_->socket();
+}
+
+}  // namespace ringway

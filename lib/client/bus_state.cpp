@@ -1,0 +1,170 @@
+#include "client/bus_state.hpp"
+
+#include "client/bus_calls.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "shm/barrier.hpp"
+#include "shm/descriptor.hpp"
+
+namespace ringway {
+namespace {
+
+constexpr std::chrono::milliseconds kLookEvery{50};
+constexpr std::chrono::milliseconds kCloseTimeout{200};
+// A call inside a wait must not hang on a supervisor that accepts but does not answer.
+constexpr std::chrono::milliseconds kResumeTimeout{2000};
+
+}  // namespace
+
+BusState::BusState(std::string socket, std::chrono::milliseconds timeout, LogCallback log)
+    : socket_(std::move(socket)),
+      timeout_(timeout),
+      log_(std::move(log)),
+      fenced_by_sleepers_(shm::ProcessBarrier::instance().register_process()) {
+  const std::lock_guard lock(mutex_);
+  connect_locked(timeout_);
+}
+
+BusState::~BusState() = default;
+
+void BusState::log(std::string_view line) const noexcept {
+  if (!log_) return;
+  try {
+    log_(line);
+  } catch (...) {
+    // A log that fails must not fail what is logged.
+  }
+}
+
+void BusState::refuse_in_child() const {
+  if (in_child()) {
+    throw Error(ErrorCode::usage, socket_, "this bus belongs to the parent process",
+                "connect anew in the child");
+  }
+}
+
+void BusState::connect_locked(std::chrono::milliseconds timeout) {
+  Connection fresh(socket_, timeout);
+  std::vector<shm::Descriptor> attached;
+  control::Hello hello;
+  hello.client = "libringway";
+  hello.session = session_;
+  const control::Welcome welcome = fresh.call(hello, attached);
+  if (attached.size() != 1) {
+    throw Error(ErrorCode::incompatible, socket_, "the greeting brings no doorbell",
+                "let library and supervisor be of one installation");
+  }
+  if (!doorbell_) {
+    doorbell_ = std::move(attached[0]);
+  } else if (::dup3(attached[0].get(), doorbell_.get(), O_CLOEXEC) < 0) {
+    // In place: other threads may be ringing it.
+    throw system_error(errno, "doorbell", "cannot be replaced");
+  }
+  if (session_) {
+    log(fmt::format("severity=info event=attached_again session={} resumed={}", welcome.session,
+                    welcome.resumed));
+    if (!welcome.resumed) {
+      session_memory_ = SessionMemory();
+      session_serial_.fetch_add(1, std::memory_order::release);
+    }
+  }
+  session_ = welcome.session;
+  connection_.emplace(std::move(fresh));
+  attached_.store(true, std::memory_order::relaxed);
+}
+
+OpenHandle BusState::open(const control::Open& request, Patience patience) {
+  return with_connection(patience, true, [&] { return open_locked(request); });
+}
+
+OpenHandle BusState::open_locked(const control::Open& request) {
+  control::Open asked = request;
+  std::shared_ptr<TopicMemory> mapped;
+  const auto latest = latest_.find({request.topic, request.role});
+  if (latest != latest_.end()) {
+    mapped = memories_[latest->second].lock();
+    if (mapped) asked.mapped_generation = mapped->identity().generation;
+  }
+  std::vector<shm::Descriptor> attached;
+  const control::Opened opened = connection_->call(asked, attached);
+  const TopicMemory::Identity identity{opened.topic, opened.generation, request.role};
+  const std::size_t expected = (opened.memory ? 3 : 0) + (opened.new_chunk ? 1 : 0);
+  if (attached.size() != expected) {
+    throw Error(ErrorCode::failed, request.topic, "the supervisor attached other descriptors",
+                "let library and supervisor be of one installation");
+  }
+  if (opened.new_chunk) {
+    session_memory_.add(opened.chunk, opened.slots, std::move(attached.back()));
+  }
+  if (!opened.memory && (!mapped || mapped->identity() != identity)) {
+    // Another topic of the same name and generation by now: ask again, mapping it.
+    connection_->call(control::Close{opened.handle});
+    latest_.erase(latest);
+    return open_locked(request);
+  }
+  if (opened.memory) {
+    mapped = memories_[identity].lock();
+    if (!mapped) {
+      mapped = std::make_shared<TopicMemory>(identity, std::move(attached[0]),
+                                             std::move(attached[1]), std::move(attached[2]));
+      std::erase_if(memories_, [](const auto& entry) { return entry.second.expired(); });
+      memories_[identity] = mapped;
+    }
+    latest_[{request.topic, request.role}] = identity;
+  }
+  if (opened.partitions != mapped->partitions()) {
+    throw Error(ErrorCode::failed, request.topic, "the board has another number of partitions",
+                "let library and supervisor be of one installation");
+  }
+  OpenHandle handle;
+  handle.session_serial = session_serial();
+  handle.handle = opened.handle;
+  handle.producer = opened.producer;
+  handle.memory = std::move(mapped);
+  handle.chunk = session_memory_.chunk(opened.chunk, opened.first_slot, opened.partitions);
+  handle.slots = &handle.chunk->slots[opened.first_slot];
+  handle.cursor_offsets = opened.cursor_offsets;
+  handle.cursor_offsets.resize(opened.partitions);
+  return handle;
+}
+
+void BusState::close(const OpenHandle& handle) noexcept {
+  try {
+    // Who waits for an answer now must not make a destructor wait; the session's end closes all.
+    std::unique_lock lock(mutex_, kCloseTimeout);
+    if (!lock || !connection_ || connection_->hung_up()) return;
+    if (handle.session_serial != session_serial()) return;
+    connection_->tell(control::Close{handle.handle});
+  } catch (const std::exception& error) {
+    log(fmt::format("severity=info event=close_failed reason=\"{}\"", error.what()));
+  }
+}
+
+bool BusState::keep_attached() noexcept {
+  const auto now = Clock::now().time_since_epoch().count();
+  auto due = next_look_.load(std::memory_order::relaxed);
+  const auto next = now + std::chrono::duration_cast<Clock::duration>(kLookEvery).count();
+  // Relaxed: it only spares system calls. Whoever moves the word looks.
+  if (now < due || !next_look_.compare_exchange_strong(due, next, std::memory_order::relaxed)) {
+    return attached();
+  }
+  try {
+    std::unique_lock lock(mutex_, std::try_to_lock);
+    if (!lock) return attached();  // somebody is calling: that will find out
+    if (connection_ && !connection_->hung_up()) return true;
+    attached_.store(false, std::memory_order::relaxed);
+    connect_locked(std::min(timeout_, kResumeTimeout));
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::unavailable) {
+      log(fmt::format("severity=warning event=attach_failed reason=\"{}\"", error.what()));
+    }
+  } catch (const std::exception& error) {
+    log(fmt::format("severity=warning event=attach_failed reason=\"{}\"", error.what()));
+  }
+  return attached();
+}
+
+}  // namespace ringway

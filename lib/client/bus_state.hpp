@@ -1,0 +1,106 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "client/connection.hpp"
+#include "client/session_memory.hpp"
+#include "client/topic_memory.hpp"
+#include "ringway/bus.hpp"
+#include "shm/fork_guard.hpp"
+
+namespace ringway {
+
+/// What a handle got from the supervisor. Releasing it tells nobody: call BusState::close().
+struct OpenHandle {
+  std::uint64_t session_serial = 0;  ///< BusState::session_serial() it belongs to
+  std::uint64_t handle = 0;
+  std::uint32_t producer = 0;
+  std::shared_ptr<TopicMemory> memory;
+  std::shared_ptr<SessionMemory::Chunk> chunk;
+  layout::Slot* slots = nullptr;  ///< slots[p] for partition p
+  std::vector<std::optional<std::uint64_t>> cursor_offsets;
+};
+
+/// What Bus and all its handles share: the connection, the session, and the memory that is mapped.
+/// Any thread; one request at a time. When the supervisor is replaced, whoever notices first
+/// reconnects and asks to go on with the same session; a session that is unknown by then gets a new
+/// serial, by which handles see that they must open themselves anew.
+class BusState {
+ public:
+  BusState(std::string socket, std::chrono::milliseconds timeout, LogCallback log);
+  ~BusState();
+
+  const std::string& socket() const noexcept { return socket_; }
+  bool in_child() const noexcept { return guard_.in_child(); }
+  void log(std::string_view line) const noexcept;
+
+  /// Waits for a supervisor that is being replaced, up to the bus's timeout. A call that changes
+  /// something is not repeated when the connection broke before its reply.
+  template <class R>
+  typename R::Reply call(const R& request, std::vector<shm::Descriptor>& attached);
+  template <class R>
+  typename R::Reply call(const R& request) {
+    std::vector<shm::Descriptor> attached;
+    return call(request, attached);
+  }
+  /// The same without waiting for a supervisor that is away.
+  template <class R>
+  typename R::Reply call_at_once(const R& request, std::vector<shm::Descriptor>& attached);
+
+  enum class Patience : unsigned char { until_timeout, none };
+  OpenHandle open(const control::Open& request, Patience patience);
+  /// Best effort; never waits for long.
+  void close(const OpenHandle& handle) noexcept;
+
+  /// Looks, at most every 50 ms, whether the supervisor is there, and reconnects when it was
+  /// replaced. True while one is connected.
+  bool keep_attached() noexcept;
+  /// As found out last.
+  bool attached() const noexcept { return attached_.load(std::memory_order::relaxed); }
+  /// Moves when the session was lost, and every handle with it.
+  std::uint64_t session_serial() const noexcept {
+    return session_serial_.load(std::memory_order::acquire);
+  }
+  /// The supervisor's doorbell; the number stays the same when the supervisor is replaced.
+  int doorbell() const noexcept { return doorbell_.get(); }
+  /// Whether sleepers' barriers reach this process, so that publishers need no fence.
+  bool fenced_by_sleepers() const noexcept { return fenced_by_sleepers_; }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  void refuse_in_child() const;
+  void connect_locked(std::chrono::milliseconds timeout);
+  OpenHandle open_locked(const control::Open& request);
+  template <class Work>
+  auto with_connection(Patience patience, bool repeatable, Work&& work);
+
+  const std::string socket_;
+  const std::chrono::milliseconds timeout_;
+  const LogCallback log_;
+  const shm::ForkGuard guard_;
+  const bool fenced_by_sleepers_;
+
+  std::timed_mutex mutex_;
+  std::optional<Connection> connection_;
+  std::optional<std::uint64_t> session_;
+  SessionMemory session_memory_;
+  std::map<TopicMemory::Identity, std::weak_ptr<TopicMemory>> memories_;
+  std::map<std::pair<std::string, layout::Role>, TopicMemory::Identity> latest_;
+
+  shm::Descriptor doorbell_;
+  std::atomic<std::uint64_t> session_serial_{0};
+  std::atomic<bool> attached_{false};
+  std::atomic<Clock::rep> next_look_{0};
+};
+
+}  // namespace ringway
+

@@ -1,0 +1,86 @@
+#include "client/connection.hpp"
+
+#include <fmt/format.h>
+#include <poll.h>
+
+#include "control/peer_proof.hpp"
+#include "ringway/error.hpp"
+
+namespace ringway {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+namespace {
+constexpr milliseconds kTellTimeout{100};
+}
+
+Connection::Connection(const std::string& socket, milliseconds timeout)
+    : socket_(socket), timeout_(timeout), channel_(control::Channel::connect(socket)) {}
+
+void Connection::lost() {
+  lost_ = true;
+  throw Error(ErrorCode::unavailable, socket_, "the supervisor closed the connection",
+              "see that ringwayd runs");
+}
+
+control::Envelope Connection::exchange(std::uint64_t id, const std::string& text,
+                                       std::vector<shm::Descriptor>& attached) {
+  const auto deadline = steady_clock::now() + timeout_;
+  const auto left = [&] {
+    return std::max(milliseconds(0),
+                    std::chrono::ceil<milliseconds>(deadline - steady_clock::now()));
+  };
+  const auto late = [&] {
+    return Error(ErrorCode::timeout, socket_,
+                 fmt::format("the supervisor did not answer within {} ms", timeout_.count()),
+                 "it may be stopped or overloaded: look at it, or allow a longer timeout");
+  };
+  if (lost_) lost();
+  switch (channel_.send(text, {}, left())) {
+    case control::Delivery::sent:
+      break;
+    case control::Delivery::congested:
+      throw late();
+    case control::Delivery::closed:
+      lost();
+  }
+  for (;;) {
+    control::Message message;
+    switch (channel_.receive(message, left())) {
+      case control::Arrival::message:
+        break;
+      case control::Arrival::nothing:
+        throw late();
+      case control::Arrival::closed:
+        lost();
+      case control::Arrival::broken:
+        throw Error(ErrorCode::failed, socket_, "the reply was cut short",
+                    "raise the limit of open descriptors (ulimit -n)");
+    }
+    if (control::answer_challenge(channel_, message, left())) continue;
+    control::Envelope envelope = control::open_envelope(message.text);
+    if (envelope.id != id) continue;  // the answer to a call that was given up
+    attached = std::move(message.descriptors);
+    return envelope;
+  }
+}
+
+void Connection::send_only(const std::string& text) {
+  // Answers to what was told before; not to be left where they hold up the supervisor.
+  control::Message message;
+  while (channel_.receive(message, milliseconds(0)) == control::Arrival::message) {
+  }
+  channel_.send(text, {}, kTellTimeout);
+}
+
+bool Connection::hung_up() noexcept {
+  if (lost_) return true;
+  pollfd entry{channel_.fd(), POLLRDHUP, 0};
+  if (::poll(&entry, 1, 0) > 0 && (entry.revents & (POLLHUP | POLLRDHUP | POLLERR)) != 0) {
+    lost_ = true;
+  }
+  return lost_;
+}
+
+}  // namespace ringway

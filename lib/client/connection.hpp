@@ -1,0 +1,56 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "control/channel.hpp"
+#include "control/messages.hpp"
+#include "shm/descriptor.hpp"
+
+namespace ringway {
+
+/// One conversation with one supervisor process: a request, its reply. One thread at a time. When
+/// the supervisor goes away it stays hung up for good: make a new one.
+class Connection {
+ public:
+  /// @throws Error unavailable | denied when nobody serves at the socket.
+  Connection(const std::string& socket, std::chrono::milliseconds timeout);
+
+  /// @throws the supervisor's refusal; timeout; unavailable when it went away, hung_up() then.
+  template <class R>
+  typename R::Reply call(const R& request, std::vector<shm::Descriptor>& attached) {
+    const std::uint64_t id = ++last_id_;
+    return control::decode_reply<typename R::Reply>(
+        exchange(id, control::encode(id, control::Request(request)), attached));
+  }
+  template <class R>
+  typename R::Reply call(const R& request) {
+    std::vector<shm::Descriptor> attached;
+    return call(request, attached);
+  }
+
+  /// Asks and does not wait for the answer.
+  template <class R>
+  void tell(const R& request) {
+    send_only(control::encode(++last_id_, control::Request(request)));
+  }
+
+  /// Whether the supervisor closed its end. Does not block.
+  bool hung_up() noexcept;
+
+ private:
+  control::Envelope exchange(std::uint64_t id, const std::string& text,
+                             std::vector<shm::Descriptor>& attached);
+  void send_only(const std::string& text);
+  [[noreturn]] void lost();
+
+  std::string socket_;
+  std::chrono::milliseconds timeout_;
+  control::Channel channel_;
+  std::uint64_t last_id_ = 0;
+  bool lost_ = false;
+};
+
+}  // namespace ringway

@@ -1,0 +1,294 @@
+#include "client/consumer_state.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "client/segment_source.hpp"
+#include "ringway/error.hpp"
+
+namespace ringway {
+namespace {
+
+constexpr std::size_t kRecordsMax = 65'536;
+
+Error refused_start(const std::string& topic, std::uint32_t partition, Status status,
+                    const StartPoint& from) {
+  const std::string thing = fmt::format("{} partition {}", topic, partition);
+  switch (status) {
+    case Status::beyond_end:
+      return Error(ErrorCode::not_found, thing,
+                   fmt::format("offset {} does not exist yet", from.offset),
+                   "start at the end, or below it");
+    case Status::not_found:
+      return Error(ErrorCode::not_found, thing,
+                   fmt::format("offset {} is not kept any more", from.offset),
+                   "start at the oldest record that is kept");
+    default:
+      return Error(ErrorCode::unavailable, thing, "its log could not be looked into",
+                   "see that ringwayd runs");
+  }
+}
+
+}  // namespace
+
+ConsumerState::ConsumerState(std::shared_ptr<BusState> bus, std::string topic,
+                             const ConsumerOptions& options)
+    : bus_(std::move(bus)), topic_(std::move(topic)), options_(options) {
+  handle_ = open(BusState::Patience::until_timeout);
+  try {
+    partitions_ = handle_.memory->partitions();
+    assigned_ = options_.partitions;
+    std::sort(assigned_.begin(), assigned_.end());
+    assigned_.erase(std::unique(assigned_.begin(), assigned_.end()), assigned_.end());
+    if (assigned_.empty()) {
+      for (std::uint32_t p = 0; p < partitions_; ++p) assigned_.push_back(p);
+    }
+    if (assigned_.back() >= partitions_) {
+      throw Error(ErrorCode::usage, topic_,
+                  fmt::format("partition {} does not exist: the topic has {}", assigned_.back(),
+                              partitions_),
+                  "choose one below that number");
+    }
+    cursors_ = cursors_on(handle_);
+    bell_.emplace(*handle_.memory, bus_->doorbell(), bus_->fenced_by_sleepers());
+    start(options_.from);
+  } catch (...) {
+    bus_->close(handle_);
+    throw;
+  }
+}
+
+ConsumerState::~ConsumerState() {
+  for (PartitionCursor& cursor : cursors_) cursor.leave();
+  bus_->close(handle_);
+}
+
+OpenHandle ConsumerState::open(BusState::Patience patience) {
+  control::Open request;
+  request.topic = topic_;
+  request.role = layout::Role::consumer;
+  if (!options_.cursor.empty()) {
+    request.cursor = options_.cursor;
+    request.protects = options_.protects;
+  }
+  return bus_->open(request, patience);
+}
+
+std::vector<PartitionCursor> ConsumerState::cursors_on(const OpenHandle& handle) {
+  std::vector<PartitionCursor> cursors;
+  cursors.reserve(assigned_.size());
+  const layout::TopicMode mode = handle.memory->mode();
+  for (const std::uint32_t p : assigned_) {
+    std::unique_ptr<LogSource> log;
+    if (mode == layout::TopicMode::persisted) {
+      log = std::make_unique<SegmentSource>(bus_, handle.memory->identity().topic, p);
+    }
+    cursors.emplace_back(p, handle.memory->view(p), handle.slots[p], mode, std::move(log));
+  }
+  return cursors;
+}
+
+/// A named cursor goes on where it was; everything else starts at `from`.
+void ConsumerState::start(const StartPoint& from) {
+  for (PartitionCursor& cursor : cursors_) {
+    const auto kept = handle_.cursor_offsets[cursor.partition()];
+    PartitionCursor::Target target;
+    if (kept) {
+      target.offset = *kept;
+    } else {
+      target = cursor.resolve(from);
+    }
+    if (target.status != Status::ok) {
+      throw refused_start(topic_, cursor.partition(), target.status, from);
+    }
+    cursor.go_to(target);
+    if (kept) cursor.keep_committed();
+  }
+}
+
+bool ConsumerState::reopen() noexcept {
+  try {
+    OpenHandle fresh = open(BusState::Patience::none);
+    if (fresh.memory->identity().topic != handle_.memory->identity().topic) {
+      bus_->close(fresh);
+      throw Error(ErrorCode::not_found, topic_, "it was deleted and created anew", "");
+    }
+    std::vector<PartitionCursor> cursors = cursors_on(fresh);
+    for (std::size_t i = 0; i < cursors.size(); ++i) cursors[i].follow(cursors_[i]);
+    records_.clear();
+    cursors_ = std::move(cursors);
+    handle_ = std::move(fresh);
+    bell_.emplace(*handle_.memory, bus_->doorbell(), bus_->fenced_by_sleepers());
+    bus_->log(fmt::format("severity=info event=consumer_opened_again topic=\"{}\" generation={}",
+                          topic_, handle_.memory->identity().generation));
+    return true;
+  } catch (const Error& error) {
+    if (error.code() == ErrorCode::unavailable || error.code() == ErrorCode::timeout) return true;
+    bus_->log(fmt::format("severity=error event=consumer_lost topic=\"{}\" reason=\"{}\"", topic_,
+                          error.what()));
+    return error.code() != ErrorCode::not_found && error.code() != ErrorCode::denied;
+  } catch (const std::exception& error) {
+    bus_->log(fmt::format("severity=error event=consumer_not_opened topic=\"{}\" reason=\"{}\"",
+                          topic_, error.what()));
+    return true;  // out of memory: tried again at the next occasion
+  }
+}
+
+Status ConsumerState::keep_going() noexcept {
+  const auto state = static_cast<layout::TopicState>(
+      handle_.memory->board().state.load(std::memory_order::acquire));
+  if (state == layout::TopicState::deleted) return Status::closed;
+  bus_->keep_attached();
+  if (bus_->session_serial() != handle_.session_serial && !reopen()) return Status::closed;
+  return Status::ok;
+}
+
+bool ConsumerState::make_room(std::size_t records_max) noexcept {
+  if (records_.capacity() >= records_max) return true;
+  try {
+    records_.reserve(records_max);
+  } catch (const std::bad_alloc&) {
+    // Less at a time, then.
+  }
+  return records_.capacity() != 0;
+}
+
+Status ConsumerState::collect(std::size_t records_max) noexcept {
+  records_.clear();
+  PartitionCursor::Harvest harvest{records_, std::min(records_max, records_.capacity()), gaps_};
+  Status status = Status::ok;
+  const std::size_t count = cursors_.size();
+  std::size_t at = turn_ < count ? turn_ : 0;
+  for (std::size_t i = 0; i < count; ++i) {
+    PartitionCursor& cursor = cursors_[at];
+    if (records_.size() < harvest.records_max) {
+      const Status one = cursor.collect(harvest);
+      if (status == Status::ok) status = one;
+    } else {
+      cursor.release();
+    }
+    if (++at == count) at = 0;
+  }
+  turn_ = turn_ + 1 < count ? turn_ + 1 : 0;
+  return status;
+}
+
+RecordBatch ConsumerState::poll(std::size_t records_max, Timeout timeout) noexcept {
+  if (in_child()) [[unlikely]] return {{}, Status::forked};
+  records_max = std::clamp<std::size_t>(records_max, 1, kRecordsMax);
+  if (!make_room(records_max)) return {{}, Status::ok};
+  Status status = collect(records_max);
+  if (!records_.empty() || (status != Status::ok && status != Status::disconnected)) [[likely]] {
+    return {records_, status};
+  }
+  const Deadline deadline(timeout);
+  if (timeout <= Timeout::zero()) {
+    if (const Status going = keep_going(); going != Status::ok) status = going;
+    return {{}, status};
+  }
+  for (;;) {
+    const Status waited = wait_until(deadline);
+    if (waited != Status::ok) return {{}, waited};
+    status = collect(records_max);
+    if (!records_.empty() || (status != Status::ok && status != Status::disconnected)) {
+      return {records_, status};
+    }
+  }
+}
+
+Status ConsumerState::validate() const noexcept {
+  if (in_child()) return Status::forked;
+  for (const PartitionCursor& cursor : cursors_) {
+    if (!cursor.intact()) return Status::lapped;
+  }
+  return Status::ok;
+}
+
+void ConsumerState::advance() noexcept {
+  if (in_child()) return;
+  records_.clear();
+  for (PartitionCursor& cursor : cursors_) cursor.release();
+}
+
+Status ConsumerState::seek(const StartPoint& to) noexcept {
+  if (in_child()) return Status::forked;
+  advance();
+  try {
+    std::vector<PartitionCursor::Target> targets;
+    for (PartitionCursor& cursor : cursors_) {
+      targets.push_back(cursor.resolve(to));
+      if (targets.back().status != Status::ok) return targets.back().status;
+    }
+    for (std::size_t i = 0; i < cursors_.size(); ++i) cursors_[i].go_to(targets[i]);
+  } catch (const std::bad_alloc&) {
+    return Status::disconnected;
+  }
+  return Status::ok;
+}
+
+Status ConsumerState::seek(std::uint32_t partition, const StartPoint& to) noexcept {
+  if (in_child()) return Status::forked;
+  advance();
+  for (PartitionCursor& cursor : cursors_) {
+    if (cursor.partition() != partition) continue;
+    const PartitionCursor::Target target = cursor.resolve(to);
+    if (target.status == Status::ok) cursor.go_to(target);
+    return target.status;
+  }
+  return Status::not_found;
+}
+
+Status ConsumerState::commit() noexcept {
+  if (in_child()) return Status::forked;
+  if (options_.cursor.empty()) return Status::not_found;
+  for (PartitionCursor& cursor : cursors_) cursor.keep_committed();
+  return Status::ok;
+}
+
+const PartitionCursor* ConsumerState::cursor(std::uint32_t partition) const noexcept {
+  const auto found = std::lower_bound(assigned_.begin(), assigned_.end(), partition);
+  if (found == assigned_.end() || *found != partition) return nullptr;
+  return &cursors_[static_cast<std::size_t>(found - assigned_.begin())];
+}
+
+std::uint64_t ConsumerState::position(std::uint32_t partition) const noexcept {
+  const PartitionCursor* const found = cursor(partition);
+  return found != nullptr ? found->offset() : 0;
+}
+
+std::uint64_t ConsumerState::first_offset(std::uint32_t partition) const noexcept {
+  if (in_child() || partition >= partitions_) return 0;
+  return handle_.memory->board(partition).first_offset.load(std::memory_order::acquire);
+}
+
+std::uint64_t ConsumerState::watermark(std::uint32_t partition, Level level) noexcept {
+  if (in_child() || partition >= partitions_) return 0;
+  const layout::BoardPartition& board = handle_.memory->board(partition);
+  switch (level) {
+    case Level::committed:
+      // By its own look where it follows the partition: exact, with or without a supervisor.
+      if (const PartitionCursor* const found = cursor(partition)) {
+        return const_cast<PartitionCursor*>(found)->committed_offset();
+      }
+      return board.committed_offset.load(std::memory_order::acquire);
+    case Level::written:
+      return board.written_offset.load(std::memory_order::acquire);
+    case Level::durable:
+      return board.durable_offset.load(std::memory_order::acquire);
+  }
+  return 0;
+}
+
+Lag ConsumerState::lag() noexcept {
+  Lag sum;
+  if (in_child()) return sum;
+  for (PartitionCursor& cursor : cursors_) {
+    const Lag one = cursor.lag();
+    sum.records += one.records;
+    sum.bytes += one.bytes;
+  }
+  return sum;
+}
+
+}  // namespace ringway

@@ -1,0 +1,60 @@
+// How a consumer waits (ring/bell.hpp), and what it does about a supervisor that went away.
+
+#include "client/consumer_state.hpp"
+#include "client/relax.hpp"
+#include "ring/bell.hpp"
+
+namespace ringway {
+namespace {
+
+constexpr int kSpinsBetweenClocks = 64;
+// Longer than a wake-up takes, so that a stream with short pauses is followed without sleeping.
+constexpr std::chrono::microseconds kAdaptiveSpin{50};
+// While the log or the supervisor is asked in vain.
+constexpr std::chrono::milliseconds kAskAgain{20};
+
+}  // namespace
+
+bool ConsumerState::something_came() noexcept {
+  return std::any_of(cursors_.begin(), cursors_.end(),
+                     [](PartitionCursor& cursor) { return cursor.something_came(); });
+}
+
+/// Spins as the strategy has it; returns early when something came, or something else is to be done.
+void ConsumerState::spin_before_sleep(const Deadline& deadline) noexcept {
+  if (options_.wait == WaitStrategy::throughput) return;
+  const auto bound = options_.wait == WaitStrategy::latency ? Timeout(kSleepMax) : kAdaptiveSpin;
+  const Deadline spin(deadline.sleep(bound));
+  do {
+    for (int i = 0; i < kSpinsBetweenClocks; ++i) {
+      if (something_came() || interrupt_.raised()) return;
+      relax();
+    }
+  } while (!spin.passed());
+}
+
+Status ConsumerState::wait_until(const Deadline& deadline) noexcept {
+  for (;;) {
+    if (something_came()) return Status::ok;
+    if (interrupt_.take()) return Status::interrupted;
+    if (deadline.passed()) return Status::timeout;
+    if (const Status status = keep_going(); status != Status::ok) return status;
+    spin_before_sleep(deadline);
+    if (something_came() || interrupt_.raised()) continue;
+    if (options_.wait == WaitStrategy::latency) continue;
+
+    const bool in_vain = std::any_of(cursors_.begin(), cursors_.end(),
+                                     [](const auto& cursor) { return cursor.in_vain(); });
+    bell_->prepare(interrupt_, deadline.sleep(in_vain ? Timeout(kAskAgain) : kSleepMax));
+    ring::sleep_on_bell(*bell_, [&] { return something_came(); });
+    for (PartitionCursor& cursor : cursors_) cursor.try_again();
+  }
+}
+
+Status ConsumerState::wait(Timeout timeout) noexcept {
+  if (in_child()) return Status::forked;
+  advance();
+  return wait_until(Deadline(timeout));
+}
+
+}  // namespace ringway

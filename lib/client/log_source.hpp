@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "log/stream.hpp"
+#include "ringway/status.hpp"
+
+namespace ringway {
+
+/// What the log gave, or why it gave nothing.
+struct LogChunk {
+  enum class Kind : unsigned char {
+    records,  ///< `bytes` start at the boundary `at` with at least one whole record
+    nothing,  ///< not in the log (any more or yet): look in the ring
+    gap,      ///< what was asked for is lost for `reason`; `at` is where it goes on
+    failed,   ///< `reason`: disconnected or corrupt; ask again later
+  };
+  Kind kind = Kind::nothing;
+  log::LogPoint at{};
+  std::span<const std::byte> bytes{};  ///< verified; valid until the source's next call
+  Status reason = Status::ok;
+};
+
+/// Where a partition's records are read that left the ring. One cursor's; one thread at a time.
+class LogSource {
+ public:
+  virtual ~LogSource() = default;
+
+  /// From a boundary on.
+  virtual LogChunk read(log::LogPoint at) noexcept = 0;
+  /// From the last boundary known at or before the offset on.
+  virtual LogChunk read_offset(std::uint64_t offset) noexcept = 0;
+  /// From a boundary on that is no later than the first record at or after the time.
+  virtual LogChunk read_time(std::int64_t timestamp_ns) noexcept = 0;
+  /// Lets go of files and memory: the cursor is in the ring and keeps up.
+  virtual void rest() noexcept = 0;
+};
+
+}  // namespace ringway

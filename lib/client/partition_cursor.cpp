@@ -1,0 +1,343 @@
+#include "client/partition_cursor.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include "client/boundary_table.hpp"
+
+namespace ringway {
+
+using layout::RecordHeader;
+using layout::TopicMode;
+
+namespace {
+
+// Far enough ahead of small records that the next poll finds its lines near.
+constexpr std::uint64_t kPrefetchBytes = 512;
+
+/// The header of the record that `bytes` start with, if all of it is there.
+std::optional<RecordHeader> whole_record(std::span<const std::byte> bytes) noexcept {
+  RecordHeader header;
+  if (bytes.size() < sizeof header) return {};
+  std::memcpy(&header, bytes.data(), sizeof header);
+  if (!layout::plausible(header, bytes.size())) return {};
+  return header;
+}
+
+}  // namespace
+
+void note_gap(std::vector<Gap>& gaps, const Gap& gap) noexcept {
+  try {
+    if (!gaps.empty() && gaps.back().partition == gap.partition && gaps.back().to == gap.from &&
+        gaps.back().reason == gap.reason) {
+      gaps.back().to = gap.to;
+    } else {
+      gaps.push_back(gap);
+    }
+  } catch (const std::bad_alloc&) {
+    // The poll's status still says that there was one.
+  }
+}
+
+PartitionCursor::PartitionCursor(std::uint32_t partition, const ring::PartitionView& view,
+                                 layout::Slot& slot, TopicMode mode,
+                                 std::unique_ptr<LogSource> log)
+    : partition_(partition),
+      mode_(mode),
+      view_(view),
+      reader_(view, slot),
+      slot_(&slot),
+      base_(view.board().base_position.load(std::memory_order::acquire)),
+      log_(std::move(log)),
+      walk_(view) {
+  // The slot may have been another handle's.
+  slot_->pin.store(layout::kNoPin, std::memory_order::release);
+  slot_->committed.store(kNothingCommitted, std::memory_order::release);
+}
+
+// Pins. On topics that overwrite nobody is held up, so nothing is pinned; on topics that block, the
+// pin stays at the cursor for good: it is what the producers wait for.
+
+std::uint64_t PartitionCursor::hold(std::uint64_t position) noexcept {
+  if (mode_ == TopicMode::memory_overwrite) return reader_.look(position);
+  if (!keeps_pin_) {
+    const std::uint64_t announced = reader_.pin(position);
+    keeps_pin_ = mode_ == TopicMode::memory_block && announced != 0;
+    return announced;
+  }
+  // From a pin that holds, up: everything from it on is safe, however far ahead was announced.
+  slot_->pin.store(position, std::memory_order::release);            // UNPIN
+  return view_.announced().load(std::memory_order::acquire);         // ANNOUNCE
+}
+
+void PartitionCursor::let_go() noexcept {
+  held_ = false;
+  if (mode_ == TopicMode::memory_overwrite) return;
+  if (mode_ == TopicMode::memory_block && where_ == Where::ring) {
+    static_cast<void>(hold(place_.position));
+  } else {
+    unpin();
+  }
+}
+
+void PartitionCursor::unpin() noexcept {
+  keeps_pin_ = false;
+  if (mode_ != TopicMode::memory_overwrite) reader_.unpin();
+}
+
+void PartitionCursor::release() noexcept {
+  if (held_) let_go();
+}
+
+bool PartitionCursor::intact() const noexcept {
+  return !held_ || mode_ != TopicMode::memory_overwrite || reader_.still_there(held_from_);
+}
+
+bool PartitionCursor::something_came() noexcept {
+  if (where_ == Where::ring) {
+    RecordHeader header;
+    const std::uint64_t announced =
+        keeps_pin_ ? view_.announced().load(std::memory_order::acquire)  // ANNOUNCE
+                   : reader_.look(place_.position);
+    return announced == 0 || (place_.position < announced &&
+                              ring::peek(view_, place_.position, header) != ring::Found::nothing);
+  }
+  return !in_vain_ && (!chunk_.empty() || offset() < walk_.offset());
+}
+
+Status PartitionCursor::collect(Harvest& harvest) noexcept {
+  Status status = Status::ok;
+  if (where_ == Where::unplaced) status = place_in_ring_or_log(harvest);
+  if (status != Status::ok && status != Status::lapped) return status;
+  const Status more = where_ == Where::ring  ? collect_ring(harvest)
+                      : where_ == Where::log ? collect_log(harvest)
+                                             : Status::ok;
+  show_offset();
+  return status == Status::ok ? more : status;
+}
+
+void PartitionCursor::show_offset() noexcept {
+  // Relaxed load: only this thread writes it.
+  if (slot_->offset.load(std::memory_order::relaxed) != offset()) {
+    slot_->offset.store(offset(), std::memory_order::release);
+  }
+}
+
+void PartitionCursor::skip_gap(Harvest& harvest, std::uint64_t to, Status reason) noexcept {
+  if (to > offset()) note_gap(harvest.gaps, {partition_, offset(), to, reason});
+  wanted_ = std::max(wanted_, to);
+}
+
+/// False for what lies before the wanted offset or time.
+bool PartitionCursor::wanted(const RecordHeader& header) noexcept {
+  if (header.kind != static_cast<std::uint8_t>(layout::RecordKind::data)) return false;
+  if (place_.offset < wanted_) return false;
+  if (not_before_ns_) [[unlikely]] {
+    if (header.timestamp_ns < *not_before_ns_) return false;
+    not_before_ns_.reset();  // the running maximum has reached it
+  }
+  return true;
+}
+
+void PartitionCursor::append(Harvest& harvest, const std::byte* body,
+                             const RecordHeader& header) noexcept {
+  harvest.records.emplace_back(body, header.payload_bytes, header.key_bytes, header.headers_bytes,
+                               (header.flags & layout::kHasKey) != 0, header.producer,
+                               header.timestamp_ns, place_.offset, partition_);
+}
+
+// The ring.
+
+/// Finds the place of an offset in the ring and holds it. False when the ring does not have it.
+bool PartitionCursor::enter_ring(std::uint64_t offset) noexcept {
+  const auto boundary =
+      latest_boundary(view_, [&](const ring::Place& place) { return place.offset <= offset; });
+  if (!boundary) return false;
+  const std::uint64_t announced = hold(boundary->position);
+  if (announced == 0) return false;
+  ring::Place place = *boundary;
+  RecordHeader header;
+  while (place.offset < offset && place.position < announced &&
+         ring::peek(view_, place.position, header) == ring::Found::record) {
+    place.pass(header);
+  }
+  const bool there = place.offset >= offset && (mode_ != TopicMode::memory_overwrite ||
+                                                reader_.still_there(boundary->position));
+  if (there) {
+    place_ = place;
+    where_ = Where::ring;
+  }
+  let_go();
+  return there;
+}
+
+/// The log has brought the cursor to where the ring may have it. ok: it is in the ring.
+Status PartitionCursor::join_ring() noexcept {
+  if (base_ + place_.position < base_ || !in_window(view_, place_.position)) {
+    return Status::not_found;
+  }
+  const auto boundary = latest_boundary(
+      view_, [&](const ring::Place& place) { return place.position <= place_.position; });
+  if (!boundary) return Status::not_found;
+  const std::uint64_t announced = hold(boundary->position);
+  if (announced == 0) return Status::not_found;
+  ring::Place place = *boundary;
+  RecordHeader header;
+  while (place.position < place_.position && place.position < announced &&
+         ring::peek(view_, place.position, header) == ring::Found::record) {
+    place.pass(header);
+  }
+  Status status = Status::not_found;
+  if (place.position >= place_.position) {
+    status = place == place_ ? Status::ok : Status::corrupt;
+  }
+  if (status == Status::ok) where_ = Where::ring;
+  let_go();
+  return status;
+}
+
+const std::byte* PartitionCursor::body_in_ring(std::uint64_t position,
+                                               std::uint64_t bytes) noexcept {
+  const std::byte* const body = view_.at(position) + sizeof(RecordHeader);
+  if (view_.mapping() == ring::Mapping::mirrored) return body;
+  const std::uint64_t left = view_.ring_bytes() - (position & (view_.ring_bytes() - 1));
+  const std::uint64_t first = left - sizeof(RecordHeader);
+  if (bytes <= first) return body;
+  // Written through a mapping that is mirrored, read through one that is not. The end of the data
+  // area lies in a held window once, so that there is one such record a poll.
+  try {
+    unwrapped_.resize(bytes);
+  } catch (const std::bad_alloc&) {
+    return nullptr;
+  }
+  std::memcpy(unwrapped_.data(), body, first);
+  std::memcpy(unwrapped_.data() + first, view_.at(0), bytes - first);
+  return unwrapped_.data();
+}
+
+Status PartitionCursor::collect_ring(Harvest& harvest) noexcept {
+  // A look without the locked operation first: most polls of most partitions find nothing.
+  if (!something_came()) {
+    if (held_) let_go();
+    if (log_) log_->rest();
+    return Status::ok;
+  }
+  const std::uint64_t announced = hold(place_.position);
+  if (announced == 0) return left_ring(harvest);
+  held_ = true;
+  held_from_ = place_.position;
+  const std::size_t before = harvest.records.size();
+  ring::Found found = ring::Found::nothing;
+  RecordHeader header;
+  while (harvest.records.size() < harvest.records_max && place_.position < announced) {
+    found = ring::peek(view_, place_.position, header);
+    if (found != ring::Found::record) break;
+    const std::uint64_t bytes = layout::record_bytes(header);
+    __builtin_prefetch(view_.at(place_.position + kPrefetchBytes));
+    if (wanted(header)) [[likely]] {
+      const std::uint64_t body_bytes = bytes - sizeof header;
+      const std::byte* const body = body_in_ring(place_.position, body_bytes);
+      if (body == nullptr) break;
+      append(harvest, body, header);
+    }
+    place_.pass(header);
+  }
+  if (mode_ == TopicMode::memory_overwrite && !reader_.still_there(held_from_)) {
+    // Nothing of it may be believed, not even where it led.
+    harvest.records.resize(before);
+    return left_ring(harvest);
+  }
+  if (harvest.records.size() == before) let_go();
+  return found == ring::Found::corrupt ? Status::quarantined : Status::ok;
+}
+
+/// What was wanted is announced for reuse.
+Status PartitionCursor::left_ring(Harvest& harvest) noexcept {
+  held_ = false;
+  if (mode_ == TopicMode::persisted) {
+    where_ = Where::log;
+    return collect_log(harvest);
+  }
+  where_ = Where::unplaced;
+  return place_in_ring_or_log(harvest);
+}
+
+/// Finds the wanted offset anew: in the ring, else in the log, else behind a gap.
+Status PartitionCursor::place_in_ring_or_log(Harvest& harvest) noexcept {
+  const Status lost =
+      mode_ == TopicMode::memory_overwrite ? Status::lapped : Status::not_found;
+  wanted_ = offset();
+  place_ = {0, 0};
+  const std::uint64_t first = first_offset();
+  Status status = Status::ok;
+  if (wanted_ < first) {
+    skip_gap(harvest, first, lost);
+    status = lost == Status::lapped ? lost : Status::ok;
+  }
+  if (enter_ring(wanted_)) return status;
+  if (mode_ == TopicMode::persisted) {
+    const LogChunk chunk = log_->read_offset(wanted_);
+    return take_chunk(chunk, harvest);
+  }
+  // The oldest that will not be gone at once.
+  std::optional<ring::Place> oldest;
+  const std::uint64_t margin = mode_ == TopicMode::memory_overwrite ? view_.ring_bytes() / 4 : 0;
+  static_cast<void>(latest_boundary(view_, [&](const ring::Place& place) {
+    if (oldest && !in_window(view_, place.position - margin)) return true;
+    oldest = place;
+    return false;
+  }));
+  if (!oldest || oldest->offset <= wanted_) return status;
+  skip_gap(harvest, oldest->offset, lost);
+  static_cast<void>(enter_ring(wanted_));
+  return lost == Status::lapped ? lost : status;
+}
+
+// The log.
+
+/// Takes what the log said about the wanted offset or place.
+Status PartitionCursor::take_chunk(const LogChunk& chunk, Harvest& harvest) noexcept {
+  in_vain_ = false;
+  switch (chunk.kind) {
+    case LogChunk::Kind::records:
+      where_ = Where::log;
+      place_ = {chunk.at.position - base_, chunk.at.offset};
+      chunk_ = chunk.bytes;
+      return Status::ok;
+    case LogChunk::Kind::nothing:
+      in_vain_ = true;
+      return Status::ok;
+    case LogChunk::Kind::gap:
+      skip_gap(harvest, chunk.at.offset, chunk.reason);
+      where_ = Where::log;
+      place_ = {chunk.at.position - base_, chunk.at.offset};
+      chunk_ = {};
+      return chunk.reason == Status::corrupt ? Status::corrupt : Status::ok;
+    case LogChunk::Kind::failed:
+      in_vain_ = true;
+      return chunk.reason;
+  }
+  return Status::ok;
+}
+
+Status PartitionCursor::collect_log(Harvest& harvest) noexcept {
+  if (held_) let_go();
+  if (!whole_record(chunk_)) {
+    chunk_ = {};
+    const Status joined = join_ring();
+    if (joined == Status::ok) return collect_ring(harvest);
+    if (joined == Status::corrupt) return joined;
+    const Status status = take_chunk(log_->read(log_point()), harvest);
+    if (status != Status::ok) return status;
+  }
+  while (harvest.records.size() < harvest.records_max) {
+    const auto header = whole_record(chunk_);
+    if (!header) break;
+    if (wanted(*header)) append(harvest, chunk_.data() + sizeof *header, *header);
+    chunk_ = chunk_.subspan(layout::record_bytes(*header));
+    place_.pass(*header);
+  }
+  return Status::ok;
+}
+
+}  // namespace ringway

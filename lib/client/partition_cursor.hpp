@@ -1,0 +1,118 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "client/committed_walk.hpp"
+#include "client/log_source.hpp"
+#include "layout/session.hpp"
+#include "ring/partition_view.hpp"
+#include "ring/reader.hpp"
+#include "ringway/consumer.hpp"
+#include "ringway/record.hpp"
+
+namespace ringway {
+
+/// In Slot::committed while commit() was not called.
+inline constexpr std::uint64_t kNothingCommitted = ~std::uint64_t{0};
+
+/// One consumer's place in one partition (G4). It is in the ring while the ring has it, else in the
+/// log, and passes from one to the other by position, comparing offsets on arrival. Positions here
+/// are relative to the ring generation, also in the log, where they may lie before 0 (modulo 2^64).
+/// One thread at a time; view and slot outlive it. A crash leaves a pin, which the supervisor drops.
+class PartitionCursor {
+ public:
+  /// Where to collect to: views of one poll, and the gaps passed on the way.
+  struct Harvest {
+    std::vector<RecordView>& records;
+    std::size_t records_max;  ///< at most the capacity of `records`
+    std::vector<Gap>& gaps;
+  };
+
+  PartitionCursor(std::uint32_t partition, const ring::PartitionView& view, layout::Slot& slot,
+                  layout::TopicMode mode, std::unique_ptr<LogSource> log);
+
+  std::uint32_t partition() const noexcept { return partition_; }
+  /// The next record to be collected.
+  std::uint64_t offset() const noexcept { return std::max(wanted_, place_.offset); }
+
+  /// Appends records up to the harvest's bound and moves past them. Their bytes stay until
+  /// release() or the next collect(). Not ok: there may be less than wanted.
+  Status collect(Harvest& harvest) noexcept;
+  /// Lets go of what was collected.
+  void release() noexcept;
+  /// Whether what was collected last could be trusted until now (overwriting topics).
+  bool intact() const noexcept;
+  /// Whether collect() would find something or has to be asked. No system call.
+  bool something_came() noexcept;
+  /// After a pause: what was asked in vain may be asked again.
+  void try_again() noexcept { in_vain_ = false; }
+  bool in_vain() const noexcept { return in_vain_; }
+
+  /// Where a start point lies now.
+  struct Target {
+    Status status = Status::ok;  ///< ok | beyond_end | not_found | disconnected
+    std::uint64_t offset = 0;
+    std::optional<std::int64_t> not_before_ns{};
+  };
+  Target resolve(const StartPoint& to) noexcept;
+  void go_to(const Target& target) noexcept;
+  /// Takes over the place of the cursor on the ring before this one.
+  void follow(const PartitionCursor& before) noexcept;
+  /// Holds nothing any more.
+  void leave() noexcept { unpin(); }
+
+  std::uint64_t first_offset() const noexcept;
+  std::uint64_t committed_offset() noexcept { return walk_.offset(); }
+  Lag lag() noexcept;
+
+  void keep_committed() noexcept {
+    slot_->committed.store(offset(), std::memory_order::release);
+  }
+
+ private:
+  enum class Where : unsigned char { unplaced, ring, log };
+
+  Status place_in_ring_or_log(Harvest& harvest) noexcept;
+  bool enter_ring(std::uint64_t offset) noexcept;
+  Status join_ring() noexcept;
+  Status collect_ring(Harvest& harvest) noexcept;
+  Status collect_log(Harvest& harvest) noexcept;
+  Status take_chunk(const LogChunk& chunk, Harvest& harvest) noexcept;
+  Status left_ring(Harvest& harvest) noexcept;
+  std::uint64_t hold(std::uint64_t position) noexcept;
+  void let_go() noexcept;
+  void unpin() noexcept;
+  bool wanted(const layout::RecordHeader& header) noexcept;
+  void append(Harvest& harvest, const std::byte* body, const layout::RecordHeader& header) noexcept;
+  const std::byte* body_in_ring(std::uint64_t position, std::uint64_t bytes) noexcept;
+  void show_offset() noexcept;
+  void skip_gap(Harvest& harvest, std::uint64_t to, Status reason) noexcept;
+  log::LogPoint log_point() const noexcept { return {base_ + place_.position, place_.offset}; }
+
+  std::uint32_t partition_;
+  layout::TopicMode mode_;
+  Where where_ = Where::unplaced;
+  bool held_ = false;     // records collected last lie in the ring, from held_from_ on
+  bool keeps_pin_ = false;  // blocking topics: a pin stands at or below place_
+  bool in_vain_ = false;  // the log had nothing although there should be something
+  ring::PartitionView view_;
+  ring::Reader<ring::PartitionView, layout::Slot> reader_;
+  layout::Slot* slot_;
+  std::uint64_t base_;  // log position of ring position 0
+  ring::Place place_{0, 0};
+  std::uint64_t wanted_ = 0;     // records before this offset are passed over
+  std::uint64_t held_from_ = 0;  // ring position
+  std::optional<std::int64_t> not_before_ns_;
+  std::unique_ptr<LogSource> log_;         // none without persistence
+  std::span<const std::byte> chunk_;       // of the log, from place_ on
+  std::vector<std::byte> unwrapped_;       // a record that lies across the end of the data area
+  CommittedWalk<ring::PartitionView> walk_;
+};
+
+/// Adds a gap, joining it to the last one where it goes on from there.
+void note_gap(std::vector<Gap>& gaps, const Gap& gap) noexcept;
+
+}  // namespace ringway

@@ -1,0 +1,83 @@
+// Where start points lie, and how far a cursor is behind.
+
+#include "client/partition_cursor.hpp"
+
+namespace ringway {
+
+using layout::TopicMode;
+
+std::uint64_t PartitionCursor::first_offset() const noexcept {
+  return view_.board().first_offset.load(std::memory_order::acquire);
+}
+
+PartitionCursor::Target PartitionCursor::resolve(const StartPoint& to) noexcept {
+  switch (to.kind) {
+    case StartPoint::Kind::start:
+      return {Status::ok, first_offset()};
+    case StartPoint::Kind::end:
+      return {Status::ok, walk_.offset()};
+    case StartPoint::Kind::offset:
+      if (to.offset > walk_.offset()) return {Status::beyond_end};
+      if (to.offset < first_offset()) return {Status::not_found};
+      return {Status::ok, to.offset};
+    case StartPoint::Kind::timestamp:
+      break;
+  }
+  Target target{Status::ok, first_offset(), to.timestamp_ns};
+  if (mode_ != TopicMode::persisted) return target;
+  const LogChunk chunk = log_->read_time(to.timestamp_ns);
+  chunk_ = {};  // it was the log source's
+  switch (chunk.kind) {
+    case LogChunk::Kind::records:
+    case LogChunk::Kind::gap:
+      target.offset = std::max(target.offset, chunk.at.offset);
+      break;
+    case LogChunk::Kind::nothing:
+      // Not in the log: it starts in the ring, or is yet to come.
+      if (const auto oldest = oldest_boundary(view_)) {
+        target.offset = std::max(target.offset, oldest->offset);
+      }
+      break;
+    case LogChunk::Kind::failed:
+      target.status = chunk.reason;
+      break;
+  }
+  return target;
+}
+
+void PartitionCursor::go_to(const Target& target) noexcept {
+  where_ = Where::unplaced;
+  held_ = false;
+  unpin();
+  place_ = {0, 0};
+  chunk_ = {};
+  in_vain_ = false;
+  wanted_ = target.offset;
+  not_before_ns_ = target.not_before_ns;
+  // Who blocks producers holds its place from now on, not only from its first poll on.
+  if (mode_ == TopicMode::memory_block) static_cast<void>(enter_ring(wanted_));
+  show_offset();
+}
+
+void PartitionCursor::follow(const PartitionCursor& before) noexcept {
+  go_to({Status::ok, before.offset(), before.not_before_ns_});
+}
+
+Lag PartitionCursor::lag() noexcept {
+  const std::uint64_t committed = walk_.offset();
+  Lag lag;
+  if (committed <= offset()) return lag;
+  lag.records = committed - offset();
+  if (where_ == Where::unplaced && !enter_ring(offset()) && log_) {
+    const LogChunk chunk = log_->read_offset(offset());
+    if (chunk.kind == LogChunk::Kind::records) {
+      where_ = Where::log;
+      place_ = {chunk.at.position - base_, chunk.at.offset};
+      chunk_ = chunk.bytes;
+    }
+  }
+  if (where_ != Where::unplaced) lag.bytes = walk_.place().position - place_.position;
+  return lag;
+}
+
+}  // namespace ringway

@@ -1,0 +1,230 @@
+// Claims and batches of a producer: space that the caller fills in place.
+
+#include "client/producer_state.hpp"
+#include "ringway/producer.hpp"
+
+namespace ringway {
+
+void ProducerState::settle_open_claim() noexcept {
+  if (claim_ != nullptr) claim_->abort();
+  if (batch_ != nullptr) batch_->abort();
+}
+
+void ProducerState::claim(Claim& into, std::size_t payload_bytes, const PublishOptions& options,
+                          Timeout timeout) noexcept {
+  into.status_ = Status::forked;
+  if (in_child()) return;
+  settle_open_claim();
+  const RecordShape shape(payload_bytes, options);
+  into.status_ = Status::too_large;
+  if (!shape.fits || shape.bytes() > layout::claim_bytes_max(handle_.memory->ring_bytes())) return;
+  const std::int64_t time = timestamp(options);
+  const std::uint32_t partition = partition_for(options);
+  open_ = take(partition, shape.bytes(), 1, timeout);
+  into.status_ = open_.status;
+  if (open_.status != Status::ok) return;
+  std::byte* const payload = write_frame(lanes_[partition].writer.view().at(open_.position), shape,
+                                         options, time, handle_.producer);
+  into.producer_ = this;
+  into.payload_ = {payload, payload_bytes};
+  into.offset_ = {open_.offset, partition};
+  claim_ = &into;
+  open_keyless_ = !options.key;
+  open_partition_ = partition;
+  open_offsets_ = 1;
+}
+
+Published ProducerState::commit(Claim& claim) noexcept {
+  if (in_child()) return {Status::forked, {}};
+  lanes_[open_partition_].writer.commit(open_);
+  claim_ = nullptr;
+  open_offsets_ = 0;
+  published({open_.offset, open_partition_}, open_keyless_, open_.bytes);
+  return {Status::ok, claim.offset_};
+}
+
+void ProducerState::abort(Claim&) noexcept {
+  claim_ = nullptr;
+  if (in_child()) return;
+  lanes_[open_partition_].writer.abort(open_, open_offsets_);
+  open_offsets_ = 0;
+  published({open_.offset, open_partition_}, open_keyless_, open_.bytes);
+}
+
+void ProducerState::claim_batch(Batch& into, std::uint32_t records, std::size_t record_bytes,
+                                const PublishOptions& options) noexcept {
+  into.status_ = Status::forked;
+  if (in_child()) return;
+  settle_open_claim();
+  const std::uint64_t bytes_max = layout::claim_bytes_max(handle_.memory->ring_bytes());
+  into.status_ = Status::too_large;
+  if (records == 0 || record_bytes > bytes_max) return;
+  const std::uint64_t each = layout::record_bytes(record_bytes, 0, 0);
+  if (each > bytes_max / records) return;
+  const std::uint32_t partition = partition_for(options);
+  open_ = take(partition, each * records, records, options.timeout);
+  into.status_ = open_.status;
+  if (open_.status != Status::ok) return;
+  into.producer_ = this;
+  into.left_ = records;
+  into.used_ = 0;
+  into.cursor_ = open_.position;
+  into.end_ = open_.first + open_.bytes;
+  into.offset_ = {open_.offset, partition};
+  batch_ = &into;
+  open_keyless_ = !options.key;
+  open_partition_ = partition;
+  open_offsets_ = records;
+}
+
+std::byte* ProducerState::append(Batch& batch, const RecordShape& shape,
+                                 const PublishOptions& options) noexcept {
+  if (in_child() || batch.left_ == 0 || !shape.fits) return nullptr;
+  // What is left must hold the skip of the records that are not used, if any.
+  if (shape.bytes() > batch.end_ - batch.cursor_ ||
+      (batch.left_ > 1 && shape.bytes() == batch.end_ - batch.cursor_)) {
+    return nullptr;
+  }
+  auto& writer = lanes_[open_partition_].writer;
+  const std::int64_t time = options.timestamp_ns ? *options.timestamp_ns : clock_now();
+  std::byte* const payload =
+      write_frame(writer.view().at(batch.cursor_), shape, options, time, handle_.producer);
+  // Nobody comes here before the claim's first stamp.
+  if (batch.cursor_ != open_.position) writer.stamp_inner(batch.cursor_);
+  batch.cursor_ += shape.bytes();
+  --batch.left_;
+  ++batch.used_;
+  return payload;
+}
+
+Published ProducerState::commit(Batch& batch) noexcept {
+  if (in_child()) return {Status::forked, {}};
+  auto& writer = lanes_[open_partition_].writer;
+  if (batch.cursor_ < batch.end_) {
+    writer.view().store_header(batch.cursor_,
+                               layout::skip_header(batch.end_ - batch.cursor_, batch.left_));
+    if (batch.cursor_ != open_.position) writer.stamp_inner(batch.cursor_);
+  }
+  writer.commit(open_);
+  batch_ = nullptr;
+  open_offsets_ = 0;
+  published({open_.offset, open_partition_}, open_keyless_, open_.bytes);
+  return {Status::ok, batch.offset_};
+}
+
+void ProducerState::abort(Batch&) noexcept {
+  batch_ = nullptr;
+  if (in_child()) return;
+  lanes_[open_partition_].writer.abort(open_, open_offsets_);
+  open_offsets_ = 0;
+  published({open_.offset, open_partition_}, open_keyless_, open_.bytes);
+}
+
+// The handles. They tell the producer where they are, and it tells them when it goes.
+
+Claim::Claim(Claim&& other) noexcept
+    : producer_(std::exchange(other.producer_, nullptr)),
+      status_(std::exchange(other.status_, Status::closed)),
+      payload_(std::exchange(other.payload_, {})),
+      offset_(other.offset_) {
+  if (producer_ != nullptr) producer_->moved(*this);
+}
+
+Claim& Claim::operator=(Claim&& other) noexcept {
+  if (this == &other) return *this;
+  abort();
+  producer_ = std::exchange(other.producer_, nullptr);
+  status_ = std::exchange(other.status_, Status::closed);
+  payload_ = std::exchange(other.payload_, {});
+  offset_ = other.offset_;
+  if (producer_ != nullptr) producer_->moved(*this);
+  return *this;
+}
+
+Claim::~Claim() {
+  abort();
+}
+
+Published Claim::commit() noexcept {
+  ProducerState* const producer = std::exchange(producer_, nullptr);
+  if (producer == nullptr) return {status_ == Status::ok ? Status::closed : status_, {}};
+  status_ = Status::closed;
+  payload_ = {};
+  return producer->commit(*this);
+}
+
+void Claim::abort() noexcept {
+  ProducerState* const producer = std::exchange(producer_, nullptr);
+  if (producer == nullptr) return;
+  status_ = Status::closed;
+  payload_ = {};
+  producer->abort(*this);
+}
+
+Batch::Batch(Batch&& other) noexcept
+    : producer_(std::exchange(other.producer_, nullptr)),
+      status_(std::exchange(other.status_, Status::closed)),
+      left_(std::exchange(other.left_, 0)),
+      used_(std::exchange(other.used_, 0)),
+      cursor_(other.cursor_),
+      end_(other.end_),
+      offset_(other.offset_) {
+  if (producer_ != nullptr) producer_->moved(*this);
+}
+
+Batch& Batch::operator=(Batch&& other) noexcept {
+  if (this == &other) return *this;
+  abort();
+  producer_ = std::exchange(other.producer_, nullptr);
+  status_ = std::exchange(other.status_, Status::closed);
+  left_ = std::exchange(other.left_, 0);
+  used_ = std::exchange(other.used_, 0);
+  cursor_ = other.cursor_;
+  end_ = other.end_;
+  offset_ = other.offset_;
+  if (producer_ != nullptr) producer_->moved(*this);
+  return *this;
+}
+
+Batch::~Batch() {
+  abort();
+}
+
+std::optional<std::span<std::byte>> Batch::append(std::size_t payload_bytes,
+                                                  const PublishOptions& options) noexcept {
+  if (producer_ == nullptr) return {};
+  std::byte* const payload =
+      producer_->append(*this, RecordShape(payload_bytes, options), options);
+  if (payload == nullptr) return {};
+  return std::span(payload, payload_bytes);
+}
+
+bool Batch::append_copy(Bytes payload, const PublishOptions& options) noexcept {
+  const auto to = append(payload.size(), options);
+  if (!to) return false;
+  if (!payload.empty()) std::memcpy(to->data(), payload.text().data(), payload.size());
+  return true;
+}
+
+Published Batch::commit() noexcept {
+  if (producer_ != nullptr && used_ == 0) {
+    abort();
+    return {Status::ok, offset_};
+  }
+  ProducerState* const producer = std::exchange(producer_, nullptr);
+  if (producer == nullptr) return {status_ == Status::ok ? Status::closed : status_, {}};
+  status_ = Status::closed;
+  const Published published = producer->commit(*this);
+  left_ = 0;
+  return published;
+}
+
+void Batch::abort() noexcept {
+  ProducerState* const producer = std::exchange(producer_, nullptr);
+  if (producer == nullptr) return;
+  status_ = Status::closed;
+  left_ = 0;
+  producer->abort(*this);
+}
+
+}  // namespace ringway

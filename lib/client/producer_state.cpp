@@ -1,0 +1,215 @@
+#include "client/producer_state.hpp"
+
+#include <fmt/format.h>
+
+#include "layout/session.hpp"
+#include "ring/bell.hpp"
+#include "ringway/error.hpp"
+
+namespace ringway {
+namespace {
+
+// How often a healthy-looking supervisor is checked on while records are published.
+constexpr std::int64_t kWatchEveryNs = 50'000'000;
+
+control::Open open_request(const std::string& topic) {
+  control::Open request;
+  request.topic = topic;
+  request.role = layout::Role::producer;
+  return request;
+}
+
+}  // namespace
+
+ProducerState::ProducerState(std::shared_ptr<BusState> bus, std::string topic,
+                             const ProducerOptions& options)
+    : bus_(std::move(bus)), topic_(std::move(topic)), options_(options) {
+  OpenHandle fresh = bus_->open(open_request(topic_), BusState::Patience::until_timeout);
+  try {
+    if (options_.partition && *options_.partition >= fresh.memory->partitions()) {
+      throw Error(ErrorCode::usage, topic_,
+                  fmt::format("partition {} does not exist: the topic has {}", *options_.partition,
+                              fresh.memory->partitions()),
+                  "choose one below that number");
+    }
+    adopt(fresh);
+  } catch (...) {
+    bus_->close(fresh);
+    throw;
+  }
+  turn_ = KeylessTurn(partitions_, handle_.producer, options_.keyless_batch_bytes);
+}
+
+ProducerState::~ProducerState() {
+  settle_open_claim();
+  bus_->close(handle_);
+}
+
+void ProducerState::adopt(OpenHandle fresh) {
+  std::vector<ProducerLane> lanes;
+  lanes.reserve(fresh.memory->partitions());
+  for (std::uint32_t p = 0; p < fresh.memory->partitions(); ++p) {
+    lanes.emplace_back(fresh.memory->view(p), fresh.slots[p]);
+  }
+  remember_levels(lanes);
+  lanes_ = std::move(lanes);
+  handle_ = std::move(fresh);
+  partitions_ = handle_.memory->partitions();
+  bell_.emplace(*handle_.memory, bus_->doorbell(), bus_->fenced_by_sleepers());
+}
+
+void ProducerState::remember_levels(std::vector<ProducerLane>& fresh) noexcept {
+  for (std::size_t p = 0; p < std::min(fresh.size(), lanes_.size()); ++p) {
+    ProducerLane& old = lanes_[p];
+    fresh[p].before = {fresh[p].board().base_offset.load(std::memory_order::acquire),
+                       old.watermark(Level::committed), old.watermark(Level::written),
+                       old.watermark(Level::durable)};
+  }
+}
+
+bool ProducerState::reopen() noexcept {
+  try {
+    OpenHandle fresh = bus_->open(open_request(topic_), BusState::Patience::none);
+    if (fresh.memory->identity().topic != handle_.memory->identity().topic) {
+      bus_->close(fresh);
+      throw Error(ErrorCode::not_found, topic_, "it was deleted and created anew", "");
+    }
+    adopt(std::move(fresh));
+    bus_->log(fmt::format("severity=info event=producer_opened_again topic=\"{}\" generation={}",
+                          topic_, handle_.memory->identity().generation));
+    return true;
+  } catch (const Error& error) {
+    if (error.code() == ErrorCode::unavailable || error.code() == ErrorCode::timeout) return true;
+    bus_->log(fmt::format("severity=error event=producer_lost topic=\"{}\" reason=\"{}\"", topic_,
+                          error.what()));
+    return error.code() != ErrorCode::not_found && error.code() != ErrorCode::denied;
+  } catch (const std::exception& error) {
+    bus_->log(fmt::format("severity=error event=producer_not_opened topic=\"{}\" reason=\"{}\"",
+                          topic_, error.what()));
+    return true;  // out of memory: tried again at the next occasion
+  }
+}
+
+/// Between two looks at the ring: attaches again where the supervisor was replaced.
+Status ProducerState::keep_going() noexcept {
+  const auto state = static_cast<layout::TopicState>(
+      handle_.memory->board().state.load(std::memory_order::acquire));
+  if (state == layout::TopicState::deleted) return Status::closed;
+  bus_->keep_attached();
+  if (bus_->session_serial() != handle_.session_serial && !reopen()) return Status::closed;
+  return Status::ok;
+}
+
+/// A ring whose supervisor died together with the keeper is nobody's any more, and nothing in it
+/// says so: whoever publishes without ever waiting has to look. Only where the watermark stands
+/// still is a system call spent on it.
+void ProducerState::watch_supervisor(std::int64_t now_ns) noexcept {
+  next_watch_ns_ = now_ns + kWatchEveryNs;
+  // Relaxed: whether it moved is all that counts.
+  const std::uint64_t committed =
+      lanes_[watched_.partition].board().committed_offset.load(std::memory_order::relaxed);
+  if (committed <= watched_.value) static_cast<void>(keep_going());
+  watched_ = last_;
+}
+
+std::int64_t ProducerState::timestamp(const PublishOptions& options) noexcept {
+  const std::int64_t now = clock_now();
+  if (now >= next_watch_ns_) [[unlikely]] watch_supervisor(now);
+  return options.timestamp_ns ? *options.timestamp_ns : now;
+}
+
+std::uint64_t ProducerState::record_bytes_max() const noexcept {
+  return layout::claim_bytes_max(handle_.memory->ring_bytes()) - sizeof(layout::RecordHeader);
+}
+
+std::uint32_t ProducerState::partition_for(const PublishOptions& options) const noexcept {
+  if (options_.partition) return *options_.partition;
+  if (options.partition) return *options.partition;
+  if (options.key) return partition_of(*options.key, partitions_);
+  return turn_.partition();
+}
+
+ring::Claimed ProducerState::take(std::uint32_t partition, std::uint64_t bytes,
+                                  std::uint32_t offsets, Timeout timeout) noexcept {
+  if (partition >= partitions_) [[unlikely]] return {Status::not_found, 0, 0, 0, 0};
+  const ring::Claimed claimed = lanes_[partition].writer.try_claim(bytes, offsets);
+  if (claimed.status == Status::ok) [[likely]] return claimed;
+  return take_waiting(partition, bytes, offsets, timeout);
+}
+
+/// After COMMIT.
+void ProducerState::published(RecordOffset offset, bool keyless, std::uint64_t bytes) noexcept {
+  ring::ring_bell(*bell_);
+  last_ = offset;
+  if (keyless) turn_.took(bytes);
+}
+
+Published ProducerState::publish(Bytes payload, const PublishOptions& options,
+                                 Timeout timeout) noexcept {
+  if (in_child()) [[unlikely]] return {Status::forked, {}};
+  if (open_offsets_ != 0) [[unlikely]] settle_open_claim();
+  const RecordShape shape(payload.size(), options);
+  if (!shape.fits || shape.bytes() > layout::claim_bytes_max(handle_.memory->ring_bytes())) {
+    return {Status::too_large, {}};
+  }
+  const std::int64_t time = timestamp(options);
+  const std::uint32_t partition = partition_for(options);
+  const ring::Claimed claimed = take(partition, shape.bytes(), 1, timeout);
+  if (claimed.status != Status::ok) [[unlikely]] return {claimed.status, {}};
+  auto& writer = lanes_[partition].writer;
+  std::byte* const to = write_frame(writer.view().at(claimed.position), shape, options, time,
+                                    handle_.producer);
+  if (!payload.empty()) std::memcpy(to, payload.text().data(), payload.size());
+  writer.commit(claimed);
+  const RecordOffset offset{claimed.offset, partition};
+  published(offset, !options.key, shape.bytes());
+  return {Status::ok, offset};
+}
+
+Status ProducerState::wait(RecordOffset offset, Level level, Timeout timeout) noexcept {
+  if (in_child()) return Status::forked;
+  if (offset.partition >= partitions_) return Status::not_found;
+  const bool persisted = handle_.memory->mode() == layout::TopicMode::persisted;
+  if (level != Level::committed && !persisted) return Status::not_found;
+  const Deadline deadline(timeout);
+  for (;;) {
+    ProducerLane& lane = lanes_[offset.partition];
+    layout::BellPartition& bell = handle_.memory->bell(offset.partition);
+    const std::uint32_t seq = lane.board().progress.load(std::memory_order::acquire);
+    if (offset < lane.before.first_offset) {
+      // It was published into a ring that is gone: what that ring reached is all there is.
+      const std::uint64_t reached = level == Level::committed ? lane.before.committed
+                                    : level == Level::written ? lane.before.written
+                                                              : lane.before.durable;
+      return offset < reached ? Status::ok : Status::not_found;
+    }
+    if (offset < lane.watermark(level)) return Status::ok;
+    if (interrupt_.take()) return Status::interrupted;
+    if (deadline.passed()) return Status::timeout;
+    const std::uint64_t serial = handle_.session_serial;
+    if (const Status status = keep_going(); status != Status::ok) return status;
+    if (serial != handle_.session_serial) continue;  // opened anew: `lane` is gone
+    if (level == Level::committed) {
+      // Other producers settle what is in the way, and they ring the bell.
+      bell_->prepare(interrupt_, deadline.sleep(kSleepMax));
+      ring::sleep_on_bell(*bell_, [&] { return offset < lane.watermark(level); });
+      continue;
+    }
+    // Relaxed: hints; the fence in sleep_for_progress orders them.
+    bell.sync_wanted.store(1, std::memory_order::relaxed);
+    bell.progress_waiters.store(1, std::memory_order::relaxed);
+    ring::PartitionView::full_fence();
+    if (offset < lane.watermark(level)) return Status::ok;
+    sleep_for_progress(offset.partition, seq, deadline.sleep(kSleepMax));
+  }
+}
+
+/// Until the supervisor moved something in the partition. The caller has raised progress_waiters,
+/// fenced, and looked again.
+void ProducerState::sleep_for_progress(std::uint32_t partition, std::uint32_t seq,
+                                       Timeout patience) noexcept {
+  bell_->call_supervisor();
+  interrupt_.park(lanes_[partition].board().progress, seq, patience);
+}
+
+}  // namespace ringway

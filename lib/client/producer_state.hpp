@@ -1,0 +1,103 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "client/bus_state.hpp"
+#include "client/deadline.hpp"
+#include "client/interrupt.hpp"
+#include "client/partitioner.hpp"
+#include "client/producer_lane.hpp"
+#include "client/record_shape.hpp"
+#include "client/topic_bell.hpp"
+#include "ringway/producer.hpp"
+#include "shm/clock.hpp"
+
+namespace ringway {
+
+/// What a Producer handle stands for. One thread at a time but for interrupt(). Knows the one Claim
+/// or Batch that is open, so that either may be destroyed first.
+class ProducerState {
+ public:
+  /// @throws Error as Bus::producer().
+  ProducerState(std::shared_ptr<BusState> bus, std::string topic, const ProducerOptions& options);
+  ~ProducerState();
+  ProducerState(const ProducerState&) = delete;
+  ProducerState& operator=(const ProducerState&) = delete;
+
+  bool in_child() const noexcept { return bus_->in_child(); }
+
+  Published publish(Bytes payload, const PublishOptions& options, Timeout timeout) noexcept;
+  void claim(Claim& into, std::size_t payload_bytes, const PublishOptions& options,
+             Timeout timeout) noexcept;
+  void claim_batch(Batch& into, std::uint32_t records, std::size_t record_bytes,
+                   const PublishOptions& options) noexcept;
+
+  void moved(Claim& to) noexcept { claim_ = &to; }
+  void moved(Batch& to) noexcept { batch_ = &to; }
+  Published commit(Claim& claim) noexcept;
+  void abort(Claim& claim) noexcept;
+  std::byte* append(Batch& batch, const RecordShape& shape,
+                    const PublishOptions& options) noexcept;
+  Published commit(Batch& batch) noexcept;
+  void abort(Batch& batch) noexcept;
+
+  Status wait(RecordOffset offset, Level level, Timeout timeout) noexcept;
+  std::string why() const;
+  std::uint64_t record_bytes_max() const noexcept;
+  std::uint32_t partitions() const noexcept { return partitions_; }
+  std::uint32_t identity() const noexcept { return handle_.producer; }
+  void interrupt() noexcept { interrupt_.raise(); }
+
+ private:
+  void adopt(OpenHandle fresh);
+  void remember_levels(std::vector<ProducerLane>& fresh) noexcept;
+  bool reopen() noexcept;
+
+  Status admit(const RecordShape& shape) noexcept;
+  std::uint32_t partition_for(const PublishOptions& options) const noexcept;
+  ring::Claimed take(std::uint32_t partition, std::uint64_t bytes, std::uint32_t offsets,
+                     Timeout timeout) noexcept;
+  ring::Claimed take_waiting(std::uint32_t partition, std::uint64_t bytes, std::uint32_t offsets,
+                             Timeout timeout) noexcept;
+  Status refusal(std::uint32_t partition, Status of_ring) noexcept;
+  void settle_open_claim() noexcept;
+  void published(RecordOffset offset, bool keyless, std::uint64_t bytes) noexcept;
+  std::int64_t clock_now() noexcept {
+    return options_.clock == ClockSource::fast ? fast_clock_.now() : precise_clock_.now();
+  }
+  std::int64_t timestamp(const PublishOptions& options) noexcept;
+  void watch_supervisor(std::int64_t now_ns) noexcept;
+
+  Status keep_going() noexcept;
+  void sleep_for_progress(std::uint32_t partition, std::uint32_t seq, Timeout patience) noexcept;
+
+  const std::shared_ptr<BusState> bus_;
+  const std::string topic_;
+  const ProducerOptions options_;
+  OpenHandle handle_;
+  std::uint32_t partitions_ = 0;
+  std::vector<ProducerLane> lanes_;
+  std::optional<TopicBell> bell_;
+  KeylessTurn turn_{1, 0, 0};
+  shm::FastClock fast_clock_;
+  shm::PreciseClock precise_clock_;
+  Interrupt interrupt_;
+
+  // The open claim, if any, and whose it is.
+  Claim* claim_ = nullptr;
+  Batch* batch_ = nullptr;
+  ring::Claimed open_{};
+  bool open_keyless_ = false;
+  std::uint32_t open_partition_ = 0;
+  std::uint32_t open_offsets_ = 0;
+
+  std::uint32_t refused_partition_ = 0;  // for why()
+  std::int64_t next_watch_ns_ = 0;
+  RecordOffset last_{};     // published last
+  RecordOffset watched_{};  // what it was when the supervisor was watched last
+};
+
+}  // namespace ringway

@@ -1,0 +1,132 @@
+#include "client/segment_source.hpp"
+
+#include <fmt/format.h>
+
+#include "client/bus_calls.hpp"
+
+#include "ringway/error.hpp"
+#include "storage/posix_file_system.hpp"
+
+namespace ringway {
+namespace {
+
+// The log goes on in another segment this often at most before a call gives up for now.
+constexpr int kSegmentsMax = 8;
+
+storage::PosixFileSystem& file_system() {
+  static storage::PosixFileSystem instance;
+  return instance;
+}
+
+}  // namespace
+
+SegmentSource::SegmentSource(std::shared_ptr<BusState> bus, const shm::Uuid& topic,
+                             std::uint32_t partition)
+    : bus_(std::move(bus)), topic_(topic), partition_(partition) {}
+
+SegmentSource::~SegmentSource() = default;
+
+void SegmentSource::rest() noexcept {
+  reader_.reset();
+}
+
+/// Asks the supervisor. False: the place is not in the log but in the ring.
+bool SegmentSource::find(const Where& where) {
+  std::vector<shm::Descriptor> attached;
+  control::FindSegment request;
+  request.topic = topic_;
+  request.partition = partition_;
+  request.at = where;
+  reader_.reset();
+  found_ = bus_->call_at_once(request, attached);
+  if (found_.in_ring) return false;
+  if (attached.size() != 1) {
+    throw Error(ErrorCode::failed, "segment", "the supervisor attached no file", "report this");
+  }
+  reader_ = std::make_unique<log::SegmentReader>(
+      file_system(), storage::File(file_system(), attached[0].release()));
+  if (found_.sealed) reader_->limit_to({found_.end_position, found_.end_offset});
+  return true;
+}
+
+LogChunk SegmentSource::read_on(log::LogPoint at) {
+  using Kind = LogChunk::Kind;
+  bool fresh = false;  // the supervisor was asked about this very place
+  for (int segments = 0; segments < kSegmentsMax;) {
+    if (!reader_) {
+      if (!find(control::AtOffset{at.offset})) return {};
+      fresh = true;
+      ++segments;
+      if (reader_->first().offset > at.offset) {
+        // Retention took it, or the log jumped.
+        return {Kind::gap, reader_->first(), {}, Status::not_found};
+      }
+    }
+    log::Run run;
+    switch (reader_->load(at, run)) {
+      case log::ReadStatus::ok:
+        return {Kind::records, at, run.bytes, Status::ok};
+      case log::ReadStatus::hole:
+      case log::ReadStatus::io_error:
+        if (reader_->hole().to.offset <= at.offset) {
+          return {Kind::failed, at, {}, Status::corrupt};
+        }
+        return {Kind::gap, reader_->hole().to, {}, Status::corrupt};
+      case log::ReadStatus::end:
+        break;
+    }
+    // Behind this segment, or it is not written so far yet, or it was sealed since.
+    if (found_.sealed && found_.next_base_offset && *found_.next_base_offset > at.offset) {
+      reader_.reset();
+      return {Kind::gap,
+              {found_.next_base_position.value_or(at.position), *found_.next_base_offset},
+              {},
+              Status::not_found};
+    }
+    if (fresh) return {};
+    reader_.reset();
+  }
+  return {};
+}
+
+template <class Read>
+LogChunk SegmentSource::guarded(Read&& read) noexcept {
+  try {
+    return read();
+  } catch (const Error& error) {
+    const bool away =
+        error.code() == ErrorCode::unavailable || error.code() == ErrorCode::timeout;
+    if (!away) {
+      bus_->log(fmt::format("severity=warning event=log_not_read partition={} reason=\"{}\"",
+                            partition_, error.what()));
+    }
+    return {LogChunk::Kind::failed, {}, {}, away ? Status::disconnected : Status::corrupt};
+  } catch (const std::exception& error) {
+    bus_->log(fmt::format("severity=warning event=log_not_read partition={} reason=\"{}\"",
+                          partition_, error.what()));
+    return {LogChunk::Kind::failed, {}, {}, Status::disconnected};
+  }
+}
+
+LogChunk SegmentSource::read(log::LogPoint at) noexcept {
+  return guarded([&] { return read_on(at); });
+}
+
+LogChunk SegmentSource::read_offset(std::uint64_t offset) noexcept {
+  return guarded([&]() -> LogChunk {
+    if (!find(control::AtOffset{offset})) return {};
+    if (reader_->first().offset > offset) {
+      return {LogChunk::Kind::gap, reader_->first(), {}, Status::not_found};
+    }
+    return read_on(reader_->find_offset(offset));
+  });
+}
+
+LogChunk SegmentSource::read_time(std::int64_t timestamp_ns) noexcept {
+  return guarded([&]() -> LogChunk {
+    if (!find(control::AtTime{timestamp_ns})) return {};
+    return read_on(reader_->find_time(timestamp_ns));
+  });
+}
+
+}  // namespace ringway

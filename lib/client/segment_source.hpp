@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+#include "client/bus_state.hpp"
+#include "client/log_source.hpp"
+#include "control/messages.hpp"
+#include "log/segment_reader.hpp"
+
+namespace ringway {
+
+/// The log of one partition, read in this process out of segment files whose descriptors the
+/// supervisor hands over. One cursor's; one thread at a time. While no supervisor answers, only the
+/// segment at hand can be read.
+class SegmentSource : public LogSource {
+ public:
+  SegmentSource(std::shared_ptr<BusState> bus, const shm::Uuid& topic, std::uint32_t partition);
+  ~SegmentSource() override;
+
+  LogChunk read(log::LogPoint at) noexcept override;
+  LogChunk read_offset(std::uint64_t offset) noexcept override;
+  LogChunk read_time(std::int64_t timestamp_ns) noexcept override;
+  void rest() noexcept override;
+
+ private:
+  using Where = decltype(control::FindSegment::at);
+
+  bool find(const Where& where);
+  LogChunk read_on(log::LogPoint at);
+  template <class Read>
+  LogChunk guarded(Read&& read) noexcept;
+
+  const std::shared_ptr<BusState> bus_;
+  const shm::Uuid topic_;
+  const std::uint32_t partition_;
+  control::SegmentFound found_{};
+  std::unique_ptr<log::SegmentReader> reader_;
+};
+
+}  // namespace ringway

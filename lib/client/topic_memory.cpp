@@ -1,0 +1,100 @@
+#include "client/topic_memory.hpp"
+
+#include <fmt/format.h>
+
+#include <cstring>
+
+#include "ringway/error.hpp"
+#include "shm/memory_file.hpp"
+
+namespace ringway {
+namespace {
+
+constexpr const char* kOneInstallation = "let library and supervisor be of one installation";
+
+void check_layout(const layout::BoardHeader& board, std::uint64_t bytes) {
+  const std::uint64_t magic = board.magic.load(std::memory_order::acquire);
+  if (magic != layout::kBoardMagic) {
+    throw Error(ErrorCode::incompatible, "board", "it does not carry a Ringway board's magic",
+                kOneInstallation);
+  }
+  if (board.version != layout::kLayoutVersion ||
+      board.header_bytes != sizeof(layout::BoardHeader) || board.incompatible_flags != 0) {
+    throw Error(ErrorCode::incompatible, "board",
+                fmt::format("its layout is version {} (flags {:#x}), this library's is {}",
+                            board.version, board.incompatible_flags, layout::kLayoutVersion),
+                kOneInstallation);
+  }
+  if (board.partitions == 0 || board.partitions > layout::kPartitionsMax ||
+      !std::has_single_bit(board.ring_bytes) || board.ring_bytes < layout::kRingBytesMin ||
+      board.ring_bytes > layout::kRingBytesMax ||
+      bytes != layout::board_file_bytes(board.partitions, board.attachments)) {
+    throw Error(ErrorCode::incompatible, "board", "its sizes contradict each other",
+                kOneInstallation);
+  }
+}
+
+}  // namespace
+
+TopicMemory::TopicMemory(const Identity& identity, shm::Descriptor board, shm::Descriptor ring,
+                         shm::Descriptor bell)
+    : identity_(identity),
+      board_file_(std::move(board)),
+      ring_file_(std::move(ring)),
+      bell_file_(std::move(bell)) {
+  const std::uint64_t board_bytes = shm::verified_memory_bytes(board_file_.get(), "board");
+  if (board_bytes < sizeof(layout::BoardHeader)) {
+    throw Error(ErrorCode::incompatible, "board", "it is too short", kOneInstallation);
+  }
+  board_region_ = shm::Region(board_file_.get(), shm::Access::read_only, 0, board_bytes);
+  board_ = &board_region_.at<const layout::BoardHeader>(0);
+  check_layout(*board_, board_bytes);
+  if (std::memcmp(board_->topic_uuid, identity.topic.data(), identity.topic.size()) != 0 ||
+      board_->generation != identity.generation) {
+    throw Error(ErrorCode::incompatible, "board", "it belongs to another topic or ring", "");
+  }
+  // The supervisor writes the board; what was checked is kept, so that nothing else matters later.
+  partitions_ = board_->partitions;
+  ring_bytes_ = board_->ring_bytes;
+  mode_ = board_->mode;
+  board_partitions_ =
+      board_region_.array<const layout::BoardPartition>(layout::kPageBytes, partitions_).data();
+
+  const std::uint64_t bell_bytes = layout::bell_file_bytes(partitions_);
+  shm::verify_memory_file(bell_file_.get(), "bell", bell_bytes);
+  bell_region_ = shm::Region(bell_file_.get(), shm::Access::read_write, 0, bell_bytes);
+  bell_ = &bell_region_.at<layout::BellHeader>(0);
+  bell_partitions_ =
+      bell_region_.array<layout::BellPartition>(layout::kPageBytes, partitions_).data();
+
+  shm::verify_memory_file(ring_file_.get(), "ring",
+                          layout::ring_file_bytes(partitions_, ring_bytes_));
+  const bool writable = identity.role == layout::Role::producer;
+  ring_region_ =
+      shm::Region(ring_file_.get(), writable ? shm::Access::read_write : shm::Access::read_only, 0,
+                  layout::ring_data_offset(partitions_, ring_bytes_, 0));
+  // The ring algorithms take one kind of view for both roles; a consumer only loads through it.
+  bell_seq_ = const_cast<std::atomic<std::uint32_t>*>(
+      &ring_region_.at<const layout::RingHeader>(0).bell_seq);
+  areas_.resize(partitions_);
+}
+
+ring::PartitionView TopicMemory::view(std::uint32_t partition) {
+  const bool writable = identity_.role == layout::Role::producer;
+  const std::lock_guard lock(mutex_);
+  shm::DataArea& area = areas_[partition];
+  if (area.data() == nullptr) {
+    area = shm::DataArea(ring_file_.get(),
+                         writable ? shm::Access::read_write : shm::Access::read_only,
+                         layout::ring_data_offset(partitions_, ring_bytes_, partition),
+                         ring_bytes_);
+  }
+  const auto& tail = ring_region_.at<const layout::PartitionTail>(
+      layout::kPageBytes + partition * sizeof(layout::PartitionTail));
+  // As above: nobody but the supervisor writes the board, and no consumer the tail.
+  return {const_cast<layout::BoardPartition&>(board_partitions_[partition]),
+          const_cast<layout::PartitionTail&>(tail), area.data(), ring_bytes_,
+          area.wrap() == shm::Wrap::mirrored ? ring::Mapping::mirrored : ring::Mapping::single};
+}
+
+}  // namespace ringway

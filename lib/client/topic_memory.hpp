@@ -1,0 +1,73 @@
+#pragma once
+
+#include <cstdint>
+#include <mutex>
+#include <vector>
+
+#include "layout/bell.hpp"
+#include "layout/board.hpp"
+#include "layout/ring.hpp"
+#include "ring/partition_view.hpp"
+#include "shm/descriptor.hpp"
+#include "shm/region.hpp"
+#include "shm/uuid.hpp"
+
+namespace ringway {
+
+/// One ring generation of a topic as this process maps it: board (read-only), ring (writable for
+/// producers only) and bell. Shared by the handles of one role; any thread. Verified when made:
+/// sealed, sized as the board says, of a layout this library knows. The descriptors stay open, so
+/// that a person can still reach the ring when everybody else is dead.
+class TopicMemory {
+ public:
+  /// What the supervisor said it hands over.
+  struct Identity {
+    shm::Uuid topic;
+    std::uint64_t generation;
+    layout::Role role;
+
+    friend auto operator<=>(const Identity&, const Identity&) = default;
+  };
+
+  /// @throws Error incompatible when the layouts differ, naming both versions; failed when a
+  /// descriptor is not what it should be.
+  TopicMemory(const Identity& identity, shm::Descriptor board, shm::Descriptor ring,
+              shm::Descriptor bell);
+
+  const Identity& identity() const noexcept { return identity_; }
+  std::uint32_t partitions() const noexcept { return partitions_; }
+  std::uint64_t ring_bytes() const noexcept { return ring_bytes_; }
+  layout::TopicMode mode() const noexcept { return mode_; }
+
+  const layout::BoardHeader& board() const noexcept { return *board_; }
+  const layout::BoardPartition& board(std::uint32_t partition) const noexcept {
+    return board_partitions_[partition];
+  }
+  layout::BellHeader& bell() const noexcept { return *bell_; }
+  layout::BellPartition& bell(std::uint32_t partition) const noexcept {
+    return bell_partitions_[partition];
+  }
+  /// Writable for producers only.
+  std::atomic<std::uint32_t>& bell_seq() const noexcept { return *bell_seq_; }
+
+  /// The partition's memory, mapped at its first use.
+  /// @throws Error when no more can be mapped.
+  ring::PartitionView view(std::uint32_t partition);
+
+ private:
+  Identity identity_;
+  shm::Descriptor board_file_, ring_file_, bell_file_;
+  shm::Region board_region_, ring_region_, bell_region_;
+  const layout::BoardHeader* board_ = nullptr;
+  const layout::BoardPartition* board_partitions_ = nullptr;
+  layout::BellHeader* bell_ = nullptr;
+  layout::BellPartition* bell_partitions_ = nullptr;
+  std::atomic<std::uint32_t>* bell_seq_ = nullptr;
+  std::uint32_t partitions_ = 0;
+  std::uint64_t ring_bytes_ = 0;
+  layout::TopicMode mode_{};
+  std::mutex mutex_;
+  std::vector<shm::DataArea> areas_;  // by partition; under mutex_
+};
+
+}  // namespace ringway
