@@ -8,6 +8,7 @@
 
 #include "layout/board.hpp"
 #include "layout/session.hpp"
+#include "storage/file_system.hpp"
 
 namespace ringway::daemon {
 
@@ -18,8 +19,8 @@ struct HandleSlots {
   std::uint64_t handle = 0;
   layout::Role role = layout::Role::producer;
   std::uint32_t pid = 0;
-  const layout::Slot* slots = nullptr;    ///< slots[p] for partition p; read-only mapping
-  std::shared_ptr<const void> keep_alive; ///< whatever keeps that mapping
+  const layout::Slot* slots = nullptr;     ///< slots[p] for partition p; read-only mapping
+  std::shared_ptr<const void> keep_alive;  ///< whatever keeps that mapping
 };
 
 /// The data side of the supervisor: one thread that follows every partition's stamps, publishes the
@@ -31,6 +32,7 @@ struct HandleSlots {
 class Flusher {
  public:
   struct Options {
+    storage::FileSystem& file_system;
     int doorbell = -1;  ///< eventfd that producers ring when the flusher sleeps; outlives it
     std::function<void(std::string line)> log;  ///< key=value lines; called in the flusher's thread
   };
@@ -50,6 +52,8 @@ class Flusher {
   /// reports how many claims were finished for it. Its slots may be given away after `done`.
   void release(std::shared_ptr<ServedTopic> topic, std::uint64_t handle,
                std::function<void(std::uint32_t repaired)> done);
+  /// Removes the oldest `count` segments of a partition (retention's choice), never the last.
+  void retire(std::shared_ptr<ServedTopic> topic, std::uint32_t partition, std::size_t count);
   /// Orderly stop: freezes every limit at its tail and brings everything to `durable`. False when a
   /// device refused, or a live producer did not finish its claim within `patience_ms`.
   void drain(std::uint32_t patience_ms, std::function<void(bool complete)> done);

@@ -1,0 +1,95 @@
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <cstdint>
+
+#include "layout/board.hpp"
+#include "ring/partition_view.hpp"
+#include "ring/scan.hpp"
+
+namespace ringway::daemon {
+
+/// Follows the stamps of one partition and publishes what everybody may rely on: the `committed`
+/// watermark, and the boundary table by which readers find an offset in the ring. Supervisor only,
+/// the flusher's thread. A crash leaves at worst one boundary entry marked as being written.
+class CommitFollower {
+ public:
+  /// `start` is a true boundary at or above everything that may be reused already.
+  CommitFollower(ring::PartitionView view, ring::Place start) noexcept
+      : view_(view),
+        place_(start),
+        next_segment_(start.position == 0 ? 0 : start.position / segment_bytes() + 1) {}
+
+  /// The newest true boundary that the board knows, for a supervisor that adopts a ring whose log
+  /// does not say: the last entry of the table that was written whole and is still in the ring.
+  static ring::Place last_boundary(const ring::PartitionView& view) noexcept {
+    const layout::BoardPartition& board = view.board();
+    // Relaxed throughout: the only writer was the supervisor before this one, which is dead.
+    ring::Place best{0, board.base_offset.load(std::memory_order::relaxed)};
+    const std::uint64_t tail =
+        view.codec().unpack(view.tail().load(std::memory_order::acquire)).position;
+    for (const layout::Boundary& entry : board.boundary) {
+      const std::uint64_t position = entry.position.load(std::memory_order::relaxed);
+      if (position != kBeingWritten && position <= tail && position > best.position) {
+        best = {position, entry.offset.load(std::memory_order::relaxed)};
+      }
+    }
+    return best;
+  }
+
+  /// Moves over what is settled, at most about `bytes_max`; `visit(place, header)` sees each record
+  /// and skip first. Returns why it stopped: nothing (caught up, or enough) or corrupt.
+  template <class Visit>
+  ring::Found follow(std::uint64_t bytes_max, Visit&& visit) noexcept {
+    // Relaxed: only this thread writes it.
+    const std::uint64_t announced = view_.announced().load(std::memory_order::relaxed);
+    const std::uint64_t before = place_.position;
+    const std::uint64_t end = std::min(announced, before + bytes_max);
+    const ring::Found found = ring::walk(
+        view_, place_, end, [&](const ring::Place& place, const layout::RecordHeader& header) {
+          if (place.position >= next_segment_ * segment_bytes()) note_boundary(place);
+          visit(place, header);
+        });
+    if (place_.position != before) publish();
+    return found;
+  }
+
+  ring::Place committed() const noexcept { return place_; }
+
+ private:
+  static constexpr std::uint64_t kBeingWritten = ~std::uint64_t{0};
+
+  std::uint64_t segment_bytes() const noexcept {
+    return ring::ring_segment_bytes(view_.ring_bytes());
+  }
+
+  /// `place` is the first boundary at or behind the start of every segment up to its own.
+  void note_boundary(const ring::Place& place) noexcept {
+    const std::uint64_t last = place.position / segment_bytes();
+    for (; next_segment_ <= last; ++next_segment_) {
+      layout::Boundary& entry = view_.board().boundary[next_segment_ % layout::kNonces];
+      // Release, in this order, also for kill -9: an entry is whole or marked.
+      entry.position.store(kBeingWritten, std::memory_order::release);
+      std::atomic_signal_fence(std::memory_order::seq_cst);
+      entry.offset.store(place.offset, std::memory_order::release);
+      std::atomic_signal_fence(std::memory_order::seq_cst);
+      entry.position.store(place.position, std::memory_order::release);
+    }
+  }
+
+  void publish() noexcept {
+    layout::BoardPartition& board = view_.board();
+    // A watermark is never taken back, also not by a supervisor that follows again from further
+    // back.
+    if (place_.offset <= board.committed_offset.load(std::memory_order::relaxed)) return;
+    board.committed_position.store(place_.position, std::memory_order::release);
+    board.committed_offset.store(place_.offset, std::memory_order::release);  // COMMITTED
+  }
+
+  ring::PartitionView view_;
+  ring::Place place_;
+  std::uint64_t next_segment_;  // first ring segment without a boundary yet
+};
+
+}  // namespace ringway::daemon

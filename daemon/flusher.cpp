@@ -1,0 +1,226 @@
+#include "daemon/flusher.hpp"
+
+#include <concurrentqueue/concurrentqueue.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <thread>
+#include <utility>
+#include <variant>
+
+#include "daemon/topic_duty.hpp"
+#include "shm/barrier.hpp"
+#include "storage/write_engine.hpp"
+
+namespace ringway::daemon {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+/// Every sleep ends within this, whatever hostile clients wrote into a bell.
+constexpr std::chrono::milliseconds kLongestSleep{250};
+/// While draining, how long to wait for the device between two rounds.
+constexpr std::chrono::milliseconds kDrainPause{1};
+
+}  // namespace
+
+class Flusher::Thread {
+ public:
+  explicit Thread(Options options)
+      : options_(std::move(options)),
+        engine_(storage::make_write_engine()),
+        thread_([this] { run(); }) {}
+
+  ~Thread() {
+    stopping_.store(true, std::memory_order::relaxed);  // relaxed: the doorbell's write orders it
+    ring();
+    thread_.join();
+  }
+
+  using Command = std::function<void(Thread&)>;
+
+  void post(Command command) {
+    queue_.enqueue(std::move(command));
+    ring();
+  }
+
+  void add(std::shared_ptr<ServedTopic> topic) {
+    topics_.push_back(std::make_unique<TopicDuty>(std::move(topic), options_.file_system, *engine_,
+                                                  options_.log));
+  }
+
+  void remove(const ServedTopic* topic, std::function<void()> done) {
+    const auto found = find(topic);
+    if (found != topics_.end()) {
+      finish_writes(**found);
+      topics_.erase(found);
+    }
+    done();
+  }
+
+  void retire(const ServedTopic* topic, std::uint32_t partition, std::size_t count) {
+    if (TopicDuty* found = duty(topic)) found->retire(partition, count);
+  }
+
+  TopicDuty* duty(const ServedTopic* topic) {
+    const auto found = find(topic);
+    return found == topics_.end() ? nullptr : found->get();
+  }
+
+  void drain(std::uint32_t patience_ms, const std::function<void(bool)>& done) {
+    const auto deadline = Clock::now() + std::chrono::milliseconds(patience_ms);
+    for (auto& topic : topics_) topic->drain();
+    bool complete = false;
+    do {
+      complete = true;
+      for (auto& topic : topics_) {
+        topic->round(Clock::now());
+        complete = complete && topic->drained();
+      }
+      reap(std::chrono::nanoseconds(0));
+      if (!complete) std::this_thread::sleep_for(kDrainPause);
+    } while (!complete && Clock::now() < deadline);
+    done(complete);
+  }
+
+ private:
+  using Topics = std::vector<std::unique_ptr<TopicDuty>>;
+
+  Topics::iterator find(const ServedTopic* topic) {
+    return std::find_if(topics_.begin(), topics_.end(),
+                        [&](const auto& duty) { return &duty->topic() == topic; });
+  }
+
+  void ring() const noexcept {
+    const std::uint64_t one = 1;
+    [[maybe_unused]] const auto written = ::write(options_.doorbell, &one, sizeof one);
+  }
+
+  void run() {
+    while (!stopping_.load(std::memory_order::relaxed)) {  // relaxed: see ~Thread
+      for (Command command; queue_.try_dequeue(command);) command(*this);
+      const auto now = Clock::now();
+      auto wake_at = now + kLongestSleep;
+      for (auto& topic : topics_) {
+        if (topic->awake()) wake_at = std::min(wake_at, topic->round(now));
+      }
+      reap(std::chrono::nanoseconds(0));
+      lull_quiet_topics();
+      sleep_until(wake_at);
+    }
+    for (auto& topic : topics_) finish_writes(*topic);
+  }
+
+  /// Topics that had nothing to do ask their producers to ring, then look once more.
+  void lull_quiet_topics() {
+    const auto now = Clock::now();
+    bool any = false;
+    for (auto& topic : topics_) any = topic->lull(now) || any;
+    if (!any) return;
+    shm::ProcessBarrier::instance().issue();
+    for (auto& topic : topics_) topic->look_again();
+  }
+
+  void sleep_until(Clock::time_point wake_at) {
+    const auto now = Clock::now();
+    bool rung = false;
+    if (wake_at > now) {
+      const auto left = std::chrono::duration_cast<std::chrono::nanoseconds>(wake_at - now);
+      const timespec timeout{.tv_sec = left.count() / 1'000'000'000,
+                             .tv_nsec = left.count() % 1'000'000'000};
+      std::array<pollfd, 2> wait{
+          {{options_.doorbell, POLLIN, 0}, {engine_->event_descriptor(), POLLIN, 0}}};
+      rung = ::ppoll(wait.data(), wait.size(), &timeout, nullptr) > 0 &&
+             (wait[0].revents & POLLIN) != 0;
+    }
+    const bool overdue = Clock::now() >= full_look_at_;
+    if (rung) {
+      std::uint64_t count = 0;
+      [[maybe_unused]] const auto read = ::read(options_.doorbell, &count, sizeof count);
+    }
+    if (rung || overdue) {
+      for (auto& topic : topics_) topic->rouse(overdue);
+    }
+    if (overdue) full_look_at_ = Clock::now() + kLongestSleep;
+  }
+
+  void reap(std::chrono::nanoseconds timeout) {
+    std::array<storage::Completion, 64> completions;
+    for (;;) {
+      const std::size_t count = engine_->reap(completions, timeout);
+      for (std::size_t i = 0; i < count; ++i) {
+        // The token is the partition's duty, which outlives what it has under way.
+        PartitionDuty::complete(completions[i].token, completions[i].result);
+      }
+      if (count < completions.size()) return;
+      timeout = std::chrono::nanoseconds(0);
+    }
+  }
+
+  /// Nothing of the topic's memory or files may be touched by the device afterwards.
+  void finish_writes(TopicDuty& topic) {
+    while (topic.writing()) reap(kLongestSleep);
+  }
+
+  Options options_;
+  std::unique_ptr<storage::WriteEngine> engine_;
+  moodycamel::ConcurrentQueue<Command> queue_;
+  Topics topics_;
+  Clock::time_point full_look_at_{};
+  std::atomic<bool> stopping_{false};
+  std::thread thread_;
+};
+
+Flusher::Flusher(Options options) : thread_(std::make_unique<Thread>(std::move(options))) {}
+Flusher::~Flusher() = default;
+
+void Flusher::add(std::shared_ptr<ServedTopic> topic) {
+  thread_->post(
+      [topic = std::move(topic)](Thread& thread) mutable { thread.add(std::move(topic)); });
+}
+
+void Flusher::remove(std::shared_ptr<ServedTopic> topic, std::function<void()> done) {
+  thread_->post([topic = std::move(topic), done = std::move(done)](Thread& thread) {
+    thread.remove(topic.get(), done);
+  });
+}
+
+void Flusher::attach(std::shared_ptr<ServedTopic> topic, HandleSlots handle,
+                     std::function<void()> done) {
+  thread_->post([topic = std::move(topic), handle = std::move(handle),
+                 done = std::move(done)](Thread& thread) {
+    if (TopicDuty* duty = thread.duty(topic.get())) duty->attach(handle);
+    done();
+  });
+}
+
+void Flusher::release(std::shared_ptr<ServedTopic> topic, std::uint64_t handle,
+                      std::function<void(std::uint32_t)> done) {
+  thread_->post([topic = std::move(topic), handle, done = std::move(done)](Thread& thread) {
+    if (TopicDuty* duty = thread.duty(topic.get())) {
+      duty->release(handle, done);
+    } else {
+      done(0);
+    }
+  });
+}
+
+void Flusher::retire(std::shared_ptr<ServedTopic> topic, std::uint32_t partition,
+                     std::size_t count) {
+  thread_->post([topic = std::move(topic), partition, count](Thread& thread) {
+    thread.retire(topic.get(), partition, count);
+  });
+}
+
+void Flusher::drain(std::uint32_t patience_ms, std::function<void(bool complete)> done) {
+  thread_->post(
+      [patience_ms, done = std::move(done)](Thread& thread) { thread.drain(patience_ms, done); });
+}
+
+}  // namespace ringway::daemon

@@ -1,0 +1,409 @@
+#include "daemon/partition_duty.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <system_error>
+
+#include "shm/park.hpp"
+
+namespace ringway::daemon {
+
+namespace {
+
+/// A device that refused is tried again after this.
+constexpr std::chrono::milliseconds kRetryAfter{250};
+/// A claim that stays open for this long is named as what holds the partition up.
+constexpr std::chrono::milliseconds kStuckAfter{100};
+
+constexpr std::uint64_t kOffsetUnknown = ~std::uint64_t{0};
+constexpr std::uint64_t kSyncBit = 1;  // duties are aligned, so the token's lowest bit is free
+
+std::int64_t wall_clock_ns() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+log::LogSettings log_settings(const TopicSettings& settings) {
+  log::LogSettings out;
+  out.segment_bytes = settings.segment_bytes;
+  out.record_bytes_max = settings.ring_bytes / 2;  // a skip over filler and the largest claim
+  return out;
+}
+
+}  // namespace
+
+PartitionDuty::PartitionDuty(ServedTopic& topic, std::uint32_t partition,
+                             storage::FileSystem& file_system, storage::WriteEngine& engine,
+                             const LogLine& log_line)
+    : topic_(topic),
+      partition_(partition),
+      log_line_(log_line),
+      view_(topic.view(partition)),
+      board_(view_.board()),
+      bell_(topic.memory().bell(partition)),
+      base_position_(board_.base_position.load(std::memory_order::relaxed)),  // fixed
+      follower_(view_, {0, 0}) {
+  // An orderly stop that could not finish left the tail closed; what closed it for corruption is
+  // found again in a moment.
+  view_.tail().fetch_and(~layout::TailCodec::kClosed, std::memory_order::acq_rel);  // CLAIM
+  if (topic.settings().persist) {
+    log_ = std::make_unique<log::PartitionLog>(
+        file_system, engine, topic.directory(partition).string(),
+        log::LogIdentity{topic.uuid(), partition, topic.epoch()}, log_settings(topic.settings()),
+        std::move(topic.log_start(partition)));
+    follower_ = CommitFollower(view_, ring_place(log_->noted()));
+    submitted_ = log_->noted().position;
+    publish_segments();
+    publish_log_marks();
+  } else {
+    follower_ = CommitFollower(view_, CommitFollower::last_boundary(view_));
+  }
+  reusable_ = follower_.committed();
+}
+
+PartitionDuty::Round PartitionDuty::follow_and_flush(SteadyTime now) {
+  const ring::Place before = follower_.committed();
+  if (persisted()) catch_up_log();
+  if (!quarantined_) follow();
+  if (persisted()) flush(now);
+  hand_back_space();
+  say_why(now);
+  wake_waiters();
+
+  Round round{follower_.committed().position - before.position, SteadyTime::max()};
+  if (persisted() && submitted_ < log_->noted().position) {
+    round.due = std::max(
+        retry_at_, pending_since_ + std::chrono::milliseconds(topic_.settings().sync_interval_ms));
+  } else if (persisted() && !quiet() && !writing()) {
+    round.due = retry_at_;
+  }
+  return round;
+}
+
+void PartitionDuty::follow() {
+  bool log_keeps_up = persisted() && ring_place(log_->noted()) == follower_.committed();
+  const ring::Place before = follower_.committed();
+  const ring::Found found = follower_.follow(
+      view_.ring_bytes() / 4, [&](const ring::Place& place, const layout::RecordHeader& header) {
+        if (log_keeps_up) log_keeps_up = log_->note(header);
+        if (!unplaced_holes_.empty()) place_holes(place);
+      });
+  if (follower_.committed() != before) moved_ = true;
+  if (found == ring::Found::corrupt) quarantine();
+}
+
+/// Notes what was committed while the log could take nothing: it was full, or its device failed.
+void PartitionDuty::catch_up_log() {
+  ring::Place place = ring_place(log_->noted());
+  const std::uint64_t end =
+      std::min(follower_.committed().position, place.position + view_.ring_bytes() / 4);
+  layout::RecordHeader header;
+  while (place.position < end && ring::peek(view_, place.position, header) == ring::Found::record &&
+         log_->note(header)) {
+    place.pass(header);
+  }
+}
+
+void PartitionDuty::flush(SteadyTime now) {
+  if (log_->error() != 0) return recover_device(now);
+  if (submitted_ == log_->noted().position) {
+    pending_since_ = now;
+  } else if (log_->can_submit() && now >= retry_at_ && batch_is_due(now)) {
+    bell_.sync_wanted.store(0, std::memory_order::relaxed);  // relaxed: a hint
+    const std::uint64_t end = log_->noted().position;
+    const int result = log_->submit(topic_.stream(partition_), wall_clock_ns(),
+                                    reinterpret_cast<std::uint64_t>(this));
+    if (result < 0) {
+      retry_at_ = now + kRetryAfter;
+      if (last_error_ != result) {
+        log_line_(
+            fmt::format("severity=error event=log_write_refused topic=\"{}\" partition={} "
+                        "error=\"{}\" effect=\"producers wait once the ring is full\"",
+                        topic_.name(), partition_, std::generic_category().message(-result)));
+      }
+      last_error_ = result;
+      board_.write_errors.fetch_add(1, std::memory_order::relaxed);  // a counter
+    } else {
+      submitted_ = end;
+      pending_since_ = now;
+      if (segments_shown_ != log_->segments().size()) publish_segments();
+    }
+  }
+  if (log_->can_sync() && topic_.settings().sync != SyncPolicy::never) {
+    const int result = log_->submit_sync(reinterpret_cast<std::uint64_t>(this) | kSyncBit);
+    if (result < 0) retry_at_ = now + kRetryAfter;
+  }
+}
+
+bool PartitionDuty::batch_is_due(SteadyTime now) const {
+  const TopicSettings& settings = topic_.settings();
+  const std::uint64_t pending = log_->noted().position - submitted_;
+  return settings.sync == SyncPolicy::every_batch || log_->full() || draining_ ||
+         pending >= std::min(settings.sync_bytes, view_.ring_bytes() / 4) ||
+         bell_.sync_wanted.load(std::memory_order::relaxed) != 0 ||  // relaxed: a hint
+         now >= pending_since_ + std::chrono::milliseconds(settings.sync_interval_ms);
+}
+
+void PartitionDuty::complete(std::uint64_t token, int result) {
+  auto& duty = *reinterpret_cast<PartitionDuty*>(token & ~kSyncBit);
+  if ((token & kSyncBit) != 0) {
+    duty.synced(result);
+  } else {
+    duty.wrote(result);
+  }
+}
+
+void PartitionDuty::wrote(int result) {
+  log_->wrote(result);
+  board_.log_bytes.store(log_->bytes(), std::memory_order::relaxed);  // for people
+  publish_log_marks();
+}
+
+void PartitionDuty::synced(int result) {
+  log_->synced(result);
+  publish_log_marks();
+  if (result == 0 && last_error_ != 0) {
+    log_line_(fmt::format("severity=info event=log_healed topic=\"{}\" partition={}", topic_.name(),
+                          partition_));
+    last_error_ = 0;
+  }
+}
+
+void PartitionDuty::publish_log_marks() {
+  const log::LogPoint written = log_->written();
+  const log::LogPoint durable =
+      topic_.settings().sync == SyncPolicy::never ? written : log_->durable();
+  // Relaxed loads: only this thread writes them. No acknowledged level is ever taken back (G8).
+  if (written.offset > board_.written_offset.load(std::memory_order::relaxed)) {
+    board_.written_position.store(written.position - base_position_, std::memory_order::release);
+    board_.written_offset.store(written.offset, std::memory_order::release);  // WRITTEN
+    moved_ = true;
+  }
+  if (durable.offset > board_.durable_offset.load(std::memory_order::relaxed)) {
+    board_.durable_position.store(durable.position - base_position_, std::memory_order::release);
+    board_.durable_offset.store(durable.offset, std::memory_order::release);  // DURABLE
+    moved_ = true;
+  }
+}
+
+void PartitionDuty::publish_segments() {
+  std::vector<log::SegmentInfo> segments = log_->segments();
+  segments_shown_ = segments.size();
+  board_.log_bytes.store(log_->bytes(), std::memory_order::relaxed);  // for people
+  const std::uint64_t first = segments.empty() ? board_.base_offset.load(std::memory_order::relaxed)
+                                               : segments.front().first.offset;
+  board_.first_offset.store(first, std::memory_order::release);
+  topic_.segments(partition_).assign(std::move(segments));
+}
+
+void PartitionDuty::retire(std::size_t count) {
+  if (!persisted()) return;
+  const std::vector<log::SegmentInfo> segments = log_->segments();
+  if (count == 0 || count >= segments.size()) return;
+  // Before the file goes: whoever asks for less is told that it is gone.
+  board_.first_offset.store(segments[count].first.offset, std::memory_order::release);
+  topic_.segments(partition_)
+      .assign({segments.begin() + static_cast<std::ptrdiff_t>(count), segments.end()});
+  const int result = log_->retire(count, false);
+  if (result < 0) {
+    log_line_(
+        fmt::format("severity=warning event=segment_not_removed topic=\"{}\" partition={} "
+                    "error=\"{}\"",
+                    topic_.name(), partition_, std::generic_category().message(-result)));
+  }
+  publish_segments();
+}
+
+void PartitionDuty::recover_device(SteadyTime now) {
+  if (!log_->idle()) return;
+  const int error = log_->error();
+  if (last_error_ != error) {
+    log_line_(
+        fmt::format("severity=error event=log_write_failed topic=\"{}\" partition={} "
+                    "error=\"{}\" effect=\"a new segment goes on from the durable end\"",
+                    topic_.name(), partition_, std::generic_category().message(-error)));
+    last_error_ = error;
+  }
+  board_.write_errors.fetch_add(1, std::memory_order::relaxed);  // a counter
+  // The ring still holds everything from the durable end on: it is noted again from there.
+  submitted_ = log_->restart().position;
+  retry_at_ = now + kRetryAfter;
+  publish_segments();
+}
+
+void PartitionDuty::hand_back_space() {
+  ring::Place reusable = follower_.committed();
+  if (persisted()) {
+    const log::LogPoint durable =
+        topic_.settings().sync == SyncPolicy::never ? log_->written() : log_->durable();
+    if (durable.position < base_position_) return;
+    reusable = ring_place(durable);
+    reusable.position = reusable.position / layout::kPageBytes * layout::kPageBytes;
+  }
+  const std::uint64_t gained = reusable.position - reusable_.position;
+  const bool caught_up = !persisted() || submitted_ == log_->durable().position;
+  const bool worth_it =
+      reusable.position > reusable_.position && (gained >= view_.ring_bytes() / 16 || caught_up);
+  if (!worth_it && !limit_is_pinned_) return;
+  const bool overwrites = topic_.memory().board().mode == layout::TopicMode::memory_overwrite;
+  const std::uint64_t before = board_.limit.load(std::memory_order::relaxed);  // own
+  const ring::LimitOutcome outcome = ring::publish_limit(
+      view_, reusable, overwrites ? 0 : handles_.pin_count(),
+      [&](std::size_t i) { return handles_.pin(i); }, nonces_);
+  reusable_ = reusable;
+  limit_is_pinned_ = outcome.pinned_by != ring::kNobody;
+  if (limit_is_pinned_) pinned_by_ = handles_.pin_holder(outcome.pinned_by);
+  if (outcome.limit != before) moved_ = true;
+  if (outcome.hostile != 0) {
+    if (board_.hostile_pins.fetch_add(outcome.hostile, std::memory_order::relaxed) == 0) {
+      log_line_(
+          fmt::format("severity=warning event=hostile_pin topic=\"{}\" partition={} "
+                      "effect=\"ignored\"",
+                      topic_.name(), partition_));
+    }
+  }
+  if (!persisted()) publish_oldest_in_ring();
+}
+
+/// Without a log the oldest record that can be read is the first boundary not announced for reuse.
+void PartitionDuty::publish_oldest_in_ring() {
+  const std::uint64_t announced = board_.announced.load(std::memory_order::relaxed);  // own
+  std::uint64_t oldest = ~std::uint64_t{0};
+  for (const layout::Boundary& entry : board_.boundary) {
+    // Relaxed: this thread writes them.
+    const std::uint64_t position = entry.position.load(std::memory_order::relaxed);
+    if (position + view_.ring_bytes() >= announced && position < follower_.committed().position) {
+      oldest = std::min(oldest, entry.offset.load(std::memory_order::relaxed));
+    }
+  }
+  if (oldest != ~std::uint64_t{0}) {
+    board_.first_offset.store(oldest, std::memory_order::release);
+  }
+}
+
+void PartitionDuty::say_why(SteadyTime now) {
+  using layout::Hold;
+  Hold hold = Hold::none;
+  std::uint32_t pid = 0;
+  const std::uint64_t tail =
+      view_.codec().unpack(view_.tail().load(std::memory_order::acquire)).position;
+  const bool unsettled = follower_.committed().position < tail;
+  if (!unsettled || follower_.committed().position != stuck_at_) {
+    stuck_at_ = follower_.committed().position;
+    stuck_since_ = now;
+  }
+  if (quarantined_) {
+    hold = Hold::quarantined;
+  } else if (last_error_ != 0) {
+    hold = last_error_ == -ENOSPC || last_error_ == -EDQUOT ? Hold::disk_full : Hold::disk_error;
+  } else if (unsettled && now - stuck_since_ >= kStuckAfter) {
+    hold = Hold::stopped_claim;
+    pid = handles_.claim_holder(follower_.committed().position).value_or(0);
+  } else if (limit_is_pinned_) {
+    const bool blocks = topic_.memory().board().mode == layout::TopicMode::memory_block;
+    hold = blocks ? Hold::slow_consumer : Hold::pinned;
+    pid = pinned_by_;
+  } else if (persisted() && tail + view_.ring_bytes() / 4 >
+                                board_.limit.load(std::memory_order::relaxed)) {  // own
+    hold = Hold::disk_slow;
+  }
+  // Relaxed: for people; the two may be seen apart for a moment.
+  board_.hold_pid.store(pid, std::memory_order::relaxed);
+  board_.hold.store(static_cast<std::uint32_t>(hold), std::memory_order::relaxed);
+}
+
+void PartitionDuty::wake_waiters() {
+  if (!moved_) return;
+  moved_ = false;
+  // Either we see the waiter's flag, or it sees the moved watermark: both sides fence in between.
+  ring::PartitionView::full_fence();
+  if (bell_.progress_waiters.load(std::memory_order::relaxed) == 0) return;  // relaxed: fenced
+  bell_.progress_waiters.store(0,
+                               std::memory_order::relaxed);  // relaxed: progress carries the order
+  board_.progress.fetch_add(1, std::memory_order::release);  // PROGRESS
+  shm::wake_all(board_.progress);
+}
+
+void PartitionDuty::quarantine() {
+  quarantined_ = true;
+  close_tail();
+  log_line_(
+      fmt::format("severity=error event=quarantined topic=\"{}\" partition={} offset={} "
+                  "reason=\"a producer wrote a record that cannot be followed\" "
+                  "fix=\"delete and create the topic\"",
+                  topic_.name(), partition_, follower_.committed().offset));
+}
+
+void PartitionDuty::drain() noexcept {
+  draining_ = true;
+  close_tail();
+}
+
+void PartitionDuty::close_tail() noexcept {
+  view_.tail().fetch_or(layout::TailCodec::kClosed, std::memory_order::acq_rel);  // CLAIM
+}
+
+bool PartitionDuty::quiet() const noexcept {
+  if (handles_.unsettled() || limit_is_pinned_ || writing()) return false;
+  return !persisted() ||
+         (log_->error() == 0 && submitted_ == log_->noted().position &&
+          (topic_.settings().sync == SyncPolicy::never || log_->durable() == log_->noted()));
+}
+
+bool PartitionDuty::something_came() const noexcept {
+  layout::RecordHeader header;
+  const std::uint64_t position = follower_.committed().position;
+  return !quarantined_ && position < board_.announced.load(std::memory_order::relaxed) &&  // own
+         ring::peek(view_, position, header) != ring::Found::nothing;
+}
+
+bool PartitionDuty::drained() const noexcept {
+  const std::uint64_t tail =
+      view_.codec().unpack(view_.tail().load(std::memory_order::acquire)).position;
+  if (quarantined_ || follower_.committed().position != tail || handles_.unsettled()) return false;
+  return !persisted() || (quiet() && log_->durable().position == base_position_ + tail);
+}
+
+void PartitionDuty::note_settled(const PartitionHandles::Settled& settled) {
+  if (settled.hostile) {
+    log_line_(
+        fmt::format("severity=warning event=hostile_intent topic=\"{}\" partition={} pid={} "
+                    "effect=\"its slot was freed\"",
+                    topic_.name(), partition_, settled.pid));
+  }
+  if (!settled.hole) return;
+  const std::uint64_t index = board_.repairs.load(std::memory_order::relaxed);  // own
+  layout::Hole& hole = board_.hole[index % layout::kHoles];
+  // Relaxed: for people, published by `repairs`.
+  hole.position.store(settled.hole->position, std::memory_order::relaxed);
+  hole.bytes.store(settled.hole->bytes, std::memory_order::relaxed);
+  hole.offset.store(kOffsetUnknown, std::memory_order::relaxed);
+  hole.offsets.store(settled.hole->offsets, std::memory_order::relaxed);
+  hole.pid.store(settled.pid, std::memory_order::relaxed);
+  hole.repaired_at_ns.store(static_cast<std::uint64_t>(wall_clock_ns()),
+                            std::memory_order::relaxed);
+  board_.repairs.store(index + 1, std::memory_order::release);
+  unplaced_holes_.push_back(&hole);
+  // What lay behind the claim is visible now, and its producers have long rung in vain.
+  std::atomic<std::uint32_t>& bell_seq = topic_.memory().ring().bell_seq;
+  bell_seq.fetch_add(1, std::memory_order::release);  // BELL
+  shm::wake_all(bell_seq);
+  log_line_(fmt::format(
+      "severity=warning event=claim_repaired topic=\"{}\" partition={} pid={} "
+      "offsets={} bytes={}",
+      topic_.name(), partition_, settled.pid, settled.hole->offsets, settled.hole->bytes));
+}
+
+/// A claim's offset is known only when everything before it is settled.
+void PartitionDuty::place_holes(const ring::Place& place) noexcept {
+  std::erase_if(unplaced_holes_, [&](layout::Hole* hole) {
+    if (hole->position.load(std::memory_order::relaxed) != place.position) return false;  // own
+    hole->offset.store(place.offset, std::memory_order::relaxed);  // for people
+    return true;
+  });
+}
+
+}  // namespace ringway::daemon

@@ -1,0 +1,127 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "daemon/commit_follower.hpp"
+#include "daemon/flusher.hpp"
+#include "daemon/nonce_source.hpp"
+#include "daemon/partition_handles.hpp"
+#include "daemon/served_topic.hpp"
+#include "log/partition_log.hpp"
+#include "ring/limit.hpp"
+
+namespace ringway::daemon {
+
+using SteadyTime = std::chrono::steady_clock::time_point;
+using LogLine = std::function<void(std::string line)>;
+
+/// What the flusher owes one partition: settle the claims of the dead, follow the stamps, publish
+/// committed, written and durable, carry the records to the log, hand read space back. One thread.
+/// Nothing here waits. A crash costs nothing but the time until the next supervisor goes on.
+class PartitionDuty {
+ public:
+  PartitionDuty(ServedTopic& topic, std::uint32_t partition, storage::FileSystem& file_system,
+                storage::WriteEngine& engine, const LogLine& log_line);
+  PartitionDuty(const PartitionDuty&) = delete;
+  PartitionDuty& operator=(const PartitionDuty&) = delete;
+
+  void attach(const HandleSlots& handle) {
+    handles_.add(handle.role, handle.handle, handle.pid, handle.slots + partition_);
+  }
+  /// True when nothing is left to settle; else `on_settled` of a later round says so.
+  bool release(std::uint64_t handle) { return handles_.release(handle); }
+
+  struct Round {
+    std::uint64_t bytes;  ///< newly committed
+    SteadyTime due;       ///< when a batch must go out, or a failed device is tried again
+  };
+  /// `on_settled(handle, was_repaired)` for every released producer that is settled now.
+  template <class OnSettled>
+  Round round(SteadyTime now, OnSettled&& on_settled) {
+    if (handles_.unsettled()) {
+      handles_.settle(view_, [&](const PartitionHandles::Settled& settled) {
+        note_settled(settled);
+        on_settled(settled.handle, settled.hole.has_value());
+      });
+    }
+    return follow_and_flush(now);
+  }
+
+  /// Completions of the write engine, by the token that names the duty and the kind of work.
+  static void complete(std::uint64_t token, int result);
+
+  /// Nothing to do, and nothing that only time would bring.
+  bool quiet() const noexcept;
+  /// A record, or somebody who waits for a sync, came since the last round.
+  bool something_came() const noexcept;
+
+  /// Orderly stop: no claim succeeds any more, and what there is goes out without delay.
+  void drain() noexcept;
+  /// Everything claimed is settled, and durable where the topic is persisted.
+  bool drained() const noexcept;
+  bool writing() const noexcept { return log_ && !log_->idle(); }
+  /// Closes the file of a quiet partition: ten thousand of them would not fit.
+  void park() noexcept {
+    if (log_ && log_->idle()) log_->park();
+  }
+  /// Removes the oldest `count` segments.
+  void retire(std::size_t count);
+
+ private:
+  Round follow_and_flush(SteadyTime now);
+  void follow();
+  void catch_up_log();
+  void flush(SteadyTime now);
+  bool batch_is_due(SteadyTime now) const;
+  void publish_log_marks();
+  void publish_segments();
+  void publish_oldest_in_ring();
+  void place_holes(const ring::Place& place) noexcept;
+  void hand_back_space();
+  void wake_waiters();
+  void say_why(SteadyTime now);
+  void recover_device(SteadyTime now);
+  void quarantine();
+  void close_tail() noexcept;
+  void note_settled(const PartitionHandles::Settled& settled);
+  void wrote(int result);
+  void synced(int result);
+
+  ring::Place ring_place(log::LogPoint point) const noexcept {
+    return {point.position - base_position_, point.offset};
+  }
+  bool persisted() const noexcept { return log_ != nullptr; }
+
+  ServedTopic& topic_;
+  std::uint32_t partition_;
+  const LogLine& log_line_;
+  ring::PartitionView view_;
+  layout::BoardPartition& board_;
+  layout::BellPartition& bell_;
+  std::uint64_t base_position_;
+  PartitionHandles handles_;
+  std::unique_ptr<log::PartitionLog> log_;  ///< persisted topics only
+  CommitFollower follower_;
+  ring::Place reusable_;  ///< what publish_limit was last told
+  bool limit_is_pinned_ = false;
+  std::uint32_t pinned_by_ = 0;
+  bool moved_ = false;  ///< a watermark or limit moved and waiters were not told yet
+  bool quarantined_ = false;
+  bool draining_ = false;
+  std::uint64_t submitted_ = 0;  ///< log position up to which batches went out
+  std::size_t segments_shown_ = 0;
+  NonceSource nonces_;
+  std::vector<layout::Hole*> unplaced_holes_;  ///< on the board, without their offset yet
+  std::uint64_t stuck_at_ = 0;
+  SteadyTime pending_since_{};
+  SteadyTime stuck_since_{};
+  SteadyTime retry_at_{};
+  int last_error_ = 0;
+};
+
+}  // namespace ringway::daemon

@@ -1,0 +1,112 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "layout/session.hpp"
+#include "ring/repair.hpp"
+
+namespace ringway::daemon {
+
+/// Who may have a claim or a pin in one partition, as the flusher's thread knows it: open handles,
+/// and released ones until their last claim is settled.
+class PartitionHandles {
+ public:
+  /// One released handle that is settled now. `hole` is what was skipped for it.
+  struct Settled {
+    std::uint64_t handle;
+    std::uint32_t pid;
+    std::optional<ring::RepairOutcome> hole;
+    bool hostile;
+  };
+
+  void add(layout::Role role, std::uint64_t handle, std::uint32_t pid, const layout::Slot* slot) {
+    if (role == layout::Role::producer) {
+      claimants_.push_back({slot, false});
+      producers_.push_back({handle, pid});
+    } else {
+      pins_.push_back(slot);
+      consumers_.push_back({handle, pid});
+    }
+  }
+
+  /// Its process is dead or has closed it. True when nothing is left to settle.
+  bool release(std::uint64_t handle) {
+    for (std::size_t i = 0; i < consumers_.size(); ++i) {
+      if (consumers_[i].handle == handle) {
+        consumers_.erase(consumers_.begin() + static_cast<std::ptrdiff_t>(i));
+        pins_.erase(pins_.begin() + static_cast<std::ptrdiff_t>(i));
+        return true;
+      }
+    }
+    for (std::size_t i = 0; i < producers_.size(); ++i) {
+      if (producers_[i].handle == handle) {
+        claimants_[i].dead = true;
+        ++unsettled_;
+        return false;
+      }
+    }
+    return true;
+  }
+
+  bool unsettled() const noexcept { return unsettled_ != 0; }
+
+  /// One attempt for every released producer; `settled(Settled)` for each that is done.
+  template <class OnSettled>
+  void settle(const ring::PartitionView& view, OnSettled&& on_settled) {
+    snapshot_.resize(claimants_.size());
+    for (std::size_t i = 0; i < claimants_.size();) {
+      if (!claimants_[i].dead) {
+        ++i;
+        continue;
+      }
+      const ring::RepairOutcome outcome = ring::repair<ring::PartitionView, layout::Slot>(
+          view, claimants_, i, std::span(snapshot_).first(claimants_.size()));
+      if (outcome.step == ring::RepairStep::again) {
+        ++i;
+        continue;
+      }
+      Settled done{producers_[i].handle, producers_[i].pid, std::nullopt,
+                   outcome.step == ring::RepairStep::hostile};
+      if (outcome.step == ring::RepairStep::finished) done.hole = outcome;
+      claimants_.erase(claimants_.begin() + static_cast<std::ptrdiff_t>(i));
+      producers_.erase(producers_.begin() + static_cast<std::ptrdiff_t>(i));
+      --unsettled_;
+      on_settled(done);
+    }
+  }
+
+  std::size_t pin_count() const noexcept { return pins_.size(); }
+  std::uint64_t pin(std::size_t index) const noexcept {
+    return pins_[index]->pin.load(std::memory_order::acquire);  // PIN, UNPIN
+  }
+  std::uint32_t pin_holder(std::size_t index) const noexcept { return consumers_[index].pid; }
+
+  /// The live producer whose claim starts at `position`, if one says so.
+  std::optional<std::uint32_t> claim_holder(std::uint64_t position) const noexcept {
+    for (std::size_t i = 0; i < claimants_.size(); ++i) {
+      const std::uint64_t word = claimants_[i].slot->word.load(std::memory_order::acquire);
+      if (layout::intent_state(word) == layout::Intent::owned &&
+          layout::intent_position(word) == position) {
+        return producers_[i].pid;
+      }
+    }
+    return std::nullopt;
+  }
+
+ private:
+  struct Holder {
+    std::uint64_t handle;
+    std::uint32_t pid;
+  };
+  // Parallel vectors: repair and publish_limit take spans of the first of each pair.
+  std::vector<ring::Claimant<layout::Slot>> claimants_;
+  std::vector<Holder> producers_;
+  std::vector<const layout::Slot*> pins_;
+  std::vector<Holder> consumers_;
+  std::vector<ring::Intention> snapshot_;
+  std::size_t unsettled_ = 0;
+};
+
+}  // namespace ringway::daemon

@@ -1,0 +1,113 @@
+#include "daemon/topic_duty.hpp"
+
+#include <algorithm>
+
+namespace ringway::daemon {
+
+namespace {
+
+/// Between two rounds while records come in: short enough for `committed`, long enough to leave
+/// producers' cache lines alone.
+constexpr std::chrono::microseconds kRoundPause{1000};
+/// A topic without a record for this long asks to be rung.
+constexpr std::chrono::milliseconds kQuietAfter{10};
+
+}  // namespace
+
+TopicDuty::TopicDuty(std::shared_ptr<ServedTopic> topic, storage::FileSystem& file_system,
+                     storage::WriteEngine& engine, const LogLine& log_line)
+    : topic_(std::move(topic)) {
+  for (std::uint32_t p = 0; p < topic_->partitions(); ++p) {
+    partitions_.push_back(
+        std::make_unique<PartitionDuty>(*topic_, p, file_system, engine, log_line));
+  }
+  for (const HandleSlots& handle : topic_->adopted_handles) attach(handle);
+}
+
+void TopicDuty::attach(HandleSlots handle) {
+  for (auto& partition : partitions_) partition->attach(handle);
+  keep_alive_[handle.handle] = std::move(handle.keep_alive);
+}
+
+void TopicDuty::release(std::uint64_t handle, Released done) {
+  std::uint32_t left = 0;
+  for (auto& partition : partitions_) left += partition->release(handle) ? 0 : 1;
+  releases_[handle] = {left, 0, std::move(done)};
+  if (left == 0) {
+    settled(handle, 0);
+  } else {
+    state_ = State::awake;
+    round(std::chrono::steady_clock::now());  // others wait behind that claim: now
+  }
+}
+
+void TopicDuty::settled(std::uint64_t handle, std::uint32_t repaired) {
+  const auto found = releases_.find(handle);
+  if (found == releases_.end()) return;
+  Release& release = found->second;
+  release.repaired += repaired;
+  if (release.partitions_left > 0 && --release.partitions_left > 0) return;
+  const Release done = std::move(release);
+  releases_.erase(found);
+  keep_alive_.erase(handle);
+  done.done(done.repaired);
+}
+
+SteadyTime TopicDuty::round(SteadyTime now) {
+  SteadyTime due = SteadyTime::max();
+  std::uint64_t most = 0;
+  for (auto& partition : partitions_) {
+    const PartitionDuty::Round round = partition->round(
+        now, [&](std::uint64_t handle, bool repaired) { settled(handle, repaired ? 1 : 0); });
+    due = std::min(due, round.due);
+    most = std::max(most, round.bytes);
+  }
+  if (most != 0) busy_at_ = now;
+  // Half a round's worth more could fill the ring: no pause.
+  if (most >= topic_->settings().ring_bytes / 8) return now;
+  return std::min(due, now + kRoundPause);
+}
+
+bool TopicDuty::lull(SteadyTime now) {
+  if (state_ != State::awake || now - busy_at_ < kQuietAfter) return false;
+  if (!std::all_of(partitions_.begin(), partitions_.end(),
+                   [](const auto& partition) { return partition->quiet(); })) {
+    return false;
+  }
+  state_ = State::falling_asleep;
+  // Relaxed: the barrier that follows orders it before look_again().
+  topic_->memory().bell().sleepers.fetch_or(layout::kSupervisorSleeps, std::memory_order::relaxed);
+  return true;
+}
+
+void TopicDuty::look_again() {
+  if (state_ != State::falling_asleep) return;
+  const bool came = std::any_of(partitions_.begin(), partitions_.end(),
+                                [](const auto& partition) { return partition->something_came(); });
+  state_ = came ? State::awake : State::asleep;
+  if (came) return;
+  for (auto& partition : partitions_) partition->park();
+}
+
+void TopicDuty::rouse(bool anyway) {
+  if (state_ != State::asleep) return;
+  // Relaxed: a hint; a full look comes within the longest sleep.
+  const std::uint32_t sleepers = topic_->memory().bell().sleepers.load(std::memory_order::relaxed);
+  if (anyway || (sleepers & layout::kSupervisorSleeps) == 0) state_ = State::awake;
+}
+
+void TopicDuty::drain() {
+  for (auto& partition : partitions_) partition->drain();
+}
+
+bool TopicDuty::drained() const {
+  return std::all_of(partitions_.begin(), partitions_.end(),
+                     [](const auto& partition) { return partition->drained(); });
+}
+
+bool TopicDuty::writing() const {
+  return std::any_of(partitions_.begin(), partitions_.end(),
+                     [](const auto& partition) { return partition->writing(); });
+}
+
+}  // namespace ringway::daemon

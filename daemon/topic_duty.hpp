@@ -1,0 +1,64 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "daemon/partition_duty.hpp"
+
+namespace ringway::daemon {
+
+/// The duties of one topic's partitions, and whether they are looked at all the time or only when a
+/// producer rings. Owned by the flusher's thread.
+class TopicDuty {
+ public:
+  using Released = std::function<void(std::uint32_t repaired)>;
+
+  TopicDuty(std::shared_ptr<ServedTopic> topic, storage::FileSystem& file_system,
+            storage::WriteEngine& engine, const LogLine& log_line);
+
+  const ServedTopic& topic() const noexcept { return *topic_; }
+
+  void attach(HandleSlots handle);
+  void release(std::uint64_t handle, Released done);
+  void retire(std::uint32_t partition, std::size_t count) { partitions_[partition]->retire(count); }
+
+  /// One look at every partition; returns when the next one is due at the latest.
+  SteadyTime round(SteadyTime now);
+
+  /// Awake topics are looked at every round. One that has been quiet is lulled: true when it was
+  /// put to sleep by this call; then comes a barrier, then look_again() for what slipped in before
+  /// it.
+  bool awake() const noexcept { return state_ == State::awake; }
+  bool lull(SteadyTime now);
+  void look_again();
+  /// Wakes it when a producer took its sleeper bit away, or `anyway`.
+  void rouse(bool anyway);
+
+  /// Orderly stop.
+  void drain();
+  bool drained() const;
+  bool writing() const;
+
+ private:
+  enum class State : unsigned char { awake, falling_asleep, asleep };
+
+  struct Release {
+    std::uint32_t partitions_left;
+    std::uint32_t repaired;
+    Released done;
+  };
+
+  void settled(std::uint64_t handle, std::uint32_t repaired);
+
+  std::shared_ptr<ServedTopic> topic_;
+  std::vector<std::unique_ptr<PartitionDuty>> partitions_;
+  std::unordered_map<std::uint64_t, std::shared_ptr<const void>> keep_alive_;  ///< by handle
+  std::unordered_map<std::uint64_t, Release> releases_;                        ///< by handle
+  State state_ = State::awake;
+  SteadyTime busy_at_{};
+};
+
+}  // namespace ringway::daemon

@@ -1,0 +1,69 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+
+#include "layout/bell.hpp"
+#include "layout/board.hpp"
+#include "layout/ring.hpp"
+#include "ring/partition_view.hpp"
+#include "ringway/topic.hpp"
+#include "shm/descriptor.hpp"
+#include "shm/region.hpp"
+#include "shm/uuid.hpp"
+
+namespace ringway::daemon {
+
+/// What a board says once and for all about its topic.
+struct TopicIdentity {
+  shm::Uuid uuid{};
+  std::string name;
+  std::uint64_t generation = 1;
+};
+
+/// Ring, board and bell of one topic, open and mapped read-write, as the supervisor has them. Owned
+/// by a ServedTopic. A crash costs nothing while the keeper holds the descriptors.
+class TopicMemory {
+ public:
+  /// Makes the three memory files, sealed and reserved; the board is filled but for its magic.
+  /// @throws Error (limit) when memory is short.
+  static TopicMemory create(const TopicIdentity& identity, const TopicSettings& settings,
+                            std::uint32_t attachments);
+
+  /// Takes over what another supervisor made. The board must be whole, of this layout, and of that
+  /// topic, generation and shape.
+  /// @throws Error naming what does not fit; incompatible when another version can still use it,
+  /// else the memory is worth nothing.
+  static TopicMemory adopt(const TopicIdentity& identity, const TopicSettings& settings,
+                           shm::Descriptor ring, shm::Descriptor board, shm::Descriptor bell);
+
+  /// Bytes of shared memory that a topic of this shape takes.
+  static std::uint64_t bytes(const TopicSettings& settings, std::uint32_t attachments) noexcept;
+
+  /// Publishes the magic: from here on the board counts as whole.
+  void publish() const noexcept;
+
+  layout::BoardHeader& board() const { return board_.at<layout::BoardHeader>(0); }
+  std::span<layout::Attachment> attachments() const;
+  layout::BellHeader& bell() const { return bell_.at<layout::BellHeader>(0); }
+  layout::BellPartition& bell(std::uint32_t partition) const;
+  layout::RingHeader& ring() const { return ring_.at<layout::RingHeader>(0); }
+  ring::PartitionView view(std::uint32_t partition) const;
+
+  int ring_fd() const noexcept { return ring_fd_.get(); }
+  int board_fd() const noexcept { return board_fd_.get(); }
+  int bell_fd() const noexcept { return bell_fd_.get(); }
+  std::uint64_t bytes() const noexcept { return ring_.bytes() + board_.bytes() + bell_.bytes(); }
+
+ private:
+  TopicMemory(shm::Descriptor ring, shm::Descriptor board, shm::Descriptor bell);
+
+  shm::Descriptor ring_fd_, board_fd_, bell_fd_;
+  shm::Region ring_, board_, bell_;
+};
+
+/// The mode that settings ask for.
+layout::TopicMode mode_of(const TopicSettings& settings) noexcept;
+
+}  // namespace ringway::daemon

@@ -1,0 +1,208 @@
+#include "daemon/flusher.hpp"
+
+#include <fcntl.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <catch2/catch.hpp>
+#include <filesystem>
+#include <future>
+#include <thread>
+
+#include "daemon/nonce_source.hpp"
+#include "daemon/served_topic.hpp"
+#include "ring/bell.hpp"
+#include "ring/writer.hpp"
+#include "shm/park.hpp"
+#include "storage/posix_file_system.hpp"
+#include "unit/ring_fixture.hpp"
+
+using namespace ringway;
+using namespace ringway::daemon;
+using layout::Role;
+using layout::Slot;
+
+namespace {
+
+/// A topic on real memory files and a real directory, served by a real flusher thread; the test
+/// plays the producers.
+struct Served {
+  explicit Served(TopicSettings settings) {
+    char name[] = "/tmp/ringway-flusher-XXXXXX";
+    directory = ::mkdtemp(name);
+    std::filesystem::create_directories(directory / "0");
+    const TopicIdentity identity{{1, 2, 3}, "t", 1};
+    auto memory = TopicMemory::create(identity, settings, 8);
+    for (std::uint32_t p = 0; p < settings.partitions; ++p) {
+      ring::open_ring(memory.view(p), 0, NonceSource());
+    }
+    memory.publish();
+    topic = std::make_shared<ServedTopic>(ServedTopic::Options{identity, settings, 1, directory},
+                                          std::move(memory));
+  }
+  ~Served() {
+    flusher.reset();
+    topic.reset();
+    std::filesystem::remove_all(directory);
+    ::close(doorbell);
+  }
+  void serve() {
+    flusher = std::make_unique<Flusher>(
+        Flusher::Options{file_system, doorbell, [](const std::string&) {}});
+    flusher->add(topic);
+  }
+  void attach(std::uint64_t handle, Role role, const Slot& slot) {
+    std::promise<void> done;
+    flusher->attach(topic, {handle, role, 4711, &slot, {}}, [&] { done.set_value(); });
+    done.get_future().wait();
+  }
+  std::uint32_t release(std::uint64_t handle) {
+    std::promise<std::uint32_t> done;
+    flusher->release(topic, handle, [&](std::uint32_t repaired) { done.set_value(repaired); });
+    return done.get_future().get();
+  }
+  bool drain() {
+    std::promise<bool> done;
+    flusher->drain(60'000, [&](bool complete) { done.set_value(complete); });
+    return done.get_future().get();
+  }
+  layout::BoardPartition& board() { return topic->view(0).board(); }
+  void ring_doorbell() {
+    if (topic->memory().bell().sleepers.exchange(0) != 0) {
+      const std::uint64_t one = 1;
+      REQUIRE(::write(doorbell, &one, sizeof one) == sizeof one);
+    }
+  }
+  void await(const std::atomic<std::uint64_t>& mark, std::uint64_t value) {
+    while (mark.load() < value) {
+      const auto progress = board().progress.load();
+      topic->memory().bell(0).progress_waiters.store(1);
+      std::atomic_thread_fence(std::memory_order_seq_cst);
+      if (mark.load() >= value) return;
+      shm::park(board().progress, progress, std::chrono::milliseconds(250));
+    }
+  }
+  ring::Claimed publish(ring::test::PlainWriter& writer, std::string_view payload) {
+    for (;;) {
+      const ring::Claimed claim = ring::test::publish_record(writer, payload);
+      if (claim.status != Status::back_pressured) {
+        ring_doorbell();
+        return claim;
+      }
+      std::this_thread::yield();
+    }
+  }
+
+  storage::PosixFileSystem file_system;
+  std::filesystem::path directory;
+  int doorbell = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  std::shared_ptr<ServedTopic> topic;
+  std::unique_ptr<Flusher> flusher;
+};
+
+TopicSettings small() {
+  TopicSettings settings;
+  settings.ring_bytes = 64 * 1024;
+  settings.segment_bytes = 256 * 1024;
+  return settings;
+}
+
+}  // namespace
+
+TEST_CASE("flusher: carries many rings' worth of records to durable and rolls segments",
+          "[flusher]") {
+  Served served(small());
+  served.serve();
+  Slot slot{};
+  served.attach(1, Role::producer, slot);
+  ring::test::PlainWriter writer(served.topic->view(0), slot);
+  constexpr std::uint64_t kRecords = 20'000;  // 64 bytes of payload: 30 laps, 8 segments
+  for (std::uint64_t i = 0; i < kRecords; ++i) {
+    REQUIRE(served.publish(writer, std::string(64, 'x')).offset == i);
+  }
+  served.await(served.board().durable_offset, kRecords);
+  CHECK(served.board().committed_offset.load() == kRecords);
+  CHECK(served.board().written_offset.load() == kRecords);
+  CHECK(served.topic->segments(0).snapshot().size() > 5);
+  CHECK(served.drain());
+  CHECK(ring::test::publish_record(writer, "late").status == Status::closed);
+}
+
+TEST_CASE("flusher: a dead producer's claim is finished while others go on", "[flusher]") {
+  Served served(small());
+  served.serve();
+  Slot dead{}, live{};
+  served.attach(1, Role::producer, dead);
+  served.attach(2, Role::producer, live);
+  ring::test::PlainWriter victim(served.topic->view(0), dead), other(served.topic->view(0), live);
+  served.publish(other, "before");
+  REQUIRE(victim.try_claim(96, 1).status == Status::ok);
+  served.publish(other, "behind");
+  CHECK(served.release(1) == 1);
+  served.await(served.board().committed_offset, 3);
+  CHECK(served.board().repairs.load() == 1);
+  served.await(served.board().durable_offset, 3);
+  CHECK(served.board().hole[0].offset.load() == 1);
+  CHECK(served.release(2) == 0);
+}
+
+TEST_CASE("flusher: a pin holds the ring back and its holder is named", "[flusher]") {
+  Served served(small());
+  served.serve();
+  Slot producer{}, consumer{};
+  consumer.pin.store(0);
+  served.attach(1, Role::producer, producer);
+  served.attach(2, Role::consumer, consumer);
+  ring::test::PlainWriter writer(served.topic->view(0), producer);
+  std::uint64_t count = 0;
+  while (ring::test::publish_record(writer, std::string(1000, 'x')).status == Status::ok) {
+    ++count;
+    served.ring_doorbell();
+  }
+  CHECK(count >= 60);
+  served.await(served.board().durable_offset, count);
+  while (served.board().hold.load() != static_cast<std::uint32_t>(layout::Hold::pinned)) {
+    std::this_thread::yield();
+  }
+  CHECK(served.board().hold_pid.load() == 4711);
+  CHECK(served.board().limit.load() == 64 * 1024);
+  consumer.pin.store(layout::kNoPin);
+  served.publish(writer, "goes on");
+}
+
+TEST_CASE("flusher: without persistence an overwriting ring never blocks its producer",
+          "[flusher]") {
+  TopicSettings settings = small();
+  settings.persist = false;
+  settings.when_full = WhenFull::overwrite;
+  Served served(settings);
+  served.serve();
+  Slot producer{}, consumer{};
+  consumer.pin.store(0);
+  served.attach(1, Role::producer, producer);
+  served.attach(2, Role::consumer, consumer);
+  ring::test::PlainWriter writer(served.topic->view(0), producer);
+  for (int i = 0; i < 10'000; ++i) served.publish(writer, std::string(64, 'x'));
+  served.await(served.board().committed_offset, 10'000);
+  CHECK(served.board().first_offset.load() > 9'000);
+  CHECK(served.drain());
+}
+
+TEST_CASE("flusher: a record that cannot be followed quarantines its partition", "[flusher]") {
+  Served served(small());
+  served.serve();
+  Slot slot{};
+  served.attach(1, Role::producer, slot);
+  ring::test::PlainWriter writer(served.topic->view(0), slot);
+  const auto claim = writer.try_claim(64, 1);
+  layout::RecordHeader nonsense{};
+  nonsense.kind = 99;
+  writer.view().store_header(claim.position, nonsense);
+  writer.commit(claim);
+  served.ring_doorbell();
+  while (served.board().hold.load() != static_cast<std::uint32_t>(layout::Hold::quarantined)) {
+    std::this_thread::yield();
+  }
+  CHECK(ring::test::publish_record(writer, "late").status == Status::closed);
+}
