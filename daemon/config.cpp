@@ -1,0 +1,404 @@
+#include "daemon/config.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <toml++/toml.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <cstdlib>
+#include <fstream>
+#include <limits>
+#include <numeric>
+#include <span>
+#include <sstream>
+
+#include "control/quantity.hpp"
+#include "ringway/error.hpp"
+
+namespace ringway::daemon {
+namespace {
+
+constexpr std::uint64_t kKiB = 1024;
+
+/// One value of the file, with what an error about it must say.
+class Value {
+ public:
+  Value(const toml::node& node, std::string key, const std::string& file)
+      : node_(node), key_(std::move(key)), file_(file) {}
+
+  std::string text() const {
+    const auto text = node_.value<std::string>();
+    if (!text || !node_.is_string()) throw wrong("must be a string");
+    return *text;
+  }
+
+  std::vector<std::string> names() const {
+    const toml::array* array = node_.as_array();
+    if (array == nullptr) throw wrong("must be an array of strings");
+    std::vector<std::string> names;
+    for (const toml::node& element : *array) {
+      if (!element.is_string()) throw wrong("must be an array of strings");
+      names.push_back(*element.value<std::string>());
+    }
+    return names;
+  }
+
+  bool flag() const {
+    if (!node_.is_boolean()) throw wrong("must be true or false");
+    return *node_.value<bool>();
+  }
+
+  template <class T>
+  T count(std::uint64_t low, std::uint64_t high) const {
+    if (!node_.is_integer()) throw wrong("must be an integer");
+    const std::int64_t number = *node_.value<std::int64_t>();
+    if (number < 0 || static_cast<std::uint64_t>(number) < low ||
+        static_cast<std::uint64_t>(number) > high) {
+      throw wrong(fmt::format("must lie in {}..{}", low, high));
+    }
+    return static_cast<T>(number);
+  }
+
+  /// "16MiB", or a number of bytes.
+  std::uint64_t size() const {
+    if (node_.is_integer()) return count<std::uint64_t>(0, kMost);
+    return quantity([this] { return control::parse_size(key_, text()); });
+  }
+
+  /// "5ms".
+  std::uint64_t duration_ms() const {
+    return quantity([this] {
+      const auto duration = control::parse_duration(key_, text());
+      return static_cast<std::uint64_t>(
+          std::chrono::ceil<std::chrono::milliseconds>(duration).count());
+    });
+  }
+
+  template <class Enum, std::size_t N>
+  Enum one_of(const std::array<std::pair<std::string_view, Enum>, N>& choices) const {
+    const std::string chosen = text();
+    std::vector<std::string_view> known;
+    for (const auto& [name, value] : choices) {
+      if (name == chosen) return value;
+      known.push_back(name);
+    }
+    throw wrong(fmt::format("must be one of: {}", fmt::join(known, ", ")));
+  }
+
+  Error wrong(const std::string& rule, const std::string& fix = {}) const {
+    return Error(ErrorCode::usage, fmt::format("{}:{}: {}", file_, node_.source().begin.line, key_),
+                 rule, fix);
+  }
+
+ private:
+  static constexpr auto kMost =
+      static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
+
+  template <class Parse>
+  std::uint64_t quantity(Parse&& parse) const {
+    try {
+      return parse();
+    } catch (const Error& error) {
+      throw wrong(error.rule(), error.fix());
+    }
+  }
+
+  const toml::node& node_;
+  std::string key_;
+  const std::string& file_;
+};
+
+struct Key {
+  std::string_view name;    ///< dotted
+  std::string_view sample;  ///< its default, as TOML
+  std::string_view text;    ///< for people; "\n" separates lines
+  void (*read)(Config& config, const Value& value);
+};
+
+constexpr std::array kSyncPolicies{
+    std::pair{std::string_view("every_batch"), SyncPolicy::every_batch},
+    std::pair{std::string_view("interval"), SyncPolicy::interval},
+    std::pair{std::string_view("never"), SyncPolicy::never}};
+constexpr std::array kWhenFull{std::pair{std::string_view("block"), WhenFull::block},
+                               std::pair{std::string_view("overwrite"), WhenFull::overwrite}};
+constexpr std::array kLevels{
+    std::pair{std::string_view("debug"), 0}, std::pair{std::string_view("info"), 1},
+    std::pair{std::string_view("warning"), 2}, std::pair{std::string_view("error"), 3}};
+
+KeepFree keep_free(const Value& value) {
+  const std::string text = value.text();
+  if (!text.ends_with('%')) return {.bytes = std::max<std::uint64_t>(1, value.size())};
+  const std::string number = text.substr(0, text.size() - 1);
+  std::uint32_t percent = 0;
+  const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), percent);
+  if (error != std::errc{} || end != number.data() + number.size() || percent > 99) {
+    throw value.wrong("must be a size or a percentage from 0% to 99%");
+  }
+  return {.bytes = 0, .percent = percent};
+}
+
+// The one place where a key is named, explained and read. Keys without a section come first.
+constexpr std::array kKeys{
+    Key{"runtime_dir", R"("/run/ringway")",
+        "Where the sockets are. As a user: $XDG_RUNTIME_DIR/ringway.",
+        [](Config& c, const Value& v) { c.runtime_dir = v.text(); }},
+    Key{"state_dir", R"("/var/lib/ringway")",
+        "Where catalog and log are. As a user: $XDG_STATE_HOME/ringway, else\n"
+        "~/.local/state/ringway. Only one supervisor may use it at a time.",
+        [](Config& c, const Value& v) { c.state_dir = v.text(); }},
+    Key{"socket", R"("/run/ringway/control.sock")",
+        "What clients connect to. Everybody may connect; rights are per topic.",
+        [](Config& c, const Value& v) { c.socket = v.text(); }},
+    Key{"log_level", R"("info")", "debug, info, warning or error.",
+        [](Config& c, const Value& v) {
+          v.one_of(kLevels);
+          c.log_level = v.text();
+        }},
+    Key{"create", "[]",
+        "Who may create topics, beside the supervisor's own user and root: users,\n"
+        "\"@group\"s, or \"*\" for everybody who can connect.",
+        [](Config& c, const Value& v) { c.create = v.names(); }},
+    Key{"stop_patience", R"("5s")",
+        "How long an orderly stop waits for a producer to finish its claim.",
+        [](Config& c, const Value& v) { c.stop_patience_ms = v.duration_ms(); }},
+    Key{"limits.memory", R"("0B")",
+        "Shared memory for all topics together. 0B: half of the RAM, or of the\n"
+        "memory cgroup's limit.",
+        [](Config& c, const Value& v) { c.memory_bytes = v.size(); }},
+    Key{"limits.topics", "4096", "How many topics there may be.",
+        [](Config& c, const Value& v) { c.topics_max = v.count<std::uint32_t>(1, 100'000); }},
+    Key{"limits.clients", "1024", "How many processes may be connected or hold topics open.",
+        [](Config& c, const Value& v) { c.clients_max = v.count<std::uint32_t>(1, 100'000); }},
+    Key{"limits.handles_per_topic", "256",
+        "How many producers and consumers may have one topic open. Counts for topics\n"
+        "whose memory is made from now on.",
+        [](Config& c, const Value& v) {
+          c.handles_per_topic_max = v.count<std::uint32_t>(1, 65'536);
+        }},
+    Key{"limits.slots_per_client", "65536",
+        "How many partitions a process may have open, counted per handle.",
+        [](Config& c, const Value& v) {
+          c.slots_per_client_max = v.count<std::uint32_t>(480, 1'000'000);
+        }},
+    Key{"disk.keep_free", R"("5%")",
+        "What the log leaves free on its disk, as a size or a percentage: below it the\n"
+        "oldest segments that no cursor protects go.",
+        [](Config& c, const Value& v) { c.keep_free = keep_free(v); }},
+    Key{"defaults.partitions", "1", "What a topic gets where `topic create` leaves it open.",
+        [](Config& c, const Value& v) {
+          c.defaults.partitions = v.count<std::uint32_t>(1, 10'000);
+        }},
+    Key{"defaults.ring", R"("16MiB")", "Per partition; a power of two from 64KiB to 4GiB.",
+        [](Config& c, const Value& v) {
+          c.defaults.ring_bytes = v.size();
+          if (!std::has_single_bit(c.defaults.ring_bytes) || c.defaults.ring_bytes < 64 * kKiB ||
+              c.defaults.ring_bytes > 4 * kKiB * kKiB * kKiB) {
+            throw v.wrong("must be a power of two from 64KiB to 4GiB");
+          }
+        }},
+    Key{"defaults.segment", R"("256MiB")", "Per log file.",
+        [](Config& c, const Value& v) {
+          c.defaults.segment_bytes = v.size();
+          if (c.defaults.segment_bytes < 256 * kKiB) throw v.wrong("must be at least 256KiB");
+        }},
+    Key{"defaults.sync", R"("interval")", "every_batch, interval or never.",
+        [](Config& c, const Value& v) { c.defaults.sync = v.one_of(kSyncPolicies); }},
+    Key{"defaults.sync_interval", R"("5ms")", "For sync = \"interval\": after this time,",
+        [](Config& c, const Value& v) {
+          const std::uint64_t ms = v.duration_ms();
+          if (ms < 1 || ms > 60'000) throw v.wrong("must lie in 1ms..60s");
+          c.defaults.sync_interval_ms = static_cast<std::uint32_t>(ms);
+        }},
+    Key{"defaults.sync_bytes", R"("4MiB")", "or this much, whichever comes first.",
+        [](Config& c, const Value& v) {
+          c.defaults.sync_bytes = v.size();
+          if (c.defaults.sync_bytes < 4 * kKiB) throw v.wrong("must be at least 4KiB");
+        }},
+    Key{"defaults.persist", "true", "Whether there is a log at all.",
+        [](Config& c, const Value& v) { c.defaults.persist = v.flag(); }},
+    Key{"defaults.when_full", R"("block")", "Without persistence: block or overwrite.",
+        [](Config& c, const Value& v) { c.defaults.when_full = v.one_of(kWhenFull); }},
+    Key{"defaults.retention_bytes", R"("0B")", "Per partition; 0B: no limit.",
+        [](Config& c, const Value& v) { c.defaults.retention_bytes = v.size(); }},
+    Key{"defaults.retention_age", R"("0s")", "0s: no limit.",
+        [](Config& c, const Value& v) { c.defaults.retention_age_ms = v.duration_ms(); }},
+};
+
+struct RightsKey {
+  std::string_view name;
+  std::vector<std::string> TopicRights::* names;
+};
+constexpr std::array kRightsKeys{RightsKey{"readers", &TopicRights::readers},
+                                 RightsKey{"writers", &TopicRights::writers},
+                                 RightsKey{"admins", &TopicRights::admins}};
+
+/// How many letters must be put in, left out or changed to make one from the other.
+std::size_t edit_distance(std::string_view from, std::string_view to) {
+  std::vector<std::size_t> row(to.size() + 1);
+  std::iota(row.begin(), row.end(), std::size_t{0});
+  for (std::size_t i = 1; i <= from.size(); ++i) {
+    std::size_t diagonal = std::exchange(row[0], i);
+    for (std::size_t j = 1; j <= to.size(); ++j) {
+      const std::size_t changed = diagonal + (from[i - 1] == to[j - 1] ? 0 : 1);
+      diagonal = std::exchange(row[j], std::min({row[j] + 1, row[j - 1] + 1, changed}));
+    }
+  }
+  return row.back();
+}
+
+std::string suggestion(std::string_view unknown, std::span<const std::string_view> known) {
+  const auto nearest = std::ranges::min_element(
+      known, {}, [&](std::string_view name) { return edit_distance(unknown, name); });
+  if (nearest != known.end() && edit_distance(unknown, *nearest) <= 1 + unknown.size() / 3) {
+    return fmt::format("did you mean '{}'?", *nearest);
+  }
+  return "ringwayd --help lists the keys";
+}
+
+std::vector<std::string_view> key_names() {
+  std::vector<std::string_view> names;
+  for (const Key& key : kKeys) names.push_back(key.name);
+  return names;
+}
+
+void read_topics(Config& config, const toml::node& node, const std::string& file) {
+  const toml::table* topics = node.as_table();
+  if (topics == nullptr) throw Value(node, "topics", file).wrong("must be a table of topics");
+  for (const auto& [topic, value] : *topics) {
+    const std::string prefix = fmt::format("topics.\"{}\"", topic.str());
+    const toml::table* rights = value.as_table();
+    if (rights == nullptr) throw Value(value, prefix, file).wrong("must be a table of rights");
+    TopicRights& into = config.topics[std::string(topic.str())];
+    for (const auto& [name, names] : *rights) {
+      const Value read(names, fmt::format("{}.{}", prefix, name.str()), file);
+      const auto known = std::ranges::find(kRightsKeys, name.str(), &RightsKey::name);
+      if (known == kRightsKeys.end()) {
+        constexpr std::array<std::string_view, 3> all{"readers", "writers", "admins"};
+        throw read.wrong("is no known key", suggestion(name.str(), all));
+      }
+      into.*known->names = read.names();
+    }
+  }
+}
+
+void read_table(Config& config, const toml::table& table, const std::string& prefix,
+                const std::string& file) {
+  for (const auto& [name, node] : table) {
+    const std::string key = prefix + std::string(name.str());
+    if (key == "topics") {
+      read_topics(config, node, file);
+      continue;
+    }
+    if (const auto known = std::ranges::find(kKeys, key, &Key::name); known != kKeys.end()) {
+      known->read(config, Value(node, key, file));
+      continue;
+    }
+    const bool is_section = std::ranges::any_of(
+        kKeys, [&](const Key& candidate) { return candidate.name.starts_with(key + "."); });
+    if (!is_section) {
+      throw Value(node, key, file).wrong("is no known key", suggestion(key, key_names()));
+    }
+    const toml::table* section = node.as_table();
+    if (section == nullptr) throw Value(node, key, file).wrong("must be a table");
+    read_table(config, *section, key + ".", file);
+  }
+}
+
+std::filesystem::path from_environment(const char* name) {
+  const char* value = std::getenv(name);
+  // A relative path in such a variable is to be ignored (XDG base directory specification).
+  return value != nullptr && value[0] == '/' ? std::filesystem::path(value)
+                                             : std::filesystem::path();
+}
+
+/// systemd may name several directories, separated by colons; the first is ours.
+std::filesystem::path service_directory(const char* name) {
+  const std::string all = from_environment(name).string();
+  return all.substr(0, all.find(':'));
+}
+
+/// Started by the system's service manager. INVOCATION_ID alone proves nothing: shells inherit it
+/// from a user's session, which has XDG_RUNTIME_DIR, too.
+bool is_system_service() {
+  return std::getenv("XDG_RUNTIME_DIR") == nullptr &&
+         (std::getenv("INVOCATION_ID") != nullptr || std::getenv("NOTIFY_SOCKET") != nullptr);
+}
+
+std::filesystem::path default_runtime_dir() {
+  if (const auto given = service_directory("RUNTIME_DIRECTORY"); !given.empty()) return given;
+  if (const auto xdg = from_environment("XDG_RUNTIME_DIR"); !xdg.empty()) return xdg / "ringway";
+  return "/run/ringway";
+}
+
+std::filesystem::path default_state_dir() {
+  if (const auto given = service_directory("STATE_DIRECTORY"); !given.empty()) return given;
+  if (is_system_service()) return "/var/lib/ringway";
+  if (const auto xdg = from_environment("XDG_STATE_HOME"); !xdg.empty()) return xdg / "ringway";
+  if (const auto home = from_environment("HOME"); !home.empty()) {
+    return home / ".local/state/ringway";
+  }
+  return "/var/lib/ringway";
+}
+
+}  // namespace
+
+void Config::complete() {
+  if (runtime_dir.empty()) runtime_dir = default_runtime_dir();
+  if (state_dir.empty()) state_dir = default_state_dir();
+  runtime_dir = std::filesystem::absolute(runtime_dir).lexically_normal();
+  state_dir = std::filesystem::absolute(state_dir).lexically_normal();
+  socket = socket.empty() ? runtime_dir / "control.sock" : std::filesystem::absolute(socket);
+}
+
+Config read_config(const std::filesystem::path& file) {
+  std::ifstream stream(file, std::ios::binary);
+  std::ostringstream text;
+  if (!stream || !(text << stream.rdbuf())) {
+    // An empty file sets failbit on `text` but was read all the same.
+    if (!stream.is_open() || stream.bad()) {
+      throw system_error(errno, file.string(), "the configuration cannot be read");
+    }
+  }
+  return parse_config(text.str(), file.string());
+}
+
+Config parse_config(std::string_view text, const std::string& name) {
+  try {
+    Config config;
+    read_table(config, toml::parse(text, name), "", name);
+    return config;
+  } catch (const toml::parse_error& error) {
+    throw Error(ErrorCode::usage, fmt::format("{}:{}", name, error.source().begin.line),
+                fmt::format("is no TOML: {}", error.description()), "");
+  }
+}
+
+std::string sample_config() {
+  std::string sample;
+  std::string_view section;
+  for (const Key& key : kKeys) {
+    const auto dot = key.name.find('.');
+    const std::string_view of = dot == key.name.npos ? "" : key.name.substr(0, dot);
+    if (of != section) sample += fmt::format("[{}]\n\n", section = of);
+    for (std::size_t start = 0; start <= key.text.size();) {
+      const auto end = std::min(key.text.find('\n', start), key.text.size());
+      sample += fmt::format("# {}\n", key.text.substr(start, end - start));
+      start = end + 1;
+    }
+    sample +=
+        fmt::format("{} = {}\n\n", key.name.substr(dot == key.name.npos ? 0 : dot + 1), key.sample);
+  }
+  sample +=
+      "# Rights that are added to those a topic was created with.\n"
+      "# [topics.\"orders\"]\n"
+      "# readers = [\"alice\", \"@accounting\"]\n"
+      "# writers = [\"shop\"]\n"
+      "# admins = [\"@wheel\"]\n";
+  return sample;
+}
+
+}  // namespace ringway::daemon

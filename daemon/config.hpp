@@ -1,0 +1,63 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ringway/topic.hpp"
+
+namespace ringway::daemon {
+
+/// How much of the state directory's disk the log leaves free.
+struct KeepFree {
+  std::uint64_t bytes = 0;
+  std::uint32_t percent = 5;  ///< counts when bytes is 0
+
+  std::uint64_t of(std::uint64_t total_bytes) const noexcept {
+    return bytes != 0 ? bytes : total_bytes / 100 * percent;
+  }
+};
+
+/// Rights that the configuration adds to those a topic was created with.
+struct TopicRights {
+  std::vector<std::string> readers, writers, admins;
+};
+
+/// Everything that can be chosen for a supervisor, with its defaults. Plain values; what they mean
+/// stands in the key table of config.cpp, which `ringwayd --help` prints.
+struct Config {
+  std::filesystem::path socket;  ///< "" until complete(): control.sock in the runtime directory
+  std::filesystem::path runtime_dir;
+  std::filesystem::path state_dir;
+  std::string log_level = "info";
+  std::vector<std::string> create;  ///< users, @groups, "*"; the supervisor's user and root always
+
+  std::uint64_t memory_bytes = 0;  ///< for rings; 0: half of the RAM or of the cgroup's limit
+  std::uint32_t topics_max = 4096;
+  std::uint32_t clients_max = 1024;
+  std::uint32_t handles_per_topic_max = 256;
+  std::uint32_t slots_per_client_max = 65'536;
+  std::uint64_t stop_patience_ms = 5'000;
+
+  KeepFree keep_free;
+  TopicSettings defaults;  ///< of fields that a create request leaves out
+  std::map<std::string, TopicRights, std::less<>> topics;
+
+  /// Fills in the directories that were not chosen, from the environment: a system service lives in
+  /// /run/ringway and /var/lib/ringway, anybody else in the XDG base directories.
+  void complete();
+};
+
+/// Reads a TOML file over the defaults. Every unknown key, wrong type and value out of range is an
+/// Error(usage) that names file, line, key, rule, and the nearest known key.
+Config read_config(const std::filesystem::path& file);
+/// The same from text; `name` stands for the file in errors.
+Config parse_config(std::string_view text, const std::string& name);
+
+/// A commented file in which every key has its default value.
+std::string sample_config();
+
+}  // namespace ringway::daemon

@@ -1,0 +1,73 @@
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <memory>
+#include <optional>
+#include <set>
+
+#include "control/channel.hpp"
+#include "control/peer_proof.hpp"
+#include "daemon/connection.hpp"
+#include "daemon/requests.hpp"
+
+namespace ringway::daemon {
+
+/// The control socket: accepts clients, finds out which process each is, gives it its session, and
+/// hands its requests on. A message that breaks the protocol costs its sender the connection;
+/// nothing a client sends costs anybody else anything. Control thread only.
+class ControlServer {
+ public:
+  struct Options {
+    std::string socket;
+    std::uint32_t clients_max;
+    uid_t trusted_uid;
+    shm::Uuid bus;
+    std::uint64_t epoch;
+    int doorbell;  ///< handed to every client
+  };
+
+  /// Listens from now on, and answers from start() on: clients of a restarting supervisor wait in
+  /// the socket's queue instead of failing.
+  ControlServer(boost::asio::io_context& io, Options options, Requests& requests,
+                SessionTable& sessions, const EventLog& log);
+  ~ControlServer();
+
+  void start();
+  /// No more clients, no more requests; the socket's file is gone.
+  void stop();
+
+ private:
+  /// A connection and who is at its other end, as far as that is known.
+  struct Client {
+    std::shared_ptr<Connection> connection;
+    uid_t uid = 0;
+    std::optional<control::PeerProof> proof{};
+    std::uint64_t hello_id = 0;
+    control::Hello hello{};
+    std::shared_ptr<Session> session{};
+  };
+  using ClientPtr = std::shared_ptr<Client>;
+
+  void wait_for_client();
+  void accept();
+  bool has_room(uid_t uid) const;
+  void received(const ClientPtr& client, control::Message& message);
+  void greet(const ClientPtr& client, std::uint64_t id, const control::Request& request);
+  void welcome(const ClientPtr& client);
+  void drop(const ClientPtr& client);
+  Answer answer_to(const ClientPtr& client, std::uint64_t id) const;
+
+  boost::asio::io_context& io_;
+  Options options_;
+  Requests& requests_;
+  SessionTable& sessions_;
+  const EventLog& log_;
+  control::Listener listener_;
+  boost::asio::posix::stream_descriptor ready_;
+  boost::asio::steady_timer pause_;
+  std::set<ClientPtr> clients_;
+};
+
+}  // namespace ringway::daemon

@@ -1,0 +1,253 @@
+#include "daemon/handles.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "control/topic_settings.hpp"
+#include "ringway/error.hpp"
+#include "shm/memory_file.hpp"
+#include "shm/memory_name.hpp"
+
+namespace ringway::daemon {
+namespace {
+
+enum AttachmentState : std::uint32_t { kFree = 0, kOpen = 1, kDead = 2 };
+
+std::size_t free_attachment(const Topic& topic) {
+  const auto table = topic.served->memory().attachments();
+  for (std::size_t i = 0; i < table.size(); ++i) {
+    // Relaxed: only this thread writes them.
+    if (table[i].state.load(std::memory_order::relaxed) == kFree) return i;
+  }
+  throw Error(ErrorCode::limit, fmt::format("topic '{}'", topic.row.name),
+              fmt::format("is open {} times, the limit", table.size()),
+              "close some, or raise limits.handles_per_topic in the configuration and restart the "
+              "supervisor in an orderly way");
+}
+
+template <std::size_t N>
+void copy_cut(char (&to)[N], const std::string& from) {
+  const std::size_t bytes = std::min(from.size(), N - 1);
+  std::memcpy(to, from.data(), bytes);
+  std::memset(to + bytes, 0, N - bytes);
+}
+
+HandleSlots slots_of(const Session& session, std::uint64_t id, const Handle& handle) {
+  const Chunk& chunk = session.chunks.at(handle.chunk);
+  return {.handle = id,
+          .role = handle.role,
+          .pid = session.process.pid,
+          .slots = chunk.slot(handle.first_slot),
+          .keep_alive = chunk.mapping};
+}
+
+}  // namespace
+
+void Handles::make_chunk(Session& session, std::uint32_t slots) {
+  std::uint32_t number = 0;
+  while (session.chunks.contains(number)) ++number;
+  const auto name = shm::MemoryName::of_session(session.id, number);
+  Chunk chunk(shm::create_memory_file(shm::to_string(name), layout::session_file_bytes(slots)),
+              slots);
+  {
+    const shm::Region writable(chunk.fd.get(), shm::Access::read_write, 0, layout::kPageBytes);
+    auto& header = writable.at<layout::SessionHeader>(0);
+    header.version = layout::kLayoutVersion;
+    header.slots = slots;
+    header.session = session.id;
+    header.chunk = number;
+    header.magic = layout::kSessionMagic;
+  }
+  chunk.clear(0, slots);
+  if (session.chunks.empty()) {
+    // The first memory of the session: from now on its process's death must be provable.
+    parts_.keepsakes.put(fmt::format("ringway.pidfd.{}", session.id),
+                         {{"kind", "pidfd"}, {"session", session.id}}, session.pidfd.get());
+  }
+  parts_.keepsakes.put(shm::to_string(name), {{"kind", "session"}, {"session", session.id}},
+                       chunk.fd.get());
+  session.chunks.emplace(number, std::move(chunk));
+}
+
+Handles::Run Handles::take_slots(Session& session, std::uint32_t count) {
+  for (auto& [number, chunk] : session.chunks) {
+    if (const auto first = chunk.runs.take(count)) return {number, *first, false};
+  }
+  make_chunk(session, std::max(count, layout::kSlotsPerChunk));
+  for (auto& [number, chunk] : session.chunks) {
+    if (const auto first = chunk.runs.take(count)) return {number, *first, true};
+  }
+  throw Error(ErrorCode::failed, "session", "no slots", "");
+}
+
+void Handles::open(const std::shared_ptr<Session>& session, const std::shared_ptr<Topic>& topic,
+                   const control::Open& request, std::function<void(OpenedHandle)> done) {
+  const std::uint32_t partitions = topic->settings.partitions;
+  if (session->slots_taken() + partitions > parts_.config.slots_per_client_max) {
+    throw Error(
+        ErrorCode::limit, fmt::format("process {}", session->process.pid),
+        fmt::format("would have more than {} partitions open", parts_.config.slots_per_client_max),
+        "close some, or raise limits.slots_per_client in the configuration");
+  }
+  const std::size_t attachment = free_attachment(*topic);
+  const Run run = take_slots(*session, partitions);
+  Chunk& chunk = session->chunks.at(run.chunk);
+  const std::uint64_t id = handle_ids_.next();
+  OpenedHandle opened;
+  try {
+    chunk.clear(run.first, partitions);
+    if (request.cursor) {
+      const NamedCursor& cursor = topic->cursors.hold(
+          *request.cursor, request.protects, {id, session->process.pid, chunk.slot(run.first)});
+      opened.reply.cursor_offsets = cursor.offsets;
+    }
+  } catch (const Error&) {
+    chunk.runs.give(run.first, partitions);
+    throw;
+  }
+  Handle handle{.topic = topic,
+                .role = request.role,
+                .chunk = run.chunk,
+                .first_slot = run.first,
+                .producer = 0,
+                .attachment = attachment,
+                .cursor = request.cursor.value_or("")};
+  if (request.role == layout::Role::producer) {
+    handle.producer = static_cast<std::uint32_t>(producer_ids_.next());
+  }
+  layout::Attachment& entry = topic->served->memory().attachments()[attachment];
+  entry.role = handle.role;
+  entry.session = session->id;
+  entry.handle = id;
+  entry.chunk = handle.chunk;
+  entry.first_slot = handle.first_slot;
+  entry.producer = handle.producer;
+  entry.flags = request.protects && request.cursor ? 1 : 0;
+  entry.process = session->process;
+  copy_cut(entry.user, session->user);
+  copy_cut(entry.cursor_name, handle.cursor);
+  entry.state.store(kOpen, std::memory_order::release);
+  session->handles.emplace(id, handle);
+
+  control::Opened& reply = opened.reply;
+  const TopicMemory& memory = topic->served->memory();
+  reply.handle = id;
+  reply.topic = topic->row.uuid;
+  reply.generation = topic->row.generation;
+  reply.partitions = partitions;
+  reply.chunk = run.chunk;
+  reply.first_slot = run.first;
+  reply.slots = chunk.runs.slots();
+  reply.producer = handle.producer;
+  reply.settings = topic->settings;
+  reply.new_chunk = run.is_new;
+  reply.memory = request.mapped_generation != topic->row.generation;
+  if (reply.memory) {
+    opened.descriptors.push_back(shm::reopen_read_only(memory.board_fd()));
+    opened.descriptors.push_back(request.role == layout::Role::producer
+                                     ? shm::duplicate(memory.ring_fd())
+                                     : shm::reopen_read_only(memory.ring_fd()));
+    opened.descriptors.push_back(shm::duplicate(memory.bell_fd()));
+  }
+  if (run.is_new) opened.descriptors.push_back(shm::duplicate(chunk.fd.get()));
+
+  // Descriptors are move-only and std::function copies: hence the shared box.
+  auto box = std::make_shared<OpenedHandle>(std::move(opened));
+  parts_.flusher.attach(
+      topic->served, slots_of(*session, id, handle),
+      [this, box, done = std::move(done)] { parts_.post([box, done] { done(std::move(*box)); }); });
+}
+
+void Handles::release(const std::shared_ptr<Session>& session, std::uint64_t id,
+                      std::function<void(std::uint32_t)> done) {
+  const auto found = session->handles.find(id);
+  // A topic that is being deleted frees its handles by itself.
+  if (found == session->handles.end() || found->second.releasing || found->second.topic->deleting) {
+    return done(0);
+  }
+  Handle& handle = found->second;
+  handle.releasing = true;
+  if (session->dead) {
+    handle.topic->served->memory().attachments()[handle.attachment].state.store(
+        kDead, std::memory_order::release);
+  }
+  parts_.flusher.release(handle.topic->served, id,
+                         [this, session, id, done = std::move(done)](std::uint32_t repaired) {
+                           parts_.post([this, session, id, repaired, done] {
+                             finish_release(*session, id);
+                             done(repaired);
+                           });
+                         });
+}
+
+void Handles::finish_release(Session& session, std::uint64_t id) {
+  const auto found = session.handles.find(id);
+  if (found == session.handles.end()) return;  // the topic was deleted meanwhile
+  const Handle handle = found->second;
+  if (!handle.cursor.empty()) {
+    save_cursors(*handle.topic);
+    handle.topic->cursors.let_go(handle.cursor, id);
+  }
+  handle.topic->served->memory().attachments()[handle.attachment].state.store(
+      kFree, std::memory_order::release);
+  session.handles.erase(found);
+  free_slots(session, handle);
+}
+
+void Handles::free_slots(Session& session, const Handle& handle) {
+  const auto chunk = session.chunks.find(handle.chunk);
+  if (chunk != session.chunks.end()) {
+    chunk->second.runs.give(handle.first_slot, handle.topic->settings.partitions);
+  }
+}
+
+void Handles::forget(Session& session, const Topic& topic) {
+  for (auto handle = session.handles.begin(); handle != session.handles.end();) {
+    if (handle->second.topic.get() != &topic) {
+      ++handle;
+      continue;
+    }
+    free_slots(session, handle->second);
+    handle = session.handles.erase(handle);
+  }
+}
+
+bool Handles::adopt(Session& session, const std::shared_ptr<Topic>& topic, std::size_t attachment) {
+  layout::Attachment& entry = topic->served->memory().attachments()[attachment];
+  const std::uint32_t partitions = topic->settings.partitions;
+  const auto chunk = session.chunks.find(entry.chunk);
+  if (chunk == session.chunks.end() || !chunk->second.runs.take_at(entry.first_slot, partitions)) {
+    entry.state.store(kFree, std::memory_order::release);
+    return false;
+  }
+  Handle handle{.topic = topic,
+                .role = entry.role,
+                .chunk = entry.chunk,
+                .first_slot = entry.first_slot,
+                .producer = entry.producer,
+                .attachment = attachment,
+                .cursor = std::string(entry.cursor_name,
+                                      ::strnlen(entry.cursor_name, sizeof entry.cursor_name))};
+  if (!handle.cursor.empty()) {
+    topic->cursors.hold(handle.cursor, (entry.flags & 1) != 0,
+                        {entry.handle, session.process.pid, chunk->second.slot(handle.first_slot)});
+  }
+  topic->served->adopted_handles.push_back(slots_of(session, entry.handle, handle));
+  session.handles.emplace(entry.handle, std::move(handle));
+  return true;
+}
+
+void Handles::save_cursors(Topic& topic) {
+  if (!topic.served) return;
+  std::vector<CursorRow> changed;
+  topic.cursors.collect(
+      [&](std::uint32_t p) {
+        return topic.served->view(p).board().committed_offset.load(std::memory_order::acquire);
+      },
+      changed);
+  parts_.catalog.save_cursors(changed);
+}
+
+}  // namespace ringway::daemon

@@ -1,0 +1,66 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "control/messages.hpp"
+#include "daemon/catalog.hpp"
+#include "daemon/session.hpp"
+#include "daemon/topic_registry.hpp"
+
+namespace ringway::daemon {
+
+/// A handle as its client gets it: the reply's fields, and the descriptors in the reply's order.
+struct OpenedHandle {
+  control::Opened reply;
+  std::vector<shm::Descriptor> descriptors;
+};
+
+/// Opens and releases handles: session slots, the entry on the board, the named cursor, and the
+/// flusher's knowledge of them, in an order that a crash at any point leaves repairable. Control
+/// thread only.
+class Handles {
+ public:
+  Handles(const SupervisorParts& parts)
+      : parts_(parts),
+        handle_ids_(parts.catalog, Identity::handle),
+        producer_ids_(parts.catalog, Identity::producer) {}
+
+  /// Rights were checked. `done` when the flusher honours the handle's pins and claims.
+  /// @throws Error: limit, busy (the cursor is held), failed (memory).
+  void open(const std::shared_ptr<Session>& session, const std::shared_ptr<Topic>& topic,
+            const control::Open& request, std::function<void(OpenedHandle)> done);
+
+  /// Closed, or its process is dead: claims are settled, positions saved, then everything it had is
+  /// free. `done(repaired)` says how many claims were finished for it.
+  void release(const std::shared_ptr<Session>& session, std::uint64_t handle,
+               std::function<void(std::uint32_t repaired)> done);
+
+  /// The flusher has let go of a deleted topic: frees what the session had of it.
+  void forget(Session& session, const Topic& topic);
+
+  /// Start: a handle that the board says a session has. False when its memory is gone.
+  bool adopt(Session& session, const std::shared_ptr<Topic>& topic, std::size_t attachment);
+
+  /// Copies the positions of all named cursors of the topic that have moved.
+  void save_cursors(Topic& topic);
+
+ private:
+  struct Run {
+    std::uint32_t chunk;
+    std::uint32_t first;
+    bool is_new;
+  };
+  Run take_slots(Session& session, std::uint32_t count);
+  void make_chunk(Session& session, std::uint32_t slots);
+  void finish_release(Session& session, std::uint64_t handle);
+  void free_slots(Session& session, const Handle& handle);
+
+  SupervisorParts parts_;
+  IdentitySource handle_ids_;
+  IdentitySource producer_ids_;
+};
+
+}  // namespace ringway::daemon

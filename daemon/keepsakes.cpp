@@ -1,0 +1,53 @@
+#include "daemon/keepsakes.hpp"
+
+#include <sys/socket.h>
+
+#include "ringway/error.hpp"
+
+namespace ringway::daemon {
+
+void Keepsakes::put(const std::string& name, nlohmann::json meta, int fd) {
+  try {
+    store_->put(name, meta, fd);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::unavailable) throw;
+    replace();
+    store_->put(name, meta, fd);
+  }
+  kept_[name] = {std::move(meta), fd};
+}
+
+void Keepsakes::drop(const std::string& name) noexcept {
+  kept_.erase(name);
+  try {
+    store_->drop(name);
+  } catch (const Error&) {
+    // It has died; its replacement never hears of the name.
+  }
+}
+
+void Keepsakes::end() noexcept {
+  kept_.clear();
+  try {
+    store_->end();
+  } catch (const Error&) {
+    // It has died: that is what was wanted.
+  }
+}
+
+void Keepsakes::replace() {
+  log_.warning("keeper_died", {{"effect", "a new one gets everything again"}});
+  store_ = open_();
+  for (const auto& [name, kept] : kept_) store_->put(name, kept.meta, kept.fd);
+  log_.info("keeper_replaced", {{"pid", pid()}, {"descriptors", kept_.size()}});
+}
+
+int Keepsakes::pid() const noexcept {
+  ucred peer{};
+  socklen_t bytes = sizeof peer;
+  const int fd = store_->death_fd();
+  if (fd < 0 || ::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &bytes) != 0) return 0;
+  return peer.pid;
+}
+
+}  // namespace ringway::daemon

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "daemon/descriptor_store.hpp"
+#include "daemon/event_log.hpp"
+
+namespace ringway::daemon {
+
+/// The supervisor's side of the descriptor store: knows what it has put there, so that a store that
+/// died can be replaced at once. Control thread only. The descriptors are their owners' and must
+/// stay open until dropped here.
+class Keepsakes {
+ public:
+  using Open = std::function<std::unique_ptr<DescriptorStore>()>;
+
+  Keepsakes(Open open, const EventLog& log) : open_(std::move(open)), log_(log), store_(open_()) {}
+
+  /// When it returns, `fd` survives this process: only now may it reach a client.
+  void put(const std::string& name, nlohmann::json meta, int fd);
+  void drop(const std::string& name) noexcept;
+  /// What predecessors left. Whatever is wanted of it must be put again, the rest dropped.
+  std::vector<KeptDescriptor> list() { return store_->list(); }
+  /// Orderly stop.
+  void end() noexcept;
+
+  /// Readable when the store has died; -1: it cannot die. Changes with every replace().
+  int death_fd() const noexcept { return store_->death_fd(); }
+  /// A new store with everything in it.
+  void replace();
+  /// The process that holds the descriptors; 0: this one.
+  int pid() const noexcept;
+
+ private:
+  struct Kept {
+    nlohmann::json meta;
+    int fd;
+  };
+  Open open_;
+  const EventLog& log_;
+  std::unique_ptr<DescriptorStore> store_;
+  std::map<std::string, Kept> kept_;
+};
+
+}  // namespace ringway::daemon

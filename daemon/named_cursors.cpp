@@ -1,0 +1,82 @@
+#include "daemon/named_cursors.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "ringway/error.hpp"
+
+namespace ringway::daemon {
+namespace {
+
+Error held(const std::string& name, const CursorHolder& holder) {
+  return Error(ErrorCode::busy, fmt::format("cursor '{}'", name),
+               fmt::format("is held by pid {}", holder.pid),
+               "stop that consumer, or choose another cursor name");
+}
+
+}  // namespace
+
+NamedCursors::NamedCursors(const shm::Uuid& topic, std::uint32_t partitions,
+                           std::vector<CursorRow> rows)
+    : topic_(topic), partitions_(partitions) {
+  for (const CursorRow& row : rows) {
+    if (row.partition >= partitions_) continue;
+    NamedCursor& cursor = cursors_[row.name];
+    cursor.offsets.resize(partitions_);
+    cursor.offsets[row.partition] = row.offset;
+    cursor.protects = row.protects;
+  }
+}
+
+const NamedCursor& NamedCursors::hold(const std::string& name, bool protects,
+                                      const CursorHolder& holder) {
+  NamedCursor& cursor = cursors_[name];
+  if (cursor.holder) throw held(name, *cursor.holder);
+  cursor.offsets.resize(partitions_);
+  cursor.protects = protects;
+  cursor.holder = holder;
+  return cursor;
+}
+
+void NamedCursors::let_go(const std::string& name, std::uint64_t handle) {
+  const auto found = cursors_.find(name);
+  if (found == cursors_.end() || !found->second.holder || found->second.holder->handle != handle) {
+    return;
+  }
+  found->second.holder.reset();
+  const auto unset = [](const auto& offset) { return !offset.has_value(); };
+  if (std::ranges::all_of(found->second.offsets, unset)) cursors_.erase(found);
+}
+
+void NamedCursors::remove(const std::string& name) {
+  const auto found = cursors_.find(name);
+  if (found == cursors_.end()) {
+    throw Error(ErrorCode::not_found, fmt::format("cursor '{}'", name), "does not exist", "");
+  }
+  if (found->second.holder) throw held(name, *found->second.holder);
+  cursors_.erase(found);
+}
+
+const NamedCursor* NamedCursors::find(const std::string& name) const {
+  const auto found = cursors_.find(name);
+  return found == cursors_.end() ? nullptr : &found->second;
+}
+
+std::uint64_t NamedCursors::protected_offset(std::uint32_t partition) const noexcept {
+  std::uint64_t lowest = std::numeric_limits<std::uint64_t>::max();
+  for (const auto& [name, cursor] : cursors_) {
+    if (!cursor.protects) continue;
+    if (cursor.offsets[partition]) {
+      lowest = std::min(lowest, *cursor.offsets[partition]);
+    } else if (cursor.holder && cursor.holder->slots != nullptr) {
+      // Nothing committed yet: what it is about to read counts.
+      const auto& slot = cursor.holder->slots[partition];
+      lowest = std::min(lowest, slot.offset.load(std::memory_order::acquire));
+    }
+  }
+  return lowest;
+}
+
+}  // namespace ringway::daemon

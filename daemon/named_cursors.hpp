@@ -1,0 +1,75 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "daemon/catalog.hpp"
+#include "layout/session.hpp"
+
+namespace ringway::daemon {
+
+inline constexpr std::uint64_t kNoOffset = ~std::uint64_t{0};  ///< in Slot::committed: none yet
+
+/// Who has a named cursor open, and where it keeps its positions.
+struct CursorHolder {
+  std::uint64_t handle = 0;
+  std::uint32_t pid = 0;
+  const layout::Slot* slots = nullptr;  ///< one per partition, while the handle is open
+};
+
+/// One named cursor of a topic.
+struct NamedCursor {
+  std::vector<std::optional<std::uint64_t>> offsets;  ///< as in the catalog
+  bool protects = false;
+  std::optional<CursorHolder> holder;
+};
+
+/// The named cursors of one topic: who holds each, and where it stands. Positions live in their
+/// holder's session memory and are copied from there. Control thread only.
+class NamedCursors {
+ public:
+  NamedCursors(const shm::Uuid& topic, std::uint32_t partitions, std::vector<CursorRow> rows);
+
+  /// Makes `name` the holder's; its positions are returned. One that is held is refused with
+  /// Error(busy) naming the holder's pid.
+  const NamedCursor& hold(const std::string& name, bool protects, const CursorHolder& holder);
+  /// After collect(): the cursor is free again. One that never had a position is forgotten.
+  void let_go(const std::string& name, std::uint64_t handle);
+  /// Forgets it. Refused with Error(busy) while it is held, with not_found when it is not there.
+  void remove(const std::string& name);
+  const NamedCursor* find(const std::string& name) const;
+  const std::map<std::string, NamedCursor, std::less<>>& all() const noexcept { return cursors_; }
+
+  /// Takes over what the holders have committed since, and appends it to `changed`. A position
+  /// beyond `committed(partition)` is hostile or a mistake, and is not believed.
+  template <class Committed>
+  void collect(Committed&& committed, std::vector<CursorRow>& changed) {
+    for (auto& [name, cursor] : cursors_) collect(name, cursor, committed, changed);
+  }
+
+  /// The lowest offset of a partition that a protecting cursor may still want.
+  std::uint64_t protected_offset(std::uint32_t partition) const noexcept;
+
+ private:
+  template <class Committed>
+  void collect(const std::string& name, NamedCursor& cursor, Committed& committed,
+               std::vector<CursorRow>& changed) {
+    if (!cursor.holder || cursor.holder->slots == nullptr) return;
+    for (std::uint32_t p = 0; p < partitions_; ++p) {
+      const std::uint64_t offset =
+          cursor.holder->slots[p].committed.load(std::memory_order::acquire);
+      if (offset == kNoOffset || cursor.offsets[p] == offset || offset > committed(p)) continue;
+      cursor.offsets[p] = offset;
+      changed.push_back({topic_, name, p, offset, cursor.protects});
+    }
+  }
+
+  shm::Uuid topic_;
+  std::uint32_t partitions_;
+  std::map<std::string, NamedCursor, std::less<>> cursors_;
+};
+
+}  // namespace ringway::daemon

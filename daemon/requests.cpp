@@ -1,0 +1,223 @@
+#include "daemon/requests.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "control/topic_settings.hpp"
+#include "daemon/segment_search.hpp"
+#include "daemon/topic_report.hpp"
+#include "ringway/error.hpp"
+
+namespace ringway::daemon {
+namespace {
+
+using control::Right;
+
+constexpr std::size_t kCursorsAPage = 256;
+constexpr std::size_t kCursorOffsetsAPage = 8'000;  // so that a page is one message
+
+}  // namespace
+
+Requests::Requests(const SupervisorParts& parts, TopicRegistry& registry, SessionTable& sessions,
+                   Handles& handles, Status status)
+    : parts_(parts),
+      registry_(registry),
+      sessions_(sessions),
+      handles_(handles),
+      status_(std::move(status)) {
+  std::vector<std::string> creators = parts_.config.create;
+  everybody_creates_ = std::erase(creators, "*") > 0;
+  creators_ = control::resolve(creators, control::Accounts::system());
+}
+
+void Requests::dispatch(const std::shared_ptr<Session>& session, const control::Request& request,
+                        const Answer& answer) {
+  try {
+    std::visit([&](const auto& asked) { handle(session, asked, answer); }, request);
+  } catch (const Error& error) {
+    answer.refuse(error);
+  } catch (const std::exception& error) {
+    parts_.log.error("request_failed", {{"pid", session->process.pid}, {"why", error.what()}});
+    answer.refuse(Error(ErrorCode::failed, "supervisor", error.what(), ""));
+  }
+}
+
+bool Requests::may(const Session& session, Right right, const Topic& topic) const {
+  return control::allowed(right, session.credentials, topic.access, parts_.self.uid);
+}
+
+bool Requests::may_anything(const Session& session, const Topic& topic) const {
+  return may(session, Right::read, topic) || may(session, Right::write, topic) ||
+         may(session, Right::administer, topic);
+}
+
+void Requests::demand(const Session& session, Right right, const Topic& topic) const {
+  if (may(session, right, topic)) return;
+  const std::string_view missing = control::to_string(right);
+  const std::string_view list = right == Right::read    ? "readers"
+                                : right == Right::write ? "writers"
+                                                        : "admins";
+  throw Error(ErrorCode::denied, fmt::format("topic '{}'", topic.row.name),
+              fmt::format("user '{}' lacks the right to {}", session.user, missing),
+              fmt::format("add the user to the topic's {} in the supervisor's configuration, or "
+                          "create the topic with them",
+                          list));
+}
+
+void Requests::demand_served(const Topic& topic) {
+  if (topic.served) return;
+  throw Error(ErrorCode::failed, fmt::format("topic '{}'", topic.row.name),
+              fmt::format("is not served: {}", topic.fault),
+              "mend that and restart the supervisor");
+}
+
+void Requests::handle(Asker, const control::Hello&, const Answer&) {
+  throw Error(ErrorCode::usage, "request hello", "was made already on this connection", "");
+}
+
+void Requests::handle(Asker session, const control::CreateTopic& create, const Answer& answer) {
+  const control::Credentials& peer = session->credentials;
+  if (!everybody_creates_ && !control::trusted(peer, parts_.self.uid) &&
+      !creators_.contains(peer)) {
+    control::validate_topic_name(create.name);
+    throw Error(ErrorCode::denied, fmt::format("topic '{}'", create.name),
+                fmt::format("user '{}' lacks the right to create topics", session->user),
+                "add the user to `create` in the supervisor's configuration");
+  }
+  const TopicSettings settings =
+      control::topic_settings_from_json(create.chosen, parts_.config.defaults);
+  answer(control::TopicCreated{registry_.create(create.name, settings, peer)->row.uuid});
+}
+
+void Requests::handle(Asker session, const control::DeleteTopic& remove, const Answer& answer) {
+  const auto topic = registry_.get(remove.name);
+  demand(*session, Right::administer, *topic);
+  registry_.remove(
+      topic, [this, topic] { sessions_.forget(*topic); }, [answer] { answer(control::Done{}); });
+}
+
+void Requests::handle(Asker session, const control::ListTopics& list, const Answer& answer) {
+  control::TopicList page;
+  for (auto next = registry_.all().upper_bound(list.after); next != registry_.all().end(); ++next) {
+    const Topic& topic = *next->second;
+    if (topic.deleting || !may_anything(*session, topic)) continue;
+    if (page.topics.size() == list.max) {
+      page.more = true;
+      break;
+    }
+    page.topics.push_back(
+        {topic.row.name, topic.row.uuid, topic.settings.partitions, mode_of(topic.settings)});
+  }
+  answer(std::move(page));
+}
+
+void Requests::handle(Asker session, const control::DescribeTopic& ask, const Answer& answer) {
+  const auto topic = registry_.get(ask.name);
+  if (!may_anything(*session, *topic)) demand(*session, Right::read, *topic);
+  answer(control::TopicDescription{topic->row.uuid, topic->settings, describe(*topic)});
+}
+
+void Requests::handle(Asker, const control::GetStatus&, const Answer& answer) {
+  answer(control::StatusReport{status_()});
+}
+
+void Requests::handle(Asker session, const control::Open& open, const Answer& answer) {
+  const auto topic = registry_.get(open.topic);
+  demand(*session, open.role == layout::Role::producer ? Right::write : Right::read, *topic);
+  demand_served(*topic);
+  if (open.cursor) {
+    control::validate_cursor_name(*open.cursor);
+    if (const auto holder = sessions_.dead_holder(*topic, *open.cursor)) {
+      holder->when_gone.push_back(
+          [this, session, open, answer] { dispatch(session, open, answer); });
+      return;
+    }
+  }
+  handles_.open(session, topic, open, [answer](OpenedHandle opened) {
+    answer(std::move(opened.reply), std::move(opened.descriptors));
+  });
+}
+
+void Requests::handle(Asker session, const control::Close& close, const Answer& answer) {
+  // One that is unknown is closed already: its topic was deleted.
+  sessions_.close(session, close.handle, [answer] { answer(control::Done{}); });
+}
+
+void Requests::handle(Asker session, const control::FindSegment& find, const Answer& answer) {
+  const auto topic = registry_.get(find.topic);
+  demand(*session, Right::read, *topic);
+  demand_served(*topic);
+  if (find.partition >= topic->settings.partitions) {
+    throw Error(ErrorCode::usage,
+                fmt::format("partition {} of topic '{}'", find.partition, topic->row.name),
+                fmt::format("it has {}", topic->settings.partitions), "");
+  }
+  auto segments = topic->served->segments(find.partition).snapshot();
+  const layout::BoardPartition& board = topic->served->view(find.partition).board();
+  if (!segments.empty()) {
+    // The newest has grown since its entry was made. The two words are stored one after the other.
+    std::uint64_t written, position;
+    do {
+      written = board.written_offset.load(std::memory_order::acquire);
+      position = board.written_position.load(std::memory_order::acquire);
+    } while (written != board.written_offset.load(std::memory_order::acquire));
+    position += board.base_position.load(std::memory_order::relaxed);  // fixed
+    log::SegmentInfo& last = segments.back();
+    if (last.first.position <= position && last.end.offset < written) {
+      last.end = {std::max(last.end.position, position), written};
+    }
+  }
+  const auto index =
+      std::visit([&](const auto& at) { return find_segment(segments, at); }, find.at);
+  if (!index) return answer(control::SegmentFound{.in_ring = true});
+  const log::SegmentInfo& segment = segments[*index];
+  control::SegmentFound found{.base_offset = segment.first.offset,
+                              .base_position = segment.base_position,
+                              .end_offset = segment.end.offset,
+                              .end_position = segment.end.position,
+                              .sealed = *index + 1 < segments.size()};
+  if (found.sealed) {
+    found.next_base_offset = segments[*index + 1].first.offset;
+    found.next_base_position = segments[*index + 1].first.position;
+  }
+  const auto path = topic->served->directory(find.partition) / segment.name;
+  shm::Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file) throw system_error(errno, path.string(), "the segment cannot be opened");
+  std::vector<shm::Descriptor> descriptors;
+  descriptors.push_back(std::move(file));
+  answer(found, std::move(descriptors));
+}
+
+void Requests::handle(Asker session, const control::ListCursors& list, const Answer& answer) {
+  const auto topic = registry_.get(list.topic);
+  demand(*session, Right::read, *topic);
+  handles_.save_cursors(*topic);
+  control::CursorList page;
+  const auto& cursors = topic->cursors.all();
+  const std::size_t most = std::max(
+      std::size_t{1}, std::min(kCursorsAPage, kCursorOffsetsAPage / topic->settings.partitions));
+  for (auto next = cursors.upper_bound(list.after); next != cursors.end(); ++next) {
+    if (page.cursors.size() == most) {
+      page.more = true;
+      break;
+    }
+    const NamedCursor& cursor = next->second;
+    page.cursors.push_back(
+        {next->first, cursor.offsets, cursor.protects, cursor.holder ? cursor.holder->pid : 0});
+  }
+  answer(std::move(page));
+}
+
+void Requests::handle(Asker session, const control::DeleteCursor& remove, const Answer& answer) {
+  const auto topic = registry_.get(remove.topic);
+  demand(*session, Right::administer, *topic);
+  control::validate_cursor_name(remove.name);
+  topic->cursors.remove(remove.name);
+  parts_.catalog.remove_cursor(topic->row.uuid, remove.name);
+  answer(control::Done{});
+}
+
+}  // namespace ringway::daemon

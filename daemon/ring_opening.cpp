@@ -1,0 +1,97 @@
+#include "daemon/ring_opening.hpp"
+
+#include "daemon/nonce_source.hpp"
+#include "ring/limit.hpp"
+
+namespace ringway::daemon {
+namespace {
+
+/// The oldest boundary that the board knows and the ring still holds.
+log::LogPoint oldest_boundary(const ring::PartitionView& view) {
+  const layout::BoardPartition& board = view.board();
+  // Relaxed throughout: the supervisor that wrote it is dead.
+  const std::uint64_t announced = board.announced.load(std::memory_order::relaxed);
+  const std::uint64_t committed = board.committed_position.load(std::memory_order::relaxed);
+  log::LogPoint oldest{committed, board.committed_offset.load(std::memory_order::relaxed)};
+  for (const layout::Boundary& entry : board.boundary) {
+    const std::uint64_t position = entry.position.load(std::memory_order::relaxed);
+    if (position < oldest.position && position + view.ring_bytes() >= announced) {
+      oldest = {position, entry.offset.load(std::memory_order::relaxed)};
+    }
+  }
+  return oldest;
+}
+
+}  // namespace
+
+log::Recovered recover_log(const ServedTopic& topic, std::uint32_t partition,
+                           storage::FileSystem& file_system, const EventLog& log) {
+  const std::string directory = topic.directory(partition).string();
+  file_system.make_directories(directory);
+  const log::LogIdentity identity{topic.uuid(), partition, topic.epoch()};
+  log::Recovered found = log::recover(file_system, directory, log::RecoverMode::repair, &identity);
+  for (const log::DamagedFile& file : found.damaged) {
+    log.error("segment_damaged", {{"topic", topic.name()},
+                                  {"partition", partition},
+                                  {"file", file.name},
+                                  {"rule", file.rule},
+                                  {"effect", "left where it is; its records are a gap"}});
+  }
+  if (found.torn) {
+    log.warning("torn_tail_cut", {{"topic", topic.name()},
+                                  {"partition", partition},
+                                  {"bytes", found.torn->bytes},
+                                  {"kept_as", found.torn->name}});
+  }
+  return found;
+}
+
+void open_partition(ServedTopic& topic, std::uint32_t partition, log::LogPoint start,
+                    const log::Recovered& recovered) {
+  const ring::PartitionView view = topic.view(partition);
+  layout::BoardPartition& board = view.board();
+  const std::uint64_t first =
+      recovered.segments.empty() ? start.offset : recovered.segments.front().first.offset;
+  // Relaxed: the board's magic, published last, carries all of it.
+  board.base_position.store(start.position, std::memory_order::relaxed);
+  board.base_offset.store(start.offset, std::memory_order::relaxed);
+  board.committed_offset.store(start.offset, std::memory_order::relaxed);
+  board.written_offset.store(start.offset, std::memory_order::relaxed);
+  board.durable_offset.store(start.offset, std::memory_order::relaxed);
+  board.first_offset.store(first, std::memory_order::relaxed);
+  // The first boundary; the other places of the table say the same until they have their own.
+  for (layout::Boundary& entry : board.boundary) {
+    entry.offset.store(start.offset, std::memory_order::relaxed);
+  }
+  NonceSource nonces;
+  ring::open_ring(view, start.offset, nonces);
+  topic.segments(partition).assign(recovered.segments);
+  topic.log_start(partition) = recovered.jump(start);
+}
+
+void reopen_partition(ServedTopic& topic, std::uint32_t partition, const log::Recovered& recovered,
+                      const EventLog& log) {
+  const ring::PartitionView view = topic.view(partition);
+  const layout::BoardPartition& board = view.board();
+  // Relaxed: the supervisor that wrote them is dead.
+  const std::uint64_t base = board.base_position.load(std::memory_order::relaxed);
+  const std::uint64_t announced = board.announced.load(std::memory_order::relaxed);
+  topic.segments(partition).assign(recovered.segments);
+  if (recovered.end.position < base) {
+    // Of this ring nothing was written yet.
+    topic.log_start(partition) =
+        recovered.jump({base, board.base_offset.load(std::memory_order::relaxed)});
+  } else if (recovered.end.position - base + view.ring_bytes() >= announced) {
+    topic.log_start(partition) = recovered.go_on();
+  } else {
+    const log::LogPoint oldest = oldest_boundary(view);
+    log.error("log_shorter_than_ring", {{"topic", topic.name()},
+                                        {"partition", partition},
+                                        {"log_end", recovered.end.offset},
+                                        {"goes_on_at", oldest.offset},
+                                        {"effect", "the offsets between are lost"}});
+    topic.log_start(partition) = recovered.jump({base + oldest.position, oldest.offset});
+  }
+}
+
+}  // namespace ringway::daemon

@@ -1,0 +1,24 @@
+#pragma once
+
+#include "daemon/event_log.hpp"
+#include "daemon/served_topic.hpp"
+#include "log/recovery.hpp"
+#include "storage/file_system.hpp"
+
+namespace ringway::daemon {
+
+/// What a partition's log was found to hold; logs what a person should know.
+log::Recovered recover_log(const ServedTopic& topic, std::uint32_t partition,
+                           storage::FileSystem& file_system, const EventLog& log);
+
+/// Fills board and ring of a partition so that its first record gets `start`, and tells the flusher
+/// where the log goes on. The memory is fresh.
+void open_partition(ServedTopic& topic, std::uint32_t partition, log::LogPoint start,
+                    const log::Recovered& recovered);
+
+/// The same for a ring that lives on: the log goes on where it verified, as far as the ring still
+/// holds that place.
+void reopen_partition(ServedTopic& topic, std::uint32_t partition, const log::Recovered& recovered,
+                      const EventLog& log);
+
+}  // namespace ringway::daemon

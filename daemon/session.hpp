@@ -1,0 +1,68 @@
+#pragma once
+
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "control/channel.hpp"
+#include "daemon/slot_runs.hpp"
+#include "daemon/topic_registry.hpp"
+#include "layout/session.hpp"
+#include "shm/descriptor.hpp"
+#include "shm/region.hpp"
+
+namespace ringway::daemon {
+
+/// One of a session's memory files, and which of its slots are given away.
+struct Chunk {
+  Chunk(shm::Descriptor fd, std::uint32_t slots);
+
+  shm::Descriptor fd;
+  std::shared_ptr<const shm::Region> mapping;  ///< read-only: the slots are the client's
+  SlotRuns runs;
+
+  const layout::Slot* slot(std::uint32_t index) const;
+  /// Slots as nobody has used them, before they are given away.
+  void clear(std::uint32_t first, std::uint32_t count) const;
+};
+
+/// One open handle: a role on a topic, its run of slots, its entry on the board.
+struct Handle {
+  std::shared_ptr<Topic> topic;
+  layout::Role role{};
+  std::uint32_t chunk = 0;
+  std::uint32_t first_slot = 0;
+  std::uint32_t producer = 0;
+  std::size_t attachment = 0;
+  std::string cursor;
+  bool releasing = false;
+};
+
+/// A process's stay on the bus: who it is, proof of its life or death, its memory and its handles.
+/// It outlives the connection, because a process can go on using what it has mapped; and it
+/// outlives the supervisor, because board and keeper tell a new one about it. Owned by the
+/// SessionTable.
+struct Session {
+  Session(boost::asio::io_context& io, std::uint64_t id_) : id(id_), watch(io) {}
+
+  std::uint64_t id;
+  layout::ProcessId process{};
+  control::Credentials credentials{};
+  std::string user;
+  std::string client;  ///< as it calls itself
+  bool dead = false;   ///< proven
+  shm::Descriptor pidfd;
+  boost::asio::posix::stream_descriptor watch;  ///< a duplicate of pidfd: readable means dead
+  std::function<void()> disconnect{};           ///< closes its connection; empty: it has none
+  std::map<std::uint32_t, Chunk> chunks;
+  std::map<std::uint64_t, Handle> handles;
+  std::vector<std::function<void()>> when_gone;
+
+  std::uint32_t slots_taken() const noexcept;
+};
+
+}  // namespace ringway::daemon

@@ -1,0 +1,205 @@
+#include "daemon/session_table.hpp"
+
+#include <fmt/format.h>
+
+#include "ringway/error.hpp"
+#include "shm/memory_file.hpp"
+#include "shm/memory_name.hpp"
+#include "shm/process.hpp"
+
+namespace ringway::daemon {
+namespace {
+
+namespace asio = boost::asio;
+
+std::string pidfd_name(std::uint64_t session) {
+  return fmt::format("ringway.pidfd.{}", session);
+}
+
+}  // namespace
+
+std::shared_ptr<Session> SessionTable::begin(const control::Credentials& credentials,
+                                             shm::Descriptor pidfd, const std::string& client) {
+  const auto process = shm::identify(credentials.pid, credentials.uid);
+  // Identified after the pidfd was opened: alive still, so it is this process's identity.
+  if (!process || shm::is_dead(pidfd.get())) {
+    throw Error(ErrorCode::denied, fmt::format("process {}", credentials.pid), "has ended", "");
+  }
+  auto session = std::make_shared<Session>(io_, ids_.next());
+  session->process = *process;
+  session->credentials = credentials;
+  session->user = shm::user_name(credentials.uid);
+  session->client = client;
+  session->pidfd = std::move(pidfd);
+  sessions_.emplace(session->id, session);
+  watch(session);
+  return session;
+}
+
+std::shared_ptr<Session> SessionTable::resume(std::uint64_t id,
+                                              const control::Credentials& credentials,
+                                              const std::string& client) {
+  const auto found = sessions_.find(id);
+  if (found == sessions_.end()) return nullptr;
+  const auto session = found->second;
+  const auto process = shm::identify(credentials.pid, credentials.uid);
+  if (session->dead || !process || !shm::same_process(*process, session->process) ||
+      shm::is_dead(session->pidfd.get())) {
+    return nullptr;
+  }
+  if (session->disconnect) std::exchange(session->disconnect, {})();
+  session->credentials = credentials;
+  session->client = client;
+  return session;
+}
+
+void SessionTable::watch(const std::shared_ptr<Session>& session) {
+  session->watch.assign(shm::duplicate(session->pidfd.get()).release());
+  session->watch.async_wait(asio::posix::stream_descriptor::wait_read,
+                            [this, session](const boost::system::error_code& error) {
+                              if (!error) died(session);
+                            });
+}
+
+void SessionTable::disconnected(const std::shared_ptr<Session>& session) {
+  session->disconnect = {};
+  if (session->dead) return;
+  if (shm::is_dead(session->pidfd.get())) return died(session);
+  if (session->handles.empty()) return end(session);
+  parts_.log.info("client_disconnected", {{"pid", session->process.pid},
+                                          {"user", session->user},
+                                          {"handles", session->handles.size()},
+                                          {"effect", "its process lives and keeps them"}});
+}
+
+void SessionTable::died(const std::shared_ptr<Session>& session) {
+  if (session->dead) return;
+  session->dead = true;
+  boost::system::error_code ignored;
+  session->watch.close(ignored);
+  if (session->disconnect) std::exchange(session->disconnect, {})();
+  if (session->handles.empty()) return end(session);
+  parts_.log.info("client_died", {{"pid", session->process.pid},
+                                  {"user", session->user},
+                                  {"handles", session->handles.size()}});
+  std::vector<std::uint64_t> handles;
+  for (const auto& [id, handle] : session->handles) handles.push_back(id);
+  for (const std::uint64_t id : handles) {
+    handles_.release(session, id, [this, session](std::uint32_t) { end_if_over(session); });
+  }
+}
+
+void SessionTable::close(const std::shared_ptr<Session>& session, std::uint64_t handle,
+                         std::function<void()> done) {
+  handles_.release(session, handle, [this, session, done = std::move(done)](std::uint32_t) {
+    done();
+    end_if_over(session);
+  });
+}
+
+void SessionTable::forget(const Topic& topic) {
+  const auto sessions = sessions_;
+  for (const auto& [id, session] : sessions) {
+    handles_.forget(*session, topic);
+    end_if_over(session);
+  }
+}
+
+/// Nothing of it is left, and nobody is there who could want more.
+void SessionTable::end_if_over(const std::shared_ptr<Session>& session) {
+  if (session->handles.empty() && (session->dead || !session->disconnect)) end(session);
+}
+
+void SessionTable::end(const std::shared_ptr<Session>& session) {
+  if (sessions_.erase(session->id) == 0) return;
+  boost::system::error_code ignored;
+  session->watch.close(ignored);
+  for (const auto& [number, chunk] : session->chunks) {
+    parts_.keepsakes.drop(shm::to_string(shm::MemoryName::of_session(session->id, number)));
+  }
+  if (!session->chunks.empty()) parts_.keepsakes.drop(pidfd_name(session->id));
+  for (auto& waiting : std::exchange(session->when_gone, {})) waiting();
+}
+
+std::shared_ptr<Session> SessionTable::dead_holder(const Topic& topic, const std::string& cursor) {
+  const NamedCursor* found = topic.cursors.find(cursor);
+  if (found == nullptr || !found->holder) return nullptr;
+  for (const auto& [id, session] : sessions_) {
+    if (!session->handles.contains(found->holder->handle)) continue;
+    if (!session->dead && !shm::is_dead(session->pidfd.get())) return nullptr;
+    const auto holder = session;
+    died(holder);
+    return holder;
+  }
+  return nullptr;
+}
+
+std::shared_ptr<Session> SessionTable::adopt_session(const layout::Attachment& entry,
+                                                     std::map<std::string, KeptDescriptor>& kept) {
+  if (const auto known = sessions_.find(entry.session); known != sessions_.end()) {
+    return known->second;
+  }
+  auto session = std::make_shared<Session>(io_, entry.session);
+  session->process = entry.process;
+  session->credentials.pid = static_cast<pid_t>(entry.process.pid);
+  session->credentials.uid = entry.process.uid;
+  session->user = std::string(entry.user, ::strnlen(entry.user, sizeof entry.user));
+  // The kept pidfd is the better proof: it also knows a process whose start time was hidden.
+  if (const auto found = kept.find(pidfd_name(session->id)); found != kept.end()) {
+    session->pidfd = shm::duplicate(found->second.descriptor.get());
+    kept.erase(found);
+  } else if (auto opened = shm::open_process(entry.process)) {
+    session->pidfd = std::move(*opened);
+  }
+  for (std::uint32_t number = 0;; ++number) {
+    const auto name = shm::to_string(shm::MemoryName::of_session(session->id, number));
+    const auto found = kept.find(name);
+    if (found == kept.end()) {
+      if (number >= session->chunks.size() + 64) break;  // numbers may have gaps
+      continue;
+    }
+    const std::uint64_t bytes = shm::verified_memory_bytes(found->second.descriptor.get(), name);
+    const auto slots =
+        static_cast<std::uint32_t>((bytes - sizeof(layout::SessionHeader)) / sizeof(layout::Slot));
+    session->chunks.emplace(number, Chunk(shm::duplicate(found->second.descriptor.get()), slots));
+    parts_.keepsakes.put(name, {{"kind", "session"}, {"session", session->id}},
+                         session->chunks.at(number).fd.get());
+    kept.erase(found);
+  }
+  if (session->pidfd) {
+    parts_.keepsakes.put(pidfd_name(session->id), {{"kind", "pidfd"}, {"session", session->id}},
+                         session->pidfd.get());
+  }
+  sessions_.emplace(session->id, session);
+  return session;
+}
+
+void SessionTable::adopt(const TopicRegistry& registry,
+                         std::map<std::string, KeptDescriptor>& kept) {
+  for (const auto& [name, topic] : registry.all()) {
+    if (!topic->served || !topic->served->adopted) continue;
+    const auto table = topic->served->memory().attachments();
+    for (std::size_t i = 0; i < table.size(); ++i) {
+      if (table[i].state.load(std::memory_order::acquire) == 0) continue;
+      const auto session = adopt_session(table[i], kept);
+      if (!handles_.adopt(*session, topic, i)) {
+        parts_.log.error("handle_not_adopted", {{"topic", name},
+                                                {"pid", session->process.pid},
+                                                {"why", "its session memory is gone"}});
+      }
+    }
+  }
+}
+
+void SessionTable::watch_adopted() {
+  const auto adopted = sessions_;
+  for (const auto& [id, session] : adopted) {
+    if (!session->pidfd || shm::is_dead(session->pidfd.get())) {
+      died(session);
+    } else {
+      watch(session);
+    }
+  }
+}
+
+}  // namespace ringway::daemon

@@ -1,0 +1,67 @@
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "daemon/handles.hpp"
+#include "daemon/session.hpp"
+
+namespace ringway::daemon {
+
+/// Everybody who is on the bus. Watches each process's pidfd: its being readable is the only proof
+/// of death there is, and then everything the process held is settled and freed at once. A process
+/// that is merely disconnected keeps what it has: it may go on writing where it has mapped, and
+/// come back. Control thread only.
+class SessionTable {
+ public:
+  SessionTable(boost::asio::io_context& io, const SupervisorParts& parts, Handles& handles)
+      : io_(io), parts_(parts), handles_(handles), ids_(parts.catalog, Identity::session) {}
+
+  /// A new session for a process that was identified.
+  std::shared_ptr<Session> begin(const control::Credentials& credentials, shm::Descriptor pidfd,
+                                 const std::string& client);
+  /// The session `id`, if it belongs to the same living process; its old connection is closed.
+  std::shared_ptr<Session> resume(std::uint64_t id, const control::Credentials& credentials,
+                                  const std::string& client);
+  /// Its socket is closed: proves nothing. Without handles the session ends.
+  void disconnected(const std::shared_ptr<Session>& session);
+
+  /// The client is done with a handle.
+  void close(const std::shared_ptr<Session>& session, std::uint64_t handle,
+             std::function<void()> done);
+  /// The flusher has let go of a topic that is being deleted.
+  void forget(const Topic& topic);
+
+  /// The session that holds a named cursor although its process is dead, if so; its release has
+  /// begun then.
+  std::shared_ptr<Session> dead_holder(const Topic& topic, const std::string& cursor);
+
+  /// Start: sessions as the boards of adopted topics and the keeper tell of them.
+  void adopt(const TopicRegistry& registry, std::map<std::string, KeptDescriptor>& kept);
+  /// Start, when the flusher serves: whoever died meanwhile is released.
+  void watch_adopted();
+
+  const std::map<std::uint64_t, std::shared_ptr<Session>>& all() const noexcept {
+    return sessions_;
+  }
+
+ private:
+  void watch(const std::shared_ptr<Session>& session);
+  void died(const std::shared_ptr<Session>& session);
+  void end(const std::shared_ptr<Session>& session);
+  void end_if_over(const std::shared_ptr<Session>& session);
+  std::shared_ptr<Session> adopt_session(const layout::Attachment& entry,
+                                         std::map<std::string, KeptDescriptor>& kept);
+
+  boost::asio::io_context& io_;
+  SupervisorParts parts_;
+  Handles& handles_;
+  IdentitySource ids_;
+  std::map<std::uint64_t, std::shared_ptr<Session>> sessions_;
+};
+
+}  // namespace ringway::daemon

@@ -1,0 +1,239 @@
+#include "daemon/supervisor.hpp"
+
+#include <fmt/format.h>
+#include <sys/eventfd.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <boost/asio/post.hpp>
+#include <cerrno>
+
+#include "control/directories.hpp"
+#include "daemon/topic_report.hpp"
+#include "ringway/error.hpp"
+#include "shm/memory_budget.hpp"
+#include "shm/process.hpp"
+
+namespace ringway::daemon {
+namespace {
+
+constexpr std::chrono::seconds kTick{1};
+constexpr const char* kDoorbell = "ringway.doorbell";
+
+DirectoryLock lock(const std::filesystem::path& directory, mode_t mode) {
+  control::create_directories(directory.string(), mode);
+  return DirectoryLock(directory.string());
+}
+
+std::map<std::string, KeptDescriptor> by_name(std::vector<KeptDescriptor> kept) {
+  std::map<std::string, KeptDescriptor> map;
+  for (KeptDescriptor& one : kept) map.emplace(one.name, std::move(one));
+  return map;
+}
+
+/// The doorbell that living clients hold already, or a new one.
+shm::Descriptor doorbell(std::map<std::string, KeptDescriptor>& kept, Keepsakes& keepsakes) {
+  shm::Descriptor bell;
+  if (const auto found = kept.find(kDoorbell); found != kept.end()) {
+    bell = std::move(found->second.descriptor);
+    kept.erase(found);
+  } else {
+    bell.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    if (!bell) throw system_error(errno, "doorbell", "eventfd failed");
+  }
+  keepsakes.put(kDoorbell, {{"kind", "doorbell"}}, bell.get());
+  return bell;
+}
+
+std::uint64_t memory_limit(const Config& config) {
+  return config.memory_bytes != 0 ? config.memory_bytes : shm::memory_budget().total_bytes / 2;
+}
+
+}  // namespace
+
+Supervisor::Supervisor(boost::asio::io_context& io, Options options, const EventLog& log)
+    : io_(io),
+      options_(std::move(options)),
+      log_(log),
+      state_lock_(lock(options_.config.state_dir, 0700)),
+      runtime_lock_(lock(options_.config.runtime_dir, 0755)),
+      catalog_(options_.config.state_dir / "catalog.db"),
+      epoch_(catalog_.begin_epoch()),
+      keepsakes_(options_.open_store, log_),
+      kept_(by_name(keepsakes_.list())),
+      doorbell_(doorbell(kept_, keepsakes_)),
+      flusher_(std::make_unique<Flusher>(
+          Flusher::Options{.file_system = file_system_,
+                           .doorbell = doorbell_.get(),
+                           .log = [this](std::string line) { log_.line(line); }})),
+      parts_{
+          .config = options_.config,
+          .log = log_,
+          .file_system = file_system_,
+          .catalog = catalog_,
+          .keepsakes = keepsakes_,
+          .flusher = *flusher_,
+          .self = shm::own_identity(),
+          .epoch = epoch_,
+          .post = [this](std::function<void()> work) { boost::asio::post(io_, std::move(work)); }},
+      registry_(parts_, memory_limit(options_.config)),
+      handles_(parts_),
+      sessions_(io, parts_, handles_),
+      requests_(parts_, registry_, sessions_, handles_, [this] { return status(); }),
+      server_(io,
+              {.socket = options_.config.socket.string(),
+               .clients_max = options_.config.clients_max,
+               .trusted_uid = ::geteuid(),
+               .bus = catalog_.bus(),
+               .epoch = epoch_,
+               .doorbell = doorbell_.get()},
+              requests_, sessions_, log_),
+      retention_(parts_),
+      keeper_watch_(io),
+      ticker_(io) {
+  adopt_kept();
+  watch_keeper();
+  server_.start();
+  tick();
+  log_.info("serving", {{"pid", ::getpid()},
+                        {"socket", options_.config.socket.string()},
+                        {"state_dir", options_.config.state_dir.string()},
+                        {"epoch", epoch_},
+                        {"topics", registry_.all().size()},
+                        {"keeper", keepsakes_.pid()}});
+}
+
+Supervisor::~Supervisor() {
+  flusher_.reset();
+}
+
+void Supervisor::adopt_kept() {
+  registry_.load(kept_);
+  sessions_.adopt(registry_, kept_);
+  registry_.serve();
+  sessions_.watch_adopted();
+  // What nobody of the catalog knows: memory of deleted topics, of sessions without handles.
+  for (const auto& [name, kept] : kept_) keepsakes_.drop(name);
+  kept_.clear();
+}
+
+void Supervisor::watch_keeper() {
+  boost::system::error_code ignored;
+  keeper_watch_.close(ignored);
+  if (keepsakes_.death_fd() < 0) return;
+  keeper_watch_.assign(shm::duplicate(keepsakes_.death_fd()).release());
+  keeper_watch_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
+                           [this](const boost::system::error_code& error) {
+                             if (error || stopping_) return;
+                             try {
+                               keepsakes_.replace();
+                               watch_keeper();
+                             } catch (const Error& failed) {
+                               // The next tick tries again; until then a crash would lose rings.
+                               trouble_ = failed.what();
+                               log_.error("keeper_not_replaced", {{"why", failed.what()}});
+                             }
+                           });
+}
+
+void Supervisor::tick() {
+  ticker_.expires_after(kTick);
+  ticker_.async_wait([this](const boost::system::error_code& error) {
+    if (error || stopping_) return;
+    std::string trouble;
+    try {
+      if (!keeper_watch_.is_open() && keepsakes_.death_fd() >= 0) {
+        keepsakes_.replace();
+        watch_keeper();
+      }
+      save_cursors();
+      retention_.run(registry_);
+    } catch (const std::exception& failed) {
+      trouble = failed.what();
+      if (trouble != trouble_) log_.error("housekeeping_failed", {{"why", trouble}});
+    }
+    trouble_ = trouble;
+    tick();
+  });
+}
+
+void Supervisor::save_cursors() {
+  for (const auto& [name, topic] : registry_.all()) {
+    if (!topic->deleting) handles_.save_cursors(*topic);
+  }
+}
+
+void Supervisor::stop(std::function<void(bool)> done) {
+  if (stopping_) return;
+  stopping_ = true;
+  log_.info("stopping");
+  ticker_.cancel();
+  server_.stop();
+  registry_.announce_stop();
+  flusher_->drain(static_cast<std::uint32_t>(options_.config.stop_patience_ms),
+                  [this, done = std::move(done)](bool complete) {
+                    parts_.post([this, complete, done] {
+                      bool clean = false;
+                      try {
+                        save_cursors();
+                        clean = registry_.mark_clean() && complete;
+                      } catch (const Error& error) {
+                        log_.error("stop_not_clean", {{"why", error.what()}});
+                      }
+                      boost::system::error_code ignored;
+                      keeper_watch_.close(ignored);
+                      if (clean) {
+                        keepsakes_.end();
+                        log_.info("stopped");
+                      } else {
+                        log_.warning("stopped", {{"clean", "no"},
+                                                 {"effect",
+                                                  "the keeper keeps the rings for the "
+                                                  "next supervisor"}});
+                      }
+                      done(clean);
+                    });
+                  });
+}
+
+nlohmann::json Supervisor::status() const {
+  using std::chrono::duration_cast;
+  const auto uptime = std::chrono::steady_clock::now() - started_;
+  auto sessions = nlohmann::json::array();
+  for (const auto& [id, session] : sessions_.all()) {
+    sessions.push_back({{"pid", session->process.pid},
+                        {"user", session->user},
+                        {"version", session->client},
+                        {"handles", session->handles.size()},
+                        {"connected", static_cast<bool>(session->disconnect)}});
+  }
+  auto degraded = nlohmann::json::array();
+  for (const auto& [name, topic] : registry_.all()) {
+    if (!topic->served) {
+      degraded.push_back(fmt::format("topic '{}' is not served: {}", name, topic->fault));
+      continue;
+    }
+    for (std::uint32_t p = 0; p < topic->settings.partitions; ++p) {
+      const std::string state = partition_state(*topic, p);
+      if (state == "serving" || state == "disk_slow") continue;
+      degraded.push_back(fmt::format("topic '{}' partition {}: {}", name, p, state));
+    }
+  }
+  if (!trouble_.empty()) degraded.push_back(trouble_);
+  struct statvfs disk{};
+  ::statvfs(options_.config.state_dir.c_str(), &disk);
+  return {
+      {"version", RINGWAY_VERSION},
+      {"pid", ::getpid()},
+      {"epoch", epoch_},
+      {"uptime_s", duration_cast<std::chrono::seconds>(uptime).count()},
+      {"topics", registry_.all().size()},
+      {"sessions", std::move(sessions)},
+      {"memory", {{"used", registry_.memory_used()}, {"limit", registry_.memory_limit()}}},
+      {"disk", {{"free", disk.f_bavail * disk.f_frsize}, {"total", disk.f_blocks * disk.f_frsize}}},
+      {"keeper", keepsakes_.pid()},
+      {"state", degraded.empty() ? "serving" : "degraded"},
+      {"degraded", std::move(degraded)}};
+}
+
+}  // namespace ringway::daemon

@@ -1,0 +1,84 @@
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "daemon/catalog.hpp"
+#include "daemon/config.hpp"
+#include "daemon/control_server.hpp"
+#include "daemon/directory_lock.hpp"
+#include "daemon/event_log.hpp"
+#include "daemon/flusher.hpp"
+#include "daemon/handles.hpp"
+#include "daemon/keepsakes.hpp"
+#include "daemon/requests.hpp"
+#include "daemon/retention.hpp"
+#include "daemon/session_table.hpp"
+#include "daemon/topic_registry.hpp"
+#include "storage/posix_file_system.hpp"
+
+namespace ringway::daemon {
+
+/// Everything of ringwayd: locks, catalog, keeper, topics, sessions, control socket, flusher. Made,
+/// used and destroyed in the thread that runs the io_context, which must outlive it and not be run
+/// any more afterwards. The flusher has a thread of its own. A crash costs nothing: the next one
+/// adopts what the keeper has.
+class Supervisor {
+ public:
+  struct Options {
+    Config config;  ///< complete
+    Keepsakes::Open open_store;
+  };
+
+  /// Starts: takes the locks, adopts living rings, recovers the log, then answers clients.
+  /// @throws Error naming what is in the way.
+  Supervisor(boost::asio::io_context& io, Options options, const EventLog& log);
+  ~Supervisor();
+  Supervisor(const Supervisor&) = delete;
+  Supervisor& operator=(const Supervisor&) = delete;
+
+  const Config& config() const noexcept { return options_.config; }
+
+  /// Orderly stop: nothing more is committed, everything is drained to `durable`, positions are
+  /// saved, the memory is given up. `done(false)`: something could not be drained; then the keeper
+  /// keeps the rings for the next supervisor.
+  void stop(std::function<void(bool clean)> done);
+
+ private:
+  void adopt_kept();
+  void watch_keeper();
+  void tick();
+  void save_cursors();
+  nlohmann::json status() const;
+
+  boost::asio::io_context& io_;
+  Options options_;
+  const EventLog& log_;
+  const std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
+  DirectoryLock state_lock_;
+  DirectoryLock runtime_lock_;
+  storage::PosixFileSystem file_system_;
+  Catalog catalog_;
+  std::uint64_t epoch_;
+  Keepsakes keepsakes_;
+  std::map<std::string, KeptDescriptor> kept_;  // until adopt_kept() is through
+  shm::Descriptor doorbell_;
+  std::unique_ptr<Flusher> flusher_;  // ended first of all: its thread calls back into the rest
+  SupervisorParts parts_;
+  TopicRegistry registry_;
+  Handles handles_;
+  SessionTable sessions_;
+  Requests requests_;
+  ControlServer server_;
+  Retention retention_;
+  boost::asio::posix::stream_descriptor keeper_watch_;
+  boost::asio::steady_timer ticker_;
+  bool stopping_ = false;
+  std::string trouble_;  ///< why the last tick failed; "" it did not
+};
+
+}  // namespace ringway::daemon

@@ -1,0 +1,71 @@
+#include "daemon/topic_report.hpp"
+
+#include <fmt/format.h>
+
+#include "control/topic_settings.hpp"
+
+namespace ringway::daemon {
+namespace {
+
+std::string_view to_string(layout::Hold hold) {
+  switch (hold) {
+    case layout::Hold::none:
+      return "serving";
+    case layout::Hold::disk_slow:
+      return "disk_slow";
+    case layout::Hold::disk_full:
+      return "disk_full";
+    case layout::Hold::disk_error:
+      return "disk_error";
+    case layout::Hold::pinned:
+      return "pinned";
+    case layout::Hold::stopped_claim:
+      return "stopped_claim";
+    case layout::Hold::slow_consumer:
+      return "slow_consumer";
+    case layout::Hold::stopping:
+      return "stopping";
+    case layout::Hold::quarantined:
+      return "quarantined";
+  }
+  return "unknown";
+}
+
+}  // namespace
+
+std::string partition_state(const Topic& topic, std::uint32_t partition) {
+  const layout::BoardPartition& board = topic.served->view(partition).board();
+  // Relaxed, here and below: numbers for people, each true for itself.
+  const auto hold = static_cast<layout::Hold>(board.hold.load(std::memory_order::relaxed));
+  const std::uint32_t pid = board.hold_pid.load(std::memory_order::relaxed);
+  return pid == 0 ? std::string(to_string(hold))
+                  : fmt::format("{} by pid {}", to_string(hold), pid);
+}
+
+nlohmann::json describe(const Topic& topic) {
+  auto partitions = nlohmann::json::array();
+  for (std::uint32_t p = 0; topic.served && p < topic.settings.partitions; ++p) {
+    const layout::BoardPartition& board = topic.served->view(p).board();
+    const auto value = [](const std::atomic<std::uint64_t>& word) {
+      return word.load(std::memory_order::relaxed);
+    };
+    partitions.push_back({{"partition", p},
+                          {"first_offset", value(board.first_offset)},
+                          {"committed", value(board.committed_offset)},
+                          {"written", value(board.written_offset)},
+                          {"durable", value(board.durable_offset)},
+                          {"ring_bytes", topic.settings.ring_bytes},
+                          {"log_bytes", value(board.log_bytes)},
+                          {"state", partition_state(topic, p)}});
+  }
+  nlohmann::json report{{"topic", topic.row.name},
+                        {"uuid", shm::to_string(topic.row.uuid)},
+                        {"owner", topic.row.owner},
+                        {"generation", topic.row.generation},
+                        {"partitions", std::move(partitions)},
+                        {"settings", control::to_json(topic.settings)}};
+  if (!topic.served) report["fault"] = topic.fault;
+  return report;
+}
+
+}  // namespace ringway::daemon
