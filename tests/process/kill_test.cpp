@@ -1,0 +1,246 @@
+// What kill -9 leaves behind, on the real daemon with real processes (G3, G5, G6).
+
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+#include <cstdio>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "ringway/ringway.hpp"
+#include "support/daemon_process.hpp"
+
+using namespace ringway;
+using ringway::test::Child;
+using ringway::test::DaemonProcess;
+using Clock = std::chrono::steady_clock;
+
+namespace {
+
+const TopicSettings kSmall{.partitions = 1, .ring_bytes = 64 * 1024};
+
+/// The next `count` values, however many polls that takes.
+std::vector<std::string> take(Consumer& consumer, std::size_t count) {
+  std::vector<std::string> values;
+  while (values.size() < count) {
+    const RecordBatch batch = consumer.poll(count - values.size(), std::chrono::seconds(1));
+    for (const RecordView& record : batch) values.emplace_back(record.value());
+  }
+  return values;
+}
+
+void publish(Producer& producer, std::string_view payload) {
+  const auto [status, offset] = producer.publish(payload);
+  REQUIRE(status == Status::ok);
+}
+
+/// The keeper, by the runtime directory in its command line.
+pid_t keeper_of(const DaemonProcess& daemon) {
+  for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+    std::ifstream file(entry.path() / "cmdline", std::ios::binary);
+    const std::string line((std::istreambuf_iterator<char>(file)), {});
+    if (line.find("--keeper") != std::string::npos &&
+        line.find(daemon.runtime_dir()) != std::string::npos) {
+      return std::stoi(entry.path().filename());
+    }
+  }
+  return -1;
+}
+
+}  // namespace
+
+TEST_CASE("kill: a producer between claim and commit delays the others for moments only",
+          "[kill]") {
+  DaemonProcess daemon;
+  Bus bus = daemon.connect();
+  bus.create_topic("t", kSmall);
+  Consumer consumer = bus.consumer("t", {.from = start()});
+  Producer other = bus.producer("t");
+  std::vector<double> times_ms;
+  for (int i = 0; i < 20; ++i) {
+    Child victim([&](Child& self) {
+      Bus own = daemon.connect();
+      Producer producer = own.producer("t");
+      if (i % 2 == 0) {
+        Claim claim = producer.claim(100);
+        claim.payload()[0] = std::byte{'x'};
+        self.reached();
+        self.stay();
+      } else {
+        Batch batch = producer.claim_batch(5, 100);
+        batch.append_copy("never seen");
+        self.reached();
+        self.stay();
+      }
+    });
+    REQUIRE(victim.await());
+    publish(other, "behind " + std::to_string(i));
+    CHECK(consumer.poll().empty());
+    const auto killed_at = Clock::now();
+    victim.kill();
+    CHECK(take(consumer, 1)[0] == "behind " + std::to_string(i));
+    times_ms.push_back(
+        std::chrono::duration<double, std::milli>(Clock::now() - killed_at).count());
+  }
+  std::sort(times_ms.begin(), times_ms.end());
+  std::printf("kill -9 of a producer in mid-claim -> next record visible: median %.3f ms, max %.3f "
+              "ms of %zu\n",
+              times_ms[times_ms.size() / 2], times_ms.back(), times_ms.size());
+}
+
+TEST_CASE("kill: a consumer that holds records in place is named, and frees them by dying",
+          "[kill]") {
+  DaemonProcess daemon;
+  Bus bus = daemon.connect();
+  bus.create_topic("t", kSmall);
+  Producer producer = bus.producer("t");
+  publish(producer, "first");
+  Child victim([&](Child& self) {
+    Bus own = daemon.connect();
+    Consumer consumer = own.consumer("t", {.from = start()});
+    if (consumer.poll(1, forever).size() == 1) self.reached();
+    self.stay();
+  });
+  REQUIRE(victim.await());
+  while (producer.try_publish(std::string(1000, 'x')).status == Status::ok) {
+  }
+  while (producer.why().find(std::to_string(victim.pid())) == std::string::npos) {
+    REQUIRE(producer.publish(std::string(1000, 'x'), {.timeout = std::chrono::milliseconds(50)})
+                .status != Status::closed);
+  }
+  victim.kill();
+  for (int i = 0; i < 200; ++i) publish(producer, std::string(1000, 'y'));
+}
+
+TEST_CASE("kill: the supervisor dies under traffic; nobody notices but the disk", "[kill]") {
+  DaemonProcess daemon;
+  Bus bus = daemon.connect();
+  bus.create_topic("t", kSmall);
+  constexpr std::uint64_t kRecords = 200'000;
+  std::vector<std::unique_ptr<Child>> producers;
+  for (int p = 0; p < 2; ++p) {
+    producers.push_back(std::make_unique<Child>([&, p](Child& self) {
+      Bus own = daemon.connect();
+      Producer producer = own.producer("t");
+      self.reached();
+      for (std::uint64_t i = 0; i < kRecords; ++i) {
+        const std::string payload = std::to_string(p) + ":" + std::to_string(i);
+        if (producer.publish(payload).status != Status::ok) throw std::runtime_error("refused\n");
+      }
+    }));
+  }
+  Consumer consumer = bus.consumer("t", {.from = start()});
+  for (auto& producer : producers) REQUIRE(producer->await());
+  std::uint64_t next[2] = {0, 0};
+  std::uint64_t expected_offset = 0;
+  int kills = 0;
+  while (next[0] + next[1] < 2 * kRecords) {
+    for (const RecordView& record : consumer.poll(1000, std::chrono::seconds(1))) {
+      const std::string value(record.value());
+      const int p = value[0] - '0';
+      REQUIRE(record.offset() == expected_offset++);
+      REQUIRE(value.substr(2) == std::to_string(next[p]));
+      ++next[p];
+    }
+    if (next[0] + next[1] > static_cast<std::uint64_t>(kills + 1) * kRecords / 3 && kills < 5) {
+      ++kills;
+      daemon.kill();
+      daemon.start();
+    }
+  }
+  for (auto& producer : producers) CHECK(producer->join() == 0);
+  CHECK(kills == 5);
+  Consumer replay = bus.consumer("t", {.from = start()});
+  for (std::uint64_t offset = 0; offset < 2 * kRecords;) {
+    for (const RecordView& record : replay.poll(1000, std::chrono::seconds(1))) {
+      REQUIRE(record.offset() == offset++);
+    }
+  }
+}
+
+TEST_CASE("kill: a producer that dies while no supervisor lives is repaired by the next one",
+          "[kill]") {
+  DaemonProcess daemon;
+  Bus bus = daemon.connect();
+  bus.create_topic("t", kSmall);
+  Producer other = bus.producer("t");
+  Consumer consumer = bus.consumer("t", {.from = start()});
+  Child victim([&](Child& self) {
+    Bus own = daemon.connect();
+    Producer producer = own.producer("t");
+    Claim claim = producer.claim(100);
+    self.reached();
+    self.stay();
+  });
+  REQUIRE(victim.await());
+  daemon.kill();
+  victim.kill();
+  publish(other, "behind");
+  CHECK(consumer.poll().empty());
+  daemon.start();
+  CHECK(take(consumer, 1)[0] == "behind");
+}
+
+TEST_CASE("kill: the keeper is replaced at once, and its successor keeps the rings", "[kill]") {
+  DaemonProcess daemon;
+  Bus bus = daemon.connect();
+  bus.create_topic("t", {.partitions = 1, .ring_bytes = 64 * 1024, .sync_interval_ms = 60'000});
+  Producer producer = bus.producer("t");
+  publish(producer, "before");
+  const pid_t first = keeper_of(daemon);
+  REQUIRE(first > 0);
+  ::kill(first, SIGKILL);
+  pid_t second = -1;
+  while (second <= 0 || second == first) second = keeper_of(daemon);
+  bus.topics();  // answered only after the new one has everything
+  daemon.kill();
+  daemon.start();
+  publish(producer, "after");
+  Consumer consumer = bus.consumer("t", {.from = start()});
+  CHECK(take(consumer, 2) == std::vector<std::string>{"before", "after"});
+}
+
+TEST_CASE("kill: everything dies, keeper and all: what was durable is there, no offset comes twice",
+          "[kill]") {
+  DaemonProcess daemon;
+  std::uint64_t last = 0;
+  {
+    Bus bus = daemon.connect();
+    bus.create_topic("t", kSmall);
+    Producer producer = bus.producer("t");
+    RecordOffset offset;
+    for (int i = 0; i < 1000; ++i) offset = producer.publish(std::to_string(i)).offset;
+    REQUIRE(producer.wait(offset, Level::durable) == Status::ok);
+    last = offset;
+    const pid_t keeper = keeper_of(daemon);
+    daemon.kill();
+    ::kill(keeper, SIGKILL);
+  }
+  daemon.start();
+  Bus bus = daemon.connect();
+  Producer producer = bus.producer("t");
+  const auto [status, offset] = producer.publish("new life");
+  REQUIRE(status == Status::ok);
+  CHECK(offset > last);
+  Consumer consumer = bus.consumer("t", {.from = start()});
+  const std::vector<std::string> values = take(consumer, 1001);
+  for (int i = 0; i < 1000; ++i) REQUIRE(values[i] == std::to_string(i));
+  CHECK(values.back() == "new life");
+}
+
+TEST_CASE("stop: an orderly stop drains, and the same offsets go on in new rings", "[kill]") {
+  DaemonProcess daemon;
+  Bus bus = daemon.connect();
+  bus.create_topic("t", kSmall);
+  Producer producer = bus.producer("t");
+  Consumer consumer = bus.consumer("t", {.from = start()});
+  for (int i = 0; i < 100; ++i) publish(producer, std::to_string(i));
+  CHECK(daemon.stop() == 0);
+  CHECK(producer.try_publish("refused").status == Status::back_pressured);
+  daemon.start();
+  publish(producer, "100");
+  const std::vector<std::string> values = take(consumer, 101);
+  for (int i = 0; i <= 100; ++i) REQUIRE(values[i] == std::to_string(i));
+  CHECK(consumer.position(0) == 101);
+}
