@@ -35,8 +35,8 @@ std::optional<ring::Place> latest_boundary(const View& view, Accept&& accept) no
     if (segment == 0) place = {0, board.base_offset.load(std::memory_order::relaxed)};
     // An entry being written anew names a place four laps ahead, its position first: relaxed,
     // since the offset's acquire orders it.
-    const bool whole = segment == 0 ||
-                       entry.position.load(std::memory_order::relaxed) == place.position;
+    const bool whole =
+        segment == 0 || entry.position.load(std::memory_order::relaxed) == place.position;
     // The first boundary behind a long record may lie in a later segment, or not be there yet.
     if (whole && place.position >= start && place.position <= committed) {
       if (!in_window(view, place.position)) return {};

@@ -44,8 +44,7 @@ typename R::Reply BusState::call(const R& request, std::vector<shm::Descriptor>&
 }
 
 template <class R>
-typename R::Reply BusState::call_at_once(const R& request,
-                                         std::vector<shm::Descriptor>& attached) {
+typename R::Reply BusState::call_at_once(const R& request, std::vector<shm::Descriptor>& attached) {
   return with_connection(Patience::none, true,
                          [&] { return connection_->call(request, attached); });
 }

@@ -1,11 +1,10 @@
 #include "client/bus_state.hpp"
 
-#include "client/bus_calls.hpp"
-
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "client/bus_calls.hpp"
 #include "shm/barrier.hpp"
 #include "shm/descriptor.hpp"
 
@@ -101,7 +100,7 @@ OpenHandle BusState::open_locked(const control::Open& request) {
   }
   if (!opened.memory && (!mapped || mapped->identity() != identity)) {
     // Another topic of the same name and generation by now: ask again, mapping it.
-    connection_->call(control::Close{opened.handle});
+    connection_->tell(control::Close{opened.handle});
     latest_.erase(latest);
     return open_locked(request);
   }
@@ -123,6 +122,7 @@ OpenHandle BusState::open_locked(const control::Open& request) {
   handle.session_serial = session_serial();
   handle.handle = opened.handle;
   handle.producer = opened.producer;
+  handle.named = request.cursor.has_value();
   handle.memory = std::move(mapped);
   handle.chunk = session_memory_.chunk(opened.chunk, opened.first_slot, opened.partitions);
   handle.slots = &handle.chunk->slots[opened.first_slot];
@@ -137,7 +137,13 @@ void BusState::close(const OpenHandle& handle) noexcept {
     std::unique_lock lock(mutex_, kCloseTimeout);
     if (!lock || !connection_ || connection_->hung_up()) return;
     if (handle.session_serial != session_serial()) return;
-    connection_->tell(control::Close{handle.handle});
+    if (handle.named) {
+      // Whoever opens the cursor next must not find it held.
+      std::vector<shm::Descriptor> attached;
+      connection_->call_within(kCloseTimeout, control::Close{handle.handle}, attached);
+    } else {
+      connection_->tell(control::Close{handle.handle});
+    }
   } catch (const std::exception& error) {
     log(fmt::format("severity=info event=close_failed reason=\"{}\"", error.what()));
   }

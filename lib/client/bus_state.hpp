@@ -23,6 +23,7 @@ struct OpenHandle {
   std::uint64_t session_serial = 0;  ///< BusState::session_serial() it belongs to
   std::uint64_t handle = 0;
   std::uint32_t producer = 0;
+  bool named = false;  ///< holds a named cursor
   std::shared_ptr<TopicMemory> memory;
   std::shared_ptr<SessionMemory::Chunk> chunk;
   layout::Slot* slots = nullptr;  ///< slots[p] for partition p
@@ -103,4 +104,3 @@ class BusState {
 };
 
 }  // namespace ringway
-

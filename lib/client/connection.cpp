@@ -25,15 +25,16 @@ void Connection::lost() {
 }
 
 control::Envelope Connection::exchange(std::uint64_t id, const std::string& text,
+                                       milliseconds timeout,
                                        std::vector<shm::Descriptor>& attached) {
-  const auto deadline = steady_clock::now() + timeout_;
+  const auto deadline = steady_clock::now() + timeout;
   const auto left = [&] {
     return std::max(milliseconds(0),
                     std::chrono::ceil<milliseconds>(deadline - steady_clock::now()));
   };
   const auto late = [&] {
     return Error(ErrorCode::timeout, socket_,
-                 fmt::format("the supervisor did not answer within {} ms", timeout_.count()),
+                 fmt::format("the supervisor did not answer within {} ms", timeout.count()),
                  "it may be stopped or overloaded: look at it, or allow a longer timeout");
   };
   if (lost_) lost();

@@ -21,14 +21,14 @@ class Connection {
   /// @throws the supervisor's refusal; timeout; unavailable when it went away, hung_up() then.
   template <class R>
   typename R::Reply call(const R& request, std::vector<shm::Descriptor>& attached) {
-    const std::uint64_t id = ++last_id_;
-    return control::decode_reply<typename R::Reply>(
-        exchange(id, control::encode(id, control::Request(request)), attached));
+    return call_within(timeout_, request, attached);
   }
   template <class R>
-  typename R::Reply call(const R& request) {
-    std::vector<shm::Descriptor> attached;
-    return call(request, attached);
+  typename R::Reply call_within(std::chrono::milliseconds timeout, const R& request,
+                                std::vector<shm::Descriptor>& attached) {
+    const std::uint64_t id = ++last_id_;
+    return control::decode_reply<typename R::Reply>(
+        exchange(id, control::encode(id, control::Request(request)), timeout, attached));
   }
 
   /// Asks and does not wait for the answer.
@@ -42,6 +42,7 @@ class Connection {
 
  private:
   control::Envelope exchange(std::uint64_t id, const std::string& text,
+                             std::chrono::milliseconds timeout,
                              std::vector<shm::Descriptor>& attached);
   void send_only(const std::string& text);
   [[noreturn]] void lost();

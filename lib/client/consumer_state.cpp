@@ -175,7 +175,8 @@ Status ConsumerState::collect(std::size_t records_max) noexcept {
 }
 
 RecordBatch ConsumerState::poll(std::size_t records_max, Timeout timeout) noexcept {
-  if (in_child()) [[unlikely]] return {{}, Status::forked};
+  if (in_child()) [[unlikely]]
+    return {{}, Status::forked};
   records_max = std::clamp<std::size_t>(records_max, 1, kRecordsMax);
   if (!make_room(records_max)) return {{}, Status::ok};
   Status status = collect(records_max);

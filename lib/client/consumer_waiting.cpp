@@ -20,7 +20,8 @@ bool ConsumerState::something_came() noexcept {
                      [](PartitionCursor& cursor) { return cursor.something_came(); });
 }
 
-/// Spins as the strategy has it; returns early when something came, or something else is to be done.
+/// Spins as the strategy has it; returns early when something came, or something else is to be
+/// done.
 void ConsumerState::spin_before_sleep(const Deadline& deadline) noexcept {
   if (options_.wait == WaitStrategy::throughput) return;
   const auto bound = options_.wait == WaitStrategy::latency ? Timeout(kSleepMax) : kAdaptiveSpin;

@@ -40,8 +40,7 @@ void note_gap(std::vector<Gap>& gaps, const Gap& gap) noexcept {
 }
 
 PartitionCursor::PartitionCursor(std::uint32_t partition, const ring::PartitionView& view,
-                                 layout::Slot& slot, TopicMode mode,
-                                 std::unique_ptr<LogSource> log)
+                                 layout::Slot& slot, TopicMode mode, std::unique_ptr<LogSource> log)
     : partition_(partition),
       mode_(mode),
       view_(view),
@@ -66,8 +65,8 @@ std::uint64_t PartitionCursor::hold(std::uint64_t position) noexcept {
     return announced;
   }
   // From a pin that holds, up: everything from it on is safe, however far ahead was announced.
-  slot_->pin.store(position, std::memory_order::release);            // UNPIN
-  return view_.announced().load(std::memory_order::acquire);         // ANNOUNCE
+  slot_->pin.store(position, std::memory_order::release);     // UNPIN
+  return view_.announced().load(std::memory_order::acquire);  // ANNOUNCE
 }
 
 void PartitionCursor::let_go() noexcept {
@@ -264,8 +263,7 @@ Status PartitionCursor::left_ring(Harvest& harvest) noexcept {
 
 /// Finds the wanted offset anew: in the ring, else in the log, else behind a gap.
 Status PartitionCursor::place_in_ring_or_log(Harvest& harvest) noexcept {
-  const Status lost =
-      mode_ == TopicMode::memory_overwrite ? Status::lapped : Status::not_found;
+  const Status lost = mode_ == TopicMode::memory_overwrite ? Status::lapped : Status::not_found;
   wanted_ = offset();
   place_ = {0, 0};
   const std::uint64_t first = first_offset();
@@ -305,7 +303,12 @@ Status PartitionCursor::take_chunk(const LogChunk& chunk, Harvest& harvest) noex
       chunk_ = chunk.bytes;
       return Status::ok;
     case LogChunk::Kind::nothing:
-      in_vain_ = true;
+      // Perhaps in the ring, but not at this position: it begins anew with every ring. By offset,
+      // then.
+      if (where_ == Where::log) wanted_ = offset();
+      where_ = Where::unplaced;
+      place_ = {0, 0};
+      in_vain_ = !enter_ring(wanted_);
       return Status::ok;
     case LogChunk::Kind::gap:
       skip_gap(harvest, chunk.at.offset, chunk.reason);

@@ -21,7 +21,8 @@ inline constexpr std::uint64_t kNothingCommitted = ~std::uint64_t{0};
 /// One consumer's place in one partition (G4). It is in the ring while the ring has it, else in the
 /// log, and passes from one to the other by position, comparing offsets on arrival. Positions here
 /// are relative to the ring generation, also in the log, where they may lie before 0 (modulo 2^64).
-/// One thread at a time; view and slot outlive it. A crash leaves a pin, which the supervisor drops.
+/// One thread at a time; view and slot outlive it. A crash leaves a pin, which the supervisor
+/// drops.
 class PartitionCursor {
  public:
   /// Where to collect to: views of one poll, and the gaps passed on the way.
@@ -68,9 +69,7 @@ class PartitionCursor {
   std::uint64_t committed_offset() noexcept { return walk_.offset(); }
   Lag lag() noexcept;
 
-  void keep_committed() noexcept {
-    slot_->committed.store(offset(), std::memory_order::release);
-  }
+  void keep_committed() noexcept { slot_->committed.store(offset(), std::memory_order::release); }
 
  private:
   enum class Where : unsigned char { unplaced, ring, log };
@@ -95,9 +94,9 @@ class PartitionCursor {
   std::uint32_t partition_;
   layout::TopicMode mode_;
   Where where_ = Where::unplaced;
-  bool held_ = false;     // records collected last lie in the ring, from held_from_ on
+  bool held_ = false;       // records collected last lie in the ring, from held_from_ on
   bool keeps_pin_ = false;  // blocking topics: a pin stands at or below place_
-  bool in_vain_ = false;  // the log had nothing although there should be something
+  bool in_vain_ = false;    // the log had nothing although there should be something
   ring::PartitionView view_;
   ring::Reader<ring::PartitionView, layout::Slot> reader_;
   layout::Slot* slot_;
@@ -106,9 +105,9 @@ class PartitionCursor {
   std::uint64_t wanted_ = 0;     // records before this offset are passed over
   std::uint64_t held_from_ = 0;  // ring position
   std::optional<std::int64_t> not_before_ns_;
-  std::unique_ptr<LogSource> log_;         // none without persistence
-  std::span<const std::byte> chunk_;       // of the log, from place_ on
-  std::vector<std::byte> unwrapped_;       // a record that lies across the end of the data area
+  std::unique_ptr<LogSource> log_;    // none without persistence
+  std::span<const std::byte> chunk_;  // of the log, from place_ on
+  std::vector<std::byte> unwrapped_;  // a record that lies across the end of the data area
   CommittedWalk<ring::PartitionView> walk_;
 };
 

@@ -61,6 +61,9 @@ void PartitionCursor::go_to(const Target& target) noexcept {
 
 void PartitionCursor::follow(const PartitionCursor& before) noexcept {
   go_to({Status::ok, before.offset(), before.not_before_ns_});
+  // What was committed last may not have been seen by the supervisor that went away.
+  slot_->committed.store(before.slot_->committed.load(std::memory_order::relaxed),  // own
+                         std::memory_order::release);
 }
 
 Lag PartitionCursor::lag() noexcept {

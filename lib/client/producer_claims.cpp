@@ -193,8 +193,7 @@ Batch::~Batch() {
 std::optional<std::span<std::byte>> Batch::append(std::size_t payload_bytes,
                                                   const PublishOptions& options) noexcept {
   if (producer_ == nullptr) return {};
-  std::byte* const payload =
-      producer_->append(*this, RecordShape(payload_bytes, options), options);
+  std::byte* const payload = producer_->append(*this, RecordShape(payload_bytes, options), options);
   if (payload == nullptr) return {};
   return std::span(payload, payload_bytes);
 }

@@ -114,7 +114,8 @@ void ProducerState::watch_supervisor(std::int64_t now_ns) noexcept {
 
 std::int64_t ProducerState::timestamp(const PublishOptions& options) noexcept {
   const std::int64_t now = clock_now();
-  if (now >= next_watch_ns_) [[unlikely]] watch_supervisor(now);
+  if (now >= next_watch_ns_) [[unlikely]]
+    watch_supervisor(now);
   return options.timestamp_ns ? *options.timestamp_ns : now;
 }
 
@@ -131,9 +132,11 @@ std::uint32_t ProducerState::partition_for(const PublishOptions& options) const 
 
 ring::Claimed ProducerState::take(std::uint32_t partition, std::uint64_t bytes,
                                   std::uint32_t offsets, Timeout timeout) noexcept {
-  if (partition >= partitions_) [[unlikely]] return {Status::not_found, 0, 0, 0, 0};
+  if (partition >= partitions_) [[unlikely]]
+    return {Status::not_found, 0, 0, 0, 0};
   const ring::Claimed claimed = lanes_[partition].writer.try_claim(bytes, offsets);
-  if (claimed.status == Status::ok) [[likely]] return claimed;
+  if (claimed.status == Status::ok) [[likely]]
+    return claimed;
   return take_waiting(partition, bytes, offsets, timeout);
 }
 
@@ -146,8 +149,10 @@ void ProducerState::published(RecordOffset offset, bool keyless, std::uint64_t b
 
 Published ProducerState::publish(Bytes payload, const PublishOptions& options,
                                  Timeout timeout) noexcept {
-  if (in_child()) [[unlikely]] return {Status::forked, {}};
-  if (open_offsets_ != 0) [[unlikely]] settle_open_claim();
+  if (in_child()) [[unlikely]]
+    return {Status::forked, {}};
+  if (open_offsets_ != 0) [[unlikely]]
+    settle_open_claim();
   const RecordShape shape(payload.size(), options);
   if (!shape.fits || shape.bytes() > layout::claim_bytes_max(handle_.memory->ring_bytes())) {
     return {Status::too_large, {}};
@@ -155,10 +160,11 @@ Published ProducerState::publish(Bytes payload, const PublishOptions& options,
   const std::int64_t time = timestamp(options);
   const std::uint32_t partition = partition_for(options);
   const ring::Claimed claimed = take(partition, shape.bytes(), 1, timeout);
-  if (claimed.status != Status::ok) [[unlikely]] return {claimed.status, {}};
+  if (claimed.status != Status::ok) [[unlikely]]
+    return {claimed.status, {}};
   auto& writer = lanes_[partition].writer;
-  std::byte* const to = write_frame(writer.view().at(claimed.position), shape, options, time,
-                                    handle_.producer);
+  std::byte* const to =
+      write_frame(writer.view().at(claimed.position), shape, options, time, handle_.producer);
   if (!payload.empty()) std::memcpy(to, payload.text().data(), payload.size());
   writer.commit(claimed);
   const RecordOffset offset{claimed.offset, partition};

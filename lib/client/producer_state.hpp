@@ -39,8 +39,7 @@ class ProducerState {
   void moved(Batch& to) noexcept { batch_ = &to; }
   Published commit(Claim& claim) noexcept;
   void abort(Claim& claim) noexcept;
-  std::byte* append(Batch& batch, const RecordShape& shape,
-                    const PublishOptions& options) noexcept;
+  std::byte* append(Batch& batch, const RecordShape& shape, const PublishOptions& options) noexcept;
   Published commit(Batch& batch) noexcept;
   void abort(Batch& batch) noexcept;
 

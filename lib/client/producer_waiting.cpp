@@ -69,8 +69,7 @@ std::string ProducerState::why() const {
   const layout::BoardHeader& header = handle_.memory->board();
   const layout::BoardPartition& board = handle_.memory->board(refused_partition_);
   // Relaxed: for people.
-  const auto state =
-      static_cast<layout::TopicState>(header.state.load(std::memory_order::relaxed));
+  const auto state = static_cast<layout::TopicState>(header.state.load(std::memory_order::relaxed));
   const auto pid = board.hold_pid.load(std::memory_order::relaxed);
   if (state == layout::TopicState::deleted) return "the topic was deleted";
   if (state == layout::TopicState::stopping) return "the supervisor is stopping";

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include "client/bus_calls.hpp"
-
 #include "ringway/error.hpp"
 #include "storage/posix_file_system.hpp"
 
@@ -61,6 +60,8 @@ LogChunk SegmentSource::read_on(log::LogPoint at) {
         // Retention took it, or the log jumped.
         return {Kind::gap, reader_->first(), {}, Status::not_found};
       }
+      // Positions are jumped over where a new ring began.
+      if (reader_->first().offset == at.offset) at = reader_->first();
     }
     log::Run run;
     switch (reader_->load(at, run)) {
@@ -94,8 +95,7 @@ LogChunk SegmentSource::guarded(Read&& read) noexcept {
   try {
     return read();
   } catch (const Error& error) {
-    const bool away =
-        error.code() == ErrorCode::unavailable || error.code() == ErrorCode::timeout;
+    const bool away = error.code() == ErrorCode::unavailable || error.code() == ErrorCode::timeout;
     if (!away) {
       bus_->log(fmt::format("severity=warning event=log_not_read partition={} reason=\"{}\"",
                             partition_, error.what()));

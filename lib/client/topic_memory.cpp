@@ -84,10 +84,9 @@ ring::PartitionView TopicMemory::view(std::uint32_t partition) {
   const std::lock_guard lock(mutex_);
   shm::DataArea& area = areas_[partition];
   if (area.data() == nullptr) {
-    area = shm::DataArea(ring_file_.get(),
-                         writable ? shm::Access::read_write : shm::Access::read_only,
-                         layout::ring_data_offset(partitions_, ring_bytes_, partition),
-                         ring_bytes_);
+    area =
+        shm::DataArea(ring_file_.get(), writable ? shm::Access::read_write : shm::Access::read_only,
+                      layout::ring_data_offset(partitions_, ring_bytes_, partition), ring_bytes_);
   }
   const auto& tail = ring_region_.at<const layout::PartitionTail>(
       layout::kPageBytes + partition * sizeof(layout::PartitionTail));

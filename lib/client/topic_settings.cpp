@@ -39,8 +39,8 @@ TopicSettings from_control(const control::TopicSettings& said) {
       static_cast<std::uint32_t>(std::min<std::uint64_t>(said.sync_interval_ms, UINT32_MAX));
   settings.sync_bytes = said.sync_bytes;
   settings.persist = said.persist;
-  settings.when_full = said.when_full == control::WhenFull::block ? WhenFull::block
-                                                                  : WhenFull::overwrite;
+  settings.when_full =
+      said.when_full == control::WhenFull::block ? WhenFull::block : WhenFull::overwrite;
   settings.retention_bytes = said.retention_bytes;
   settings.retention_age_ms = said.retention_age_ms;
   settings.readers = said.readers;

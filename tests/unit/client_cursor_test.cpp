@@ -124,8 +124,7 @@ TEST_CASE("cursor: reads every record once across the end of the data area", "[c
     for (int i = 0; i < 9; ++i) world.publish(100 + 37 * static_cast<std::size_t>(i));
     for (const std::uint64_t offset : world.poll(cursor)) seen.push_back(offset);
     for (const RecordView& record : world.records) {
-      CHECK(record.value().substr(0, record.value().find('.')) ==
-            std::to_string(record.offset()));
+      CHECK(record.value().substr(0, record.value().find('.')) == std::to_string(record.offset()));
     }
     world.flush();
   }
@@ -213,12 +212,39 @@ TEST_CASE("cursor: a log whose offsets contradict the ring is corrupt, not belie
   // A record from just before those that are in the ring, under a number of long ago.
   const std::uint64_t position = world.log.records.at(3000);
   const std::string_view record = std::string_view(world.log.bytes).substr(position, 96);
-  world.log.answer = LogChunk{LogChunk::Kind::records, {position, 5},
-                              std::as_bytes(std::span(record.data(), record.size())), Status::ok};
+  world.log.answer = LogChunk{LogChunk::Kind::records,
+                              {position, 5},
+                              std::as_bytes(std::span(record.data(), record.size())),
+                              Status::ok};
   cursor.go_to({Status::ok, 5});
   CHECK(world.poll(cursor) == numbers(5, 6));
   CHECK(world.poll(cursor).empty());
   CHECK(world.status == Status::corrupt);
+}
+
+TEST_CASE("cursor: from the log of an earlier ring it goes on in the new one by offset",
+          "[client]") {
+  World world;
+  std::uint64_t nonce = 7;
+  ring::open_ring(world.plain.view(), 10, [&] { return nonce *= 31; });
+  world.plain.board->base_offset = 10;
+  world.plain.board->base_position = 8192;  // rounded up: the log before it ends at 5096
+  world.follower = daemon::CommitFollower(world.plain.view(), {0, 10});
+  PartitionCursor cursor = world.cursor();
+  for (int i = 0; i < 5; ++i) world.publish();
+  const std::string last(world.log.bytes, 0, 96);
+  world.log.answer = LogChunk{LogChunk::Kind::records,
+                              {5000, 9},
+                              std::as_bytes(std::span(last.data(), last.size())),
+                              Status::ok};
+  world.log.records[0] = 0;
+  cursor.go_to({Status::ok, 9});
+  std::vector<std::uint64_t> seen;
+  for (int i = 0; i < 4; ++i) {
+    for (const std::uint64_t offset : world.poll(cursor)) seen.push_back(offset);
+  }
+  CHECK(seen == numbers(9, 15));
+  CHECK(world.gaps.empty());
 }
 
 TEST_CASE("cursor: a hole in the log is a gap of known size, and it goes on behind it",

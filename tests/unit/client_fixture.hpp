@@ -33,8 +33,8 @@ class MiniSupervisor {
         session_(shm::create_memory_file("session", layout::session_file_bytes(kSlots))),
         doorbell_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
         stop_(::eventfd(0, EFD_CLOEXEC)) {
-    session_region_ = shm::Region(session_.get(), shm::Access::read_write, 0,
-                                  layout::session_file_bytes(kSlots));
+    session_region_ =
+        shm::Region(session_.get(), shm::Access::read_write, 0, layout::session_file_bytes(kSlots));
     slots_ = session_region_.array<layout::Slot>(layout::kPageBytes, kSlots);
     for (layout::Slot& slot : slots_) slot.pin = layout::kNoPin;
     auto& header = session_region_.at<layout::SessionHeader>(0);
@@ -52,14 +52,15 @@ class MiniSupervisor {
   daemon::TopicMemory& memory() { return memory_; }
   layout::BoardPartition& board(std::uint32_t p = 0) { return memory_.view(p).board(); }
 
-  /// Follows the stamps, and lets everything committed be overwritten that is not pinned (of a topic
-  /// of one partition).
+  /// Follows the stamps, and lets everything committed be overwritten that is not pinned (of a
+  /// topic of one partition).
   void hand_back(std::uint32_t p = 0) {
     const auto view = memory_.view(p);
     followers_[p].follow(view.ring_bytes(), [](const auto&, const auto&) {});
-    ring::publish_limit(view, followers_[p].committed(), settings_.partitions == 1 ? kSlots : 0,
-                        [this](std::size_t i) { return slots_[i].pin.load(); },
-                        [this] { return nonce_ += 0x9e3779b97f4a7c15; });
+    ring::publish_limit(
+        view, followers_[p].committed(), settings_.partitions == 1 ? kSlots : 0,
+        [this](std::size_t i) { return slots_[i].pin.load(); },
+        [this] { return nonce_ += 0x9e3779b97f4a7c15; });
     board(p).progress.fetch_add(1);
     shm::wake_all(board(p).progress);
   }

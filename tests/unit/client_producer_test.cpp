@@ -8,6 +8,7 @@
 #include <thread>
 #include <vector>
 
+#include "ring/writer.hpp"
 #include "unit/client_fixture.hpp"
 
 namespace ringway {
@@ -30,8 +31,8 @@ TEST_CASE("publish: a record arrives with everything it was given", "[client]") 
   Producer producer = bus.producer("t");
   Consumer consumer = bus.consumer("t", {.from = start()});
   const std::string id = "7";
-  auto [status, offset] = producer.publish(
-      "hello", {.key = "k", .headers = {{"trace", id}}, .timestamp_ns = 12345});
+  auto [status, offset] =
+      producer.publish("hello", {.key = "k", .headers = {{"trace", id}}, .timestamp_ns = 12345});
   CHECK(status == Status::ok);
   CHECK(offset == 0);
   CHECK(producer.publish("", {.key = ""}).status == Status::ok);
@@ -74,7 +75,9 @@ TEST_CASE("claim: commits, aborts, and skips what was destroyed uncommitted", "[
     CHECK(moved.commit().offset == 0);
     CHECK(moved.commit().status == Status::closed);
   }
-  { const Claim dropped = producer.claim(10); }
+  {
+    const Claim dropped = producer.claim(10);
+  }
   Claim left_open = producer.claim(10);
   CHECK(producer.publish("d").offset == 3);
   CHECK(left_open.commit().status == Status::closed);
@@ -108,8 +111,7 @@ TEST_CASE("batch: becomes visible at once, and its unused rest is skipped", "[cl
   aborted.append_copy("never");
   aborted.abort();
   CHECK(producer.publish("after").offset == 9);
-  CHECK(values(consumer.poll()) ==
-        std::vector<std::string>{"0123456789", "0123456789", "after"});
+  CHECK(values(consumer.poll()) == std::vector<std::string>{"0123456789", "0123456789", "after"});
 }
 
 TEST_CASE("publish: waits for space and goes on when it is handed back", "[client]") {
@@ -161,8 +163,7 @@ TEST_CASE("wait: a sleeping consumer is woken by a publish", "[client]") {
   CHECK(producer.wait({199, 0}, Level::committed) == Status::ok);
 }
 
-TEST_CASE("fork: the child's handles refuse and may be destroyed, the parent's go on",
-          "[client]") {
+TEST_CASE("fork: the child's handles refuse and may be destroyed, the parent's go on", "[client]") {
   MiniSupervisor supervisor;
   auto bus = std::make_unique<Bus>(supervisor.connect());
   auto producer = std::make_unique<Producer>(bus->producer("t"));
@@ -210,7 +211,8 @@ TEST_CASE("supervisor: clients go on while it is away, and attach again by thems
 
   SECTION("with the session it had") {
     supervisor.start();
-    while (producer.why() == "the supervisor is away") CHECK(consumer.wait(60ms) == Status::timeout);
+    while (producer.why() == "the supervisor is away")
+      CHECK(consumer.wait(60ms) == Status::timeout);
     CHECK(supervisor.opened == 2);
   }
   SECTION("with a new session when the old one is unknown") {
@@ -290,6 +292,27 @@ TEST_CASE("bench: publish and poll of 64 bytes", "[.bench]") {
     std::printf("alone: publish %.1f ns, poll %.1f ns a record\n", published / kRecords,
                 polled / kRecords);
   }
+  {
+    // The ring protocol alone, on the same memory: what the rest is to be compared with.
+    layout::Slot slot{};
+    ring::Writer<ring::PartitionView, layout::Slot> writer(supervisor.memory().view(0), slot);
+    double published = 0;
+    for (int i = 0; i < kRecords;) {
+      const double from = cpu_ns();
+      for (int j = 0; j < kRound; ++j, ++i) {
+        const ring::Claimed claim = writer.try_claim(96, 1);
+        layout::RecordHeader header{};
+        header.payload_bytes = 64;
+        header.kind = static_cast<std::uint8_t>(layout::RecordKind::data);
+        writer.view().store_header(claim.position, header);
+        std::memcpy(writer.view().at(claim.position) + sizeof header, payload.data(), 64);
+        writer.commit(claim);
+      }
+      published += cpu_ns() - from;
+      supervisor.hand_back();
+    }
+    std::printf("ring alone: publish %.1f ns\n", published / kRecords);
+  }
   for (const std::size_t at_once : {256u, 1024u}) {
     Consumer consumer = bus.consumer("t", {.from = end()});
     std::atomic<bool> done{false};
@@ -312,7 +335,8 @@ TEST_CASE("bench: publish and poll of 64 bytes", "[.bench]") {
     done = true;
     flusher.join();
     std::printf("two threads, polls of %zu: %.1f M/s, %.1f records a poll\n", at_once,
-                kRecords * 1000.0 / all, static_cast<double>(kRecords) / static_cast<double>(polls));
+                kRecords * 1000.0 / all,
+                static_cast<double>(kRecords) / static_cast<double>(polls));
   }
 }
 
