@@ -178,7 +178,7 @@ void ControlServer::welcome(const ClientPtr& client) {
     }
   };
   std::vector<shm::Descriptor> descriptors;
-  descriptors.push_back(shm::duplicate(options_.doorbell));
+  descriptors.push_back(shm::duplicate(session->doorbell.get()));
   client->connection->send(
       control::encode(client->hello_id, control::Welcome{.session = session->id,
                                                          .bus = options_.bus,

@@ -25,7 +25,6 @@ class ControlServer {
     uid_t trusted_uid;
     shm::Uuid bus;
     std::uint64_t epoch;
-    int doorbell;  ///< handed to every client
   };
 
   /// Listens from now on, and answers from start() on: clients of a restarting supervisor wait in

@@ -2,8 +2,6 @@
 
 #include <concurrentqueue/concurrentqueue.h>
 #include <poll.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -34,6 +32,7 @@ class Flusher::Thread {
  public:
   explicit Thread(Options options)
       : options_(std::move(options)),
+        own_doorbell_(options_.doorbells.make()),
         engine_(storage::make_write_engine()),
         thread_([this] { run(); }) {}
 
@@ -97,10 +96,7 @@ class Flusher::Thread {
                         [&](const auto& duty) { return &duty->topic() == topic; });
   }
 
-  void ring() const noexcept {
-    const std::uint64_t one = 1;
-    [[maybe_unused]] const auto written = ::write(options_.doorbell, &one, sizeof one);
-  }
+  void ring() const noexcept { ring_doorbell(own_doorbell_.get()); }
 
   void run() {
     while (!stopping_.load(std::memory_order::relaxed)) {  // relaxed: see ~Thread
@@ -135,15 +131,12 @@ class Flusher::Thread {
       const timespec timeout{.tv_sec = left.count() / 1'000'000'000,
                              .tv_nsec = left.count() % 1'000'000'000};
       std::array<pollfd, 2> wait{
-          {{options_.doorbell, POLLIN, 0}, {engine_->event_descriptor(), POLLIN, 0}}};
+          {{options_.doorbells.fd(), POLLIN, 0}, {engine_->event_descriptor(), POLLIN, 0}}};
       rung = ::ppoll(wait.data(), wait.size(), &timeout, nullptr) > 0 &&
              (wait[0].revents & POLLIN) != 0;
     }
     const bool overdue = Clock::now() >= full_look_at_;
-    if (rung) {
-      std::uint64_t count = 0;
-      [[maybe_unused]] const auto read = ::read(options_.doorbell, &count, sizeof count);
-    }
+    if (rung) options_.doorbells.answer();
     if (rung || overdue) {
       for (auto& topic : topics_) topic->rouse(overdue);
     }
@@ -169,6 +162,7 @@ class Flusher::Thread {
   }
 
   Options options_;
+  shm::Descriptor own_doorbell_;
   std::unique_ptr<storage::WriteEngine> engine_;
   moodycamel::ConcurrentQueue<Command> queue_;
   Topics topics_;

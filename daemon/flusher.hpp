@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "daemon/doorbells.hpp"
 #include "layout/board.hpp"
 #include "layout/session.hpp"
 #include "storage/file_system.hpp"
@@ -33,7 +34,7 @@ class Flusher {
  public:
   struct Options {
     storage::FileSystem& file_system;
-    int doorbell = -1;  ///< eventfd that producers ring when the flusher sleeps; outlives it
+    Doorbells& doorbells;  ///< what producers ring when the flusher sleeps; outlives it
     std::function<void(std::string line)> log;  ///< key=value lines; called in the flusher's thread
   };
 

@@ -45,6 +45,15 @@ HandleSlots slots_of(const Session& session, std::uint64_t id, const Handle& han
 
 }  // namespace
 
+void Handles::keep_proof(const Session& session) const {
+  if (session.pidfd) {
+    parts_.keepsakes.put(pidfd_name(session.id), {{"kind", "pidfd"}, {"session", session.id}},
+                         session.pidfd.get());
+  }
+  parts_.keepsakes.put(doorbell_name(session.id), {{"kind", "doorbell"}, {"session", session.id}},
+                       session.doorbell.get());
+}
+
 void Handles::make_chunk(Session& session, std::uint32_t slots) {
   std::uint32_t number = 0;
   while (session.chunks.contains(number)) ++number;
@@ -63,8 +72,7 @@ void Handles::make_chunk(Session& session, std::uint32_t slots) {
   chunk.clear(0, slots);
   if (session.chunks.empty()) {
     // The first memory of the session: from now on its process's death must be provable.
-    parts_.keepsakes.put(fmt::format("ringway.pidfd.{}", session.id),
-                         {{"kind", "pidfd"}, {"session", session.id}}, session.pidfd.get());
+    keep_proof(session);
   }
   parts_.keepsakes.put(shm::to_string(name), {{"kind", "session"}, {"session", session.id}},
                        chunk.fd.get());
@@ -230,9 +238,16 @@ bool Handles::adopt(Session& session, const std::shared_ptr<Topic>& topic, std::
                 .attachment = attachment,
                 .cursor = std::string(entry.cursor_name,
                                       ::strnlen(entry.cursor_name, sizeof entry.cursor_name))};
-  if (!handle.cursor.empty()) {
-    topic->cursors.hold(handle.cursor, (entry.flags & 1) != 0,
-                        {entry.handle, session.process.pid, chunk->second.slot(handle.first_slot)});
+  try {
+    if (!handle.cursor.empty()) {
+      topic->cursors.hold(
+          handle.cursor, (entry.flags & 1) != 0,
+          {entry.handle, session.process.pid, chunk->second.slot(handle.first_slot)});
+    }
+  } catch (const Error& held) {
+    // A crash between two holders: the first of them has it.
+    parts_.log.warning("cursor_not_adopted", {{"topic", topic->row.name}, {"why", held.what()}});
+    handle.cursor.clear();
   }
   topic->served->adopted_handles.push_back(slots_of(session, entry.handle, handle));
   session.handles.emplace(entry.handle, std::move(handle));

@@ -44,6 +44,9 @@ class Handles {
   /// Start: a handle that the board says a session has. False when its memory is gone.
   bool adopt(Session& session, const std::shared_ptr<Topic>& topic, std::size_t attachment);
 
+  /// Leaves with the keeper what tells of the session's process: its pidfd, its doorbell.
+  void keep_proof(const Session& session) const;
+
   /// Copies the positions of all named cursors of the topic that have moved.
   void save_cursors(Topic& topic);
 

@@ -37,7 +37,7 @@ int serve(daemon::Config config) {
   boost::asio::signal_set stop(io, SIGTERM, SIGINT);
   std::signal(SIGHUP, SIG_IGN);  // nothing to read again yet
   std::signal(SIGPIPE, SIG_IGN);
-  const auto open_store = [runtime_dir = config.runtime_dir.string(),
+  auto open_store = [runtime_dir = config.runtime_dir.string(),
                            state_dir = config.state_dir.string()] {
     const std::string self = std::filesystem::read_symlink("/proc/self/exe");
     return std::make_unique<daemon::KeeperClient>(self, runtime_dir, state_dir);
@@ -45,8 +45,7 @@ int serve(daemon::Config config) {
   daemon::Supervisor supervisor(io, {std::move(config), open_store}, log);
   daemon::notify("READY=1\nSTATUS=Serving");
   int status = 0;
-  stop.async_wait([&](const boost::system::error_code& error, int) {
-    if (error) return;
+  stop.async_wait([&](const boost::system::error_code&, int) {
     daemon::notify("STOPPING=1\nSTATUS=Draining to the disk");
     supervisor.stop([&](bool clean) {
       status = clean ? 0 : 1;
@@ -63,18 +62,18 @@ int main(int argc, char** argv) {
   try {
     daemon::Options options = daemon::parse_options(argc, argv);
     switch (options.action) {
-      case daemon::Options::Action::leave:
-        return options.exit_status;
       case daemon::Options::Action::keep:
         return daemon::keeper_main(options.keeper_runtime_dir, options.keeper_state_dir);
       case daemon::Options::Action::serve:
         return serve(std::move(options.config));
+      default:
+        return options.exit_status;
     }
   } catch (const Error& error) {
     fmt::print(stderr, "ringwayd: {}\n", error.what());
     return error.code() == ErrorCode::usage ? 2 : 1;
   } catch (const std::exception& error) {
     fmt::print(stderr, "ringwayd: {}\n", error.what());
+    return 1;
   }
-  return 1;
 }

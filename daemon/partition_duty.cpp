@@ -61,7 +61,10 @@ PartitionDuty::PartitionDuty(ServedTopic& topic, std::uint32_t partition,
   } else {
     follower_ = CommitFollower(view_, CommitFollower::last_boundary(view_));
   }
-  reusable_ = follower_.committed();
+  // As the limit says, not as the marks do: whoever served before may have died between the two, and
+  // producers that wait at the limit bring nothing that would move the marks again.
+  reusable_ = {board_.limit.load(std::memory_order::relaxed) - view_.ring_bytes(),  // own
+               board_.anchor.load(std::memory_order::relaxed)};
 }
 
 PartitionDuty::Round PartitionDuty::follow_and_flush(SteadyTime now) {

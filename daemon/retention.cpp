@@ -19,6 +19,8 @@ void Retention::run(const TopicRegistry& registry) {
     if (!topic->served || topic->deleting || !topic->settings.persist) continue;
     limits.bytes = topic->settings.retention_bytes;
     limits.age_ns = static_cast<std::int64_t>(topic->settings.retention_age_ms) * 1'000'000;
+    const bool disk_is_short = facts.free_bytes < limits.free_bytes_min;
+    if (limits.bytes == 0 && limits.age_ns == 0 && !disk_is_short) continue;
     for (std::uint32_t p = 0; p < topic->settings.partitions; ++p) {
       const auto segments = topic->served->segments(p).snapshot();
       if (segments.size() < 2) continue;

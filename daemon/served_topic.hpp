@@ -9,13 +9,13 @@
 #include "daemon/flusher.hpp"
 #include "daemon/topic_memory.hpp"
 #include "log/partition_log.hpp"
-#include "log/partition_log.hpp"
 #include "ringway/topic.hpp"
 
 namespace ringway::daemon {
 
 /// The segments of one partition on disk, oldest first. The flusher appends and keeps the newest up
-/// to date; the control thread looks places up and takes the oldest away, files and all. Any thread.
+/// to date; the control thread looks places up and takes the oldest away, files and all. Any
+/// thread.
 class SegmentList {
  public:
   void assign(std::vector<log::SegmentInfo> segments);
@@ -31,18 +31,18 @@ class SegmentList {
 };
 
 /// A topic that is being served: its memory, its partitions' directories and segments. Made by the
-/// registry in the control thread, given to the flusher with add(), shared by both until the flusher
-/// has answered remove(). What the two threads share beside the board is guarded where it stands;
-/// the rest never changes. Of the board's words the control thread writes state, first_offset,
-/// log_bytes and the attachments, the flusher everything else. A crash costs nothing: the keeper
-/// holds the memory.
+/// registry in the control thread, given to the flusher with add(), shared by both until the
+/// flusher has answered remove(). What the two threads share beside the board is guarded where it
+/// stands; the rest never changes. Of the board's words the control thread writes state,
+/// first_offset, log_bytes and the attachments, the flusher everything else. A crash costs nothing:
+/// the keeper holds the memory.
 class ServedTopic {
  public:
   struct Options {
     TopicIdentity identity;
     TopicSettings settings;
-    std::uint64_t epoch = 0;           ///< the supervisor's
-    std::filesystem::path directory;   ///< STATE/topics/<uuid>; "" without persistence
+    std::uint64_t epoch = 0;          ///< the supervisor's
+    std::filesystem::path directory;  ///< STATE/topics/<uuid>; "" without persistence
   };
 
   ServedTopic(Options options, TopicMemory memory)
@@ -71,8 +71,8 @@ class ServedTopic {
   SegmentList& segments(std::uint32_t partition) const { return partitions_[partition].segments; }
 
   /// Where the flusher continues the partition's log, and on top of what. Set before add(). For a
-  /// new ring `at` is ring position 0. For an adopted one it is the end of what verified on disk, or
-  /// the ring's beginning when that lies behind it.
+  /// new ring `at` is ring position 0. For an adopted one it is the end of what verified on disk,
+  /// or the ring's beginning when that lies behind it.
   log::LogStart& log_start(std::uint32_t partition) const { return partitions_[partition].start; }
 
   /// Handles that were open when this ring was adopted. The flusher attaches them within add():

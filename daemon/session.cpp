@@ -1,5 +1,7 @@
 #include "daemon/session.hpp"
 
+#include <fmt/format.h>
+
 #include "daemon/named_cursors.hpp"
 
 namespace ringway::daemon {
@@ -26,6 +28,14 @@ void Chunk::clear(std::uint32_t first, std::uint32_t count) const {
     slot.offset.store(kNoOffset, std::memory_order::relaxed);
     slot.committed.store(kNoOffset, std::memory_order::relaxed);
   }
+}
+
+std::string pidfd_name(std::uint64_t session) {
+  return fmt::format("ringway.pidfd.{}", session);
+}
+
+std::string doorbell_name(std::uint64_t session) {
+  return fmt::format("ringway.doorbell.{}", session);
 }
 
 std::uint32_t Session::slots_taken() const noexcept {

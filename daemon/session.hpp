@@ -56,6 +56,7 @@ struct Session {
   std::string client;  ///< as it calls itself
   bool dead = false;   ///< proven
   shm::Descriptor pidfd;
+  shm::Descriptor doorbell;                     ///< what its producers ring (doorbells.hpp)
   boost::asio::posix::stream_descriptor watch;  ///< a duplicate of pidfd: readable means dead
   std::function<void()> disconnect{};           ///< closes its connection; empty: it has none
   std::map<std::uint32_t, Chunk> chunks;
@@ -64,5 +65,9 @@ struct Session {
 
   std::uint32_t slots_taken() const noexcept;
 };
+
+/// Names at the keeper.
+std::string pidfd_name(std::uint64_t session);
+std::string doorbell_name(std::uint64_t session);
 
 }  // namespace ringway::daemon

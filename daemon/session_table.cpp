@@ -12,10 +12,6 @@ namespace {
 
 namespace asio = boost::asio;
 
-std::string pidfd_name(std::uint64_t session) {
-  return fmt::format("ringway.pidfd.{}", session);
-}
-
 }  // namespace
 
 std::shared_ptr<Session> SessionTable::begin(const control::Credentials& credentials,
@@ -31,6 +27,7 @@ std::shared_ptr<Session> SessionTable::begin(const control::Credentials& credent
   session->user = shm::user_name(credentials.uid);
   session->client = client;
   session->pidfd = std::move(pidfd);
+  session->doorbell = doorbells_.make();
   sessions_.emplace(session->id, session);
   watch(session);
   return session;
@@ -66,10 +63,11 @@ void SessionTable::disconnected(const std::shared_ptr<Session>& session) {
   if (session->dead) return;
   if (shm::is_dead(session->pidfd.get())) return died(session);
   if (session->handles.empty()) return end(session);
-  parts_.log.info("client_disconnected", {{"pid", session->process.pid},
-                                          {"user", session->user},
-                                          {"handles", session->handles.size()},
-                                          {"effect", "its process lives and keeps them"}});
+  parts_.log.write(Severity::debug, "client_disconnected",
+                   {{"pid", session->process.pid},
+                    {"user", session->user},
+                    {"handles", session->handles.size()},
+                    {"effect", "its process lives and keeps them"}});
 }
 
 void SessionTable::died(const std::shared_ptr<Session>& session) {
@@ -117,7 +115,11 @@ void SessionTable::end(const std::shared_ptr<Session>& session) {
   for (const auto& [number, chunk] : session->chunks) {
     parts_.keepsakes.drop(shm::to_string(shm::MemoryName::of_session(session->id, number)));
   }
-  if (!session->chunks.empty()) parts_.keepsakes.drop(pidfd_name(session->id));
+  if (!session->chunks.empty()) {
+    parts_.keepsakes.drop(pidfd_name(session->id));
+    parts_.keepsakes.drop(doorbell_name(session->id));
+  }
+  doorbells_.forget(session->doorbell.get());
   for (auto& waiting : std::exchange(session->when_gone, {})) waiting();
 }
 
@@ -151,6 +153,14 @@ std::shared_ptr<Session> SessionTable::adopt_session(const layout::Attachment& e
   } else if (auto opened = shm::open_process(entry.process)) {
     session->pidfd = std::move(*opened);
   }
+  if (const auto found = kept.find(doorbell_name(session->id)); found != kept.end()) {
+    // Its producers ring this one until they have greeted us.
+    session->doorbell = shm::duplicate(found->second.descriptor.get());
+    doorbells_.watch(session->doorbell.get());
+    kept.erase(found);
+  } else {
+    session->doorbell = doorbells_.make();
+  }
   for (std::uint32_t number = 0;; ++number) {
     const auto name = shm::to_string(shm::MemoryName::of_session(session->id, number));
     const auto found = kept.find(name);
@@ -166,10 +176,7 @@ std::shared_ptr<Session> SessionTable::adopt_session(const layout::Attachment& e
                          session->chunks.at(number).fd.get());
     kept.erase(found);
   }
-  if (session->pidfd) {
-    parts_.keepsakes.put(pidfd_name(session->id), {{"kind", "pidfd"}, {"session", session->id}},
-                         session->pidfd.get());
-  }
+  handles_.keep_proof(*session);
   sessions_.emplace(session->id, session);
   return session;
 }

@@ -18,8 +18,13 @@ namespace ringway::daemon {
 /// come back. Control thread only.
 class SessionTable {
  public:
-  SessionTable(boost::asio::io_context& io, const SupervisorParts& parts, Handles& handles)
-      : io_(io), parts_(parts), handles_(handles), ids_(parts.catalog, Identity::session) {}
+  SessionTable(boost::asio::io_context& io, const SupervisorParts& parts, Handles& handles,
+               Doorbells& doorbells)
+      : io_(io),
+        parts_(parts),
+        handles_(handles),
+        doorbells_(doorbells),
+        ids_(parts.catalog, Identity::session) {}
 
   /// A new session for a process that was identified.
   std::shared_ptr<Session> begin(const control::Credentials& credentials, shm::Descriptor pidfd,
@@ -60,6 +65,7 @@ class SessionTable {
   boost::asio::io_context& io_;
   SupervisorParts parts_;
   Handles& handles_;
+  Doorbells& doorbells_;
   IdentitySource ids_;
   std::map<std::uint64_t, std::shared_ptr<Session>> sessions_;
 };

@@ -1,10 +1,10 @@
 #include "daemon/supervisor.hpp"
 
 #include <fmt/format.h>
-#include <sys/eventfd.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
 #include <cerrno>
 
@@ -18,7 +18,6 @@ namespace ringway::daemon {
 namespace {
 
 constexpr std::chrono::seconds kTick{1};
-constexpr const char* kDoorbell = "ringway.doorbell";
 
 DirectoryLock lock(const std::filesystem::path& directory, mode_t mode) {
   control::create_directories(directory.string(), mode);
@@ -29,20 +28,6 @@ std::map<std::string, KeptDescriptor> by_name(std::vector<KeptDescriptor> kept) 
   std::map<std::string, KeptDescriptor> map;
   for (KeptDescriptor& one : kept) map.emplace(one.name, std::move(one));
   return map;
-}
-
-/// The doorbell that living clients hold already, or a new one.
-shm::Descriptor doorbell(std::map<std::string, KeptDescriptor>& kept, Keepsakes& keepsakes) {
-  shm::Descriptor bell;
-  if (const auto found = kept.find(kDoorbell); found != kept.end()) {
-    bell = std::move(found->second.descriptor);
-    kept.erase(found);
-  } else {
-    bell.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-    if (!bell) throw system_error(errno, "doorbell", "eventfd failed");
-  }
-  keepsakes.put(kDoorbell, {{"kind", "doorbell"}}, bell.get());
-  return bell;
 }
 
 std::uint64_t memory_limit(const Config& config) {
@@ -61,10 +46,9 @@ Supervisor::Supervisor(boost::asio::io_context& io, Options options, const Event
       epoch_(catalog_.begin_epoch()),
       keepsakes_(options_.open_store, log_),
       kept_(by_name(keepsakes_.list())),
-      doorbell_(doorbell(kept_, keepsakes_)),
       flusher_(std::make_unique<Flusher>(
           Flusher::Options{.file_system = file_system_,
-                           .doorbell = doorbell_.get(),
+                           .doorbells = doorbells_,
                            .log = [this](std::string line) { log_.line(line); }})),
       parts_{
           .config = options_.config,
@@ -78,15 +62,14 @@ Supervisor::Supervisor(boost::asio::io_context& io, Options options, const Event
           .post = [this](std::function<void()> work) { boost::asio::post(io_, std::move(work)); }},
       registry_(parts_, memory_limit(options_.config)),
       handles_(parts_),
-      sessions_(io, parts_, handles_),
+      sessions_(io, parts_, handles_, doorbells_),
       requests_(parts_, registry_, sessions_, handles_, [this] { return status(); }),
       server_(io,
               {.socket = options_.config.socket.string(),
                .clients_max = options_.config.clients_max,
                .trusted_uid = ::geteuid(),
                .bus = catalog_.bus(),
-               .epoch = epoch_,
-               .doorbell = doorbell_.get()},
+               .epoch = epoch_},
               requests_, sessions_, log_),
       retention_(parts_),
       keeper_watch_(io),
@@ -170,8 +153,10 @@ void Supervisor::stop(std::function<void(bool)> done) {
   ticker_.cancel();
   server_.stop();
   registry_.announce_stop();
+  // Nothing else may be waited for by now, and the drain is the flusher's: run() must not end.
+  const auto at_work = boost::asio::make_work_guard(io_);
   flusher_->drain(static_cast<std::uint32_t>(options_.config.stop_patience_ms),
-                  [this, done = std::move(done)](bool complete) {
+                  [this, at_work, done = std::move(done)](bool complete) {
                     parts_.post([this, complete, done] {
                       bool clean = false;
                       try {

@@ -66,7 +66,7 @@ class Supervisor {
   std::uint64_t epoch_;
   Keepsakes keepsakes_;
   std::map<std::string, KeptDescriptor> kept_;  // until adopt_kept() is through
-  shm::Descriptor doorbell_;
+  Doorbells doorbells_;
   std::unique_ptr<Flusher> flusher_;  // ended first of all: its thread calls back into the rest
   SupervisorParts parts_;
   TopicRegistry registry_;

@@ -10,23 +10,12 @@
 #include "control/quantity.hpp"
 #include "control/topic_settings.hpp"
 #include "daemon/ring_opening.hpp"
-#include "daemon/ring_start.hpp"
 #include "log/recovery.hpp"
 #include "ringway/error.hpp"
-#include "shm/memory_name.hpp"
 #include "shm/park.hpp"
 
 namespace ringway::daemon {
 namespace {
-
-constexpr shm::MemoryKind kTopicMemory[] = {shm::MemoryKind::ring, shm::MemoryKind::board,
-                                            shm::MemoryKind::bell};
-/// A deleted topic's directory until all of it is gone.
-constexpr std::string_view kDeletedSuffix = ".deleted";
-
-std::string memory_name(const Topic& topic, shm::MemoryKind kind) {
-  return shm::to_string(shm::MemoryName::of_topic(kind, topic.row.uuid, topic.row.generation));
-}
 
 /// Everybody who sleeps on the topic looks again.
 void wake_everybody(const ServedTopic& topic) {
@@ -61,6 +50,10 @@ class Undo {
 };
 
 }  // namespace
+
+std::string memory_name(const Topic& topic, shm::MemoryKind kind) {
+  return shm::to_string(shm::MemoryName::of_topic(kind, topic.row.uuid, topic.row.generation));
+}
 
 std::filesystem::path TopicRegistry::directory(const shm::Uuid& uuid) const {
   return parts_.config.state_dir / "topics" / shm::to_string(uuid);
@@ -240,110 +233,6 @@ std::shared_ptr<Topic> TopicRegistry::get(const shm::Uuid& uuid) const {
               "does not exist", "it may have been deleted; open it by name");
 }
 
-bool TopicRegistry::adopt(Topic& topic, std::map<std::string, KeptDescriptor>& kept) {
-  shm::Descriptor memory[std::size(kTopicMemory)];
-  for (std::size_t i = 0; i < std::size(kTopicMemory); ++i) {
-    const auto found = kept.find(memory_name(topic, kTopicMemory[i]));
-    if (found == kept.end()) return false;
-    memory[i] = shm::duplicate(found->second.descriptor.get());
-  }
-  const TopicIdentity identity{topic.row.uuid, topic.row.name, topic.row.generation};
-  try {
-    topic.served =
-        make_served(topic, TopicMemory::adopt(identity, topic.settings, std::move(memory[0]),
-                                              std::move(memory[1]), std::move(memory[2])));
-  } catch (const Error& error) {
-    if (error.code() == ErrorCode::incompatible) throw;
-    parts_.log.warning("kept_memory_dropped", {{"topic", topic.row.name}, {"why", error.what()}});
-    return false;
-  }
-  topic.served->adopted = true;
-  const bool was_stopping = topic.served->memory().board().state.load(std::memory_order::acquire) ==
-                            static_cast<std::uint32_t>(layout::TopicState::stopping);
-  for (std::uint32_t p = 0; p < topic.settings.partitions; ++p) {
-    if (topic.settings.persist) {
-      reopen_partition(*topic.served, p,
-                       recover_log(*topic.served, p, parts_.file_system, parts_.log), parts_.log);
-    }
-    // An orderly stop that did not come to its end had closed it.
-    if (was_stopping) {
-      topic.served->view(p).tail().fetch_and(~layout::TailCodec::kClosed,
-                                             std::memory_order::acq_rel);
-    }
-  }
-  return true;
-}
-
-void TopicRegistry::begin_ring(Topic& topic) {
-  ++topic.row.generation;
-  const TopicIdentity identity{topic.row.uuid, topic.row.name, topic.row.generation};
-  topic.served = make_served(
-      topic, TopicMemory::create(identity, topic.settings, parts_.config.handles_per_topic_max));
-  keep(topic);
-  for (std::uint32_t p = 0; p < topic.settings.partitions; ++p) {
-    PartitionRow& row = topic.row.partitions[p];
-    log::Recovered recovered;
-    std::optional<log::LogPoint> floor;
-    if (topic.settings.persist) {
-      recovered = recover_log(*topic.served, p, parts_.file_system, parts_.log);
-      floor = recovered.floor;
-    }
-    const log::LogPoint start = ring_start(topic.settings, row, floor);
-    open_partition(*topic.served, p, start, recovered);
-    if (!row.clean) {
-      parts_.log.warning("ring_was_lost", {{"topic", topic.row.name},
-                                           {"partition", p},
-                                           {"log_end", recovered.end.offset},
-                                           {"goes_on_at", start.offset}});
-    }
-    row = {.base_offset = start.offset, .base_position = start.position};
-  }
-  // Durable before anybody can get an offset of the new ring.
-  parts_.catalog.begin_ring(topic.row);
-}
-
-void TopicRegistry::load(std::map<std::string, KeptDescriptor>& kept) {
-  remove_leftovers();
-  for (TopicRow& row : parts_.catalog.topics()) {
-    TopicSettings settings;
-    std::string fault;
-    try {
-      settings = control::topic_settings_from_json(nlohmann::json::parse(row.settings));
-      control::validate(settings);
-    } catch (const std::exception& error) {
-      fault = fmt::format("its settings in the catalog cannot be used: {}", error.what());
-    }
-    row.partitions.resize(settings.partitions);
-    const auto topic = std::make_shared<Topic>(Topic{
-        .row = row,
-        .settings = settings,
-        .access = access_of(row.name, settings, row.owner, false),
-        .cursors = NamedCursors(row.uuid, settings.partitions, parts_.catalog.cursors(row.uuid)),
-        .served = {},
-        .fault = fault});
-    topics_.emplace(row.name, topic);
-    if (!fault.empty()) continue;
-    try {
-      if (adopt(*topic, kept)) {
-        keep(*topic);  // the same descriptors: a replaced keeper must get them
-        parts_.log.info("ring_adopted", {{"topic", row.name}, {"generation", row.generation}});
-      } else {
-        check_budget(row.name, settings);
-        begin_ring(*topic);
-      }
-      for (const shm::MemoryKind kind : kTopicMemory) kept.erase(memory_name(*topic, kind));
-    } catch (const std::exception& error) {
-      topic->served = nullptr;
-      topic->fault = error.what();
-      // What the keeper has of it stays there: nothing is thrown away because it cannot be used.
-      for (const shm::MemoryKind kind : kTopicMemory) kept.erase(memory_name(*topic, kind));
-    }
-    if (!topic->fault.empty()) {
-      parts_.log.error("topic_not_served", {{"topic", row.name}, {"why", topic->fault}});
-    }
-  }
-}
-
 void TopicRegistry::serve() {
   for (const auto& [name, topic] : topics_) {
     if (!topic->served) continue;
@@ -393,27 +282,6 @@ bool TopicRegistry::mark_clean() {
   }
   if (all) parts_.catalog.mark_clean(rows);
   return all;
-}
-
-void TopicRegistry::remove_leftovers() const {
-  std::error_code ignored;
-  std::vector<std::filesystem::path> deleted;
-  for (const auto& entry :
-       std::filesystem::directory_iterator(parts_.config.state_dir / "topics", ignored)) {
-    if (entry.path().string().ends_with(kDeletedSuffix)) deleted.push_back(entry.path());
-  }
-  const std::vector<TopicRow> rows = parts_.catalog.topics();
-  for (const auto& path : deleted) {
-    const std::string uuid = path.stem().string();
-    const bool has_row = std::ranges::any_of(
-        rows, [&](const TopicRow& row) { return shm::to_string(row.uuid) == uuid; });
-    if (has_row) {
-      // The deletion never came as far as the catalog: it never happened.
-      std::filesystem::rename(path, path.parent_path() / uuid, ignored);
-    } else {
-      std::filesystem::remove_all(path, ignored);
-    }
-  }
 }
 
 }  // namespace ringway::daemon

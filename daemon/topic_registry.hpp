@@ -16,6 +16,7 @@
 #include "daemon/keepsakes.hpp"
 #include "daemon/named_cursors.hpp"
 #include "daemon/served_topic.hpp"
+#include "shm/memory_name.hpp"
 
 namespace ringway::daemon {
 
@@ -29,6 +30,14 @@ struct Topic {
   std::string fault{};
   bool deleting = false;
 };
+
+/// The three memory files of a topic, and their names at the keeper.
+inline constexpr shm::MemoryKind kTopicMemory[] = {shm::MemoryKind::ring, shm::MemoryKind::board,
+                                                   shm::MemoryKind::bell};
+std::string memory_name(const Topic& topic, shm::MemoryKind kind);
+
+/// A deleted topic's directory until all of it is gone.
+inline constexpr std::string_view kDeletedSuffix = ".deleted";
 
 /// What the parts of the supervisor have in common. All of it outlives them.
 struct SupervisorParts {

@@ -1,10 +1,18 @@
+#include <fcntl.h>
+#include <poll.h>
+#include <unistd.h>
+
 #include <catch2/catch.hpp>
 #include <string>
 #include <vector>
 
+#include "daemon/doorbells.hpp"
 #include "daemon/event_log.hpp"
+#include "daemon/named_cursors.hpp"
 #include "daemon/ring_start.hpp"
+#include "daemon/segment_search.hpp"
 #include "daemon/slot_runs.hpp"
+#include "ringway/error.hpp"
 
 using namespace ringway;
 using namespace ringway::daemon;
@@ -71,4 +79,99 @@ TEST_CASE("ring start: without a log a lost ring costs a stride of offsets", "[d
   CHECK(ring_start(settings, {.base_offset = 0}, std::nullopt).offset == std::uint64_t{1} << 40);
   CHECK(ring_start(settings, {.base_offset = std::uint64_t{1} << 40}, std::nullopt).offset ==
         std::uint64_t{2} << 40);
+}
+
+namespace {
+
+log::SegmentInfo segment(std::uint64_t first, std::uint64_t end, std::int64_t running_max) {
+  log::SegmentInfo info;
+  info.name = std::to_string(first);
+  info.first = {first * 100, first};
+  info.end = {end * 100, end};
+  info.running_max = running_max;
+  return info;
+}
+
+}  // namespace
+
+TEST_CASE("segment search: offsets, gaps and times lead to the segment to read", "[daemon]") {
+  using control::AtOffset, control::AtPosition, control::AtTime;
+  // A gap lies between 20 and 30.
+  const std::vector segments{segment(10, 20, 1000), segment(30, 40, 2000), segment(40, 45, 3000)};
+  CHECK(find_segment(segments, AtOffset{10}) == 0);
+  CHECK(find_segment(segments, AtOffset{19}) == 0);
+  CHECK(find_segment(segments, AtOffset{20}) == 1);
+  CHECK(find_segment(segments, AtOffset{25}) == 1);
+  CHECK(find_segment(segments, AtOffset{44}) == 2);
+  CHECK(find_segment(segments, AtOffset{45}) == std::nullopt);
+  CHECK(find_segment(segments, AtPosition{3999}) == 1);
+  CHECK(find_segment(segments, AtPosition{4500}) == std::nullopt);
+  CHECK_THROWS_AS(find_segment(segments, AtOffset{9}), Error);
+  CHECK(find_segment(segments, AtTime{1}) == 0);
+  CHECK(find_segment(segments, AtTime{1001}) == 1);
+  CHECK(find_segment(segments, AtTime{9999}) == 2);
+  CHECK(find_segment({}, AtOffset{0}) == std::nullopt);
+  CHECK(find_segment({}, AtTime{0}) == std::nullopt);
+}
+
+TEST_CASE("named cursors: one holder at a time, freed by letting go", "[daemon]") {
+  NamedCursors cursors(shm::random_uuid(), 1, {});
+  cursors.hold("c", true, {.handle = 1, .pid = 77, .slots = nullptr});
+  try {
+    cursors.hold("c", true, {.handle = 2, .pid = 78, .slots = nullptr});
+    FAIL("was given twice");
+  } catch (const Error& error) {
+    CHECK(error.code() == ErrorCode::busy);
+    CHECK(error.rule().find("pid 77") != std::string::npos);
+  }
+  CHECK_THROWS_AS(cursors.remove("c"), Error);
+  cursors.let_go("c", 2);  // not its holder
+  CHECK(cursors.find("c") != nullptr);
+  cursors.let_go("c", 1);
+  CHECK(cursors.find("c") == nullptr);  // it never had a position
+}
+
+TEST_CASE("named cursors: positions come from the holder, hostile ones are not believed",
+          "[daemon]") {
+  const shm::Uuid topic = shm::random_uuid();
+  NamedCursors cursors(topic, 2, {{topic, "c", 0, 5, true}});
+  std::vector<layout::Slot> slots(2);
+  slots[0].committed = 7;
+  slots[1].committed = kNoOffset;
+  slots[1].offset = 3;
+  cursors.hold("c", true, {.handle = 1, .pid = 1, .slots = slots.data()});
+  std::vector<CursorRow> changed;
+  const auto committed = [](std::uint32_t) { return std::uint64_t{100}; };
+  cursors.collect(committed, changed);
+  REQUIRE(changed.size() == 1);
+  CHECK(changed[0].offset == 7);
+  CHECK(cursors.protected_offset(0) == 7);
+  CHECK(cursors.protected_offset(1) == 3);  // nothing committed: what it is about to read
+  slots[0].committed = 101;
+  changed.clear();
+  cursors.collect(committed, changed);
+  CHECK(changed.empty());
+  CHECK(cursors.find("c")->offsets[0] == 7);
+}
+
+TEST_CASE("doorbells: one that its holder filled and made blocking harms nobody else", "[daemon]") {
+  Doorbells doorbells;
+  const shm::Descriptor hostile = doorbells.make();
+  const shm::Descriptor honest = doorbells.make();
+  const auto rung = [&] {
+    pollfd wait{doorbells.fd(), POLLIN, 0};
+    return ::poll(&wait, 1, 0) == 1;
+  };
+  CHECK_FALSE(rung());
+  REQUIRE(::fcntl(hostile.get(), F_SETFL, 0) == 0);
+  const std::uint64_t full = ~std::uint64_t{0} - 1;
+  REQUIRE(::write(hostile.get(), &full, sizeof full) == sizeof full);
+  CHECK(rung());
+  doorbells.answer();
+  CHECK_FALSE(rung());
+  ring_doorbell(honest.get());
+  CHECK(rung());
+  doorbells.answer();
+  ring_doorbell(honest.get());  // nobody read it in between
+  CHECK(rung());
 }

@@ -1,7 +1,6 @@
 #include "daemon/flusher.hpp"
 
 #include <fcntl.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -45,11 +44,10 @@ struct Served {
     flusher.reset();
     topic.reset();
     std::filesystem::remove_all(directory);
-    ::close(doorbell);
   }
   void serve() {
     flusher = std::make_unique<Flusher>(
-        Flusher::Options{file_system, doorbell, [](const std::string&) {}});
+        Flusher::Options{file_system, doorbells, [](const std::string&) {}});
     flusher->add(topic);
   }
   void attach(std::uint64_t handle, Role role, const Slot& slot) {
@@ -68,11 +66,8 @@ struct Served {
     return done.get_future().get();
   }
   layout::BoardPartition& board() { return topic->view(0).board(); }
-  void ring_doorbell() {
-    if (topic->memory().bell().sleepers.exchange(0) != 0) {
-      const std::uint64_t one = 1;
-      REQUIRE(::write(doorbell, &one, sizeof one) == sizeof one);
-    }
+  void ring() {
+    if (topic->memory().bell().sleepers.exchange(0) != 0) ring_doorbell(doorbell.get());
   }
   void await(const std::atomic<std::uint64_t>& mark, std::uint64_t value) {
     while (mark.load() < value) {
@@ -87,7 +82,7 @@ struct Served {
     for (;;) {
       const ring::Claimed claim = ring::test::publish_record(writer, payload);
       if (claim.status != Status::back_pressured) {
-        ring_doorbell();
+        ring();
         return claim;
       }
       std::this_thread::yield();
@@ -96,7 +91,8 @@ struct Served {
 
   storage::PosixFileSystem file_system;
   std::filesystem::path directory;
-  int doorbell = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  Doorbells doorbells;
+  shm::Descriptor doorbell = doorbells.make();
   std::shared_ptr<ServedTopic> topic;
   std::unique_ptr<Flusher> flusher;
 };
@@ -158,7 +154,7 @@ TEST_CASE("flusher: a pin holds the ring back and its holder is named", "[flushe
   std::uint64_t count = 0;
   while (ring::test::publish_record(writer, std::string(1000, 'x')).status == Status::ok) {
     ++count;
-    served.ring_doorbell();
+    served.ring();
   }
   CHECK(count >= 60);
   served.await(served.board().durable_offset, count);
@@ -200,7 +196,7 @@ TEST_CASE("flusher: a record that cannot be followed quarantines its partition",
   nonsense.kind = 99;
   writer.view().store_header(claim.position, nonsense);
   writer.commit(claim);
-  served.ring_doorbell();
+  served.ring();
   while (served.board().hold.load() != static_cast<std::uint32_t>(layout::Hold::quarantined)) {
     std::this_thread::yield();
   }

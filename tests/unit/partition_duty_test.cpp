@@ -147,3 +147,25 @@ TEST_CASE("duty: every file call may fail, once or for a while, and nothing is l
   REQUIRE(bench.durable == bench.published);
   bench.check_log_holds_everything();
 }
+
+TEST_CASE("duty: space that was durable but not handed back is, after adoption", "[flusher]") {
+  Bench bench(1);
+  // 256-byte records fill the ring to its last byte: everything durable ends on a page.
+  while (ring::test::publish_record(*bench.writer, std::string(224, 'x')).status == Status::ok) {
+    ++bench.published;
+  }
+  REQUIRE(bench.published == kRing / 256);
+  for (int i = 0; i < 20 && bench.durable < bench.published; ++i) bench.round();
+  REQUIRE(bench.durable == bench.published);
+  bench.duty.reset();
+  // As if the supervisor had died between the two.
+  auto& limit = bench.topic->view(0).limit();
+  limit.store(kRing);
+  bench.topic->log_start(0) =
+      log::recover(bench.disk, bench.topic->directory(0).string(), log::RecoverMode::repair)
+          .go_on();
+  bench.duty =
+      std::make_unique<PartitionDuty>(*bench.topic, 0, bench.disk, bench.disk, bench.log_line);
+  bench.round();
+  CHECK(limit.load() > kRing);
+}

@@ -1,0 +1,48 @@
+#include "ringway/embedded.hpp"
+
+#include <catch2/catch.hpp>
+#include <filesystem>
+
+#include "ringway/ringway.hpp"
+#include "support/temporary_directory.hpp"
+
+using namespace ringway;
+
+TEST_CASE("embedded: publishes and consumes in one process, and leaves nothing", "[embedded]") {
+  std::string socket;
+  {
+    Embedded embedded;
+    socket = embedded.socket();
+    Bus bus = embedded.connect();
+    bus.create_topic("t", {.partitions = 1, .ring_bytes = 64 * 1024});
+    Producer producer = bus.producer("t");
+    Consumer consumer = bus.consumer("t", {.from = start()});
+    const auto [status, offset] = producer.publish("hello");
+    REQUIRE(status == Status::ok);
+    CHECK(producer.wait(offset, Level::durable) == Status::ok);
+    const RecordBatch batch = consumer.poll(1, forever);
+    REQUIRE(batch.size() == 1);
+    CHECK(batch[0].value() == "hello");
+  }
+  CHECK_FALSE(std::filesystem::exists(std::filesystem::path(socket).parent_path()));
+}
+
+TEST_CASE("embedded: given directories are kept, and offsets go on", "[embedded]") {
+  const test::TemporaryDirectory directory;
+  const EmbeddedOptions options{.runtime_dir = directory / "run", .state_dir = directory / "state"};
+  for (std::uint64_t run = 0; run < 3; ++run) {
+    Embedded embedded(options);
+    Bus bus = embedded.connect();
+    if (run == 0) bus.create_topic("t", {.partitions = 1, .ring_bytes = 64 * 1024});
+    const auto [status, offset] = bus.producer("t").publish("x");
+    CHECK(status == Status::ok);
+    CHECK(offset == run);
+  }
+}
+
+TEST_CASE("embedded: a second one on the same directories is refused", "[embedded]") {
+  const test::TemporaryDirectory directory;
+  const EmbeddedOptions options{.runtime_dir = directory / "run", .state_dir = directory / "state"};
+  Embedded embedded(options);
+  CHECK_THROWS_AS(Embedded(options), Error);
+}
