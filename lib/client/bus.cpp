@@ -2,32 +2,15 @@
 
 #include "ringway/bus.hpp"
 
-#include <cstdlib>
-
 #include "client/bus_calls.hpp"
 #include "client/consumer_state.hpp"
+#include "client/default_socket.hpp"
 #include "client/forked.hpp"
 #include "client/producer_state.hpp"
 #include "client/topic_settings.hpp"
 #include "shm/uuid.hpp"
 
 namespace ringway {
-namespace {
-
-std::string environment(const char* name) {
-  const char* const value = std::getenv(name);
-  return value != nullptr ? value : "";
-}
-
-std::string default_socket() {
-  if (std::string named = environment("RINGWAY_SOCKET"); !named.empty()) return named;
-  if (const std::string runtime = environment("XDG_RUNTIME_DIR"); !runtime.empty()) {
-    return runtime + "/ringway/control.sock";
-  }
-  return "/run/ringway/control.sock";
-}
-
-}  // namespace
 
 Bus Bus::connect(ConnectOptions options) {
   return Bus(std::make_shared<BusState>(

@@ -1,0 +1,11 @@
+#pragma once
+
+#include <string>
+
+namespace ringway {
+
+/// Where a supervisor is looked for when nobody says: $RINGWAY_SOCKET, else
+/// $XDG_RUNTIME_DIR/ringway/control.sock, else /run/ringway/control.sock.
+std::string default_socket();
+
+}  // namespace ringway
