@@ -11,6 +11,8 @@
 
 namespace ringway {
 
+class TopicMemory;
+
 /// What the command line asks a supervisor beyond what services need. Any thread, as for Bus; the
 /// Bus may be destroyed before it. Everything throws ringway::Error.
 class Administration {
@@ -21,6 +23,8 @@ class Administration {
   nlohmann::json status();
   /// Settings and state of a topic.
   control::TopicDescription describe(std::string_view topic);
+  /// A topic's memory as a consumer has it, without being one any longer.
+  std::shared_ptr<TopicMemory> memory(std::string_view topic);
   std::vector<control::CursorListing> cursors(std::string_view topic);
   void delete_cursor(std::string_view topic, std::string_view cursor);
 
