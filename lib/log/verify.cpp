@@ -12,6 +12,7 @@ bool read_segment(SegmentReader& reader, const std::string& name,
   Record record;
   while (true) {
     const ReadStatus status = walk.next(record);
+    report.end = walk.at();
     if (status == ReadStatus::end) return true;
     if (status != ReadStatus::ok) {
       const Hole hole = reader.hole();
@@ -33,7 +34,7 @@ bool read_segment(SegmentReader& reader, const std::string& name,
 }  // namespace
 
 LogReport verify_log(storage::FileSystem& file_system, const std::string& directory,
-                     const std::function<bool(const Record&)>& visit) {
+                     const std::function<bool(const Record&)>& visit, LogPoint durable) {
   LogReport report;
   report.recovered = recover(file_system, directory, RecoverMode::inspect);
   const std::vector<SegmentInfo>& segments = report.recovered.segments;
@@ -46,12 +47,16 @@ LogReport verify_log(storage::FileSystem& file_system, const std::string& direct
     SegmentReader reader(file_system, storage::File(file_system, descriptor));
     if (reader.header().base_offset != segment.first.offset) continue;
     if (i + 1 < segments.size()) reader.limit_to(segment.end);
+    reader.trust_durable(durable);
     if (i > 0 && segment.predecessor_end.offset > segments[i - 1].end.offset) {
       report.holes.push_back({segment.name, Hole{segments[i - 1].end, segment.predecessor_end, 0}});
     }
     ++report.segments;
     report.blocks += reader.entries().size();
     if (!read_segment(reader, segment.name, visit, report)) break;
+    if (reader.end().position > report.end.position) {
+      report.unverified_tail = Hole{report.end, reader.end(), 0};
+    }
   }
   return report;
 }

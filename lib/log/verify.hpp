@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,15 +24,19 @@ struct LogReport {
   std::uint64_t skipped_offsets = 0;
   std::uint64_t bytes = 0;  ///< of the records that verify
   std::vector<NamedHole> holes;
+  LogPoint end;  ///< of the last record that verifies
+  /// What the newest tail slot tells of behind `end` and does not verify: under way while somebody
+  /// writes, torn by a crash otherwise, and then to be cut by the next supervisor.
+  std::optional<Hole> unverified_tail;
 
   bool clean() const noexcept { return holes.empty() && recovered.damaged.empty(); }
 };
 
 /// Reads every record of a partition's log, verifying every block, and gives data records to
 /// `visit` until it says false. Changes nothing; works beside a supervisor that writes, and beside
-/// none. A segment retired meanwhile is passed over. Throws Error when the directory cannot be
-/// read.
+/// none. A segment retired meanwhile is passed over. What lies before `durable`, where somebody
+/// knows more than the files say, must verify. Throws Error when the directory cannot be read.
 LogReport verify_log(storage::FileSystem& file_system, const std::string& directory,
-                     const std::function<bool(const Record&)>& visit = {});
+                     const std::function<bool(const Record&)>& visit = {}, LogPoint durable = {});
 
 }  // namespace ringway::log
