@@ -148,7 +148,7 @@ RecordSource::Frame RecordSource::take_length_prefixed(std::string_view& body) {
 
 bool RecordSource::fill() {
   make_room();
-  if (options_.before_read) options_.before_read();
+  if (options_.before_read && !options_.before_read()) return false;
   const ssize_t got = read(fd_, buffer_.get() + end_, capacity_ - end_);
   if (got < 0) {
     if (errno == EINTR) return false;

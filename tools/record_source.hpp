@@ -25,11 +25,13 @@ enum class Framing : unsigned char {
 
 struct SourceOptions {
   Framing framing = Framing::delimited;
-  std::string delimiter = "\n";              ///< one byte or more
-  std::optional<std::string> key_delimiter = {};  ///< one byte or more; splits at its first occurrence
+  std::string delimiter = "\n";  ///< one byte or more
+  std::optional<std::string> key_delimiter =
+      {};  ///< one byte or more; splits at its first occurrence
   std::uint64_t record_bytes_max = std::uint64_t{1} << 30;  ///< key, its delimiter and value
   std::size_t buffer_bytes = std::size_t{256} << 10;        ///< grows up to the largest record
-  std::function<void()> before_read = {};  ///< called when a read(2) is due, which may block
+  /// Called when a read(2) is due, which may block; false: not now, next() says `interrupted`.
+  std::function<bool()> before_read = {};
 };
 
 /// Records from files, one after another; "-" is standard input, and so is no file at all.
@@ -41,7 +43,7 @@ class RecordSource {
   enum class Outcome : unsigned char {
     record,
     end,
-    interrupted,  ///< a signal arrived while waiting for input: look at it and call again
+    interrupted,  ///< a signal arrived while waiting for input, or before_read said no: call again
   };
 
   /// Throws Error when a file cannot be read (all are looked at first) or a delimiter is empty.

@@ -216,11 +216,25 @@ TEST_CASE("record source: a hook runs before each wait, with every record handed
       ++sent;
       CHECK(write(writer, "a\nb\n", 4) == 4);
     }
+    return true;
   };
   RecordSource source({pipe}, options);
   InputRecord record;
   while (source.next(record) == RecordSource::Outcome::record) ++seen;
   CHECK(seen_at_wait == std::vector<std::size_t>{0, 2, 4, 6});
+}
+
+TEST_CASE("record source: who says no before a read is asked again", "[cli]") {
+  const TempDirectory directory;
+  SourceOptions options;
+  bool may_read = false;
+  options.before_read = [&] { return may_read; };
+  RecordSource source({directory.file("in", "a\n")}, options);
+  InputRecord record;
+  CHECK(source.next(record) == RecordSource::Outcome::interrupted);
+  may_read = true;
+  CHECK(source.next(record) == RecordSource::Outcome::record);
+  CHECK(record.value == "a");
 }
 
 TEST_CASE("record source: random records survive random buffers and delimiters", "[cli]") {
