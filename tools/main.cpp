@@ -1,9 +1,17 @@
 #include <csignal>
 
 #include "tools/command_line.hpp"
+#include "tools/verbs/verbs.hpp"
 
 int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);  // a reader that left is an answer of write(2)
-  ringway::cli::CommandLine line;
+  using namespace ringway::cli;
+  CommandLine line;
+  add_status(line);
+  line.noun("topic", "Create, list, describe and delete topics");
+  add_topic_create(line);
+  add_topic_list(line);
+  add_topic_describe(line);
+  add_topic_delete(line);
   return line.run(argc, argv);
 }

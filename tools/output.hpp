@@ -47,6 +47,7 @@ struct Column {
 class Rows {
  public:
   explicit Rows(std::initializer_list<Column> columns) : columns_(columns) {}
+  explicit Rows(std::vector<Column> columns) : columns_(std::move(columns)) {}
 
   /// One cell per column; anything else is a programmer's error and aborts.
   void add(std::vector<Cell> cells);

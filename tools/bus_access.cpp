@@ -1,0 +1,78 @@
+#include "tools/bus_access.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <memory>
+#include <mutex>
+
+#include "client/default_socket.hpp"
+#include "tools/terminal.hpp"
+
+namespace ringway::cli {
+namespace {
+
+/// Prints the library's warnings and errors, each once in a row.
+class LibraryLog {
+ public:
+  void operator()(std::string_view line) {
+    if (line.starts_with("severity=info")) return;
+    const std::lock_guard lock(said_->mutex);
+    if (line == said_->last) return;
+    said_->last = line;
+    note(line);
+  }
+
+ private:
+  struct Said {
+    std::mutex mutex;
+    std::string last;
+  };
+  std::shared_ptr<Said> said_ = std::make_shared<Said>();
+};
+
+}  // namespace
+
+Bus connect(const Common& common) {
+  return Bus::connect({.socket = common.socket,
+                       .timeout = std::chrono::ceil<std::chrono::milliseconds>(common.timeout),
+                       .log = LibraryLog()});
+}
+
+std::string runtime_directory(const Common& common) {
+  const std::filesystem::path socket = common.socket.empty() ? default_socket() : common.socket;
+  return socket.parent_path().string();
+}
+
+std::string topic_thing(std::string_view topic) {
+  return fmt::format("topic '{}'", topic);
+}
+
+std::string shell_quoted(std::string_view word) {
+  const auto plain = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           std::string_view("/._-").find(c) != std::string_view::npos;
+  };
+  if (!word.empty() && word.front() != '-' && std::all_of(word.begin(), word.end(), plain)) {
+    return std::string(word);
+  }
+  std::string quoted = "'";
+  for (const char c : word) {
+    quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  }
+  return quoted + "'";
+}
+
+Error advised(const Error& error, std::string_view topic) {
+  if (error.code() != ErrorCode::not_found) return error;
+  return Error(ErrorCode::not_found, topic_thing(topic), "does not exist",
+               fmt::format("create it with: ringway topic create {}", shell_quoted(topic)));
+}
+
+void note(std::string_view line) {
+  static_cast<void>(write_all(STDERR_FILENO, fmt::format("ringway: {}\n", line)));
+}
+
+}  // namespace ringway::cli

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "ringway/bus.hpp"
+#include "tools/command_line.hpp"
+
+namespace ringway::cli {
+
+/// The bus that --socket and --timeout mean; what the library has to say beyond the ordinary goes
+/// to standard error. Throws Error.
+Bus connect(const Common& common);
+
+/// Where the keeper of that bus is to be found: beside the control socket.
+std::string runtime_directory(const Common& common);
+
+/// `topic 'orders'`: how errors name it.
+std::string topic_thing(std::string_view topic);
+
+/// `word` as a shell takes it.
+std::string shell_quoted(std::string_view word);
+
+/// What to throw where `topic` must exist: not_found becomes one that names the create command.
+Error advised(const Error& error, std::string_view topic);
+
+/// One line on standard error for people, whatever the output format.
+void note(std::string_view line);
+
+}  // namespace ringway::cli

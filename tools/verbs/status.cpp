@@ -1,0 +1,85 @@
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "client/administration.hpp"
+#include "tools/bus_access.hpp"
+#include "tools/command_line.hpp"
+#include "tools/quantity.hpp"
+#include "tools/terminal.hpp"
+#include "tools/verbs/verbs.hpp"
+
+namespace ringway::cli {
+namespace {
+
+using Said = nlohmann::json;
+
+// A supervisor of another version may leave fields out, or say more: JSON passes on all of it, and
+// people see what is known here.
+
+std::uint64_t number(const Said& said, const char* object, const char* name) {
+  const Said inner = said.value(object, Said::object());
+  return inner.value(name, std::uint64_t{0});
+}
+
+std::string render(const Said& said) {
+  Report report;
+  report.add("State", "state", Cell::of_text(said.value("state", "unknown")));
+  report.add("Version", "version", Cell::of_text(said.value("version", "unknown")));
+  report.add("Supervisor", "pid",
+             Cell::of_text(fmt::format(
+                 "pid {}, up {}", said.value("pid", 0),
+                 format_duration(std::chrono::seconds(said.value("uptime_s", std::int64_t{0}))))));
+  const auto keeper = said.value("keeper", std::int64_t{0});
+  report.add("Keeper", "keeper", Cell::of_text(keeper == 0 ? "-" : fmt::format("pid {}", keeper)));
+  report.add("Topics", "topics", Cell::of_number(said.value("topics", std::uint64_t{0})));
+  report.add("Memory for rings", "memory",
+             Cell::of_text(fmt::format("{} of {}", format_size(number(said, "memory", "used")),
+                                       format_size(number(said, "memory", "limit")))));
+  report.add("Disk", "disk",
+             Cell::of_text(fmt::format("{} free of {}", format_size(number(said, "disk", "free")),
+                                       format_size(number(said, "disk", "total")))));
+  Rows clients{{"PID", "pid", Align::right},
+               {"USER", "user"},
+               {"PROGRAM", "version"},
+               {"HANDLES", "handles", Align::right},
+               {"CONNECTED", "connected"}};
+  for (const Said& session : said.value("sessions", Said::array())) {
+    clients.add({Cell::of_number(session.value("pid", std::uint64_t{0})),
+                 Cell::of_text(session.value("user", "")),
+                 Cell::of_text(session.value("version", "")),
+                 Cell::of_number(session.value("handles", std::uint64_t{0})),
+                 Cell::of_truth(session.value("connected", false))});
+  }
+  if (!clients.empty()) report.add("CLIENTS", "sessions", std::move(clients));
+  Rows trouble{{"WHAT NEEDS ATTENTION", "degraded"}};
+  for (const Said& what : said.value("degraded", Said::array())) {
+    trouble.add({Cell::of_text(what.is_string() ? what.get<std::string>() : what.dump())});
+  }
+  if (!trouble.empty()) report.add("DEGRADED", "degraded", std::move(trouble));
+  return report.render(Format::table, style_of(STDOUT_FILENO));
+}
+
+Exit status(const Common& common) {
+  Bus bus = connect(common);
+  const Said said = Administration(bus).status();
+  const std::string text = common.format == Format::table
+                               ? render(said)
+                               : said.dump(common.format == Format::json ? 2 : -1, ' ', false,
+                                           Said::error_handler_t::replace) +
+                                     "\n";
+  static_cast<void>(write_all(STDOUT_FILENO, text));
+  return said.value("state", "unknown") == "serving" ? Exit::ok : Exit::degraded;
+}
+
+}  // namespace
+
+void add_status(CommandLine& line) {
+  line.verb({.name = "status",
+             .why = "Say how the bus is. Exit status 0: it serves; 5: it serves, but something "
+                    "needs attention; 1: nobody serves.",
+             .examples = "  ringway status\n"
+                         "  ringway status --output json | jq .state"},
+            status);
+}
+
+}  // namespace ringway::cli

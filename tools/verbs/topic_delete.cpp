@@ -1,0 +1,63 @@
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <iostream>
+#include <memory>
+#include <string>
+
+#include "tools/bus_access.hpp"
+#include "tools/command_line.hpp"
+#include "tools/terminal.hpp"
+#include "tools/verbs/verbs.hpp"
+
+namespace ringway::cli {
+namespace {
+
+struct Options {
+  std::string topic;
+  bool yes = false;
+};
+
+bool confirmed(const std::string& topic) {
+  if (!isatty(STDIN_FILENO)) {
+    throw Error(ErrorCode::usage, topic_thing(topic),
+                "deleting it takes all its records, and nobody is there to be asked", "add --yes");
+  }
+  static_cast<void>(write_all(
+      STDERR_FILENO, fmt::format("Delete {} with all its records? [y/N] ", topic_thing(topic))));
+  std::string answer;
+  std::getline(std::cin, answer);
+  return answer == "y" || answer == "Y" || answer == "yes";
+}
+
+Exit delete_topic(const Options& options, const Common& common) {
+  Bus bus = connect(common);
+  bool deleted = false;
+  if (options.yes || confirmed(options.topic)) {
+    bus.delete_topic(options.topic);
+    deleted = true;
+  }
+  Report report;
+  report.add("Topic", "topic", Cell::of_text(options.topic));
+  report.add("Deleted", "deleted", Cell::of_truth(deleted));
+  static_cast<void>(
+      write_all(STDOUT_FILENO, report.render(common.format, style_of(STDOUT_FILENO))));
+  return deleted ? Exit::ok : Exit::error;
+}
+
+}  // namespace
+
+void add_topic_delete(CommandLine& line) {
+  const auto options = std::make_shared<Options>();
+  CLI::App& verb =
+      line.verb({.noun = "topic",
+                 .name = "delete",
+                 .why = "Delete a topic with all its records, when nobody needs them any more. "
+                        "Asks on a terminal, and needs --yes elsewhere.",
+                 .examples = "  ringway topic delete orders --yes"},
+                [options](const Common& common) { return delete_topic(*options, common); });
+  verb.add_option("NAME", options->topic, "Topic to delete")->required();
+  verb.add_flag("--yes", options->yes, "Do not ask");
+}
+
+}  // namespace ringway::cli

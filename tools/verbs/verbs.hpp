@@ -1,0 +1,14 @@
+#pragma once
+
+namespace ringway::cli {
+
+class CommandLine;
+
+// One function a verb, each in a file of its name. Nouns are added by main first.
+void add_status(CommandLine& line);
+void add_topic_create(CommandLine& line);
+void add_topic_list(CommandLine& line);
+void add_topic_describe(CommandLine& line);
+void add_topic_delete(CommandLine& line);
+
+}  // namespace ringway::cli
