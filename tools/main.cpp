@@ -13,5 +13,6 @@ int main(int argc, char** argv) {
   add_topic_list(line);
   add_topic_describe(line);
   add_topic_delete(line);
+  add_produce(line);
   return line.run(argc, argv);
 }

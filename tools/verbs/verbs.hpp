@@ -10,5 +10,6 @@ void add_topic_create(CommandLine& line);
 void add_topic_list(CommandLine& line);
 void add_topic_describe(CommandLine& line);
 void add_topic_delete(CommandLine& line);
+void add_produce(CommandLine& line);
 
 }  // namespace ringway::cli

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ringway/producer.hpp"
+#include "tools/record_source.hpp"
+#include "tools/stop_signal.hpp"
+
+namespace ringway::cli {
+
+/// Publishes what `produce` reads, says on standard error what it waits for, and remembers where
+/// each partition's last record went. Every record is committed when publish() returns, so that a
+/// slow input is followed line by line. Owned by one verb, used by one thread; producer and signal
+/// outlive it.
+class Publisher {
+ public:
+  struct Options {
+    std::string topic = {};
+    std::vector<Header> headers = {};  ///< of every record; views that outlive the publisher
+    std::chrono::nanoseconds patience = std::chrono::seconds(10);  ///< once asked to stop
+  };
+
+  Publisher(Producer& producer, const StopSignal& stop, Options options);
+
+  /// Waits while the ring is full. Throws Error: too large, deleted, damaged; timeout when asked to
+  /// stop and the ring stays full.
+  void publish(const InputRecord& record);
+  /// Waits until everything published has reached the level, or it is asked to stop. Throws Error.
+  void wait(Level level);
+
+  std::uint64_t records() const noexcept { return records_; }
+  std::uint64_t bytes() const noexcept { return bytes_; }  ///< of keys and values
+
+ private:
+  /// How long one wait may take before its reason is looked at.
+  std::chrono::nanoseconds step();
+  void say_why();
+  [[noreturn]] void fail(Status status, std::string_view attempted) const;
+
+  Producer& producer_;
+  const StopSignal& stop_;
+  const Options options_;
+  std::uint64_t records_ = 0;
+  std::uint64_t bytes_ = 0;
+  std::vector<std::optional<RecordOffset>> last_;  // by partition
+  std::string said_;
+  std::optional<std::chrono::steady_clock::time_point> stop_deadline_;
+};
+
+}  // namespace ringway::cli
