@@ -14,5 +14,6 @@ int main(int argc, char** argv) {
   add_topic_describe(line);
   add_topic_delete(line);
   add_produce(line);
+  add_consume(line);
   return line.run(argc, argv);
 }

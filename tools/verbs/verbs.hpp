@@ -11,5 +11,6 @@ void add_topic_list(CommandLine& line);
 void add_topic_describe(CommandLine& line);
 void add_topic_delete(CommandLine& line);
 void add_produce(CommandLine& line);
+void add_consume(CommandLine& line);
 
 }  // namespace ringway::cli
