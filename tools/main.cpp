@@ -15,5 +15,6 @@ int main(int argc, char** argv) {
   add_topic_delete(line);
   add_produce(line);
   add_consume(line);
+  add_inspect(line);
   return line.run(argc, argv);
 }

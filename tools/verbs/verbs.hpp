@@ -12,5 +12,6 @@ void add_topic_describe(CommandLine& line);
 void add_topic_delete(CommandLine& line);
 void add_produce(CommandLine& line);
 void add_consume(CommandLine& line);
+void add_inspect(CommandLine& line);
 
 }  // namespace ringway::cli

@@ -1,0 +1,184 @@
+#include "tools/found_memory.hpp"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstring>
+#include <memory>
+#include <set>
+#include <string_view>
+#include <vector>
+
+#include "control/keeper_connection.hpp"
+#include "layout/board.hpp"
+#include "ringway/error.hpp"
+#include "shm/memory_name.hpp"
+#include "tools/bus_access.hpp"
+
+namespace ringway::cli {
+namespace {
+
+using shm::MemoryKind;
+using shm::MemoryName;
+
+/// Adds what `name` stands for; of rings and boards only those of the wanted generation.
+void take(FoundMemory& found, const MemoryName& name, shm::Descriptor file) {
+  if (name.kind == MemoryKind::session) {
+    found.sessions.emplace(FoundMemory::SessionChunk{name.session, name.number}, std::move(file));
+    return;
+  }
+  if (name.topic != found.topic || name.number != found.generation) return;
+  if (name.kind == MemoryKind::board && !found.board) found.board = std::move(file);
+  if (name.kind == MemoryKind::ring && !found.ring) found.ring = std::move(file);
+}
+
+struct CloseDirectory {
+  void operator()(DIR* directory) const noexcept { closedir(directory); }
+};
+
+/// The names in a directory that are numbers; none when it cannot be read.
+std::vector<std::string> numbers_in(const std::string& path) {
+  std::vector<std::string> numbers;
+  const std::unique_ptr<DIR, CloseDirectory> directory(opendir(path.c_str()));
+  if (!directory) return numbers;
+  while (const dirent* entry = readdir(directory.get())) {
+    if (entry->d_name[0] >= '0' && entry->d_name[0] <= '9') numbers.emplace_back(entry->d_name);
+  }
+  return numbers;
+}
+
+/// One memory file as some process holds it.
+struct Sighting {
+  MemoryName name;
+  std::string directory;  ///< /proc/PID/fd
+  std::string path;
+};
+
+std::optional<MemoryName> name_behind(const std::string& link) {
+  std::array<char, 512> text{};
+  const ssize_t bytes = readlink(link.c_str(), text.data(), text.size());
+  std::string_view target(text.data(), bytes > 0 ? static_cast<std::size_t>(bytes) : 0);
+  constexpr std::string_view kBefore = "/memfd:";
+  constexpr std::string_view kBehind = " (deleted)";
+  if (!target.starts_with(kBefore)) return {};
+  target.remove_prefix(kBefore.size());
+  if (target.ends_with(kBehind)) target.remove_suffix(kBehind.size());
+  return shm::parse_memory_name(target);
+}
+
+std::vector<Sighting> sightings() {
+  std::vector<Sighting> seen;
+  for (const std::string& pid : numbers_in("/proc")) {
+    const std::string directory = fmt::format("/proc/{}/fd", pid);
+    for (const std::string& fd : numbers_in(directory)) {
+      std::string path = fmt::format("{}/{}", directory, fd);
+      if (const auto name = name_behind(path)) {
+        seen.push_back({*name, directory, std::move(path)});
+      }
+    }
+  }
+  return seen;
+}
+
+/// Empty when it is gone by now, or not the wanted owner's.
+shm::Descriptor open_sighting(const Sighting& seen, std::optional<uid_t> owner) {
+  shm::Descriptor file(::open(seen.path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY));
+  struct stat status{};
+  if (!file || fstat(file.get(), &status) != 0) return {};
+  // The descriptor may have become another file since it was seen.
+  const auto name = name_behind(fmt::format("/proc/self/fd/{}", file.get()));
+  if (!name || *name != seen.name) return {};
+  // Sessions too are made by the supervisor.
+  if (owner && status.st_uid != *owner) return {};
+  return file;
+}
+
+/// The topic's name as the board says it; the board's other words are checked by who maps it.
+std::string name_on_board(int board) {
+  layout::BoardHeader header;
+  if (pread(board, &header, sizeof header, 0) != static_cast<ssize_t>(sizeof header)) return {};
+  return {header.name, strnlen(header.name, sizeof header.name)};
+}
+
+}  // namespace
+
+std::optional<FoundMemory> memory_from_keeper(const std::string& runtime_dir,
+                                              const std::string& topic,
+                                              std::chrono::milliseconds timeout) {
+  std::vector<control::KeptDescriptor> kept;
+  try {
+    kept = control::KeeperConnection(runtime_dir, timeout).look(topic);
+  } catch (const Error& error) {
+    if (error.code() == ErrorCode::unavailable || error.code() == ErrorCode::not_found) return {};
+    throw;
+  }
+  FoundMemory found;
+  found.through = "the keeper";
+  for (const control::KeptDescriptor& entry : kept) {
+    const auto name = shm::parse_memory_name(entry.name);
+    if (name && name->kind == MemoryKind::board && name->number >= found.generation) {
+      found.topic = name->topic;
+      found.generation = name->number;
+    }
+  }
+  for (control::KeptDescriptor& entry : kept) {
+    if (const auto name = shm::parse_memory_name(entry.name)) {
+      take(found, *name, std::move(entry.descriptor));
+    }
+  }
+  if (!found.board || !found.ring) return {};
+  return found;
+}
+
+std::optional<FoundMemory> memory_from_processes(const std::string& topic,
+                                                 std::optional<uid_t> owner) {
+  const std::vector<Sighting> seen = sightings();
+  const auto wanted_uuid = shm::parse_uuid(topic);
+  FoundMemory found;
+  for (const Sighting& sighting : seen) {
+    const MemoryName& name = sighting.name;
+    if (name.kind != MemoryKind::board) continue;
+    if (found.board && name.topic == found.topic && name.number <= found.generation) continue;
+    shm::Descriptor board = open_sighting(sighting, owner);
+    if (!board) continue;
+    if (wanted_uuid ? name.topic != *wanted_uuid : name_on_board(board.get()) != topic) continue;
+    if (found.board && name.topic != found.topic) {
+      throw Error(ErrorCode::usage, topic_thing(topic),
+                  fmt::format("several are in memory: {} and {}", shm::to_string(found.topic),
+                              shm::to_string(name.topic)),
+                  "name one by its UUID, or its bus by --runtime-dir");
+    }
+    found.topic = name.topic;
+    found.generation = name.number;
+    found.board = std::move(board);
+    found.through = sighting.directory;
+  }
+  if (!found.board) return {};
+  // Sessions are numbered anew in each bus: only those count that are held together with the topic.
+  std::set<std::string> holders;
+  for (const Sighting& sighting : seen) {
+    const bool session = sighting.name.kind == MemoryKind::session;
+    if (!session && sighting.name.topic == found.topic) holders.insert(sighting.directory);
+  }
+  for (const Sighting& sighting : seen) {
+    const MemoryName& name = sighting.name;
+    const bool needed = name.kind == MemoryKind::session
+                            ? holders.contains(sighting.directory) &&
+                                  !found.sessions.contains({name.session, name.number})
+                            : name.kind == MemoryKind::ring && !found.ring;
+    if (!needed) continue;
+    if (shm::Descriptor file = open_sighting(sighting, owner)) {
+      take(found, sighting.name, std::move(file));
+    }
+  }
+  if (!found.ring) return {};
+  return found;
+}
+
+}  // namespace ringway::cli

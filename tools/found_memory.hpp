@@ -1,0 +1,41 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "shm/descriptor.hpp"
+#include "shm/uuid.hpp"
+
+namespace ringway::cli {
+
+/// Descriptors of one topic's memory, read-only, as they are found without asking a supervisor.
+struct FoundMemory {
+  using SessionChunk = std::pair<std::uint64_t, std::uint64_t>;  ///< session, chunk
+
+  shm::Uuid topic{};
+  std::uint64_t generation = 0;
+  shm::Descriptor board{};
+  shm::Descriptor ring{};
+  std::map<SessionChunk, shm::Descriptor> sessions{};  ///< as far as this user may see them
+  std::string through{};                               ///< "the keeper", "/proc/123/fd"
+};
+
+/// What the keeper of a runtime directory gives this user. Nothing when there is no keeper, or it
+/// does not know the topic. Throws Error denied, timeout.
+std::optional<FoundMemory> memory_from_keeper(const std::string& runtime_dir,
+                                              const std::string& topic,
+                                              std::chrono::milliseconds timeout);
+
+/// What can be opened through /proc/PID/fd of any process: as root everything, else one's own. Only
+/// memory that `owner` made counts, where that is known. `topic` is a name or a UUID. Nothing when
+/// no process holds it. Throws Error when several topics of that name are found.
+std::optional<FoundMemory> memory_from_processes(const std::string& topic,
+                                                 std::optional<uid_t> owner);
+
+}  // namespace ringway::cli

@@ -1,0 +1,112 @@
+#include "tools/inspected_topic.hpp"
+
+#include <fmt/format.h>
+
+#include <bit>
+#include <cstring>
+
+#include "ringway/error.hpp"
+#include "shm/memory_file.hpp"
+
+namespace ringway::cli {
+namespace {
+
+constexpr const char* kOneInstallation = "use the ringway of the same installation";
+
+std::string text_of(const char* bytes, std::size_t size) {
+  return {bytes, strnlen(bytes, size)};
+}
+
+}  // namespace
+
+InspectedTopic::InspectedTopic(FoundMemory found) : found_(std::move(found)) {
+  const std::uint64_t board_bytes = shm::verified_memory_bytes(found_.board.get(), "board");
+  board_ = shm::Region(found_.board.get(), shm::Access::read_only, 0, board_bytes);
+  header_ = &board_.at<const layout::BoardHeader>(0);
+  const std::uint32_t version = header_->version;
+  if (header_->magic.load(std::memory_order::acquire) != layout::kBoardMagic ||
+      version != layout::kLayoutVersion || header_->header_bytes != sizeof(layout::BoardHeader) ||
+      header_->incompatible_flags != 0) {
+    throw Error(ErrorCode::incompatible, "board",
+                fmt::format("its layout is version {}, this program's is {}", version,
+                            layout::kLayoutVersion),
+                kOneInstallation);
+  }
+  partitions_ = header_->partitions;
+  ring_bytes_ = header_->ring_bytes;
+  attachments_ = header_->attachments;
+  if (partitions_ == 0 || partitions_ > layout::kPartitionsMax ||
+      !std::has_single_bit(ring_bytes_) || ring_bytes_ < layout::kRingBytesMin ||
+      ring_bytes_ > layout::kRingBytesMax ||
+      board_bytes != layout::board_file_bytes(partitions_, attachments_)) {
+    throw Error(ErrorCode::incompatible, "board", "its sizes contradict each other",
+                kOneInstallation);
+  }
+  shm::verify_memory_file(found_.ring.get(), "ring",
+                          layout::ring_file_bytes(partitions_, ring_bytes_));
+  tails_ = shm::Region(found_.ring.get(), shm::Access::read_only, 0,
+                       layout::ring_data_offset(partitions_, ring_bytes_, 0));
+  for (const auto& [chunk, file] : found_.sessions) {
+    const std::uint64_t bytes = shm::verified_memory_bytes(file.get(), "session");
+    sessions_.emplace(chunk, shm::Region(file.get(), shm::Access::read_only, 0, bytes));
+  }
+}
+
+std::string InspectedTopic::name() const {
+  return text_of(header_->name, sizeof header_->name);
+}
+
+layout::TopicState InspectedTopic::state() const noexcept {
+  return static_cast<layout::TopicState>(header_->state.load(std::memory_order::acquire));
+}
+
+std::vector<Handle> InspectedTopic::handles() const {
+  std::vector<Handle> handles;
+  for (const layout::Attachment& shared : board_.array<const layout::Attachment>(
+           layout::board_attachments_offset(partitions_), attachments_)) {
+    if (shared.state.load(std::memory_order::acquire) == 0) continue;
+    handles.push_back({.role = shared.role,
+                       .producer = shared.producer,
+                       .process = shared.process,
+                       .user = text_of(shared.user, sizeof shared.user),
+                       .cursor = text_of(shared.cursor_name, sizeof shared.cursor_name),
+                       .session = shared.session,
+                       .chunk = shared.chunk,
+                       .first_slot = shared.first_slot});
+    // Given away while it was copied: whose it is now is shown the next time.
+    std::atomic_thread_fence(std::memory_order::acquire);
+    if (shared.state.load(std::memory_order::relaxed) == 0 ||
+        shared.session != handles.back().session) {
+      handles.pop_back();
+    }
+  }
+  return handles;
+}
+
+const layout::Slot* InspectedTopic::slot(const Handle& handle, std::uint32_t partition) const {
+  const auto session = sessions_.find({handle.session, handle.chunk});
+  if (session == sessions_.end()) return nullptr;
+  const std::uint64_t at =
+      layout::kPageBytes + (std::uint64_t{handle.first_slot} + partition) * sizeof(layout::Slot);
+  if (at + sizeof(layout::Slot) > session->second.bytes()) return nullptr;
+  return &session->second.at<const layout::Slot>(at);
+}
+
+const layout::BoardPartition& InspectedTopic::board(std::uint32_t partition) const {
+  return board_.at<const layout::BoardPartition>(layout::kPageBytes +
+                                                 partition * sizeof(layout::BoardPartition));
+}
+
+ring::PartitionView InspectedTopic::view(std::uint32_t partition) {
+  data_ = shm::DataArea();
+  data_ = shm::DataArea(found_.ring.get(), shm::Access::read_only,
+                        layout::ring_data_offset(partitions_, ring_bytes_, partition), ring_bytes_);
+  const auto& tail = tails_.at<const layout::PartitionTail>(
+      layout::kPageBytes + partition * sizeof(layout::PartitionTail));
+  // One kind of view serves writers and readers; a mapping that is read-only takes no store.
+  return {const_cast<layout::BoardPartition&>(board(partition)),
+          const_cast<layout::PartitionTail&>(tail), data_.data(), ring_bytes_,
+          data_.wrap() == shm::Wrap::mirrored ? ring::Mapping::mirrored : ring::Mapping::single};
+}
+
+}  // namespace ringway::cli

@@ -1,0 +1,267 @@
+#include "tools/inspection.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "client/committed_walk.hpp"
+#include "shm/uuid.hpp"
+#include "tools/process_state.hpp"
+#include "tools/record_printer.hpp"
+#include "tools/ring_tail.hpp"
+
+namespace ringway::cli {
+namespace {
+
+constexpr std::size_t kShownBytes = 48;
+
+std::vector<Column> with_partition(std::vector<Column> columns) {
+  columns.insert(columns.begin(), {"PARTITION", "partition", Align::right});
+  return columns;
+}
+
+std::vector<Column> overview_columns() {
+  std::vector<Column> columns = partition_columns();
+  const std::vector<Column> more = {{"FILL", "fill", Align::right},
+                                    {"PRODUCERS", "producers", Align::right},
+                                    {"CURSORS", "cursors", Align::right},
+                                    {"REPAIRS", "repairs", Align::right}};
+  columns.insert(columns.end() - 1, more.begin(), more.end());
+  return columns;
+}
+
+std::vector<Column> producer_columns() {
+  return {{"PID", "pid", Align::right},
+          {"USER", "user"},
+          {"PROCESS", "process"},
+          {"IDENTITY", "identity", Align::right},
+          {"CLAIM IN FLIGHT", "claim"}};
+}
+std::vector<Column> cursor_columns() {
+  return {
+      {"CURSOR", "name"},          {"PID", "pid", Align::right},       {"USER", "user"},
+      {"PROCESS", "process"},      {"OFFSET", "offset", Align::right}, {"LAG", "lag", Align::right},
+      {"PIN", "pin", Align::right}};
+}
+std::vector<Column> hole_columns() {
+  return {{"OFFSET", "offset", Align::right},     {"OFFSETS", "offsets", Align::right},
+          {"POSITION", "position", Align::right}, {"BYTES", "bytes", Align::right},
+          {"PID", "pid", Align::right},           {"REPAIRED AT", "repaired_at_ns"}};
+}
+std::vector<Column> record_columns() {
+  return {{"OFFSET", "offset", Align::right},
+          {"TIME", "timestamp_ns"},
+          {"PRODUCER", "producer", Align::right},
+          {"KEY", "key"},
+          {"VALUE", "value"}};
+}
+
+/// A row of a partition's list, and of the list over all partitions.
+void add(Rows& rows, Rows& all, std::uint32_t partition, std::vector<Cell> cells) {
+  rows.add(cells);
+  cells.insert(cells.begin(), Cell::of_number(partition));
+  all.add(std::move(cells));
+}
+
+Cell claim_cell(const ring::PartitionView& view, const layout::Slot* slot,
+                std::uint64_t committed_position) {
+  if (slot == nullptr) return {"not visible", nullptr};
+  const std::uint64_t word = slot->word.load(std::memory_order::acquire);
+  const std::uint64_t length = slot->length.load(std::memory_order::acquire);
+  const layout::Intent intent = layout::intent_state(word);
+  const std::uint64_t position = layout::intent_position(word);
+  const std::uint64_t tail =
+      view.codec().unpack(view.tail().load(std::memory_order::acquire)).position;
+  // What was settled, or never claimed, is only what its owner left in the slot.
+  if (intent == layout::Intent::idle || position < committed_position || position >= tail) {
+    return Cell::none();
+  }
+  const std::string_view state = intent == layout::Intent::owned ? "owned" : "trying";
+  const Json json = {{"position", position},
+                     {"bytes", layout::length_bytes(length)},
+                     {"records", layout::length_offsets(length)},
+                     {"state", state}};
+  return {fmt::format("{} bytes at {}, {} records, {}", layout::length_bytes(length), position,
+                      layout::length_offsets(length), state),
+          json};
+}
+
+Cell lag_cell(std::uint64_t committed, std::uint64_t offset) {
+  return Cell::of_number(committed - std::min(committed, offset));
+}
+
+std::string shortened(std::string_view bytes) {
+  std::string text(bytes.substr(0, kShownBytes));
+  return bytes.size() > kShownBytes ? text + "..." : text;
+}
+
+}  // namespace
+
+Inspection::Inspection(InspectedTopic& topic, std::vector<control::CursorListing> kept,
+                       std::size_t records_max)
+    : topic_(topic),
+      kept_(std::move(kept)),
+      records_max_(records_max),
+      handles_(topic.handles()),
+      all_partitions_(overview_columns()),
+      all_producers_(with_partition(producer_columns())),
+      all_cursors_(with_partition(cursor_columns())),
+      all_holes_(with_partition(hole_columns())),
+      all_records_(with_partition(record_columns())) {}
+
+void Inspection::look(std::uint32_t partition) {
+  const ring::PartitionView view = topic_.view(partition);
+  const layout::BoardPartition& board = view.board();
+  const PartitionFacts facts = partition_facts(view, topic_.state(), partition);
+  const std::uint64_t committed_position = CommittedWalk(view).place().position;
+  const std::uint64_t limit = board.limit.load(std::memory_order::acquire);
+  const std::uint64_t tail =
+      view.codec().unpack(view.tail().load(std::memory_order::acquire)).position;
+  const double free = limit > tail ? static_cast<double>(limit - tail) : 0;
+  const double fill = std::clamp(1 - free / static_cast<double>(view.ring_bytes()), 0.0, 1.0);
+  const std::uint64_t repairs = board.repairs.load(std::memory_order::acquire);
+
+  const Rows producers_here = producers(view, partition, committed_position);
+  const Rows cursors_here = cursors(facts);
+  const Rows holes_here = holes(board, partition);
+
+  Json entry = Json::object();
+  std::vector<Cell> cells = partition_cells(facts);
+  const std::vector<Column> columns = partition_columns();
+  for (std::size_t i = 0; i < columns.size(); ++i) entry[columns[i].name] = cells[i].json;
+  entry["tail"] = tail;
+  entry["limit"] = limit;
+  entry["generation"] = topic_.generation();
+  entry["fill"] = std::round(fill * 10'000) / 10'000;
+  entry["producers"] = producers_here.json();
+  entry["cursors"] = cursors_here.json();
+  entry["holes"] = holes_here.json();
+  entry["repairs"] = repairs;
+  if (records_max_ > 0) entry["records"] = records(view, partition);
+
+  const std::vector<Cell> more = {{fmt::format("{:.1f} %", fill * 100), fill},
+                                  Cell::of_number(entry["producers"].size()),
+                                  Cell::of_number(entry["cursors"].size()),
+                                  Cell::of_number(repairs)};
+  cells.insert(cells.end() - 1, more.begin(), more.end());
+  all_partitions_.add(std::move(cells));
+  partitions_.push_back(std::move(entry));
+}
+
+Rows Inspection::producers(const ring::PartitionView& view, std::uint32_t partition,
+                           std::uint64_t committed_position) {
+  Rows rows(producer_columns());
+  for (const Handle& handle : handles_) {
+    if (handle.role != layout::Role::producer) continue;
+    add(rows, all_producers_, partition,
+        {Cell::of_number(handle.process.pid), Cell::of_text(handle.user),
+         Cell::of_text(std::string(process_state(handle.process))),
+         Cell::of_number(handle.producer),
+         claim_cell(view, topic_.slot(handle, partition), committed_position)});
+  }
+  return rows;
+}
+
+Rows Inspection::cursors(const PartitionFacts& facts) {
+  Rows rows(cursor_columns());
+  const auto name_cell = [](const std::string& name) {
+    return name.empty() ? Cell::none() : Cell::of_text(name);
+  };
+  for (const Handle& handle : handles_) {
+    if (handle.role != layout::Role::consumer) continue;
+    const layout::Slot* slot = topic_.slot(handle, facts.partition);
+    Cell offset = Cell::none();
+    Cell lag = Cell::none();
+    Cell pin = Cell::none();
+    if (slot != nullptr) {
+      const std::uint64_t at = slot->offset.load(std::memory_order::acquire);
+      const std::uint64_t pinned = slot->pin.load(std::memory_order::acquire);
+      offset = Cell::of_number(at);
+      lag = lag_cell(facts.committed, at);
+      if (pinned != layout::kNoPin) pin = Cell::of_number(pinned);
+    }
+    add(rows, all_cursors_, facts.partition,
+        {name_cell(handle.cursor), Cell::of_number(handle.process.pid), Cell::of_text(handle.user),
+         Cell::of_text(std::string(process_state(handle.process))), std::move(offset),
+         std::move(lag), std::move(pin)});
+  }
+  for (const control::CursorListing& cursor : kept_) {
+    const bool held = std::any_of(handles_.begin(), handles_.end(),
+                                  [&](const Handle& at) { return at.cursor == cursor.name; });
+    if (held) continue;
+    Cell offset = Cell::none();
+    Cell lag = Cell::none();
+    if (facts.partition < cursor.offsets.size() && cursor.offsets[facts.partition]) {
+      offset = Cell::of_number(*cursor.offsets[facts.partition]);
+      lag = lag_cell(facts.committed, *cursor.offsets[facts.partition]);
+    }
+    add(rows, all_cursors_, facts.partition,
+        {name_cell(cursor.name), Cell::none(), Cell::none(), Cell::none(), std::move(offset),
+         std::move(lag), Cell::none()});
+  }
+  return rows;
+}
+
+Rows Inspection::holes(const layout::BoardPartition& board, std::uint32_t partition) {
+  Rows rows(hole_columns());
+  const std::uint64_t repairs = board.repairs.load(std::memory_order::acquire);
+  const std::uint64_t kept = std::min<std::uint64_t>(repairs, layout::kHoles);
+  for (std::uint64_t i = repairs - kept; i < repairs; ++i) {
+    const layout::Hole& hole = board.hole[i % layout::kHoles];
+    // Relaxed: for people.
+    const auto load = [](const auto& word) { return word.load(std::memory_order::relaxed); };
+    add(rows, all_holes_, partition,
+        {Cell::of_number(load(hole.offset)), Cell::of_number(load(hole.offsets)),
+         Cell::of_number(load(hole.position)), Cell::of_number(load(hole.bytes)),
+         Cell::of_number(load(hole.pid)),
+         Cell::of_time(static_cast<std::int64_t>(load(hole.repaired_at_ns)))});
+  }
+  return rows;
+}
+
+Json Inspection::records(const ring::PartitionView& view, std::uint32_t partition) {
+  Json list = Json::array();
+  RecordPrinter printer(topic_.name(), Format::jsonl, "", Detail::all);
+  for (const RingRecord& record : last_records(view, records_max_)) {
+    const RecordView shown = record.view(partition);
+    std::string line;
+    printer.append(line, shown);
+    list.push_back(Json::parse(line));
+    all_records_.add({Cell::of_number(partition), Cell::of_number(shown.offset()),
+                      Cell::of_time(shown.timestamp_ns()), Cell::of_number(shown.producer()),
+                      shown.has_key() ? Cell::of_text(shortened(shown.key())) : Cell::none(),
+                      Cell::of_text(shortened(shown.value()))});
+  }
+  return list;
+}
+
+std::string Inspection::render(Format format, Style style) const {
+  const layout::ProcessId supervisor = topic_.supervisor();
+  const std::string_view state = process_state(supervisor);
+  if (format != Format::table) {
+    Json object = Json::object();
+    object["topic"] = topic_.name();
+    object["uuid"] = shm::to_string(topic_.uuid());
+    object["supervisor"] = {{"pid", supervisor.pid}, {"process", state}};
+    object["partitions"] = partitions_;
+    return object.dump(format == Format::json ? 2 : -1, ' ', false,
+                       Json::error_handler_t::replace) +
+           "\n";
+  }
+  Report report;
+  report.add("Topic", "topic", Cell::of_text(topic_.name()));
+  report.add("UUID", "uuid", Cell::of_text(shm::to_string(topic_.uuid())));
+  report.add("Ring generation", "generation", Cell::of_number(topic_.generation()));
+  report.add("Supervisor", "supervisor",
+             Cell::of_text(fmt::format("pid {}, {}", supervisor.pid, state)));
+  report.add("Seen through", "through", Cell::of_text(topic_.through()));
+  report.add("PARTITIONS", "partitions", all_partitions_);
+  if (!all_producers_.empty()) report.add("PRODUCERS", "producers", all_producers_);
+  if (!all_cursors_.empty()) report.add("CURSORS", "cursors", all_cursors_);
+  if (!all_holes_.empty()) report.add("REPAIRED CLAIMS", "holes", all_holes_);
+  if (!all_records_.empty()) report.add("LAST RECORDS", "records", all_records_);
+  return report.render(format, style);
+}
+
+}  // namespace ringway::cli
