@@ -13,5 +13,7 @@ void add_topic_delete(CommandLine& line);
 void add_produce(CommandLine& line);
 void add_consume(CommandLine& line);
 void add_inspect(CommandLine& line);
+void add_log_verify(CommandLine& line);
+void add_log_dump(CommandLine& line);
 
 }  // namespace ringway::cli

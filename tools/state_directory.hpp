@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "log/stream.hpp"
+#include "ringway/topic.hpp"
+#include "shm/uuid.hpp"
+
+namespace ringway::cli {
+
+/// A topic as the catalog of a state directory has it.
+struct CatalogTopic {
+  shm::Uuid uuid{};
+  std::string name;
+  TopicSettings settings;
+  /// Where each partition's log ended with an orderly stop, if it did: everything before is
+  /// durable.
+  std::vector<std::optional<log::LogPoint>> clean_ends{};
+};
+
+/// What a supervisor leaves on disk, looked at without one, or beside one. Changes nothing.
+class StateDirectory {
+ public:
+  /// `path` "" looks where supervisors of this user and of the system keep their state. Throws
+  /// Error not_found naming where it looked.
+  explicit StateDirectory(const std::string& path);
+
+  const std::filesystem::path& path() const noexcept { return path_; }
+  /// By name, or by UUID. Throws Error not_found, denied; failed when the catalog cannot be read.
+  CatalogTopic topic(const std::string& name_or_uuid) const;
+  /// Directory of a partition's segments. Throws Error not_found, denied when it cannot be read.
+  std::string partition(const CatalogTopic& topic, std::uint32_t partition) const;
+  /// Whether a supervisor lives that writes here, as far as this user can tell.
+  bool in_use() const;
+
+ private:
+  std::filesystem::path path_;
+};
+
+}  // namespace ringway::cli
