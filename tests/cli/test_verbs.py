@@ -1,0 +1,483 @@
+"""The verbs of `ringway` on the real binaries: what a shell sees of each, and every exit status."""
+
+import json
+import os
+import pathlib
+import pty
+import signal
+import subprocess
+import sys
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / 'support'))
+from bus import Bus, wait_until
+
+LONG = os.environ.get('RINGWAY_TEST_LONG') == '1'
+NOBODY = 65534
+
+
+def lines(count, width=40):
+    """Lines of different lengths, empty ones too, all of them different."""
+    return b''.join(b'%d %s\n' % (n, b'x' * (n * 7 % width)) if n % 100 else b'\n' for n in range(count))
+
+
+class OnABus(unittest.TestCase):
+    def setUp(self):
+        self.bus = Bus()
+        self.addCleanup(self.bus.close)
+        self.bus.start()
+
+    def run_ringway(self, *words, **options):
+        return self.bus.run(*words, **options)
+
+    def create(self, topic='t', *options):
+        return self.bus.json('topic', 'create', topic, *options)
+
+    def consumed(self, topic='t', *options):
+        return self.bus.run('consume', topic, '-o', 'start', '-e', *options)
+
+    def partition(self, verb, partition=0, topic='t'):
+        return self.bus.json(*verb.split(), topic)['partitions'][partition]
+
+    def file(self, content):
+        path = self.bus.root / 'input'
+        path.write_bytes(content)
+        return path
+
+
+class Status(OnABus):
+    def test_status_ends_with_0_while_the_bus_serves(self):
+        self.assertEqual(self.bus.json('status')['state'], 'serving')
+        self.assertIn(b'serving', self.run_ringway('status'))
+
+    def test_status_ends_with_1_when_nobody_serves(self):
+        self.bus.kill()
+        self.assertEqual(self.bus.refusal('status', status=1)['code'], 'unavailable')
+
+    def test_status_ends_with_6_when_nobody_answers(self):
+        self.bus.pause()
+        error = self.bus.refusal('status', '--timeout', '200ms', status=6)
+        self.assertEqual(error['code'], 'timeout')
+        self.bus.resume()
+
+
+class Topics(OnABus):
+    def test_what_was_created_is_listed_and_described_as_chosen(self):
+        created = self.create('plant/press', '--partitions', '3', '--ring', '64KiB', '--segment', '1MiB', '--sync',
+                              'every_batch', '--retention-age', '2h', '--retention-bytes', '5MiB', '--read', 'root,@0')
+        self.assertEqual(created['partitions'], 3)
+        listed = self.bus.json('topic', 'list')
+        self.assertEqual([(row['topic'], row['partitions'], row['uuid']) for row in listed],
+                         [('plant/press', 3, created['uuid'])])
+        described = self.bus.json('topic', 'describe', 'plant/press')
+        self.assertEqual(described['uuid'], created['uuid'])
+        self.assertEqual(len(described['partitions']), 3)
+        self.assertEqual(described['partitions'][2],
+                         {'partition': 2, 'first_offset': 0, 'committed': 0, 'written': 0, 'durable': 0,
+                          'ring_bytes': 65536, 'log_bytes': described['partitions'][2]['log_bytes'],
+                          'state': 'serving'})
+        settings = described['settings']
+        self.assertEqual((settings['sync'], settings['segment_bytes'], settings['retention_age_ms'],
+                          settings['retention_bytes'], settings['readers']),
+                         ('every_batch', 1 << 20, 7_200_000, 5 << 20, ['root', '@0']))
+
+    def test_a_second_topic_of_the_name_and_bad_names_are_refused(self):
+        self.create()
+        self.assertEqual(self.bus.refusal('topic', 'create', 't', status=1)['code'], 'exists')
+        self.assertEqual(self.bus.refusal('topic', 'create', 'a//b', status=2)['code'], 'usage')
+        self.assertEqual(self.bus.refusal('topic', 'create', 'u', '--ring', '3KiB', status=2)['code'], 'usage')
+        self.assertIn('--ring', self.bus.refusal('topic', 'create', 'u', '--ring', 'big', status=2)['thing'])
+
+    def test_delete_asks_or_needs_yes(self):
+        self.create()
+        self.assertIn('--yes', self.bus.refusal('topic', 'delete', 't', status=2)['fix'])
+        terminal, slave = pty.openpty()
+        child = self.bus.spawn('topic', 'delete', 't', stdin=slave)
+        os.close(slave)
+        os.write(terminal, b'n\n')
+        self.assertEqual(child.wait(), 1)
+        os.close(terminal)
+        self.assertEqual(len(self.bus.json('topic', 'list')), 1)
+        self.run_ringway('topic', 'delete', 't', '--yes')
+        self.assertEqual(self.bus.json('topic', 'list'), [])
+
+    def test_what_does_not_exist_is_exit_status_3(self):
+        for verb in (['topic', 'describe'], ['topic', 'delete', '--yes'], ['produce'], ['consume'], ['inspect']):
+            with self.subTest(verb=verb):
+                self.assertEqual(self.bus.refusal(*verb, 'nowhere', status=3)['code'], 'not_found')
+        for verb in (['log', 'verify'], ['log', 'dump']):
+            with self.subTest(verb=verb):
+                self.bus.refusal(*verb, 'nowhere', '--state-dir', self.bus.state_dir, status=3)
+        self.assertIn('ringway topic create nowhere', self.bus.refusal('produce', 'nowhere', status=3)['fix'])
+
+    def test_who_lacks_the_right_gets_4_and_is_told_which(self):
+        if os.geteuid() != 0:
+            self.skipTest('needs root to be somebody else')
+        self.bus.root.chmod(0o755)
+        self.bus.runtime_dir.chmod(0o755)
+        self.create()
+        for verb, right in ((['consume', '-e'], 'read'), (['produce'], 'write'), (['inspect'], 'read'),
+                            (['topic', 'delete', '--yes'], '')):
+            with self.subTest(verb=verb):
+                error = self.bus.refusal(*verb, 't', status=4, user=NOBODY, group=NOBODY, extra_groups=[])
+                self.assertEqual(error['code'], 'denied')
+                self.assertIn(right, error['rule'])
+
+
+class ProduceAndConsume(OnABus):
+    def test_what_goes_in_comes_out_byte_for_byte(self):
+        self.create()
+        content = lines(5000) + b'no newline at the end \xff\x00'
+        self.run_ringway('produce', 't', self.file(content))
+        self.assertEqual(self.consumed(), content + b'\n')
+        self.assertEqual(self.consumed('t', '-f', '%v\\n'), content + b'\n')
+
+    def test_standard_input_and_files_are_read_in_order(self):
+        self.create()
+        report = self.bus.json('produce', 't', self.file(b'a\nb'), '-', stdin=b'c\n\nd\n')
+        self.assertEqual(self.consumed(), b'a\nb\nc\n\nd\n')
+        self.assertEqual((report['records'], report['bytes']), (5, 4))
+        self.assertGreaterEqual(report['seconds'], 0)
+
+    def test_keys_headers_and_partitions_arrive(self):
+        self.create('t', '--partitions', '4')
+        self.run_ringway('produce', 't', '-K', ':', '-H', 'a=1', '-H', 'b=', '-p', '2', stdin=b'k:v:w\n:\n')
+        records = [json.loads(line) for line in self.consumed('t', '--output', 'jsonl').splitlines()]
+        self.assertEqual([(r['topic'], r['partition'], r['offset'], r['key'], r['value'], r['headers'])
+                          for r in records],
+                         [('t', 2, n, key, value, [{'key': 'a', 'value': '1'}, {'key': 'b', 'value': ''}])
+                          for n, (key, value) in enumerate([('k', 'v:w'), ('', '')])])
+        self.assertEqual(json.loads(self.consumed('t', '--output', 'json')), records)
+        self.assertEqual(self.consumed('t', '-f', '%p %o %k %h{%k=%v;}|'), b'2 0 k a=1;b=;|2 1  a=1;b=;|')
+
+    def test_json_of_bytes_that_are_no_text_is_base64(self):
+        self.create()
+        self.run_ringway('produce', 't', stdin=b'\xff\n')
+        self.assertEqual(json.loads(self.consumed('t', '--output', 'jsonl'))['value'], {'base64': '/w=='})
+        self.assertEqual(self.consumed('t', '--output', 'json', '-p', '0').count(b'offset'), 1)
+
+    def test_length_prefixed_records_hold_any_bytes(self):
+        self.create()
+        framed = b''.join(len(r).to_bytes(4, 'big') + r for r in (b'\n\n', b'', bytes(range(256))))
+        self.run_ringway('produce', 't', '--length-prefixed', stdin=framed)
+        self.assertEqual(self.consumed('t', '-f', '%V{big32}%v'), framed)
+
+    def test_a_line_without_key_is_an_error_naming_file_and_line(self):
+        self.create()
+        path = self.file(b'k:v\nno key\n')
+        error = self.bus.refusal('produce', 't', '-K', ':', path, status=1)
+        self.assertIn(str(path), error['thing'])
+        self.assertIn('line 2', error['thing'])
+
+    def test_a_missing_topic_is_created_on_request(self):
+        self.run_ringway('produce', 'new', '--create', stdin=b'x\n')
+        self.assertEqual(self.consumed('new'), b'x\n')
+
+    def test_a_record_larger_than_a_quarter_of_the_ring_is_refused_with_both_numbers(self):
+        self.create('t', '--ring', '64KiB')
+        error = self.bus.refusal('produce', 't', stdin=b'y' * 20_000 + b'\n', status=1)
+        self.assertIn('20000', error['rule'])
+        self.assertIn(str(16 * 1024 - 32), error['rule'])
+
+    def test_a_level_is_waited_for(self):
+        self.create()
+        self.run_ringway('produce', 't', '--wait', 'durable', stdin=lines(1000))
+        self.assertEqual(self.partition('topic describe')['durable'], 1000)
+        self.assertEqual(self.bus.refusal('produce', 't', '--wait', 'soon', status=2)['code'], 'usage')
+
+    def test_each_line_of_a_slow_input_is_visible_at_once(self):
+        self.create()
+        consumer = self.bus.spawn('consume', 't', '-o', 'start')
+        producer = self.bus.spawn('produce', 't')
+        for line in (b'one\n', b'two\n', b'three\n'):
+            producer.stdin.write(line)
+            producer.stdin.flush()
+            self.assertEqual(consumer.stdout.readline(), line)
+
+    def test_rate_paces(self):
+        self.create()
+        report = self.bus.json('produce', 't', '--rate', '100', stdin=b'x\n' * 30)
+        self.assertGreaterEqual(report['seconds'], 0.28)
+
+    def test_sigint_ends_both_quietly_with_0(self):
+        self.create()
+        consumer = self.bus.spawn('consume', 't', '-o', 'start')
+        producer = self.bus.spawn('produce', 't')
+        producer.stdin.write(b'read before the signal\n')
+        producer.stdin.flush()
+        self.assertEqual(consumer.stdout.readline(), b'read before the signal\n')
+        for child in (producer, consumer):
+            child.send_signal(signal.SIGINT)
+            self.assertEqual(child.wait(), 0)
+        self.assertEqual(consumer.stderr.read(), b'')
+
+    def test_a_reader_that_leaves_ends_consume_quietly_with_0(self):
+        self.create()
+        self.run_ringway('produce', 't', stdin=lines(20_000))
+        consumer = self.bus.spawn('consume', 't', '-o', 'start')
+        self.assertTrue(consumer.stdout.readline())
+        consumer.stdout.close()
+        self.assertEqual(consumer.wait(), 0)
+        self.assertEqual(consumer.stderr.read(), b'')
+
+    def test_offset_ranges_are_those_of_rpk(self):
+        self.create()
+        self.run_ringway('produce', 't', stdin=b''.join(b'%d\n' % n for n in range(100)))
+
+        def read(text, *options):
+            return [int(word) for word in self.run_ringway('consume', 't', '-o', text, *options).split()]
+
+        everything = list(range(100))
+        for text, wanted in (('start', everything), ('end', []), ('+95', everything[95:]), ('-3', everything[97:]),
+                             ('42', everything[42:]), ('@1', everything), ('@-1h', everything)):
+            with self.subTest(text=text):
+                self.assertEqual(read(text, '-e'), wanted)
+        for text, wanted in (('10:20', everything[10:20]), (':5', everything[:5]), ('97:end', everything[97:]),
+                             (':end', everything), ('@1:2', []), ('@-1h:end', everything)):
+            with self.subTest(text=text):
+                self.assertEqual(read(text), wanted)
+        self.assertEqual(read('start', '-n', '7'), everything[:7])
+        self.assertEqual(read('50', '-n', '2'), [50, 51])
+        self.assertEqual(self.bus.refusal('consume', 't', '-o', 'yesterday', status=2)['code'], 'usage')
+
+    def test_an_offset_that_does_not_exist_yet_is_waited_for(self):
+        self.create()
+        consumer = self.bus.spawn('consume', 't', '-o', '2:4')
+        self.run_ringway('produce', 't', stdin=b'a\nb\nc\nd\ne\n')
+        self.assertEqual(consumer.stdout.read(), b'c\nd\n')
+        self.assertEqual(consumer.wait(), 0)
+
+    def test_meta_only_prints_no_content(self):
+        self.create()
+        self.run_ringway('produce', 't', '-K', ':', stdin=b'secret:hidden\n')
+        self.assertRegex(self.consumed('t', '--meta-only'), rb'^0\t0\t[-0-9]+T[:.0-9]+Z\t6\t6\n$')
+        record = json.loads(self.consumed('t', '--meta-only', '--output', 'jsonl'))
+        self.assertEqual(record['offset'], 0)
+        self.assertNotIn('value', record)
+
+    def test_chosen_partitions_only(self):
+        self.create('t', '--partitions', '3')
+        for p in range(3):
+            self.run_ringway('produce', 't', '-p', p, stdin=b'%d\n' % p)
+        self.assertEqual(sorted(self.consumed('t', '-p', '0,2').split()), [b'0', b'2'])
+        self.assertEqual(sorted(self.consumed('t', '-p', '1', '-p', '2').split()), [b'1', b'2'])
+        self.assertEqual(self.bus.refusal('consume', 't', '-p', '3', status=2)['code'], 'usage')
+
+    def test_a_named_cursor_goes_on_where_its_output_ended(self):
+        self.create()
+        self.run_ringway('produce', 't', stdin=b'1\n2\n3\n4\n5\n')
+        read = ['consume', 't', '-o', 'start', '--cursor', 'billing']
+        self.assertEqual(self.run_ringway(*read, '-n', '2'), b'1\n2\n')
+        self.assertEqual(self.run_ringway(*read, '-n', '2'), b'3\n4\n')
+        self.bus.restart()
+        self.assertEqual(self.run_ringway(*read, '-e'), b'5\n')
+        self.assertEqual(self.run_ringway(*read, '-e'), b'')
+        self.assertEqual(self.bus.refusal(*read[:3], '2:4', '--cursor', 'billing', status=2)['code'], 'usage')
+
+    def test_a_cursor_has_one_holder_whose_pid_the_second_learns(self):
+        self.create()
+        self.run_ringway('produce', 't', stdin=b'1\n')
+        holder = self.bus.spawn('consume', 't', '-o', 'start', '--cursor', 'c')
+        self.assertEqual(holder.stdout.readline(), b'1\n')
+        error = self.bus.refusal('consume', 't', '--cursor', 'c', status=1)
+        self.assertEqual(error['code'], 'busy')
+        self.assertIn(str(holder.pid), error['rule'])
+
+    def test_a_cursor_is_not_moved_over_what_nobody_took(self):
+        self.create()
+        content = lines(200_000)
+        self.run_ringway('produce', 't', self.file(content))
+        reader, writer = os.pipe()
+        stuck = self.bus.spawn('consume', 't', '-o', 'start', '--cursor', 'c', stdout=writer)
+        os.close(writer)
+        taken = os.read(reader, 10)
+        stuck.kill()
+        stuck.wait()
+        os.close(reader)
+        wait_until(lambda: not any(c['pid'] for c in self.partition('inspect')['cursors']), 'the cursor to be free')
+        rest = self.run_ringway('consume', 't', '-o', 'start', '--cursor', 'c', '-e')
+        self.assertTrue(content.endswith(rest))
+        pipe_bytes = 64 * 1024
+        self.assertLessEqual(len(content) - len(rest), pipe_bytes + len(taken))
+        self.assertEqual(taken, content[:10])
+
+    def test_overwritten_records_are_one_line_and_no_failure(self):
+        self.create('t', '--no-persist', '--when-full', 'overwrite', '--ring', '64KiB')
+        self.run_ringway('produce', 't', stdin=b''.join(b'%d\n' % n for n in range(10_000)))
+        seen = self.run_ringway('consume', 't', '-o', '0', '-e').split()
+        self.assertEqual(seen, [b'%d' % n for n in range(int(seen[0]), 10_000)])
+        self.assertEqual(len(self.bus.stderr.splitlines()), 1)
+        self.assertEqual(self.bus.refusal('log', 'verify', 't', '--state-dir', self.bus.state_dir, status=2)['code'],
+                         'usage')
+
+
+class WithoutASupervisor(OnABus):
+    COUNT = 2_000_000 if LONG else 200_000
+
+    def killed_meanwhile(self, *options, content):
+        """Publishes the content while the supervisor is killed and comes back, more than once."""
+        producer = self.bus.spawn('produce', 't', *options, stderr=subprocess.DEVNULL)
+        pieces = [content[at:at + len(content) // 8 + 1] for at in range(0, len(content), len(content) // 8 + 1)]
+        for number, piece in enumerate(pieces):
+            if number in (2, 5):
+                self.bus.kill()
+                started = producer.stdin.write(piece[:100])
+                self.bus.start()
+                piece = piece[started:]
+            producer.stdin.write(piece)
+        producer.stdin.close()
+        self.assertEqual(producer.wait(), 0)
+
+    def test_nothing_is_lost_when_the_supervisor_is_killed_while_producing(self):
+        self.create('t', '--partitions', '1')
+        content = lines(self.COUNT)
+        self.killed_meanwhile(content=content)
+        self.assertEqual(self.consumed('t', '-f', '%v\\n'), content)
+
+    def test_nor_with_keys(self):
+        self.create('t', '--partitions', '1')
+        content = b''.join(b'%d:%s\n' % (n % 97, line) for n, line in enumerate(lines(self.COUNT // 2).split(b'\n')))
+        self.killed_meanwhile('-K', ':', content=content)
+        self.assertEqual(self.consumed('t', '-f', '%k:%v\\n'), content)
+
+    def test_nor_in_four_partitions_where_each_key_keeps_its_order(self):
+        self.create('t', '--partitions', '4')
+        content = b''.join(b'%d:%d\n' % (n % 97, n) for n in range(self.COUNT // 2))
+        self.killed_meanwhile('-K', ':', content=content)
+
+        def by_key(text):
+            keys = {}
+            for line in text.splitlines():
+                keys.setdefault(line.split(b':')[0], []).append(line)
+            return keys
+
+        self.assertEqual(by_key(self.consumed('t', '-f', '%k:%v\\n')), by_key(content))
+        used = [p for p in self.bus.json('topic', 'describe', 't')['partitions'] if p['committed']]
+        self.assertEqual(len(used), 4)
+
+    def test_a_follower_rides_over_the_restart(self):
+        self.create()
+        consumer = self.bus.spawn('consume', 't', '-o', 'start')
+        producer = self.bus.spawn('produce', 't')
+        for number in range(6):
+            if number == 2:
+                self.bus.kill()  # nobody needs it for this
+            if number == 4:
+                self.bus.start()
+            producer.stdin.write(b'%d\n' % number)
+            producer.stdin.flush()
+            self.assertEqual(consumer.stdout.readline(), b'%d\n' % number)
+
+    def inspect_while(self, publishing):
+        """One client publishes; what inspect says of it."""
+        partition = self.partition('inspect')
+        self.assertEqual(partition['committed'], 3)
+        self.assertEqual([p['pid'] for p in partition['producers']], [publishing.pid])
+        for field in ('first_offset', 'written', 'durable', 'ring_bytes', 'log_bytes', 'state', 'tail', 'limit',
+                      'generation', 'fill', 'cursors', 'holes', 'repairs'):
+            self.assertIn(field, partition)
+        records = self.bus.json('inspect', 't', '--records', '2')['partitions'][0]['records']
+        self.assertEqual([(r['offset'], r['value']) for r in records], [(1, 'b'), (2, 'c')])
+        return self.bus.json('inspect', 't')['supervisor']['process']
+
+    def publishing(self):
+        self.create()
+        producer = self.bus.spawn('produce', 't')
+        producer.stdin.write(b'a\nb\nc\n')
+        producer.stdin.flush()
+        wait_until(lambda: self.partition('inspect')['committed'] == 3, 'three records')
+        return producer
+
+    def test_inspect_shows_the_rings_with_the_supervisor_killed(self):
+        producer = self.publishing()
+        self.assertEqual(self.inspect_while(producer), 'alive')
+        self.bus.kill()
+        self.assertEqual(self.inspect_while(producer), 'dead')
+
+    def test_inspect_shows_the_rings_with_the_supervisor_stopped(self):
+        producer = self.publishing()
+        self.bus.pause()
+        self.assertEqual(self.inspect_while(producer), 'stopped')
+        self.bus.resume()
+
+    def test_inspect_shows_the_rings_with_everything_but_one_client_killed(self):
+        producer = self.publishing()
+        self.bus.kill()
+        self.bus.kill_keeper()
+        self.assertEqual(self.inspect_while(producer), 'dead')
+        self.assertIn(f'/proc/{producer.pid}/fd'.encode(), self.run_ringway('inspect', 't'))
+
+    def test_inspect_names_cursors_held_or_not(self):
+        producer = self.publishing()
+        self.run_ringway('consume', 't', '-o', 'start', '-n', '1', '--cursor', 'left')
+        held = self.bus.spawn('consume', 't', '-o', 'start', '--cursor', 'held')
+        for _ in range(3):
+            held.stdout.readline()
+
+        def cursors():
+            return {c['name']: (c['pid'], c['offset'], c['lag']) for c in self.partition('inspect')['cursors']}
+
+        wait_until(lambda: cursors() == {'left': (None, 1, 2), 'held': (held.pid, 3, 0)}, 'both cursors')
+        self.bus.kill()
+        self.assertEqual(cursors()['held'], (held.pid, 3, 0))
+        self.assertEqual(producer.poll(), None)
+
+
+class Log(OnABus):
+    def setUp(self):
+        super().setUp()
+        self.uuid = self.create('t', '--segment', '256KiB', '--ring', '64KiB')['uuid']
+        self.content = lines(30_000)
+        self.run_ringway('produce', 't', '--wait', 'durable', self.file(self.content))
+        self.where = ['t', '--state-dir', self.bus.state_dir]
+
+    def verify(self, status=0):
+        return self.bus.json('log', 'verify', *self.where, status=status)
+
+    def test_a_sound_log_verifies_while_served_and_after_a_kill(self):
+        for _ in range(2):
+            report = self.verify()
+            self.assertTrue(report['clean'])
+            self.assertEqual(report['partitions'][0]['records'], 30_000)
+            self.assertGreater(report['partitions'][0]['segments'], 1)
+            self.assertEqual(report['partitions'][0]['holes'], [])
+            self.bus.kill()
+
+    def test_dump_prints_what_was_published_with_the_supervisor_dead(self):
+        self.bus.kill()
+        self.assertEqual(self.run_ringway('log', 'dump', *self.where), self.content)
+        self.assertEqual(self.run_ringway('log', 'dump', *self.where, '-f', '%o %v\\n'),
+                         b''.join(b'%d %s\n' % it for it in enumerate(self.content.split(b'\n')[:-1])))
+        first = json.loads(self.run_ringway('log', 'dump', self.uuid, *self.where[1:], '--output', 'jsonl')
+                           .splitlines()[0])
+        self.assertEqual((first['partition'], first['offset'], first['value']), (0, 0, ''))
+
+    def test_a_flipped_byte_is_a_hole_with_offsets_and_the_rest_stands(self):
+        self.bus.kill()
+        segment = sorted((self.bus.state_dir / 'topics' / self.uuid / '0').glob('*.log'))[0]
+        with open(segment, 'r+b') as file:
+            file.seek(200_000)
+            byte = file.read(1)
+            file.seek(200_000)
+            file.write(bytes([byte[0] ^ 1]))
+        report = self.verify(status=5)
+        self.assertFalse(report['clean'])
+        (hole,) = report['partitions'][0]['holes']
+        self.assertEqual(hole['segment'], segment.name)
+        self.assertLess(hole['from_offset'], hole['to_offset'])
+        self.assertLess(hole['from_position'], hole['to_position'])
+        self.assertEqual(report['partitions'][0]['records'] + hole['to_offset'] - hole['from_offset'], 30_000)
+        self.run_ringway('log', 'dump', *self.where, status=1)
+        self.assertIn(f'offsets {hole["from_offset"]} to {hole["to_offset"] - 1}', self.bus.stderr)
+        # The cursor passes it just so.
+        self.bus.start()
+        seen = self.run_ringway('consume', 't', '-o', 'start', '-e', '-f', '%o\\n', status=1).split()
+        self.assertEqual([int(offset) for offset in seen],
+                         [*range(hole['from_offset']), *range(hole['to_offset'], 30_000)])
+
+    def test_a_missing_state_directory_is_exit_status_3(self):
+        self.bus.refusal('log', 'verify', 't', '--state-dir', '/nowhere', status=3)
+
+
+if __name__ == '__main__':
+    unittest.main()
