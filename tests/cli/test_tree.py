@@ -23,7 +23,7 @@ BELOW = {
     'ring': {'layout', STATUS},
     'storage': {ERROR},
     'log': {'layout', 'storage', STATUS, ERROR},
-    'control': {'layout', 'shm', STATUS, ERROR},
+    'control': {'layout', 'shm', STATUS, ERROR, 'ringway/topic.hpp'},
     'client': {*LAYERS, 'ringway'},
     'daemon': {*LAYERS, 'ringway'},
     'tools': {*LAYERS, 'ringway'},
