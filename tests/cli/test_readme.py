@@ -1,0 +1,35 @@
+"""The README's program compiles, links against the library as installed, and does what it says."""
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / 'tests' / 'support'))
+from bus import Bus  # noqa: E402
+
+
+class Readme(unittest.TestCase):
+    def test_the_program_builds_and_runs(self):
+        text = (ROOT / 'README.md').read_text()
+        program = re.search(r'```cpp\n(.*?)```', text, re.DOTALL).group(1)
+        with tempfile.TemporaryDirectory() as directory:
+            source, binary = Path(directory, 'program.cpp'), Path(directory, 'program')
+            source.write_text(program)
+            library = Path(os.environ['RINGWAY_LIBRARY'])
+            subprocess.run([*os.environ['CXX'].split(), '-std=c++20', '-Wall', '-Wextra', '-Werror',
+                            '-Wno-missing-field-initializers', f'-I{ROOT}/lib/include', source,
+                            '-o', binary, f'-L{library.parent}', '-lringway',
+                            f'-Wl,-rpath,{library.parent}'], check=True)
+            with Bus() as bus:
+                ran = subprocess.run([binary], env={**os.environ, 'RINGWAY_SOCKET': str(bus.socket)},
+                                     check=True, capture_output=True, text=True)
+        lines = ran.stdout.splitlines()
+        self.assertEqual([line.split(' ', 1)[1] for line in lines], ['ACME 7 bytes', 'ACME 8 bytes'])
+
+
+if __name__ == '__main__':
+    unittest.main()
