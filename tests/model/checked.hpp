@@ -1,5 +1,10 @@
 #pragma once
 
+// relacy's place markers are called $, which clang takes for an extension.
+#ifdef __clang__
+#pragma clang diagnostic ignored "-Wdollar-in-identifier-extension"
+#endif
+
 // relacy, with the names it turns into macros given back. Include it after everything else.
 
 #include <cassert>
