@@ -5,33 +5,6 @@
 #include "control/topic_settings.hpp"
 
 namespace ringway::daemon {
-namespace {
-
-std::string_view to_string(layout::Hold hold) {
-  switch (hold) {
-    case layout::Hold::none:
-      return "serving";
-    case layout::Hold::disk_slow:
-      return "disk_slow";
-    case layout::Hold::disk_full:
-      return "disk_full";
-    case layout::Hold::disk_error:
-      return "disk_error";
-    case layout::Hold::pinned:
-      return "pinned";
-    case layout::Hold::stopped_claim:
-      return "stopped_claim";
-    case layout::Hold::slow_consumer:
-      return "slow_consumer";
-    case layout::Hold::stopping:
-      return "stopping";
-    case layout::Hold::quarantined:
-      return "quarantined";
-  }
-  return "unknown";
-}
-
-}  // namespace
 
 std::string partition_state(const Topic& topic, std::uint32_t partition) {
   const layout::BoardPartition& board = topic.served->view(partition).board();

@@ -7,30 +7,6 @@
 namespace ringway::cli {
 namespace {
 
-const char* hold_word(layout::Hold hold) {
-  switch (hold) {
-    case layout::Hold::none:
-      return "serving";
-    case layout::Hold::disk_slow:
-      return "disk_slow";
-    case layout::Hold::disk_full:
-      return "disk_full";
-    case layout::Hold::disk_error:
-      return "disk_error";
-    case layout::Hold::pinned:
-      return "pinned";
-    case layout::Hold::stopped_claim:
-      return "stopped_claim";
-    case layout::Hold::slow_consumer:
-      return "slow_consumer";
-    case layout::Hold::stopping:
-      return "stopping";
-    case layout::Hold::quarantined:
-      return "quarantined";
-  }
-  return "unknown";
-}
-
 std::string state_word(const layout::BoardPartition& board, layout::TopicState topic) {
   // Relaxed: for people.
   const auto hold = static_cast<layout::Hold>(board.hold.load(std::memory_order::relaxed));
@@ -39,7 +15,8 @@ std::string state_word(const layout::BoardPartition& board, layout::TopicState t
   if (hold != layout::Hold::quarantined && topic == layout::TopicState::stopping) return "stopping";
   const bool a_process = hold == layout::Hold::pinned || hold == layout::Hold::stopped_claim ||
                          hold == layout::Hold::slow_consumer;
-  return a_process ? fmt::format("{} by pid {}", hold_word(hold), pid) : hold_word(hold);
+  return a_process ? fmt::format("{} by pid {}", to_string(hold), pid)
+                   : std::string(to_string(hold));
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 #include "layout/ring.hpp"
 
@@ -105,6 +106,31 @@ enum class Hold : std::uint32_t {
   stopping = 7,       ///< orderly stop
   quarantined = 8,    ///< the ring's content is corrupt
 };
+
+/// The word that people and JSON see.
+constexpr std::string_view to_string(Hold hold) noexcept {
+  switch (hold) {
+    case Hold::none:
+      return "serving";
+    case Hold::disk_slow:
+      return "disk_slow";
+    case Hold::disk_full:
+      return "disk_full";
+    case Hold::disk_error:
+      return "disk_error";
+    case Hold::pinned:
+      return "pinned";
+    case Hold::stopped_claim:
+      return "stopped_claim";
+    case Hold::slow_consumer:
+      return "slow_consumer";
+    case Hold::stopping:
+      return "stopping";
+    case Hold::quarantined:
+      return "quarantined";
+  }
+  return "unknown";
+}
 
 inline constexpr std::uint32_t kHoles = 16;
 inline constexpr std::uint32_t kVerdicts = 8;

@@ -19,7 +19,7 @@ class Packages(unittest.TestCase):
         self.place = pathlib.Path(directory.name)
         self.place.chmod(0o755)
         self.bin, self.policy = self.place / 'bin', self.place / 'sbin/policy-rc.d'
-        self.library = shutil.copy(LIBRARY, self.place)  # where another user may read it
+        self.script = shutil.copy(LIBRARY, self.place)  # where another user may read it
         self.bin.mkdir()
         self.policy.parent.mkdir()
         self.fake('dpkg-query', "printf 'installed here\\ninstalled second\\nconfig-files gone\\n'")
@@ -50,7 +50,7 @@ class Packages(unittest.TestCase):
             if as_nobody and os.geteuid() == 0 else []
         return subprocess.run(
             [*drop, 'bash', '-c',
-             f'set -euo pipefail; source {self.library}; policy_rc_d={self.policy}\n{script}'],
+             f'set -euo pipefail; source {self.script}; policy_rc_d={self.policy}\n{script}'],
             env={'PATH': f'{self.bin}:/usr/sbin:/usr/bin:/sbin:/bin', 'HOME': '/nonexistent'},
             stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
 
