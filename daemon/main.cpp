@@ -13,6 +13,7 @@
 #include "daemon/options.hpp"
 #include "daemon/supervisor.hpp"
 #include "ringway/error.hpp"
+#include "shm/landing.hpp"
 
 namespace {
 
@@ -32,13 +33,14 @@ daemon::EventLog::Sink log_sink(const std::string& level) {
 }
 
 int serve(daemon::Config config) {
+  shm::install_landing();  // whatever clients punch into their memory (G7)
   boost::asio::io_context io(1);
   const daemon::EventLog log(log_sink(config.log_level));
   boost::asio::signal_set stop(io, SIGTERM, SIGINT);
   std::signal(SIGHUP, SIG_IGN);  // nothing to read again yet
   std::signal(SIGPIPE, SIG_IGN);
   auto open_store = [runtime_dir = config.runtime_dir.string(),
-                           state_dir = config.state_dir.string()] {
+                     state_dir = config.state_dir.string()] {
     const std::string self = std::filesystem::read_symlink("/proc/self/exe");
     return std::make_unique<daemon::KeeperClient>(self, runtime_dir, state_dir);
   };

@@ -6,19 +6,27 @@
 
 namespace ringway::daemon {
 
+namespace {
+
+std::shared_ptr<const Chunk::Mapping> map(int fd, std::uint64_t bytes) {
+  Chunk::Mapping mapping{shm::Region(fd, shm::Access::read_only, 0, bytes), {}};
+  mapping.landing = shm::LandingArea(mapping.region.array<const std::byte>(0, bytes));
+  return std::make_shared<const Chunk::Mapping>(std::move(mapping));
+}
+
+}  // namespace
+
 Chunk::Chunk(shm::Descriptor fd_, std::uint32_t slots)
-    : fd(std::move(fd_)),
-      mapping(std::make_shared<shm::Region>(fd.get(), shm::Access::read_only, 0,
-                                            layout::session_file_bytes(slots))),
-      runs(slots) {}
+    : fd(std::move(fd_)), mapping(map(fd.get(), layout::session_file_bytes(slots))), runs(slots) {}
 
 const layout::Slot* Chunk::slot(std::uint32_t index) const {
-  return &mapping->at<const layout::Slot>(sizeof(layout::SessionHeader) +
-                                          index * sizeof(layout::Slot));
+  return &mapping->region.at<const layout::Slot>(sizeof(layout::SessionHeader) +
+                                                 index * sizeof(layout::Slot));
 }
 
 void Chunk::clear(std::uint32_t first, std::uint32_t count) const {
-  const shm::Region writable(fd.get(), shm::Access::read_write, 0, mapping->bytes());
+  const shm::Region writable(fd.get(), shm::Access::read_write, 0, mapping->region.bytes());
+  const shm::LandingArea landing(writable.array<const std::byte>(0, writable.bytes()));
   const std::uint64_t offset = sizeof(layout::SessionHeader) + first * sizeof(layout::Slot);
   for (layout::Slot& slot : writable.array<layout::Slot>(offset, count)) {
     // Relaxed: the client learns of them by a message.

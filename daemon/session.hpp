@@ -13,6 +13,7 @@
 #include "daemon/topic_registry.hpp"
 #include "layout/session.hpp"
 #include "shm/descriptor.hpp"
+#include "shm/landing.hpp"
 #include "shm/region.hpp"
 
 namespace ringway::daemon {
@@ -21,8 +22,14 @@ namespace ringway::daemon {
 struct Chunk {
   Chunk(shm::Descriptor fd, std::uint32_t slots);
 
+  /// Read-only: the slots are the client's. Where it punched holes, they read as zeros.
+  struct Mapping {
+    shm::Region region;
+    shm::LandingArea landing;
+  };
+
   shm::Descriptor fd;
-  std::shared_ptr<const shm::Region> mapping;  ///< read-only: the slots are the client's
+  std::shared_ptr<const Mapping> mapping;
   SlotRuns runs;
 
   const layout::Slot* slot(std::uint32_t index) const;

@@ -1,5 +1,7 @@
 #include "daemon/topic_duty.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 namespace ringway::daemon {
@@ -16,7 +18,7 @@ constexpr std::chrono::milliseconds kQuietAfter{10};
 
 TopicDuty::TopicDuty(std::shared_ptr<ServedTopic> topic, storage::FileSystem& file_system,
                      storage::WriteEngine& engine, const LogLine& log_line)
-    : topic_(std::move(topic)) {
+    : topic_(std::move(topic)), log_line_(log_line) {
   for (std::uint32_t p = 0; p < topic_->partitions(); ++p) {
     partitions_.push_back(
         std::make_unique<PartitionDuty>(*topic_, p, file_system, engine, log_line));
@@ -63,9 +65,19 @@ SteadyTime TopicDuty::round(SteadyTime now) {
     most = std::max(most, round.bytes);
   }
   if (most != 0) busy_at_ = now;
+  if (!bell_is_lost_ && topic_->memory().lost_bell_page()) say_that_bell_is_lost();
   // Half a round's worth more could fill the ring: no pause.
   if (most >= topic_->settings().ring_bytes / 8) return now;
   return std::min(due, now + kRoundPause);
+}
+
+void TopicDuty::say_that_bell_is_lost() {
+  bell_is_lost_ = true;
+  log_line_(
+      fmt::format("severity=error event=bell_lost topic=\"{}\" reason=\"a page of its bell "
+                  "was punched out while memory was short\" effect=\"who waits is woken "
+                  "late\" fix=\"restart ringwayd\"",
+                  topic_->name()));
 }
 
 bool TopicDuty::lull(SteadyTime now) {
@@ -97,6 +109,7 @@ void TopicDuty::rouse(bool anyway) {
 }
 
 void TopicDuty::drain() {
+  state_ = State::awake;  // and stays so: nothing is lulled any more
   for (auto& partition : partitions_) partition->drain();
 }
 

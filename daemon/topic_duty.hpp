@@ -52,13 +52,16 @@ class TopicDuty {
   };
 
   void settled(std::uint64_t handle, std::uint32_t repaired);
+  void say_that_bell_is_lost();
 
   std::shared_ptr<ServedTopic> topic_;
+  const LogLine& log_line_;
   std::vector<std::unique_ptr<PartitionDuty>> partitions_;
   std::unordered_map<std::uint64_t, std::shared_ptr<const void>> keep_alive_;  ///< by handle
   std::unordered_map<std::uint64_t, Release> releases_;                        ///< by handle
   State state_ = State::awake;
   SteadyTime busy_at_{};
+  bool bell_is_lost_ = false;
 };
 
 }  // namespace ringway::daemon

@@ -84,6 +84,7 @@ TopicMemory TopicMemory::create(const TopicIdentity& identity, const TopicSettin
   fill(memory.board(), identity, settings, attachments);
   memory.ring().magic = layout::kRingMagic;
   memory.ring().version = layout::kLayoutVersion;
+  memory.watch_for_holes();
   return memory;
 }
 
@@ -111,7 +112,19 @@ TopicMemory TopicMemory::adopt(const TopicIdentity& identity, const TopicSetting
             memory.ring_.bytes() == layout::ring_file_bytes(header.partitions, header.ring_bytes) &&
             memory.bell_.bytes() == layout::bell_file_bytes(header.partitions),
         identity, "does not have the size that its board says");
+  memory.watch_for_holes();
   return memory;
+}
+
+void TopicMemory::watch_for_holes() {
+  const layout::BoardHeader& header = board();
+  const std::uint64_t data = layout::ring_data_offset(header.partitions, header.ring_bytes, 0);
+  tails_landing_ = shm::LandingArea(ring_.array<const std::byte>(0, data));
+  bell_landing_ = shm::LandingArea(bell_.array<const std::byte>(0, bell_.bytes()));
+  for (std::uint32_t p = 0; p < header.partitions; ++p) {
+    data_landings_.emplace_back(ring_.array<const std::byte>(
+        layout::ring_data_offset(header.partitions, header.ring_bytes, p), header.ring_bytes));
+  }
 }
 
 void TopicMemory::publish() const noexcept {

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "layout/bell.hpp"
 #include "layout/board.hpp"
@@ -10,6 +11,7 @@
 #include "ring/partition_view.hpp"
 #include "ringway/topic.hpp"
 #include "shm/descriptor.hpp"
+#include "shm/landing.hpp"
 #include "shm/region.hpp"
 #include "shm/uuid.hpp"
 
@@ -51,6 +53,14 @@ class TopicMemory {
   layout::RingHeader& ring() const { return ring_.at<layout::RingHeader>(0); }
   ring::PartitionView view(std::uint32_t partition) const;
 
+  /// Whether some of the partition's ring, or the page with its tail, was punched out by a producer
+  /// while there was no memory to fill it again: what is in it cannot be followed any more.
+  bool lost_ring_page(std::uint32_t partition) const noexcept {
+    return tails_landing_.hit() || data_landings_[partition].hit();
+  }
+  /// The same of the bell. Wake-ups may be missed; nothing else rests on it.
+  bool lost_bell_page() const noexcept { return bell_landing_.hit(); }
+
   int ring_fd() const noexcept { return ring_fd_.get(); }
   int board_fd() const noexcept { return board_fd_.get(); }
   int bell_fd() const noexcept { return bell_fd_.get(); }
@@ -58,9 +68,12 @@ class TopicMemory {
 
  private:
   TopicMemory(shm::Descriptor ring, shm::Descriptor board, shm::Descriptor bell);
+  void watch_for_holes();
 
   shm::Descriptor ring_fd_, board_fd_, bell_fd_;
   shm::Region ring_, board_, bell_;
+  shm::LandingArea tails_landing_, bell_landing_;
+  std::vector<shm::LandingArea> data_landings_;  ///< by partition
 };
 
 /// The mode that settings ask for.

@@ -1,0 +1,152 @@
+#include "shm/landing.hpp"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <csignal>
+#include <cstdint>
+#include <mutex>
+#include <vector>
+
+#include "ringway/error.hpp"
+
+namespace ringway::shm {
+
+/// Written by whoever owns the area, searched by the signal handler of any thread. Never freed.
+struct LandingArea::Entry {
+  std::atomic<std::uintptr_t> begin{0};
+  std::atomic<std::uintptr_t> end{0};  ///< 0: not in use
+  std::atomic<bool> hit{false};
+};
+
+/// All areas of the process: entries in chunks, so that the handler reaches them without a lock.
+struct Landings {
+  using Entry = LandingArea::Entry;
+  static constexpr std::size_t kChunks = 128;
+  static constexpr std::size_t kChunkEntries = 1024;
+  using Chunk = std::array<Entry, kChunkEntries>;
+
+  std::array<std::atomic<Chunk*>, kChunks> chunks{};
+  std::mutex mutex;  // of what follows
+  std::size_t chunks_used = 0;
+  std::vector<Entry*> free;
+
+  static Landings& instance() {
+    static auto* const all = new Landings;  // also there for what ends after main()
+    return *all;
+  }
+
+  Entry* take() {
+    const std::lock_guard lock(mutex);
+    if (free.empty()) {
+      if (chunks_used == kChunks) {
+        throw Error(ErrorCode::limit, "shared memory",
+                    "this process cannot watch more than 131072 areas of it",
+                    "use fewer partitions");
+      }
+      auto* const chunk = new Chunk;
+      for (Entry& entry : *chunk) free.push_back(&entry);
+      chunks[chunks_used++].store(chunk, std::memory_order::release);
+    }
+    Entry* const entry = free.back();
+    free.pop_back();
+    return entry;
+  }
+
+  void give_back(Entry* entry) {
+    entry->end.store(0, std::memory_order::release);
+    const std::lock_guard lock(mutex);
+    free.push_back(entry);
+  }
+
+  Entry* find(std::uintptr_t address) const noexcept {
+    for (const auto& slot : chunks) {
+      Chunk* const chunk = slot.load(std::memory_order::acquire);
+      if (chunk == nullptr) return nullptr;
+      for (Entry& entry : *chunk) {
+        if (address < entry.end.load(std::memory_order::acquire) &&
+            address >= entry.begin.load(std::memory_order::acquire)) {
+          return &entry;
+        }
+      }
+    }
+    return nullptr;
+  }
+};
+
+namespace {
+
+/// Pages held ready: the next lost page comes when there is no memory. Afterwards new ones are
+/// asked for. As many partitions can be hit before the first of them is quarantined.
+constexpr std::size_t kReadyPages = 64;
+
+std::byte* ready_pages = nullptr;
+std::atomic<std::size_t> ready_pages_used{0};
+std::size_t page_bytes = 0;
+
+/// Async-signal-safe: system calls and lock-free atomics.
+bool put_page_at(std::byte* page) noexcept {
+  const std::size_t next = ready_pages_used.fetch_add(1, std::memory_order::relaxed);
+  if (next < kReadyPages) {
+    return ::mremap(ready_pages + next * page_bytes, page_bytes, page_bytes,
+                    MREMAP_MAYMOVE | MREMAP_FIXED, page) != MAP_FAILED;
+  }
+  return ::mmap(page, page_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
+                -1, 0) != MAP_FAILED;
+}
+
+void land(int signal, siginfo_t* info, void*) {
+  const int saved_errno = errno;
+  const auto address = reinterpret_cast<std::uintptr_t>(info->si_addr);
+  if (info->si_code == BUS_ADRERR || info->si_code == BUS_MCEERR_AR) {
+    if (auto* const area = Landings::instance().find(address)) {
+      if (put_page_at(reinterpret_cast<std::byte*>(address & ~(page_bytes - 1)))) {
+        area->hit.store(true, std::memory_order::relaxed);
+        errno = saved_errno;
+        return;
+      }
+    }
+  }
+  std::signal(signal, SIG_DFL);
+  std::raise(signal);
+}
+
+}  // namespace
+
+void install_landing() {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    page_bytes = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+    void* const pages = ::mmap(nullptr, kReadyPages * page_bytes, PROT_READ | PROT_WRITE,
+                               MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+    if (pages == MAP_FAILED) {
+      throw system_error(errno, "memory", "the pages held ready for SIGBUS cannot be had", "");
+    }
+    ready_pages = static_cast<std::byte*>(pages);
+    Landings::instance();  // not first in the handler: that would allocate
+    struct sigaction action{};
+    action.sa_sigaction = land;
+    action.sa_flags = SA_SIGINFO;
+    ::sigaction(SIGBUS, &action, nullptr);
+  });
+}
+
+LandingArea::LandingArea(std::span<const std::byte> range) : entry_(Landings::instance().take()) {
+  const auto begin = reinterpret_cast<std::uintptr_t>(range.data());
+  entry_->hit.store(false, std::memory_order::relaxed);
+  entry_->begin.store(begin, std::memory_order::relaxed);
+  entry_->end.store(begin + range.size(), std::memory_order::release);
+}
+
+LandingArea::~LandingArea() {
+  if (entry_ != nullptr) Landings::instance().give_back(entry_);
+}
+
+bool LandingArea::hit() const noexcept {
+  return entry_ != nullptr && entry_->hit.load(std::memory_order::relaxed);  // only ever set
+}
+
+}  // namespace ringway::shm
