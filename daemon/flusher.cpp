@@ -7,6 +7,7 @@
 #include <array>
 #include <atomic>
 #include <chrono>
+#include <optional>
 #include <thread>
 #include <utility>
 #include <variant>
@@ -72,24 +73,21 @@ class Flusher::Thread {
     return found == topics_.end() ? nullptr : found->get();
   }
 
-  void drain(std::uint32_t patience_ms, const std::function<void(bool)>& done) {
+  void drain(std::uint32_t patience_ms, std::function<void(bool)> done) {
     const auto deadline = Clock::now() + std::chrono::milliseconds(patience_ms);
     for (auto& topic : topics_) topic->drain();
-    bool complete = false;
-    do {
-      complete = true;
-      for (auto& topic : topics_) {
-        topic->round(Clock::now());
-        complete = complete && topic->drained();
-      }
-      reap(std::chrono::nanoseconds(0));
-      if (!complete) std::this_thread::sleep_for(kDrainPause);
-    } while (!complete && Clock::now() < deadline);
-    done(complete);
+    drain_ = Drain{deadline, std::move(done)};
   }
 
  private:
   using Topics = std::vector<std::unique_ptr<TopicDuty>>;
+
+  /// An orderly stop under way. Commands are still carried out: a producer that dies in mid-claim
+  /// meanwhile must be repaired for the drain to end.
+  struct Drain {
+    Clock::time_point deadline;
+    std::function<void(bool complete)> done;
+  };
 
   Topics::iterator find(const ServedTopic* topic) {
     return std::find_if(topics_.begin(), topics_.end(),
@@ -107,10 +105,24 @@ class Flusher::Thread {
         if (topic->awake()) wake_at = std::min(wake_at, topic->round(now));
       }
       reap(std::chrono::nanoseconds(0));
-      lull_quiet_topics();
+      if (drain_) {
+        look_whether_drained();
+        wake_at = std::min(wake_at, now + kDrainPause);
+      } else {
+        lull_quiet_topics();
+      }
       sleep_until(wake_at);
     }
     for (auto& topic : topics_) finish_writes(*topic);
+  }
+
+  void look_whether_drained() {
+    const bool complete = std::all_of(topics_.begin(), topics_.end(),
+                                      [](const auto& topic) { return topic->drained(); });
+    if (!complete && Clock::now() < drain_->deadline) return;
+    const auto done = std::move(drain_->done);
+    drain_.reset();
+    done(complete);
   }
 
   /// Topics that had nothing to do ask their producers to ring, then look once more.
@@ -167,6 +179,7 @@ class Flusher::Thread {
   moodycamel::ConcurrentQueue<Command> queue_;
   Topics topics_;
   Clock::time_point full_look_at_{};
+  std::optional<Drain> drain_;
   std::atomic<bool> stopping_{false};
   std::thread thread_;
 };

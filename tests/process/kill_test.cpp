@@ -1,8 +1,7 @@
 // What kill -9 leaves behind, on the real daemon with real processes (G3, G5, G6).
 
-#include <catch2/catch.hpp>
-
 #include <algorithm>
+#include <catch2/catch.hpp>
 #include <cstdio>
 #include <fstream>
 #include <string>
@@ -80,13 +79,13 @@ TEST_CASE("kill: a producer between claim and commit delays the others for momen
     const auto killed_at = Clock::now();
     victim.kill();
     CHECK(take(consumer, 1)[0] == "behind " + std::to_string(i));
-    times_ms.push_back(
-        std::chrono::duration<double, std::milli>(Clock::now() - killed_at).count());
+    times_ms.push_back(std::chrono::duration<double, std::milli>(Clock::now() - killed_at).count());
   }
   std::sort(times_ms.begin(), times_ms.end());
-  std::printf("kill -9 of a producer in mid-claim -> next record visible: median %.3f ms, max %.3f "
-              "ms of %zu\n",
-              times_ms[times_ms.size() / 2], times_ms.back(), times_ms.size());
+  std::printf(
+      "kill -9 of a producer in mid-claim -> next record visible: median %.3f ms, max %.3f "
+      "ms of %zu\n",
+      times_ms[times_ms.size() / 2], times_ms.back(), times_ms.size());
 }
 
 TEST_CASE("kill: a consumer that holds records in place is named, and frees them by dying",
@@ -243,4 +242,30 @@ TEST_CASE("stop: an orderly stop drains, and the same offsets go on in new rings
   const std::vector<std::string> values = take(consumer, 101);
   for (int i = 0; i <= 100; ++i) REQUIRE(values[i] == std::to_string(i));
   CHECK(consumer.position(0) == 101);
+}
+
+TEST_CASE("stop: a producer that dies in mid-claim during the drain is repaired, the stop is clean",
+          "[kill]") {
+  DaemonProcess daemon;
+  Bus bus = daemon.connect();
+  bus.create_topic("t", kSmall);
+  Producer other = bus.producer("t");
+  Child victim([&](Child& self) {
+    Bus own = daemon.connect();
+    Producer producer = own.producer("t");
+    Claim claim = producer.claim(100);
+    self.reached();
+    self.stay();
+  });
+  REQUIRE(victim.await());
+  publish(other, "behind");
+  ::kill(daemon.pid(), SIGTERM);
+  while (other.try_publish("too late").status == Status::ok ||
+         other.why().find("stopping") == std::string::npos) {
+  }
+  victim.kill();
+  CHECK(daemon.stop() == 0);
+  daemon.start();
+  Consumer consumer = bus.consumer("t", {.from = start()});
+  CHECK(take(consumer, 1)[0] == "behind");
 }
