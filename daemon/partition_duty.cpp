@@ -16,6 +16,10 @@ namespace {
 constexpr std::chrono::milliseconds kRetryAfter{250};
 /// A claim that stays open for this long is named as what holds the partition up.
 constexpr std::chrono::milliseconds kStuckAfter{100};
+/// One that stays open for this long and that no slot speaks of was forged.
+constexpr std::chrono::milliseconds kForgedAfter{1000};
+/// A log to which nothing came for this long notes in the file how far it is durable.
+constexpr std::chrono::milliseconds kConfirmAfter{10};
 
 constexpr std::uint64_t kOffsetUnknown = ~std::uint64_t{0};
 constexpr std::uint64_t kSyncBit = 1;  // duties are aligned, so the token's lowest bit is free
@@ -61,8 +65,8 @@ PartitionDuty::PartitionDuty(ServedTopic& topic, std::uint32_t partition,
   } else {
     follower_ = CommitFollower(view_, CommitFollower::last_boundary(view_));
   }
-  // As the limit says, not as the marks do: whoever served before may have died between the two, and
-  // producers that wait at the limit bring nothing that would move the marks again.
+  // As the limit says, not as the marks do: whoever served before may have died between the two,
+  // and producers that wait at the limit bring nothing that would move the marks again.
   reusable_ = {board_.limit.load(std::memory_order::relaxed) - view_.ring_bytes(),  // own
                board_.anchor.load(std::memory_order::relaxed)};
 }
@@ -73,6 +77,7 @@ PartitionDuty::Round PartitionDuty::follow_and_flush(SteadyTime now) {
   if (!quarantined_) follow();
   if (persisted()) flush(now);
   hand_back_space();
+  if (!quarantined_) look_for_damage(now);
   say_why(now);
   wake_waiters();
 
@@ -95,7 +100,9 @@ void PartitionDuty::follow() {
         if (!unplaced_holes_.empty()) place_holes(place);
       });
   if (follower_.committed() != before) moved_ = true;
-  if (found == ring::Found::corrupt) quarantine();
+  if (found == ring::Found::corrupt) {
+    quarantine("a producer wrote a record that cannot be followed");
+  }
 }
 
 /// Notes what was committed while the log could take nothing: it was full, or its device failed.
@@ -114,31 +121,36 @@ void PartitionDuty::flush(SteadyTime now) {
   if (log_->error() != 0) return recover_device(now);
   if (submitted_ == log_->noted().position) {
     pending_since_ = now;
+    if (log_->can_confirm() && now >= retry_at_ && now - wrote_at_ >= kConfirmAfter) submit(now);
   } else if (log_->can_submit() && now >= retry_at_ && batch_is_due(now)) {
-    bell_.sync_wanted.store(0, std::memory_order::relaxed);  // relaxed: a hint
-    const std::uint64_t end = log_->noted().position;
-    const int result = log_->submit(topic_.stream(partition_), wall_clock_ns(),
-                                    reinterpret_cast<std::uint64_t>(this));
-    if (result < 0) {
-      retry_at_ = now + kRetryAfter;
-      if (last_error_ != result) {
-        log_line_(
-            fmt::format("severity=error event=log_write_refused topic=\"{}\" partition={} "
-                        "error=\"{}\" effect=\"producers wait once the ring is full\"",
-                        topic_.name(), partition_, std::generic_category().message(-result)));
-      }
-      last_error_ = result;
-      board_.write_errors.fetch_add(1, std::memory_order::relaxed);  // a counter
-    } else {
-      submitted_ = end;
-      pending_since_ = now;
-      if (segments_shown_ != log_->segments().size()) publish_segments();
-    }
+    submit(now);
   }
   if (log_->can_sync() && topic_.settings().sync != SyncPolicy::never) {
     const int result = log_->submit_sync(reinterpret_cast<std::uint64_t>(this) | kSyncBit);
     if (result < 0) retry_at_ = now + kRetryAfter;
   }
+}
+
+void PartitionDuty::submit(SteadyTime now) {
+  bell_.sync_wanted.store(0, std::memory_order::relaxed);  // relaxed: a hint
+  const std::uint64_t end = log_->noted().position;
+  const int result = log_->submit(topic_.stream(partition_), wall_clock_ns(),
+                                  reinterpret_cast<std::uint64_t>(this));
+  if (result < 0) {
+    retry_at_ = now + kRetryAfter;
+    if (last_error_ != result) {
+      log_line_(
+          fmt::format("severity=error event=log_write_refused topic=\"{}\" partition={} "
+                      "error=\"{}\" effect=\"producers wait once the ring is full\"",
+                      topic_.name(), partition_, std::generic_category().message(-result)));
+    }
+    last_error_ = result;
+    board_.write_errors.fetch_add(1, std::memory_order::relaxed);  // a counter
+    return;
+  }
+  submitted_ = end;
+  pending_since_ = wrote_at_ = now;
+  if (segments_shown_ != log_->segments().size()) publish_segments();
 }
 
 bool PartitionDuty::batch_is_due(SteadyTime now) const {
@@ -223,6 +235,7 @@ void PartitionDuty::retire(std::size_t count) {
 void PartitionDuty::recover_device(SteadyTime now) {
   if (!log_->idle()) return;
   const int error = log_->error();
+  if (error == -EFAULT && !quarantined_) quarantine("a page of its ring cannot be read");
   if (last_error_ != error) {
     log_line_(
         fmt::format("severity=error event=log_write_failed topic=\"{}\" partition={} "
@@ -291,9 +304,8 @@ void PartitionDuty::say_why(SteadyTime now) {
   using layout::Hold;
   Hold hold = Hold::none;
   std::uint32_t pid = 0;
-  const std::uint64_t tail =
-      view_.codec().unpack(view_.tail().load(std::memory_order::acquire)).position;
-  const bool unsettled = follower_.committed().position < tail;
+  const std::uint64_t end = tail();
+  const bool unsettled = follower_.committed().position < end;
   if (!unsettled || follower_.committed().position != stuck_at_) {
     stuck_at_ = follower_.committed().position;
     stuck_since_ = now;
@@ -309,8 +321,8 @@ void PartitionDuty::say_why(SteadyTime now) {
     const bool blocks = topic_.memory().board().mode == layout::TopicMode::memory_block;
     hold = blocks ? Hold::slow_consumer : Hold::pinned;
     pid = pinned_by_;
-  } else if (persisted() && tail + view_.ring_bytes() / 4 >
-                                board_.limit.load(std::memory_order::relaxed)) {  // own
+  } else if (persisted() &&
+             end + view_.ring_bytes() / 4 > board_.limit.load(std::memory_order::relaxed)) {  // own
     hold = Hold::disk_slow;
   }
   // Relaxed: for people; the two may be seen apart for a moment.
@@ -330,14 +342,24 @@ void PartitionDuty::wake_waiters() {
   shm::wake_all(board_.progress);
 }
 
-void PartitionDuty::quarantine() {
+/// What an honest producer, dead or alive, cannot leave behind.
+void PartitionDuty::look_for_damage(SteadyTime now) {
+  if (topic_.memory().lost_ring_page(partition_)) {
+    quarantine("a page of its ring was punched out while memory was short");
+  } else if (stuck_at_ == follower_.committed().position && now - stuck_since_ >= kForgedAfter &&
+             unsettled() && !handles_.claimed(stuck_at_)) {
+    quarantine("a claim stands in it that nobody made");
+  }
+}
+
+void PartitionDuty::quarantine(std::string_view reason) {
   quarantined_ = true;
   close_tail();
   log_line_(
       fmt::format("severity=error event=quarantined topic=\"{}\" partition={} offset={} "
-                  "reason=\"a producer wrote a record that cannot be followed\" "
-                  "fix=\"delete and create the topic\"",
-                  topic_.name(), partition_, follower_.committed().offset));
+                  "reason=\"{}\" effect=\"it takes no more records; what is in the log is "
+                  "served\" fix=\"delete and create the topic\"",
+                  topic_.name(), partition_, follower_.committed().offset, reason));
 }
 
 void PartitionDuty::drain() noexcept {
@@ -352,7 +374,7 @@ void PartitionDuty::close_tail() noexcept {
 bool PartitionDuty::quiet() const noexcept {
   if (handles_.unsettled() || limit_is_pinned_ || writing()) return false;
   return !persisted() ||
-         (log_->error() == 0 && submitted_ == log_->noted().position &&
+         (log_->error() == 0 && submitted_ == log_->noted().position && !log_->can_confirm() &&
           (topic_.settings().sync == SyncPolicy::never || log_->durable() == log_->noted()));
 }
 
@@ -364,10 +386,9 @@ bool PartitionDuty::something_came() const noexcept {
 }
 
 bool PartitionDuty::drained() const noexcept {
-  const std::uint64_t tail =
-      view_.codec().unpack(view_.tail().load(std::memory_order::acquire)).position;
-  if (quarantined_ || follower_.committed().position != tail || handles_.unsettled()) return false;
-  return !persisted() || (quiet() && log_->durable().position == base_position_ + tail);
+  const std::uint64_t end = tail();
+  if (quarantined_ || follower_.committed().position != end || handles_.unsettled()) return false;
+  return !persisted() || (quiet() && log_->durable().position == base_position_ + end);
 }
 
 void PartitionDuty::note_settled(const PartitionHandles::Settled& settled) {

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "daemon/commit_follower.hpp"
@@ -77,6 +78,7 @@ class PartitionDuty {
   void follow();
   void catch_up_log();
   void flush(SteadyTime now);
+  void submit(SteadyTime now);
   bool batch_is_due(SteadyTime now) const;
   void publish_log_marks();
   void publish_segments();
@@ -86,7 +88,8 @@ class PartitionDuty {
   void wake_waiters();
   void say_why(SteadyTime now);
   void recover_device(SteadyTime now);
-  void quarantine();
+  void look_for_damage(SteadyTime now);
+  void quarantine(std::string_view reason);
   void close_tail() noexcept;
   void note_settled(const PartitionHandles::Settled& settled);
   void wrote(int result);
@@ -96,6 +99,10 @@ class PartitionDuty {
     return {point.position - base_position_, point.offset};
   }
   bool persisted() const noexcept { return log_ != nullptr; }
+  std::uint64_t tail() const noexcept {
+    return view_.codec().unpack(view_.tail().load(std::memory_order::acquire)).position;
+  }
+  bool unsettled() const noexcept { return follower_.committed().position < tail(); }
 
   ServedTopic& topic_;
   std::uint32_t partition_;
@@ -117,8 +124,9 @@ class PartitionDuty {
   std::size_t segments_shown_ = 0;
   NonceSource nonces_;
   std::vector<layout::Hole*> unplaced_holes_;  ///< on the board, without their offset yet
-  std::uint64_t stuck_at_ = 0;
+  std::uint64_t stuck_at_ = ~std::uint64_t{0};
   SteadyTime pending_since_{};
+  SteadyTime wrote_at_{};  ///< when a batch last went out
   SteadyTime stuck_since_{};
   SteadyTime retry_at_{};
   int last_error_ = 0;

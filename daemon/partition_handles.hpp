@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <vector>
@@ -63,12 +64,15 @@ class PartitionHandles {
       }
       const ring::RepairOutcome outcome = ring::repair<ring::PartitionView, layout::Slot>(
           view, claimants_, i, std::span(snapshot_).first(claimants_.size()));
-      if (outcome.step == ring::RepairStep::again) {
+      const bool spoiled = outcome.step == ring::RepairStep::nobody &&
+                           ++producers_[i].unexplained >= kUnexplainedMax;
+      if (outcome.step == ring::RepairStep::again ||
+          (outcome.step == ring::RepairStep::nobody && !spoiled)) {
         ++i;
         continue;
       }
       Settled done{producers_[i].handle, producers_[i].pid, std::nullopt,
-                   outcome.step == ring::RepairStep::hostile};
+                   spoiled || outcome.step == ring::RepairStep::hostile};
       if (outcome.step == ring::RepairStep::finished) done.hole = outcome;
       claimants_.erase(claimants_.begin() + static_cast<std::ptrdiff_t>(i));
       producers_.erase(producers_.begin() + static_cast<std::ptrdiff_t>(i));
@@ -83,6 +87,15 @@ class PartitionHandles {
   }
   std::uint32_t pin_holder(std::size_t index) const noexcept { return consumers_[index].pid; }
 
+  /// Whether any producer, dead or alive, says that it claimed or tries to claim `position`.
+  bool claimed(std::uint64_t position) const noexcept {
+    return std::ranges::any_of(claimants_, [&](const auto& claimant) {
+      const std::uint64_t word = claimant.slot->word.load(std::memory_order::acquire);  // INTENT
+      return layout::intent_state(word) != layout::Intent::idle &&
+             layout::intent_position(word) == position;
+    });
+  }
+
   /// The live producer whose claim starts at `position`, if one says so.
   std::optional<std::uint32_t> claim_holder(std::uint64_t position) const noexcept {
     for (std::size_t i = 0; i < claimants_.size(); ++i) {
@@ -96,9 +109,14 @@ class PartitionHandles {
   }
 
  private:
+  /// So many attempts in a row found no slot that explains a dead producer's claim: no race of
+  /// honest rivals lasts as long, its slot was spoiled.
+  static constexpr std::uint32_t kUnexplainedMax = 1000;
+
   struct Holder {
     std::uint64_t handle;
     std::uint32_t pid;
+    std::uint32_t unexplained = 0;
   };
   // Parallel vectors: repair and publish_limit take spans of the first of each pair.
   std::vector<ring::Claimant<layout::Slot>> claimants_;

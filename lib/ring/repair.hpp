@@ -49,7 +49,8 @@ struct Intention {
 enum class RepairStep : unsigned char {
   freed,     ///< nothing of the victim is in the ring any more: its slot may be given away
   finished,  ///< a skip was written over its claim, and its slot may be given away
-  again,     ///< others moved meanwhile: call again
+  again,     ///< others moved meanwhile, or a live rival must move first: call again
+  nobody,    ///< no slot explains the claim: call again; for good only where slots were spoiled
   hostile,   ///< the slot's content is impossible; it is freed and to be reported
 };
 
@@ -160,7 +161,7 @@ RepairOutcome repair(const View& view, std::span<const Claimant<Slot>> claimants
       shortest = snapshot[i].bytes();
     }
   }
-  if (shortest == ~std::uint64_t{0}) return {RepairStep::again};
+  if (shortest == ~std::uint64_t{0}) return {RepairStep::nobody};
   // 4. whatever was concluded from the rivals still holds.
   for (std::size_t i = 0; i < claimants.size(); ++i) {
     if (rival(i) && claimants[i].slot->word.load(std::memory_order::acquire) != snapshot[i].word) {

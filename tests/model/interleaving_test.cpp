@@ -357,7 +357,7 @@ class Search {
         const auto outcome = static_cast<RepairStep>(operation.value);
         idle(next);
         if (outcome == RepairStep::hostile) return fail("an honest intent is called hostile");
-        if (outcome == RepairStep::again) {
+        if (outcome == RepairStep::again || outcome == RepairStep::nobody) {
           return state.undisturbed != 0 ? fail("repair will never end") : true;
         }
         next.freed = static_cast<std::uint8_t>(next.freed | 1u << victim);

@@ -82,7 +82,7 @@ struct Killed : rl::test_suite<Killed<sizes>, kProducers + 1> {
     }
     const RepairOutcome outcome = repair<View, ModelSlot>(View(ring), claimants, victim, snapshot);
     RL_ASSERT(outcome.step != RepairStep::hostile);
-    if (outcome.step == RepairStep::again) return false;
+    if (outcome.step == RepairStep::again || outcome.step == RepairStep::nobody) return false;
     for (std::size_t i = 0; i < ring.claims; ++i) {
       if (ring.truth[i].owner == victim) RL_ASSERT(ring.truth[i].state != Truth::State::open);
     }

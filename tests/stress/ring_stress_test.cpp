@@ -158,7 +158,7 @@ void supervise(Run& run) {
       const auto outcome =
           ring::repair<ring::PartitionView, layout::Slot>(view, claimants, i, scratch);
       if (outcome.step == ring::RepairStep::hostile) std::abort();
-      if (outcome.step == ring::RepairStep::again) {
+      if (outcome.step == ring::RepairStep::again || outcome.step == ring::RepairStep::nobody) {
         dead = true;
         continue;
       }

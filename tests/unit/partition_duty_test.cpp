@@ -4,6 +4,8 @@
 
 #include "daemon/nonce_source.hpp"
 #include "log/recovery.hpp"
+#include "shm/landing.hpp"
+#include "support/lost_page.hpp"
 #include "support/model_disk.hpp"
 #include "unit/ring_fixture.hpp"
 
@@ -87,6 +89,19 @@ struct Bench {
     CHECK(next == published);
   }
 
+  void damage_first_record() {
+    std::vector<std::string> names;
+    REQUIRE(disk.list(topic->directory(0).string(), names) == 0);
+    REQUIRE(names.size() == 1);
+    const storage::File file(
+        disk, disk.open(topic->directory(0).string() + "/" + names[0], storage::OpenMode::write));
+    log::SegmentHeader header;
+    REQUIRE(disk.read(file.descriptor(), std::as_writable_bytes(std::span(&header, 1)), 0) ==
+            sizeof header);
+    REQUIRE(disk.write(file.descriptor(), std::vector(64, std::byte{0xee}), header.data_start) ==
+            0);
+  }
+
   ModelDisk disk;
   std::vector<std::string> lines;
   LogLine log_line = [this](std::string line) { lines.push_back(std::move(line)); };
@@ -168,4 +183,80 @@ TEST_CASE("duty: space that was durable but not handed back is, after adoption",
       std::make_unique<PartitionDuty>(*bench.topic, 0, bench.disk, bench.disk, bench.log_line);
   bench.round();
   CHECK(limit.load() > kRing);
+}
+
+TEST_CASE("duty: a ring with a page punched out is quarantined, and the supervisor lives",
+          "[flusher]") {
+  shm::install_landing();
+  Bench bench(1);
+  bench.publish(5);
+  for (int i = 0; i < 5; ++i) bench.round();
+  REQUIRE(bench.durable == 5);
+  std::byte* const second_page = bench.topic->view(0).at(test::kPageBytes);
+  SECTION("of its records") {
+    bench.publish(30);
+    test::lose_pages_at(second_page, 1);
+  }
+  SECTION("of its tails") {
+    // They begin a page of their own.
+    test::lose_pages_at(reinterpret_cast<std::byte*>(&bench.topic->view(0).tail()), 1);
+  }
+  for (int i = 0; i < 50; ++i) bench.round();
+  CHECK(bench.hold() == Hold::quarantined);
+  CHECK_THAT(bench.lines.back(), Catch::Contains("punched out"));
+}
+
+TEST_CASE("duty: a claim that nobody made quarantines its partition, an honest one does not",
+          "[flusher]") {
+  Bench bench(1);
+  bench.publish(5);
+  for (int i = 0; i < 5; ++i) bench.round();
+  SECTION("forged") {
+    const auto view = bench.topic->view(0);
+    const layout::Tail tail = view.codec().unpack(view.tail().load());
+    view.tail().store(view.codec().pack({false, tail.position + 64, tail.offset_low + 1}));
+    for (int i = 0; i < 200; ++i) bench.round();  // 1.2 s
+    CHECK(bench.hold() == Hold::quarantined);
+  }
+  SECTION("honest, of a producer that stands still") {
+    const ring::Claimed claimed = bench.writer->try_claim(64, 1);
+    for (int i = 0; i < 1000; ++i) bench.round();
+    CHECK(bench.hold() == Hold::stopped_claim);
+    bench.writer->abort(claimed, 1);
+    for (int i = 0; i < 5; ++i) bench.round();
+    CHECK(bench.hold() == Hold::none);
+  }
+}
+
+TEST_CASE("duty: a dead producer's spoiled slot is given up in the end", "[flusher]") {
+  Bench bench(1);
+  bench.publish(5);
+  for (int i = 0; i < 5; ++i) bench.round();
+  const auto claimed = bench.writer->try_claim(64, 1);
+  REQUIRE(claimed.status == Status::ok);
+  // It says that it only tried, and a length that ends nowhere.
+  bench.slot.length.store(layout::pack_length(32, 1));
+  bench.slot.word.store(layout::pack_intent(claimed.position, layout::Intent::trying));
+  REQUIRE_FALSE(bench.duty->release(1));
+  bool settled = false;
+  for (int i = 0; i < 1100 && !settled; ++i) {
+    bench.now += std::chrono::milliseconds(1);
+    bench.duty->round(bench.now, [&](std::uint64_t, bool repaired) { settled = !repaired; });
+  }
+  CHECK(settled);
+}
+
+TEST_CASE("duty: a quiet log says in its file how far it is durable", "[flusher]") {
+  Bench bench(1);
+  bench.publish(5);
+  for (int i = 0; i < 20 && bench.durable < 5; ++i) bench.round();
+  for (int i = 0; i < 20 && !bench.duty->quiet(); ++i) bench.round();
+  REQUIRE(bench.duty->quiet());
+  REQUIRE(bench.durable == 5);
+  bench.damage_first_record();
+  const log::Recovered recovered =
+      log::recover(bench.disk, bench.topic->directory(0).string(), log::RecoverMode::inspect);
+  // Damage below what is known to be durable is no torn tail: nothing is cut off there.
+  CHECK_FALSE(recovered.torn);
+  CHECK(recovered.end.offset == 5);
 }
