@@ -33,7 +33,7 @@ std::optional<std::uint32_t> as_number(std::string_view text) {
   return number;
 }
 
-nlohmann::json to_json(const AccessList& list) {
+nlohmann::json list_to_json(const AccessList& list) {
   return {{"users", list.users}, {"groups", list.groups}};
 }
 
@@ -116,9 +116,9 @@ bool allowed(Right right, const Credentials& peer, const TopicAccess& access,
 
 nlohmann::json to_json(const TopicAccess& access) {
   return {{"owner", access.owner},
-          {"readers", to_json(access.readers)},
-          {"writers", to_json(access.writers)},
-          {"admins", to_json(access.admins)}};
+          {"readers", list_to_json(access.readers)},
+          {"writers", list_to_json(access.writers)},
+          {"admins", list_to_json(access.admins)}};
 }
 
 TopicAccess topic_access_from_json(const nlohmann::json& json) {

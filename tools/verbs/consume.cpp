@@ -24,7 +24,7 @@ constexpr std::size_t kPollRecords = 1024;
 constexpr std::size_t kFlushBytes = 256 * 1024;
 constexpr std::chrono::milliseconds kIdle{250};
 
-struct Options {
+struct ConsumeOptions {
   std::string topic;
   std::string offset;
   std::optional<std::uint64_t> count;
@@ -38,7 +38,8 @@ struct Options {
 /// The loop from poll to standard output. Lives for one run of the verb.
 class Consuming {
  public:
-  Consuming(const Options& options, Consumer& consumer, ReadingSpan& span, RecordPrinter& printer)
+  Consuming(const ConsumeOptions& options, Consumer& consumer, ReadingSpan& span,
+            RecordPrinter& printer)
       : options_(options),
         consumer_(consumer),
         span_(span),
@@ -137,7 +138,7 @@ class Consuming {
 
   Exit verdict() const { return damaged_ ? Exit::error : Exit::ok; }
 
-  const Options& options_;
+  const ConsumeOptions& options_;
   Consumer& consumer_;
   ReadingSpan& span_;
   RecordPrinter& printer_;
@@ -149,7 +150,8 @@ class Consuming {
 };
 
 /// Which partitions the named cursor has a position in.
-std::vector<bool> kept_positions(const Bus& bus, const Options& options, std::uint32_t partitions) {
+std::vector<bool> kept_positions(const Bus& bus, const ConsumeOptions& options,
+                                 std::uint32_t partitions) {
   std::vector<bool> kept(partitions, false);
   if (options.cursor.empty()) return kept;
   for (const control::CursorListing& cursor : Administration(bus).cursors(options.topic)) {
@@ -161,7 +163,7 @@ std::vector<bool> kept_positions(const Bus& bus, const Options& options, std::ui
   return kept;
 }
 
-Consumer open_consumer(Bus& bus, const Options& options) {
+Consumer open_consumer(Bus& bus, const ConsumeOptions& options) {
   try {
     return bus.consumer(options.topic,
                         {.partitions = options.partitions, .cursor = options.cursor});
@@ -170,7 +172,7 @@ Consumer open_consumer(Bus& bus, const Options& options) {
   }
 }
 
-Exit consume(const Options& options, const Common& common) {
+Exit consume(const ConsumeOptions& options, const Common& common) {
   RecordPrinter printer(options.topic, common.format, options.format,
                         options.meta_only ? Detail::meta_only : Detail::all);
   const std::string offset = options.offset.empty() ? "end" : options.offset;
@@ -195,7 +197,7 @@ Exit consume(const Options& options, const Common& common) {
 }  // namespace
 
 void add_consume(CommandLine& line) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<ConsumeOptions>();
   CLI::App& verb = line.verb(
       {.name = "consume",
        .why = "Print the records of a topic, from wherever you like, and follow it. Without -f "

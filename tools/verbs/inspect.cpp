@@ -21,7 +21,7 @@ namespace {
 // What is behind it may be stopped; the rings are not.
 constexpr std::chrono::milliseconds kCursorPatience{500};
 
-struct Options {
+struct InspectOptions {
   std::string topic;
   std::vector<std::uint32_t> partitions;
   std::size_t records = 0;
@@ -65,7 +65,7 @@ std::vector<control::CursorListing> kept_cursors(const InspectedTopic& topic,
   }
 }
 
-Exit inspect(const Options& options, const Common& common) {
+Exit inspect(const InspectOptions& options, const Common& common) {
   InspectedTopic topic(find_memory(
       options.topic, options.runtime_dir.empty() ? runtime_directory(common) : options.runtime_dir,
       common.timeout));
@@ -88,7 +88,7 @@ Exit inspect(const Options& options, const Common& common) {
 }  // namespace
 
 void add_inspect(CommandLine& line) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<InspectOptions>();
   CLI::App& verb = line.verb(
       {.name = "inspect",
        .why =

@@ -16,9 +16,9 @@
 namespace ringway::cli {
 namespace {
 
-constexpr std::size_t kFlushBytes = 256 * 1024;
+constexpr std::size_t kDumpFlushBytes = 256 * 1024;
 
-struct Options {
+struct DumpOptions {
   LogOptions log;
   std::string format;
   bool meta_only = false;
@@ -37,7 +37,7 @@ RecordView view_of(const log::Record& record, std::uint32_t partition) noexcept 
           partition};
 }
 
-Exit dump(const Options& options, const Common& common) {
+Exit dump(const DumpOptions& options, const Common& common) {
   const LogSelection logs = select_logs(options.log);
   RecordPrinter printer(logs.topic.name, common.format, options.format,
                         options.meta_only ? Detail::meta_only : Detail::all);
@@ -56,7 +56,7 @@ Exit dump(const Options& options, const Common& common) {
     if (!going) break;
     const auto print = [&](const log::Record& record) {
       printer.append(out, view_of(record, p));
-      return out.size() < kFlushBytes || flush();
+      return out.size() < kDumpFlushBytes || flush();
     };
     const log::LogReport found =
         log::verify_log(file_system, logs.state.partition(logs.topic, p), print, durable[p]);
@@ -80,7 +80,7 @@ Exit dump(const Options& options, const Common& common) {
 }  // namespace
 
 void add_log_dump(CommandLine& line) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<DumpOptions>();
   CLI::App& verb = line.verb(
       {.noun = "log",
        .name = "dump",

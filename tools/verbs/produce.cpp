@@ -20,7 +20,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-struct Options {
+struct ProduceOptions {
   std::string topic;
   std::vector<std::string> files;
   std::optional<std::string> key_delimiter;
@@ -93,7 +93,7 @@ class Pace {
   std::uint64_t passed_ = 0;
 };
 
-Producer open_producer(Bus& bus, const Options& options) {
+Producer open_producer(Bus& bus, const ProduceOptions& options) {
   const ProducerOptions wanted{.partition = options.partition};
   try {
     return bus.producer(options.topic, wanted);
@@ -111,7 +111,7 @@ Producer open_producer(Bus& bus, const Options& options) {
 }
 
 /// A topic without a log has one level only.
-void check_level(Bus& bus, const Options& options, Level level) {
+void check_level(Bus& bus, const ProduceOptions& options, Level level) {
   if (level == Level::committed) return;
   try {
     if (bus.settings(options.topic).persist) return;
@@ -139,7 +139,7 @@ void summarize(const Publisher& publisher, std::chrono::nanoseconds taken, Forma
   static_cast<void>(write_all(STDOUT_FILENO, object.dump() + "\n"));
 }
 
-Exit produce(const Options& options, const Common& common) {
+Exit produce(const ProduceOptions& options, const Common& common) {
   const Level level = parse_level(options.wait);
   const std::vector<Header> headers = parse_headers(options.headers);
   const std::size_t extra_bytes = headers_bytes(headers);
@@ -195,7 +195,7 @@ Exit produce(const Options& options, const Common& common) {
 }  // namespace
 
 void add_produce(CommandLine& line) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<ProduceOptions>();
   CLI::App& verb = line.verb(
       {.name = "produce",
        .why = "Publish the lines of files, or of standard input, as records. Each is visible as "

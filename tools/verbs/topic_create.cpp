@@ -13,7 +13,7 @@
 namespace ringway::cli {
 namespace {
 
-struct Options {
+struct CreateOptions {
   std::string topic;
   std::optional<std::uint32_t> partitions;
   std::string ring, segment, sync, sync_interval, when_full, retention_bytes, retention_age;
@@ -46,7 +46,7 @@ std::uint64_t parse_milliseconds(const char* flag, const std::string& text) {
   return static_cast<std::uint64_t>(whole.count());
 }
 
-TopicSettings settings_of(const Options& options) {
+TopicSettings settings_of(const CreateOptions& options) {
   TopicSettings settings;
   if (options.partitions) settings.partitions = *options.partitions;
   if (!options.ring.empty()) settings.ring_bytes = parse_size("--ring", options.ring);
@@ -70,7 +70,7 @@ TopicSettings settings_of(const Options& options) {
   return settings;
 }
 
-Exit create_topic(const Options& options, const Common& common) {
+Exit create_topic(const CreateOptions& options, const Common& common) {
   const TopicSettings settings = settings_of(options);
   Bus bus = connect(common);
   bus.create_topic(options.topic, settings);
@@ -92,7 +92,7 @@ void add_accounts(CLI::App& verb, const char* flag, std::vector<std::string>& in
 }  // namespace
 
 void add_topic_create(CommandLine& line) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<CreateOptions>();
   CLI::App& verb = line.verb(
       {.noun = "topic",
        .name = "create",

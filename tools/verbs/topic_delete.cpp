@@ -13,7 +13,7 @@
 namespace ringway::cli {
 namespace {
 
-struct Options {
+struct DeleteOptions {
   std::string topic;
   bool yes = false;
 };
@@ -30,7 +30,7 @@ bool confirmed(const std::string& topic) {
   return answer == "y" || answer == "Y" || answer == "yes";
 }
 
-Exit delete_topic(const Options& options, const Common& common) {
+Exit delete_topic(const DeleteOptions& options, const Common& common) {
   Bus bus = connect(common);
   bool deleted = false;
   if (options.yes || confirmed(options.topic)) {
@@ -48,7 +48,7 @@ Exit delete_topic(const Options& options, const Common& common) {
 }  // namespace
 
 void add_topic_delete(CommandLine& line) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<DeleteOptions>();
   CLI::App& verb =
       line.verb({.noun = "topic",
                  .name = "delete",
