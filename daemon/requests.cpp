@@ -158,15 +158,18 @@ void Requests::handle(Asker session, const control::FindSegment& find, const Ans
   auto segments = topic->served->segments(find.partition).snapshot();
   const layout::BoardPartition& board = topic->served->view(find.partition).board();
   if (!segments.empty()) {
-    // The newest has grown since its entry was made. The two words are stored one after the other.
+    // The newest has grown since its entry was made, if this ring goes into it: one that is left of
+    // a lost ring does not reach over the jump. The two words are stored one after the other.
+    const std::uint64_t base = board.base_position.load(std::memory_order::relaxed);  // fixed
     std::uint64_t written, position;
     do {
       written = board.written_offset.load(std::memory_order::acquire);
       position = board.written_position.load(std::memory_order::acquire);
     } while (written != board.written_offset.load(std::memory_order::acquire));
-    position += board.base_position.load(std::memory_order::relaxed);  // fixed
+    position += base;
     log::SegmentInfo& last = segments.back();
-    if (last.first.position <= position && last.end.offset < written) {
+    if (last.first.position >= base && last.first.position <= position &&
+        last.end.offset < written) {
       last.end = {std::max(last.end.position, position), written};
     }
   }

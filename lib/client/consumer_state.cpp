@@ -191,10 +191,16 @@ RecordBatch ConsumerState::poll(std::size_t records_max, Timeout timeout) noexce
   for (;;) {
     const Status waited = wait_until(deadline);
     if (waited != Status::ok) return {{}, waited};
+    const std::uint64_t before = progress();
     status = collect(records_max);
     if (!records_.empty() || (status != Status::ok && status != Status::disconnected)) {
       return {records_, status};
     }
+    if (progress() != before) continue;
+    // Something is there that cannot be had: asking in turns, the partitions would never let it
+    // rest.
+    const Status paused = pause(deadline);
+    if (paused != Status::ok) return {{}, paused};
   }
 }
 

@@ -50,6 +50,8 @@ class ConsumerState {
   bool reopen() noexcept;
   Status keep_going() noexcept;
   Status wait_until(const Deadline& deadline) noexcept;
+  Status pause(const Deadline& deadline) noexcept;
+  std::uint64_t progress() const noexcept;
   bool something_came() noexcept;
   void spin_before_sleep(const Deadline& deadline) noexcept;
   Status collect(std::size_t records_max) noexcept;

@@ -52,6 +52,23 @@ Status ConsumerState::wait_until(const Deadline& deadline) noexcept {
   }
 }
 
+/// A look at the clock and the interrupt, and a moment's sleep that the bell ends early.
+Status ConsumerState::pause(const Deadline& deadline) noexcept {
+  if (interrupt_.take()) return Status::interrupted;
+  if (deadline.passed()) return Status::timeout;
+  if (const Status status = keep_going(); status != Status::ok) return status;
+  bell_->prepare(interrupt_, deadline.sleep(kAskAgain));
+  ring::sleep_on_bell(*bell_, [] { return false; });
+  return Status::ok;
+}
+
+/// Moves with every record and skip that any cursor passes.
+std::uint64_t ConsumerState::progress() const noexcept {
+  std::uint64_t sum = 0;
+  for (const PartitionCursor& cursor : cursors_) sum += cursor.offset();
+  return sum;
+}
+
 Status ConsumerState::wait(Timeout timeout) noexcept {
   if (in_child()) return Status::forked;
   advance();

@@ -47,6 +47,7 @@ PartitionCursor::PartitionCursor(std::uint32_t partition, const ring::PartitionV
       reader_(view, slot),
       slot_(&slot),
       base_(view.board().base_position.load(std::memory_order::acquire)),
+      base_offset_(view.board().base_offset.load(std::memory_order::acquire)),
       log_(std::move(log)),
       walk_(view) {
   // The slot may have been another handle's.
@@ -302,14 +303,18 @@ Status PartitionCursor::take_chunk(const LogChunk& chunk, Harvest& harvest) noex
       place_ = {chunk.at.position - base_, chunk.at.offset};
       chunk_ = chunk.bytes;
       return Status::ok;
-    case LogChunk::Kind::nothing:
+    case LogChunk::Kind::nothing: {
       // Perhaps in the ring, but not at this position: it begins anew with every ring. By offset,
       // then.
       if (where_ == Where::log) wanted_ = offset();
       where_ = Where::unplaced;
       place_ = {0, 0};
+      // What earlier rings left behind is all in the log: the rest went with a lost ring.
+      const bool lost = wanted_ < base_offset_;
+      if (lost) skip_gap(harvest, base_offset_, Status::not_found);
       in_vain_ = !enter_ring(wanted_);
-      return Status::ok;
+      return lost ? Status::not_found : Status::ok;
+    }
     case LogChunk::Kind::gap:
       skip_gap(harvest, chunk.at.offset, chunk.reason);
       where_ = Where::log;

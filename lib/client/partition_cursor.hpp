@@ -100,7 +100,8 @@ class PartitionCursor {
   ring::PartitionView view_;
   ring::Reader<ring::PartitionView, layout::Slot> reader_;
   layout::Slot* slot_;
-  std::uint64_t base_;  // log position of ring position 0
+  std::uint64_t base_;         // log position of ring position 0
+  std::uint64_t base_offset_;  // offset of the ring's first record
   ring::Place place_{0, 0};
   std::uint64_t wanted_ = 0;     // records before this offset are passed over
   std::uint64_t held_from_ = 0;  // ring position

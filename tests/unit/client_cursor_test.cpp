@@ -247,6 +247,29 @@ TEST_CASE("cursor: from the log of an earlier ring it goes on in the new one by 
   CHECK(world.gaps.empty());
 }
 
+TEST_CASE("cursor: what went with a lost ring is a gap, also while the new one is empty",
+          "[client]") {
+  World world;
+  std::uint64_t nonce = 7;
+  ring::open_ring(world.plain.view(), 1000, [&] { return nonce *= 31; });
+  world.plain.board->base_offset = 1000;
+  world.plain.board->base_position = 8192;
+  world.follower = daemon::CommitFollower(world.plain.view(), {0, 1000});
+  PartitionCursor cursor = world.cursor();
+  cursor.go_to({Status::ok, 10});  // the log ends there
+  CHECK(world.poll(cursor).empty());
+  CHECK(world.status == Status::not_found);
+  REQUIRE(world.gaps.size() == 1);
+  CHECK(world.gaps[0].from == 10);
+  CHECK(world.gaps[0].to == 1000);
+  CHECK(cursor.offset() == 1000);
+  CHECK_FALSE(cursor.something_came());
+  world.publish();
+  cursor.try_again();
+  CHECK(cursor.something_came());
+  CHECK(world.poll(cursor) == numbers(1000, 1001));
+}
+
 TEST_CASE("cursor: a hole in the log is a gap of known size, and it goes on behind it",
           "[client]") {
   World world;
