@@ -269,3 +269,44 @@ TEST_CASE("stop: a producer that dies in mid-claim during the drain is repaired,
   Consumer consumer = bus.consumer("t", {.from = start()});
   CHECK(take(consumer, 1)[0] == "behind");
 }
+
+TEST_CASE("stop: it is clean and durable whenever the topic syncs", "[kill]") {
+  const SyncPolicy policy =
+      GENERATE(SyncPolicy::every_batch, SyncPolicy::interval, SyncPolicy::never);
+  DaemonProcess daemon;
+  Bus bus = daemon.connect();
+  bus.create_topic("t", {.ring_bytes = 64 * 1024, .sync = policy});
+  Producer producer = bus.producer("t");
+  for (int i = 0; i < 100; ++i) publish(producer, std::to_string(i));
+  CHECK(daemon.stop() == 0);
+}
+
+TEST_CASE("kill: behind a lost ring a reader reaches the end, and hears what is missing",
+          "[kill]") {
+  DaemonProcess daemon;
+  {
+    Bus bus = daemon.connect();
+    bus.create_topic("t", {.partitions = 4, .ring_bytes = 64 * 1024});
+    for (std::uint32_t p = 0; p < 4; ++p) {
+      Producer producer = bus.producer("t", {.partition = p});
+      RecordOffset last;
+      for (int i = 0; i < 100; ++i) last = producer.publish(std::to_string(i)).offset;
+      REQUIRE(producer.wait(last, Level::durable) == Status::ok);
+    }
+    const pid_t keeper = keeper_of(daemon);
+    daemon.kill();
+    ::kill(keeper, SIGKILL);
+  }
+  daemon.start();
+  Bus bus = daemon.connect();
+  Consumer consumer = bus.consumer("t", {.from = start()});
+  std::size_t seen = 0;
+  Status status = Status::ok;
+  while (status != Status::timeout) {
+    const RecordBatch batch = consumer.poll(1000, std::chrono::milliseconds(100));
+    seen += batch.size();
+    status = batch.status();
+  }
+  CHECK(seen == 400);
+  CHECK(consumer.lag().records == 0);
+}
