@@ -87,8 +87,7 @@ void Requests::handle(Asker session, const control::CreateTopic& create, const A
                 fmt::format("user '{}' lacks the right to create topics", session->user),
                 "add the user to `create` in the supervisor's configuration");
   }
-  const TopicSettings settings =
-      control::topic_settings_from_json(create.chosen, parts_.config.defaults);
+  const TopicSettings settings = control::settle(create.settings, parts_.config.defaults);
   answer(control::TopicCreated{registry_.create(create.name, settings, peer)->row.uuid});
 }
 

@@ -7,7 +7,6 @@
 #include "client/default_socket.hpp"
 #include "client/forked.hpp"
 #include "client/producer_state.hpp"
-#include "client/topic_settings.hpp"
 #include "shm/uuid.hpp"
 
 namespace ringway {
@@ -31,8 +30,8 @@ Bus::~Bus() {
   release(state_);
 }
 
-void Bus::create_topic(std::string_view name, const TopicSettings& settings) {
-  state_->call(control::CreateTopic{std::string(name), to_control(settings)});
+void Bus::create_topic(std::string_view name, const TopicChoices& choices) {
+  state_->call(control::CreateTopic{std::string(name), choices});
 }
 
 void Bus::delete_topic(std::string_view name) {
@@ -55,7 +54,7 @@ std::vector<TopicSummary> Bus::topics() {
 }
 
 TopicSettings Bus::settings(std::string_view topic) {
-  return from_control(state_->call(control::DescribeTopic{std::string(topic)}).settings);
+  return state_->call(control::DescribeTopic{std::string(topic)}).settings;
 }
 
 Producer Bus::producer(std::string_view topic, ProducerOptions options) {

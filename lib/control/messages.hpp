@@ -54,8 +54,7 @@ struct CreateTopic {
   static constexpr std::string_view kOp = "create_topic";
   using Reply = TopicCreated;
   std::string name{};
-  TopicSettings settings{};
-  nlohmann::json chosen{};  ///< as received: the settings that differ from the built-in defaults
+  TopicChoices settings{};
 };
 
 struct DeleteTopic {

@@ -22,18 +22,11 @@ void read(const Fields& fields, Hello& hello) {
 
 void write(nlohmann::json& json, const CreateTopic& create) {
   json["name"] = create.name;
-  // What is left at its built-in default is the supervisor's to choose (its `defaults`).
-  const nlohmann::json built_in = to_json(TopicSettings{});
-  const nlohmann::json settings = to_json(create.settings);
-  auto& chosen = json["settings"] = nlohmann::json::object();
-  for (const auto& [setting, value] : settings.items()) {
-    if (value != built_in.value(setting, nlohmann::json())) chosen[setting] = value;
-  }
+  json["settings"] = to_json(create.settings);
 }
 void read(const Fields& fields, CreateTopic& create) {
   create.name = fields.text("name", kNameBytesMax);
-  create.settings = topic_settings_from_json(fields.any("settings"));
-  create.chosen = fields.any("settings");
+  create.settings = topic_choices_from_json(fields.any("settings"));
 }
 
 void write(nlohmann::json& json, const DeleteTopic& remove) {

@@ -190,29 +190,85 @@ nlohmann::json to_json(const TopicSettings& settings) {
           {"admins", settings.admins}};
 }
 
-TopicSettings topic_settings_from_json(const nlohmann::json& json, TopicSettings defaults) {
+TopicSettings topic_settings_from_json(const nlohmann::json& json) {
+  return settle(topic_choices_from_json(json));
+}
+
+nlohmann::json to_json(const TopicChoices& choices) {
+  auto json = nlohmann::json::object();
+  const auto add = [&](const char* name, const auto& chosen) {
+    if (chosen) json[name] = *chosen;
+  };
+  add("partitions", choices.partitions);
+  add("ring_bytes", choices.ring_bytes);
+  add("segment_bytes", choices.segment_bytes);
+  if (choices.sync) json["sync"] = to_string(*choices.sync);
+  add("sync_interval_ms", choices.sync_interval_ms);
+  add("sync_bytes", choices.sync_bytes);
+  add("persist", choices.persist);
+  if (choices.when_full) json["when_full"] = to_string(*choices.when_full);
+  add("retention_bytes", choices.retention_bytes);
+  add("retention_age_ms", choices.retention_age_ms);
+  const auto add_accounts = [&](const char* name, const std::vector<std::string>& accounts) {
+    if (!accounts.empty()) json[name] = accounts;
+  };
+  add_accounts("readers", choices.readers);
+  add_accounts("writers", choices.writers);
+  add_accounts("admins", choices.admins);
+  return json;
+}
+
+TopicChoices topic_choices_from_json(const nlohmann::json& json) {
   const Fields fields(json, "settings");
-  TopicSettings settings = std::move(defaults);
-  const auto number = [&]<class T>(const char* name, T& into) {
+  TopicChoices choices;
+  const auto number = [&]<class T>(const char* name, std::optional<T>& into) {
     if (fields.has(name)) into = fields.number<T>(name);
   };
-  number("partitions", settings.partitions);
-  number("ring_bytes", settings.ring_bytes);
-  number("segment_bytes", settings.segment_bytes);
-  number("sync_interval_ms", settings.sync_interval_ms);
-  number("sync_bytes", settings.sync_bytes);
-  number("retention_bytes", settings.retention_bytes);
-  number("retention_age_ms", settings.retention_age_ms);
+  number("partitions", choices.partitions);
+  number("ring_bytes", choices.ring_bytes);
+  number("segment_bytes", choices.segment_bytes);
+  number("sync_interval_ms", choices.sync_interval_ms);
+  number("sync_bytes", choices.sync_bytes);
+  number("retention_bytes", choices.retention_bytes);
+  number("retention_age_ms", choices.retention_age_ms);
   if (fields.has("sync")) {
-    settings.sync = choice(fields, "sync", {Sync::every_batch, Sync::interval, Sync::never});
+    choices.sync = choice(fields, "sync", {Sync::every_batch, Sync::interval, Sync::never});
   }
   if (fields.has("when_full")) {
-    settings.when_full = choice(fields, "when_full", {WhenFull::block, WhenFull::overwrite});
+    choices.when_full = choice(fields, "when_full", {WhenFull::block, WhenFull::overwrite});
   }
-  if (fields.has("persist")) settings.persist = fields.flag("persist");
-  if (fields.has("readers")) settings.readers = fields.texts("readers");
-  if (fields.has("writers")) settings.writers = fields.texts("writers");
-  if (fields.has("admins")) settings.admins = fields.texts("admins");
+  if (fields.has("persist")) choices.persist = fields.flag("persist");
+  if (fields.has("readers")) choices.readers = fields.texts("readers");
+  if (fields.has("writers")) choices.writers = fields.texts("writers");
+  if (fields.has("admins")) choices.admins = fields.texts("admins");
+  return choices;
+}
+
+TopicSettings settle(const TopicChoices& choices, TopicSettings defaults) {
+  TopicSettings settings = std::move(defaults);
+  settings.persist = choices.persist.value_or(settings.persist);
+  if (settings.persist) {
+    settings.when_full = WhenFull::block;
+  } else {
+    settings.retention_bytes = 0;
+    settings.retention_age_ms = 0;
+  }
+  const auto take = [](auto& setting, const auto& chosen) {
+    if (chosen) setting = *chosen;
+  };
+  take(settings.partitions, choices.partitions);
+  take(settings.ring_bytes, choices.ring_bytes);
+  take(settings.segment_bytes, choices.segment_bytes);
+  take(settings.sync, choices.sync);
+  take(settings.sync_interval_ms, choices.sync_interval_ms);
+  take(settings.sync_bytes, choices.sync_bytes);
+  take(settings.when_full, choices.when_full);
+  take(settings.retention_bytes, choices.retention_bytes);
+  take(settings.retention_age_ms, choices.retention_age_ms);
+  // Accounts have no defaults: rights of the configuration are added to those of the topic.
+  settings.readers = choices.readers;
+  settings.writers = choices.writers;
+  settings.admins = choices.admins;
   return settings;
 }
 

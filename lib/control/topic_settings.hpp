@@ -7,6 +7,7 @@
 
 namespace ringway::control {
 
+using ringway::TopicChoices;
 using ringway::TopicSettings;
 using ringway::WhenFull;
 using Sync = ringway::SyncPolicy;
@@ -26,9 +27,19 @@ void validate_cursor_name(std::string_view name);
 std::string_view to_string(Sync sync) noexcept;
 std::string_view to_string(WhenFull when_full) noexcept;
 
+/// What was chosen, over `defaults` where nothing was. A default that has no meaning beside what
+/// was chosen (retention without a log, overwriting with one) is dropped. Not validated.
+TopicSettings settle(const TopicChoices& choices, TopicSettings defaults = {});
+
 nlohmann::json to_json(const TopicSettings& settings);
-/// Missing fields take their values from `defaults`. Not validated beyond types.
+/// Missing fields have their built-in defaults. Not validated beyond types.
 /// @throws Error naming the field.
-TopicSettings topic_settings_from_json(const nlohmann::json& json, TopicSettings defaults = {});
+TopicSettings topic_settings_from_json(const nlohmann::json& json);
+
+/// Only what was chosen.
+nlohmann::json to_json(const TopicChoices& choices);
+/// Not validated beyond types.
+/// @throws Error naming the field.
+TopicChoices topic_choices_from_json(const nlohmann::json& json);
 
 }  // namespace ringway::control

@@ -22,7 +22,7 @@ namespace {
 using test::TemporaryDirectory;
 using namespace std::chrono_literals;
 
-const TopicSettings kSmall{.partitions = 1, .ring_bytes = 64 * 1024};
+const TopicChoices kSmall{.partitions = 1, .ring_bytes = 64 * 1024};
 
 /// Reads until `count` records came; their values in order.
 std::vector<std::string> take(Consumer& consumer, std::size_t count, std::size_t at_once = 256) {
@@ -47,7 +47,7 @@ std::vector<std::string> numbers(int from, int to) {
 TEST_CASE("bus: topics are created, listed, described and deleted", "[bus]") {
   Embedded supervisor;
   Bus bus = supervisor.connect();
-  TopicSettings settings = kSmall;
+  TopicChoices settings = kSmall;
   settings.partitions = 3;
   settings.sync = SyncPolicy::every_batch;
   bus.create_topic("a/b", settings);
@@ -218,7 +218,7 @@ TEST_CASE("bus: a named cursor goes on where it was committed, one holder at a t
 TEST_CASE("bus: without persistence, full means what the topic says", "[bus]") {
   Embedded supervisor;
   Bus bus = supervisor.connect();
-  TopicSettings settings{.ring_bytes = 64 * 1024, .persist = false};
+  TopicChoices settings{.ring_bytes = 64 * 1024, .persist = false};
   SECTION("block: the slowest consumer holds producers up and is named") {
     bus.create_topic("t", settings);
     Producer producer = bus.producer("t");

@@ -23,7 +23,7 @@ using ringway::test::RawClient;
 
 namespace {
 
-const TopicSettings kSmall{.partitions = 2, .ring_bytes = 64 * 1024};
+const TopicChoices kSmall{.partitions = 2, .ring_bytes = 64 * 1024};
 
 control::Open open_as(layout::Role role, const std::string& topic,
                       std::optional<std::string> cursor = {}) {
@@ -82,7 +82,7 @@ TEST_CASE("supervisor: a topic that was created is listed, described and opened"
   CHECK(list.topics[0].uuid == created.uuid);
   CHECK(list.topics[0].partitions == 2);
   const auto described = client.call(control::DescribeTopic{.name = "orders/eu"});
-  CHECK(described.settings == kSmall);
+  CHECK(described.settings == control::settle(kSmall));
   CHECK(described.details["partitions"].size() == 2);
   CHECK(described.details["partitions"][1]["state"] == "serving");
 
@@ -316,7 +316,7 @@ TEST_CASE("supervisor: another user gets what the rights say, and is told which 
   std::filesystem::permissions(std::filesystem::path(daemon.socket()).parent_path(),
                                std::filesystem::perms::all);
   RawClient root(daemon.socket());
-  TopicSettings readable = kSmall;
+  TopicChoices readable = kSmall;
   readable.readers = {"65534"};
   root.call(control::CreateTopic{.name = "readable", .settings = readable});
   root.call(control::CreateTopic{.name = "private", .settings = kSmall});

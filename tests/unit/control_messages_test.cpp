@@ -51,6 +51,9 @@ TEST_CASE("messages: every request survives the wire", "[control]") {
   create.settings.when_full = WhenFull::overwrite;
   create.settings.readers = {"anna", "@staff"};
   CHECK(round_trip(create).settings == create.settings);
+  create.settings = {
+      .partitions = 1, .persist = true, .retention_bytes = 0};  // what is default, too
+  CHECK(round_trip(create).settings == create.settings);
   CHECK(round_trip(DeleteTopic{"größe"}).name == "größe");
   CHECK(round_trip(ListTopics{"m", 17}).max == 17);
   CHECK(round_trip(DescribeTopic{"t"}).name == "t");
@@ -159,10 +162,10 @@ TEST_CASE("messages: what is no message is refused, naming the field", "[control
   }
 }
 
-TEST_CASE("messages: unknown fields are ignored and missing settings take defaults", "[control]") {
+TEST_CASE("messages: unknown fields are ignored and missing settings are not chosen", "[control]") {
   const auto envelope = open_envelope(
       R"({"id":3,"op":"create_topic","name":"t","colour":{"a":[1]},"settings":{"lunch":true}})");
-  CHECK(std::get<CreateTopic>(decode_request(envelope)).settings == TopicSettings{});
+  CHECK(std::get<CreateTopic>(decode_request(envelope)).settings == TopicChoices{});
 }
 
 TEST_CASE("messages: a reply with slots outside its chunk is refused", "[control]") {
@@ -173,6 +176,27 @@ TEST_CASE("messages: a reply with slots outside its chunk is refused", "[control
   opened.first_slot = 477;
   const Envelope envelope = open_envelope(encode(1, Reply(opened)));
   CHECK_THROWS_AS(decode_reply<Opened>(envelope), Error);
+}
+
+TEST_CASE("topic settings: what is chosen counts, be it a default or not", "[control]") {
+  const TopicSettings configured{.partitions = 4, .sync = Sync::never, .retention_bytes = 1 << 30};
+  CHECK(settle({}, configured) == configured);
+  const TopicSettings chosen =
+      settle({.partitions = 1, .sync = Sync::interval, .retention_bytes = 0, .readers = {"anna"}},
+             configured);
+  CHECK(chosen == TopicSettings{.readers = {"anna"}});
+}
+
+TEST_CASE("topic settings: a default without meaning beside what is chosen is dropped",
+          "[control]") {
+  TopicSettings configured{.when_full = WhenFull::overwrite, .retention_age_ms = 1000};
+  CHECK(settle({}, configured).when_full == WhenFull::block);
+  const TopicSettings in_memory = settle({.persist = false}, configured);
+  CHECK(in_memory.when_full == WhenFull::overwrite);
+  CHECK(in_memory.retention_age_ms == 0);
+  // What was chosen stays, to be refused by name.
+  CHECK(settle({.persist = false, .retention_bytes = 1}, configured).retention_bytes == 1);
+  CHECK(settle({.when_full = WhenFull::overwrite}).when_full == WhenFull::overwrite);
 }
 
 TEST_CASE("topic settings: each rule names its setting and a fix", "[control]") {

@@ -46,34 +46,34 @@ std::uint64_t parse_milliseconds(const char* flag, const std::string& text) {
   return static_cast<std::uint64_t>(whole.count());
 }
 
-TopicSettings settings_of(const CreateOptions& options) {
-  TopicSettings settings;
-  if (options.partitions) settings.partitions = *options.partitions;
-  if (!options.ring.empty()) settings.ring_bytes = parse_size("--ring", options.ring);
-  if (!options.segment.empty()) settings.segment_bytes = parse_size("--segment", options.segment);
-  if (!options.sync.empty()) settings.sync = parse_sync(options.sync);
+TopicChoices choices_of(const CreateOptions& options) {
+  TopicChoices choices;
+  choices.partitions = options.partitions;
+  if (!options.ring.empty()) choices.ring_bytes = parse_size("--ring", options.ring);
+  if (!options.segment.empty()) choices.segment_bytes = parse_size("--segment", options.segment);
+  if (!options.sync.empty()) choices.sync = parse_sync(options.sync);
   if (!options.sync_interval.empty()) {
     const std::uint64_t ms = parse_milliseconds("--sync-interval", options.sync_interval);
-    settings.sync_interval_ms = static_cast<std::uint32_t>(std::min<std::uint64_t>(ms, UINT32_MAX));
+    choices.sync_interval_ms = static_cast<std::uint32_t>(std::min<std::uint64_t>(ms, UINT32_MAX));
   }
-  settings.persist = !options.no_persist;
-  if (!options.when_full.empty()) settings.when_full = parse_when_full(options.when_full);
+  if (options.no_persist) choices.persist = false;
+  if (!options.when_full.empty()) choices.when_full = parse_when_full(options.when_full);
   if (!options.retention_bytes.empty()) {
-    settings.retention_bytes = parse_size("--retention-bytes", options.retention_bytes);
+    choices.retention_bytes = parse_size("--retention-bytes", options.retention_bytes);
   }
   if (!options.retention_age.empty()) {
-    settings.retention_age_ms = parse_milliseconds("--retention-age", options.retention_age);
+    choices.retention_age_ms = parse_milliseconds("--retention-age", options.retention_age);
   }
-  settings.readers = options.readers;
-  settings.writers = options.writers;
-  settings.admins = options.admins;
-  return settings;
+  choices.readers = options.readers;
+  choices.writers = options.writers;
+  choices.admins = options.admins;
+  return choices;
 }
 
 Exit create_topic(const CreateOptions& options, const Common& common) {
-  const TopicSettings settings = settings_of(options);
+  const TopicChoices choices = choices_of(options);
   Bus bus = connect(common);
-  bus.create_topic(options.topic, settings);
+  bus.create_topic(options.topic, choices);
   const control::TopicDescription created = Administration(bus).describe(options.topic);
   Report report;
   report.add("Topic", "topic", Cell::of_text(options.topic));

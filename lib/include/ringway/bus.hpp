@@ -46,7 +46,7 @@ class Bus {
   ~Bus();
 
   /// Throws Error{exists} when there is one of that name already.
-  void create_topic(std::string_view name, const TopicSettings& settings = {});
+  void create_topic(std::string_view name, const TopicChoices& choices = {});
   /// Deletes ring, log and cursors. Handles get `closed`.
   void delete_topic(std::string_view name);
   std::vector<TopicSummary> topics();

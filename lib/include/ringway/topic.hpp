@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,8 +23,7 @@ enum class WhenFull : std::uint8_t {
   overwrite,  ///< the oldest records go; consumers that were too slow get `lapped` and exact gaps
 };
 
-/// Everything that can be chosen for a topic. Checked by the supervisor; a refused create says
-/// which field broke which rule.
+/// What a topic is like. The values here are the built-in defaults.
 struct TopicSettings {
   std::uint32_t partitions = 1;                        ///< 1..10,000
   std::uint64_t ring_bytes = 16 * 1024 * 1024;         ///< per partition; power of two, 64 KiB..4 GiB
@@ -40,6 +40,27 @@ struct TopicSettings {
   std::vector<std::string> admins{};
 
   bool operator==(const TopicSettings&) const = default;
+};
+
+/// What a new topic is to be like. What is left open has the supervisor's defaults (`defaults` in its
+/// configuration), else those of TopicSettings, whose ranges hold; what is chosen counts, also where
+/// it is a default. Checked by the supervisor; a refused create says which field broke which rule.
+struct TopicChoices {
+  std::optional<std::uint32_t> partitions{};
+  std::optional<std::uint64_t> ring_bytes{};
+  std::optional<std::uint64_t> segment_bytes{};
+  std::optional<SyncPolicy> sync{};
+  std::optional<std::uint32_t> sync_interval_ms{};
+  std::optional<std::uint64_t> sync_bytes{};
+  std::optional<bool> persist{};
+  std::optional<WhenFull> when_full{};
+  std::optional<std::uint64_t> retention_bytes{};
+  std::optional<std::uint64_t> retention_age_ms{};
+  std::vector<std::string> readers{};
+  std::vector<std::string> writers{};
+  std::vector<std::string> admins{};
+
+  bool operator==(const TopicChoices&) const = default;
 };
 
 /// One row of Bus::topics().
