@@ -104,14 +104,21 @@ void Handles::open(const std::shared_ptr<Session>& session, const std::shared_pt
   Chunk& chunk = session->chunks.at(run.chunk);
   const std::uint64_t id = handle_ids_.next();
   OpenedHandle opened;
+  bool protects = false;
   try {
     chunk.clear(run.first, partitions);
     if (request.cursor) {
-      const NamedCursor& cursor = topic->cursors.hold(
-          *request.cursor, request.protects, {id, session->process.pid, chunk.slot(run.first)});
+      std::vector<CursorRow> changed;
+      const NamedCursor& cursor =
+          topic->cursors.hold(*request.cursor, request.protects,
+                              {id, session->process.pid, chunk.slot(run.first)}, changed);
+      // Not only with the next position: who never moves the cursor has its records kept, too.
+      parts_.catalog.save_cursors(changed);
       opened.reply.cursor_offsets = cursor.offsets;
+      protects = cursor.protects;
     }
   } catch (const Error&) {
+    topic->cursors.let_go(request.cursor.value_or(""), id);
     chunk.runs.give(run.first, partitions);
     throw;
   }
@@ -132,7 +139,7 @@ void Handles::open(const std::shared_ptr<Session>& session, const std::shared_pt
   entry.chunk = handle.chunk;
   entry.first_slot = handle.first_slot;
   entry.producer = handle.producer;
-  entry.flags = request.protects && request.cursor ? 1 : 0;
+  entry.flags = protects ? 1 : 0;
   entry.process = session->process;
   copy_cut(entry.user, session->user);
   copy_cut(entry.cursor_name, handle.cursor);
@@ -240,9 +247,11 @@ bool Handles::adopt(Session& session, const std::shared_ptr<Topic>& topic, std::
                                       ::strnlen(entry.cursor_name, sizeof entry.cursor_name))};
   try {
     if (!handle.cursor.empty()) {
+      std::vector<CursorRow> changed;
       topic->cursors.hold(
           handle.cursor, (entry.flags & 1) != 0,
-          {entry.handle, session.process.pid, chunk->second.slot(handle.first_slot)});
+          {entry.handle, session.process.pid, chunk->second.slot(handle.first_slot)}, changed);
+      parts_.catalog.save_cursors(changed);
     }
   } catch (const Error& held) {
     // A crash between two holders: the first of them has it.

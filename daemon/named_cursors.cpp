@@ -30,13 +30,19 @@ NamedCursors::NamedCursors(const shm::Uuid& topic, std::uint32_t partitions,
   }
 }
 
-const NamedCursor& NamedCursors::hold(const std::string& name, bool protects,
-                                      const CursorHolder& holder) {
+const NamedCursor& NamedCursors::hold(const std::string& name, std::optional<bool> protects,
+                                      const CursorHolder& holder, std::vector<CursorRow>& changed) {
   NamedCursor& cursor = cursors_[name];
   if (cursor.holder) throw held(name, *cursor.holder);
   cursor.offsets.resize(partitions_);
-  cursor.protects = protects;
   cursor.holder = holder;
+  if (protects && *protects != cursor.protects) {
+    cursor.protects = *protects;
+    for (std::uint32_t p = 0; p < partitions_; ++p) {
+      if (!cursor.offsets[p]) continue;
+      changed.push_back({topic_, name, p, *cursor.offsets[p], cursor.protects});
+    }
+  }
   return cursor;
 }
 

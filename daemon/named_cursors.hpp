@@ -33,9 +33,11 @@ class NamedCursors {
  public:
   NamedCursors(const shm::Uuid& topic, std::uint32_t partitions, std::vector<CursorRow> rows);
 
-  /// Makes `name` the holder's; its positions are returned. One that is held is refused with
-  /// Error(busy) naming the holder's pid.
-  const NamedCursor& hold(const std::string& name, bool protects, const CursorHolder& holder);
+  /// Makes `name` the holder's; its positions are returned. Without a word on protection it stays
+  /// as it was, at first without; rows of which that changes are appended to `changed`. One that is
+  /// held is refused with Error(busy) naming the holder's pid.
+  const NamedCursor& hold(const std::string& name, std::optional<bool> protects,
+                          const CursorHolder& holder, std::vector<CursorRow>& changed);
   /// After collect(): the cursor is free again. One that never had a position is forgotten.
   void let_go(const std::string& name, std::uint64_t handle);
   /// Forgets it. Refused with Error(busy) while it is held, with not_found when it is not there.

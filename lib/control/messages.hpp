@@ -121,7 +121,7 @@ struct Open {
   std::string topic{};
   layout::Role role = layout::Role::consumer;
   std::optional<std::string> cursor{};
-  bool protects = true;                              ///< the cursor's segments are kept
+  std::optional<bool> protects{};  ///< the cursor's segments are kept; none: as they were
   std::optional<std::uint64_t> mapped_generation{};  ///< mapped already: do not attach it again
 };
 

@@ -59,7 +59,7 @@ void write(nlohmann::json& json, const Open& open) {
   json["topic"] = open.topic;
   json["role"] = open.role == layout::Role::producer ? "producer" : "consumer";
   if (open.cursor) json["cursor"] = *open.cursor;
-  json["protects"] = open.protects;
+  if (open.protects) json["protects"] = *open.protects;
   if (open.mapped_generation) json["mapped_generation"] = *open.mapped_generation;
 }
 void read(const Fields& fields, Open& open) {

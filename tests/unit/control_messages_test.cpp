@@ -60,9 +60,11 @@ TEST_CASE("messages: every request survives the wire", "[control]") {
   round_trip(GetStatus{});
   const Open open = round_trip(Open{"t", layout::Role::consumer, "billing", false, 3});
   CHECK(open.cursor == "billing");
-  CHECK_FALSE(open.protects);
+  CHECK(open.protects == false);
   CHECK(open.mapped_generation == 3);
-  CHECK(round_trip(Open{"t", layout::Role::producer, {}, true, {}}).role == layout::Role::producer);
+  const Open producer = round_trip(Open{"t", layout::Role::producer, {}, {}, {}});
+  CHECK(producer.role == layout::Role::producer);
+  CHECK(producer.protects == std::nullopt);
   CHECK(round_trip(Close{12}).handle == 12);
   const Uuid uuid = shm::random_uuid();
   const auto by_time = round_trip(FindSegment{uuid, 3, AtTime{-5}});

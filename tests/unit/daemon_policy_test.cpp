@@ -116,9 +116,11 @@ TEST_CASE("segment search: offsets, gaps and times lead to the segment to read",
 
 TEST_CASE("named cursors: one holder at a time, freed by letting go", "[daemon]") {
   NamedCursors cursors(shm::random_uuid(), 1, {});
-  cursors.hold("c", true, {.handle = 1, .pid = 77, .slots = nullptr});
+  std::vector<CursorRow> changed;
+  cursors.hold("c", true, {.handle = 1, .pid = 77, .slots = nullptr}, changed);
+  CHECK(changed.empty());  // no position yet
   try {
-    cursors.hold("c", true, {.handle = 2, .pid = 78, .slots = nullptr});
+    cursors.hold("c", true, {.handle = 2, .pid = 78, .slots = nullptr}, changed);
     FAIL("was given twice");
   } catch (const Error& error) {
     CHECK(error.code() == ErrorCode::busy);
@@ -139,8 +141,9 @@ TEST_CASE("named cursors: positions come from the holder, hostile ones are not b
   slots[0].committed = 7;
   slots[1].committed = kNoOffset;
   slots[1].offset = 3;
-  cursors.hold("c", true, {.handle = 1, .pid = 1, .slots = slots.data()});
   std::vector<CursorRow> changed;
+  cursors.hold("c", true, {.handle = 1, .pid = 1, .slots = slots.data()}, changed);
+  REQUIRE(changed.empty());
   const auto committed = [](std::uint32_t) { return std::uint64_t{100}; };
   cursors.collect(committed, changed);
   REQUIRE(changed.size() == 1);
@@ -152,6 +155,31 @@ TEST_CASE("named cursors: positions come from the holder, hostile ones are not b
   cursors.collect(committed, changed);
   CHECK(changed.empty());
   CHECK(cursors.find("c")->offsets[0] == 7);
+}
+
+TEST_CASE("named cursors: protection changes at once, and only when it is asked for", "[daemon]") {
+  const shm::Uuid topic = shm::random_uuid();
+  NamedCursors cursors(topic, 2, {{topic, "c", 1, 5, false}});
+  CHECK(cursors.protected_offset(1) == ~std::uint64_t{0});
+  std::vector<CursorRow> changed;
+  std::uint64_t handle = 0;
+  const auto open = [&](std::optional<bool> protects) {
+    changed.clear();
+    cursors.hold("c", protects, {.handle = ++handle, .pid = 1, .slots = nullptr}, changed);
+    cursors.let_go("c", handle);
+  };
+  open(true);
+  REQUIRE(changed.size() == 1);
+  CHECK(changed[0].partition == 1);
+  CHECK(changed[0].offset == 5);
+  CHECK(changed[0].protects);
+  CHECK(cursors.protected_offset(1) == 5);
+  open(std::nullopt);  // somebody who has no opinion
+  CHECK(changed.empty());
+  CHECK(cursors.protected_offset(1) == 5);
+  open(false);
+  REQUIRE(changed.size() == 1);
+  CHECK_FALSE(changed[0].protects);
 }
 
 TEST_CASE("doorbells: one that its holder filled and made blocking harms nobody else", "[daemon]") {

@@ -48,7 +48,9 @@ struct ConsumerOptions {
   StartPoint from = end();                   ///< a named cursor that has a position goes on there
   std::vector<std::uint32_t> partitions{};   ///< empty: all
   std::string cursor{};                      ///< name of a kept position, at most 127 bytes; "" none
-  bool protects = false;                     ///< the named cursor holds its records from retention
+  /// Whether the named cursor holds its records from retention. Kept with the cursor: where it is
+  /// left open a cursor stays as it was; a new one does not.
+  std::optional<bool> protects{};
   WaitStrategy wait = WaitStrategy::adaptive;
 };
 
