@@ -187,7 +187,15 @@ void Requests::handle(Asker session, const control::FindSegment& find, const Ans
   }
   const auto path = topic->served->directory(find.partition) / segment.name;
   shm::Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!file) throw system_error(errno, path.string(), "the segment cannot be opened");
+  if (!file) {
+    const int error = errno;
+    // In this very moment retention may have taken it: then there is another first one.
+    const auto now = topic->served->segments(find.partition).snapshot();
+    if (error == ENOENT && !now.empty() && now.front().name != segments.front().name) {
+      return handle(session, find, answer);
+    }
+    throw system_error(error, path.string(), "the segment cannot be opened");
+  }
   std::vector<shm::Descriptor> descriptors;
   descriptors.push_back(std::move(file));
   answer(found, std::move(descriptors));

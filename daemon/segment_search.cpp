@@ -1,10 +1,6 @@
 #include "daemon/segment_search.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
-
-#include "ringway/error.hpp"
 
 namespace ringway::daemon {
 namespace {
@@ -12,14 +8,7 @@ namespace {
 /// The first segment whose end lies behind `place`, by one coordinate of its points.
 std::optional<std::size_t> first_ending_behind(std::span<const log::SegmentInfo> segments,
                                                std::uint64_t place,
-                                               std::uint64_t log::LogPoint::* coordinate,
-                                               const char* name) {
-  if (!segments.empty() && place < segments.front().first.*coordinate) {
-    throw Error(
-        ErrorCode::not_found, fmt::format("{} {}", name, place),
-        fmt::format("is no longer kept; the oldest is {}", segments.front().first.*coordinate),
-        "seek to the start");
-  }
+                                               std::uint64_t log::LogPoint::* coordinate) {
   // Ends never decrease along the log.
   const auto found = std::ranges::partition_point(
       segments, [&](const log::SegmentInfo& segment) { return segment.end.*coordinate <= place; });
@@ -31,12 +20,12 @@ std::optional<std::size_t> first_ending_behind(std::span<const log::SegmentInfo>
 
 std::optional<std::size_t> find_segment(std::span<const log::SegmentInfo> segments,
                                         const control::AtOffset& at) {
-  return first_ending_behind(segments, at.offset, &log::LogPoint::offset, "offset");
+  return first_ending_behind(segments, at.offset, &log::LogPoint::offset);
 }
 
 std::optional<std::size_t> find_segment(std::span<const log::SegmentInfo> segments,
                                         const control::AtPosition& at) {
-  return first_ending_behind(segments, at.position, &log::LogPoint::position, "position");
+  return first_ending_behind(segments, at.position, &log::LogPoint::position);
 }
 
 std::optional<std::size_t> find_segment(std::span<const log::SegmentInfo> segments,

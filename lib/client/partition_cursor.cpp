@@ -108,7 +108,8 @@ bool PartitionCursor::something_came() noexcept {
 Status PartitionCursor::collect(Harvest& harvest) noexcept {
   Status status = Status::ok;
   if (where_ == Where::unplaced) status = place_in_ring_or_log(harvest);
-  if (status != Status::ok && status != Status::lapped) return status;
+  const bool passed_a_gap = status == Status::lapped || status == Status::not_found;
+  if (status != Status::ok && !passed_a_gap) return status;
   const Status more = where_ == Where::ring  ? collect_ring(harvest)
                       : where_ == Where::log ? collect_log(harvest)
                                              : Status::ok;
@@ -271,12 +272,12 @@ Status PartitionCursor::place_in_ring_or_log(Harvest& harvest) noexcept {
   Status status = Status::ok;
   if (wanted_ < first) {
     skip_gap(harvest, first, lost);
-    status = lost == Status::lapped ? lost : Status::ok;
+    status = lost;
   }
   if (enter_ring(wanted_)) return status;
   if (mode_ == TopicMode::persisted) {
-    const LogChunk chunk = log_->read_offset(wanted_);
-    return take_chunk(chunk, harvest);
+    const Status taken = take_chunk(log_->read_offset(wanted_), harvest);
+    return taken == Status::ok ? status : taken;
   }
   // The oldest that will not be gone at once.
   std::optional<ring::Place> oldest;
@@ -289,7 +290,7 @@ Status PartitionCursor::place_in_ring_or_log(Harvest& harvest) noexcept {
   if (!oldest || oldest->offset <= wanted_) return status;
   skip_gap(harvest, oldest->offset, lost);
   static_cast<void>(enter_ring(wanted_));
-  return lost == Status::lapped ? lost : status;
+  return lost;
 }
 
 // The log.
@@ -320,7 +321,7 @@ Status PartitionCursor::take_chunk(const LogChunk& chunk, Harvest& harvest) noex
       where_ = Where::log;
       place_ = {chunk.at.position - base_, chunk.at.offset};
       chunk_ = {};
-      return chunk.reason == Status::corrupt ? Status::corrupt : Status::ok;
+      return chunk.reason;
     case LogChunk::Kind::failed:
       in_vain_ = true;
       return chunk.reason;

@@ -302,10 +302,13 @@ TEST_CASE("cursor: retention that overtook it is a gap", "[client]") {
   CHECK(cursor.resolve(start()).offset == 50);
   cursor.go_to({Status::ok, 20});
   CHECK(world.poll(cursor, 1) == numbers(50, 51));
+  CHECK(world.status == Status::not_found);
   REQUIRE(world.gaps.size() == 1);
   CHECK(world.gaps[0].from == 20);
   CHECK(world.gaps[0].to == 50);
   CHECK(world.gaps[0].reason == Status::not_found);
+  CHECK(world.poll(cursor, 1) == numbers(51, 52));
+  CHECK(world.status == Status::ok);
 }
 
 TEST_CASE("cursor: on a topic that overwrites, being lapped is an exact gap", "[client]") {

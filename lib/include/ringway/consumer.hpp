@@ -68,8 +68,9 @@ class RecordBatch {
   const RecordView& operator[](std::size_t index) const noexcept { return records_[index]; }
 
   /// ok, also with nothing to read. Else why there may be less than wanted: timeout, interrupted,
-  /// lapped (a gap was passed: Consumer::gaps()), corrupt (likewise), disconnected, quarantined,
-  /// beyond_end, closed, forked.
+  /// lapped, not_found or corrupt (a gap was passed, see Consumer::take_gaps(): overwritten, removed
+  /// by retention, damaged; the next poll goes on behind it), disconnected, quarantined, closed,
+  /// forked.
   Status status() const noexcept { return status_; }
 
  private:
