@@ -252,7 +252,11 @@ void PartitionDuty::recover_device(SteadyTime now) {
 
 void PartitionDuty::hand_back_space() {
   ring::Place reusable = follower_.committed();
-  if (persisted()) {
+  if (!persisted()) {
+    // What is handed back cannot be read any more, and there is no log to read it from. Producers
+    // keep room for the largest claim with filler before it, and a segment to round down.
+    reusable.position -= std::min(reusable.position, view_.ring_bytes() / 8 * 3);
+  } else {
     const log::LogPoint durable =
         topic_.settings().sync == SyncPolicy::never ? log_->written() : log_->durable();
     if (durable.position < base_position_) return;
@@ -287,7 +291,7 @@ void PartitionDuty::hand_back_space() {
 /// Without a log the oldest record that can be read is the first boundary not announced for reuse.
 void PartitionDuty::publish_oldest_in_ring() {
   const std::uint64_t announced = board_.announced.load(std::memory_order::relaxed);  // own
-  std::uint64_t oldest = ~std::uint64_t{0};
+  std::uint64_t oldest = follower_.committed().offset;
   for (const layout::Boundary& entry : board_.boundary) {
     // Relaxed: this thread writes them.
     const std::uint64_t position = entry.position.load(std::memory_order::relaxed);
@@ -295,9 +299,7 @@ void PartitionDuty::publish_oldest_in_ring() {
       oldest = std::min(oldest, entry.offset.load(std::memory_order::relaxed));
     }
   }
-  if (oldest != ~std::uint64_t{0}) {
-    board_.first_offset.store(oldest, std::memory_order::release);
-  }
+  board_.first_offset.store(oldest, std::memory_order::release);
 }
 
 void PartitionDuty::say_why(SteadyTime now) {

@@ -196,11 +196,12 @@ RecordBatch ConsumerState::poll(std::size_t records_max, Timeout timeout) noexce
     if (!records_.empty() || (status != Status::ok && status != Status::disconnected)) {
       return {records_, status};
     }
+    // What came was nothing to read: however much of that there is, the caller waits no longer.
+    if (interrupt_.take()) return {{}, Status::interrupted};
+    if (deadline.passed()) return {{}, Status::timeout};
     if (progress() != before) continue;
-    // Something is there that cannot be had: asking in turns, the partitions would never let it
-    // rest.
-    const Status paused = pause(deadline);
-    if (paused != Status::ok) return {{}, paused};
+    // Something is there that cannot be had: asking in turns, the partitions would never rest.
+    pause(deadline);
   }
 }
 

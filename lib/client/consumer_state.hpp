@@ -50,7 +50,7 @@ class ConsumerState {
   bool reopen() noexcept;
   Status keep_going() noexcept;
   Status wait_until(const Deadline& deadline) noexcept;
-  Status pause(const Deadline& deadline) noexcept;
+  void pause(const Deadline& deadline) noexcept;
   std::uint64_t progress() const noexcept;
   bool something_came() noexcept;
   void spin_before_sleep(const Deadline& deadline) noexcept;

@@ -52,14 +52,10 @@ Status ConsumerState::wait_until(const Deadline& deadline) noexcept {
   }
 }
 
-/// A look at the clock and the interrupt, and a moment's sleep that the bell ends early.
-Status ConsumerState::pause(const Deadline& deadline) noexcept {
-  if (interrupt_.take()) return Status::interrupted;
-  if (deadline.passed()) return Status::timeout;
-  if (const Status status = keep_going(); status != Status::ok) return status;
+/// A moment's sleep that the bell ends early.
+void ConsumerState::pause(const Deadline& deadline) noexcept {
   bell_->prepare(interrupt_, deadline.sleep(kAskAgain));
   ring::sleep_on_bell(*bell_, [] { return false; });
-  return Status::ok;
 }
 
 /// Moves with every record and skip that any cursor passes.

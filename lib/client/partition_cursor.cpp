@@ -227,6 +227,8 @@ Status PartitionCursor::collect_ring(Harvest& harvest) noexcept {
   if (announced == 0) return left_ring(harvest);
   held_ = true;
   held_from_ = place_.position;
+  const ring::Place begun = place_;
+  const auto begun_not_before_ns = not_before_ns_;
   const std::size_t before = harvest.records.size();
   ring::Found found = ring::Found::nothing;
   RecordHeader header;
@@ -246,6 +248,8 @@ Status PartitionCursor::collect_ring(Harvest& harvest) noexcept {
   if (mode_ == TopicMode::memory_overwrite && !reader_.still_there(held_from_)) {
     // Nothing of it may be believed, not even where it led.
     harvest.records.resize(before);
+    place_ = begun;
+    not_before_ns_ = begun_not_before_ns;
     return left_ring(harvest);
   }
   if (harvest.records.size() == before) let_go();
@@ -287,7 +291,17 @@ Status PartitionCursor::place_in_ring_or_log(Harvest& harvest) noexcept {
     oldest = place;
     return false;
   }));
-  if (!oldest || oldest->offset <= wanted_) return status;
+  if (!oldest) {
+    // All of it was announced for reuse: only what is to come can be read.
+    const ring::Place newest = walk_.place();
+    if (newest.offset <= wanted_ || hold(newest.position) == 0) return status;
+    skip_gap(harvest, newest.offset, lost);
+    place_ = newest;
+    where_ = Where::ring;
+    let_go();
+    return lost;
+  }
+  if (oldest->offset <= wanted_) return status;
   skip_gap(harvest, oldest->offset, lost);
   static_cast<void>(enter_ring(wanted_));
   return lost;
