@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <cstdio>
-#include <fstream>
 #include <string>
 #include <vector>
 
@@ -32,19 +31,6 @@ std::vector<std::string> take(Consumer& consumer, std::size_t count) {
 void publish(Producer& producer, std::string_view payload) {
   const auto [status, offset] = producer.publish(payload);
   REQUIRE(status == Status::ok);
-}
-
-/// The keeper, by the runtime directory in its command line.
-pid_t keeper_of(const DaemonProcess& daemon) {
-  for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
-    std::ifstream file(entry.path() / "cmdline", std::ios::binary);
-    const std::string line((std::istreambuf_iterator<char>(file)), {});
-    if (line.find("--keeper") != std::string::npos &&
-        line.find(daemon.runtime_dir()) != std::string::npos) {
-      return std::stoi(entry.path().filename());
-    }
-  }
-  return -1;
 }
 
 }  // namespace
@@ -187,11 +173,11 @@ TEST_CASE("kill: the keeper is replaced at once, and its successor keeps the rin
   bus.create_topic("t", {.partitions = 1, .ring_bytes = 64 * 1024, .sync_interval_ms = 60'000});
   Producer producer = bus.producer("t");
   publish(producer, "before");
-  const pid_t first = keeper_of(daemon);
+  const pid_t first = daemon.keeper();
   REQUIRE(first > 0);
   ::kill(first, SIGKILL);
   pid_t second = -1;
-  while (second <= 0 || second == first) second = keeper_of(daemon);
+  while (second <= 0 || second == first) second = daemon.keeper();
   bus.topics();  // answered only after the new one has everything
   daemon.kill();
   daemon.start();
@@ -212,7 +198,7 @@ TEST_CASE("kill: everything dies, keeper and all: what was durable is there, no 
     for (int i = 0; i < 1000; ++i) offset = producer.publish(std::to_string(i)).offset;
     REQUIRE(producer.wait(offset, Level::durable) == Status::ok);
     last = offset;
-    const pid_t keeper = keeper_of(daemon);
+    const pid_t keeper = daemon.keeper();
     daemon.kill();
     ::kill(keeper, SIGKILL);
   }

@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <fstream>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -53,6 +54,21 @@ class DaemonProcess {
   int stop() { return end(SIGTERM); }
 
   pid_t pid() const { return pid_; }
+  /// Its keeper, by the runtime directory in the command line; -1 when there is none.
+  pid_t keeper() const {
+    for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+      std::ifstream file(entry.path() / "cmdline", std::ios::binary);
+      const std::string line((std::istreambuf_iterator<char>(file)), {});
+      if (line.find("--keeper") != std::string::npos &&
+          line.find(runtime_dir()) != std::string::npos) {
+        return std::stoi(entry.path().filename());
+      }
+    }
+    return -1;
+  }
+  void kill_keeper() const {
+    for (pid_t pid = keeper(); pid > 0; pid = keeper()) ::kill(pid, SIGKILL);
+  }
   std::string socket() const { return directory_ / "control.sock"; }
   std::string runtime_dir() const { return directory_ / "run"; }
   std::string state_dir() const { return directory_ / "state"; }

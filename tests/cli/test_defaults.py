@@ -1,0 +1,51 @@
+"""Defaults of the configuration, and what is chosen over them."""
+
+import pathlib
+import sys
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / 'support'))
+from on_a_bus import OnABus
+
+
+class Defaults(OnABus):
+    CONFIG = '''
+[defaults]
+partitions = 4
+ring = "128KiB"
+segment = "1MiB"
+sync = "never"
+sync_interval = "50ms"
+when_full = "overwrite"
+retention_bytes = "8MiB"
+retention_age = "1h"
+'''
+
+    def test_what_is_left_open_has_the_configured_defaults(self):
+        self.create()
+        settings = self.settings()
+        self.assertEqual((settings['partitions'], settings['ring_bytes'], settings['segment_bytes'], settings['sync'],
+                          settings['sync_interval_ms'], settings['retention_bytes'], settings['retention_age_ms']),
+                         (4, 128 * 1024, 1 << 20, 'never', 50, 8 << 20, 3_600_000))
+
+    def test_asking_for_a_built_in_default_counts(self):
+        self.create('t', '--partitions', '1', '--ring', '16MiB', '--segment', '256MiB', '--sync', 'interval',
+                    '--sync-interval', '5ms', '--retention-bytes', '0', '--retention-age', '0s')
+        settings = self.settings()
+        self.assertEqual((settings['partitions'], settings['ring_bytes'], settings['segment_bytes'], settings['sync'],
+                          settings['sync_interval_ms'], settings['retention_bytes'], settings['retention_age_ms']),
+                         (1, 16 << 20, 256 << 20, 'interval', 5, 0, 0))
+
+    def test_a_default_counts_only_where_it_has_a_meaning(self):
+        self.create('log')
+        self.assertEqual(self.settings('log')['when_full'], 'block')
+        self.create('memory', '--no-persist')
+        settings = self.settings('memory')
+        self.assertEqual((settings['when_full'], settings['retention_bytes'], settings['retention_age_ms']),
+                         ('overwrite', 0, 0))
+        self.create('blocking', '--no-persist', '--when-full', 'block')
+        self.assertEqual(self.settings('blocking')['when_full'], 'block')
+
+
+if __name__ == '__main__':
+    unittest.main()

@@ -1,0 +1,91 @@
+// What retention leaves alone for a named cursor, and what it tells a consumer that it overtook.
+
+#include <catch2/catch.hpp>
+#include <string>
+#include <thread>
+
+#include "client/administration.hpp"
+#include "ringway/ringway.hpp"
+#include "support/daemon_process.hpp"
+
+using namespace ringway;
+using ringway::test::DaemonProcess;
+using namespace std::chrono_literals;
+
+namespace {
+
+const TopicChoices kSmall{
+    .ring_bytes = 64 * 1024, .segment_bytes = 256 * 1024, .retention_bytes = 1};
+
+/// Publishes enough for five segments.
+void fill(Bus& bus, const std::string& topic) {
+  Producer producer = bus.producer(topic);
+  RecordOffset last;
+  for (int i = 0; i < 1'300; ++i) {
+    const auto [status, offset] = producer.publish(std::string(1000, 'x'));
+    REQUIRE(status == Status::ok);
+    last = offset;
+  }
+  REQUIRE(producer.wait(last, Level::durable, 30s) == Status::ok);
+}
+
+void await_retention(Bus& bus, const std::string& topic) {
+  const Consumer consumer = bus.consumer(topic);
+  const std::uint64_t before = consumer.first_offset(0);
+  while (consumer.first_offset(0) == before) std::this_thread::sleep_for(10ms);
+}
+
+/// Retention has looked at everything since.
+void await_round(Bus& bus) {
+  bus.create_topic("clock", kSmall);
+  fill(bus, "clock");
+  await_retention(bus, "clock");
+  bus.delete_topic("clock");
+}
+
+}  // namespace
+
+TEST_CASE("retention: a protecting cursor keeps its records from its opening on", "[retention]") {
+  DaemonProcess daemon;
+  {
+    Bus bus = daemon.connect();
+    bus.create_topic("t", kSmall);
+    fill(bus, "t");
+    Consumer consumer = bus.consumer("t", {.from = at_offset(0), .cursor = "c", .protects = true});
+    REQUIRE(consumer.poll(10, 10s).size() == 10);
+    REQUIRE(consumer.commit() == Status::ok);
+  }
+  {
+    Bus bus = daemon.connect();
+    { const Consumer unprotecting = bus.consumer("t", {.cursor = "c", .protects = false}); }
+    // Opened, and nothing more: no position moves.
+    const Consumer consumer = bus.consumer("t", {.cursor = "c", .protects = true});
+    daemon.kill();
+    daemon.kill_keeper();
+  }
+  daemon.start();
+  Bus bus = daemon.connect();
+  await_round(bus);
+  CHECK(bus.consumer("t").first_offset(0) == 0);
+  // Who has no opinion on protection leaves it as it is.
+  { const Consumer consumer = bus.consumer("t", {.cursor = "c"}); }
+  await_round(bus);
+  CHECK(bus.consumer("t").first_offset(0) == 0);
+
+  Consumer consumer = bus.consumer("t", {.cursor = "c", .protects = false});
+  await_retention(bus, "t");
+  // It stands in what is gone: told once, it goes on at the oldest record that is kept.
+  const std::uint64_t first = consumer.first_offset(0);
+  RecordBatch batch = consumer.poll(5, 10s);
+  CHECK(batch.status() == Status::not_found);
+  const auto gaps = consumer.take_gaps();
+  REQUIRE(gaps.size() == 1);
+  CHECK(gaps[0].from == 10);
+  CHECK(gaps[0].to == first);
+  CHECK(gaps[0].reason == Status::not_found);
+  if (batch.empty()) batch = consumer.poll(5, 10s);
+  REQUIRE_FALSE(batch.empty());
+  CHECK(batch[0].offset() == first);
+  CHECK(consumer.poll(5, 10s).status() == Status::ok);
+  CHECK(consumer.seek(at_offset(0)) == Status::not_found);
+}
