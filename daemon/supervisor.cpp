@@ -198,6 +198,7 @@ nlohmann::json Supervisor::status() const {
       degraded.push_back(fmt::format("topic '{}' is not served: {}", name, topic->fault));
       continue;
     }
+    for (const std::string& damage : topic->damage) degraded.push_back(damage);
     for (std::uint32_t p = 0; p < topic->settings.partitions; ++p) {
       const std::string state = partition_state(*topic, p);
       if (state == "serving" || state == "disk_slow") continue;

@@ -16,6 +16,7 @@
 #include "daemon/keepsakes.hpp"
 #include "daemon/named_cursors.hpp"
 #include "daemon/served_topic.hpp"
+#include "log/recovery.hpp"
 #include "shm/memory_name.hpp"
 
 namespace ringway::daemon {
@@ -28,6 +29,7 @@ struct Topic {
   NamedCursors cursors;
   std::shared_ptr<ServedTopic> served{};  ///< null: it cannot be served, and `fault` says why
   std::string fault{};
+  std::vector<std::string> damage{};  ///< what of its log was unreadable at the start
   bool deleting = false;
 };
 
@@ -97,6 +99,7 @@ class TopicRegistry {
                                  std::uint32_t owner, bool strict) const;
   void keep(const Topic& topic) const;
   void drop(const Topic& topic) const noexcept;
+  log::Recovered recover(Topic& topic, std::uint32_t partition) const;
   bool adopt(Topic& topic, std::map<std::string, KeptDescriptor>& kept);
   void begin_ring(Topic& topic);
   void remove_leftovers() const;

@@ -14,6 +14,17 @@
 
 namespace ringway::daemon {
 
+log::Recovered TopicRegistry::recover(Topic& topic, std::uint32_t partition) const {
+  log::Recovered found = recover_log(*topic.served, partition, parts_.file_system, parts_.log);
+  for (const log::DamagedFile& file : found.damaged) {
+    topic.damage.push_back(fmt::format(
+        "topic '{}' partition {}: {} is damaged ({}), its records are a gap; restore or remove "
+        "it and restart the supervisor",
+        topic.row.name, partition, file.name, file.rule));
+  }
+  return found;
+}
+
 bool TopicRegistry::adopt(Topic& topic, std::map<std::string, KeptDescriptor>& kept) {
   shm::Descriptor memory[std::size(kTopicMemory)];
   for (std::size_t i = 0; i < std::size(kTopicMemory); ++i) {
@@ -36,8 +47,7 @@ bool TopicRegistry::adopt(Topic& topic, std::map<std::string, KeptDescriptor>& k
                             static_cast<std::uint32_t>(layout::TopicState::stopping);
   for (std::uint32_t p = 0; p < topic.settings.partitions; ++p) {
     if (topic.settings.persist) {
-      reopen_partition(*topic.served, p,
-                       recover_log(*topic.served, p, parts_.file_system, parts_.log), parts_.log);
+      reopen_partition(*topic.served, p, recover(topic, p), parts_.log);
     }
     // An orderly stop that did not come to its end had closed it.
     if (was_stopping) {
@@ -59,7 +69,7 @@ void TopicRegistry::begin_ring(Topic& topic) {
     log::Recovered recovered;
     std::optional<log::LogPoint> floor;
     if (topic.settings.persist) {
-      recovered = recover_log(*topic.served, p, parts_.file_system, parts_.log);
+      recovered = recover(topic, p);
       floor = recovered.floor;
     }
     const log::LogPoint start = ring_start(topic.settings, row, floor);

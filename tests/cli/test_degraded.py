@@ -1,0 +1,73 @@
+"""`ringway status` when something needs attention: exit status 5, and why, until it is mended."""
+
+import pathlib
+import sys
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / 'support'))
+from on_a_bus import OnABus
+
+
+class Degraded(OnABus):
+    def setUp(self):
+        super().setUp()
+        self.uuid = self.create('t', '--ring', '64KiB', '--segment', '256KiB')['uuid']
+        self.create('sound')
+        self.produce('t', [b'%d' % n for n in range(20_000)])
+        self.directory = self.bus.state_dir / 'topics' / self.uuid / '0'
+
+    def assert_sound(self):
+        report = self.bus.json('status')
+        self.assertEqual((report['state'], report['degraded']), ('serving', []))
+        self.bus.run('status')
+
+    def assert_degraded(self, *words):
+        """Each of the words stands in the one reason given, for machines and for people."""
+        report = self.bus.json('status', status=5)
+        self.assertEqual(report['state'], 'degraded')
+        (why,) = report['degraded']
+        table = self.bus.run('status', status=5).decode()
+        for word in words:
+            self.assertIn(word, why)
+            self.assertIn(word, table)
+        self.assertIn(b'"degraded":', self.bus.run('status', '--output', 'jsonl', status=5))
+
+    def test_a_topic_that_is_kept_out_is_named_with_the_reason_and_the_others_serve(self):
+        for end in (self.bus.kill, self.bus.stop):  # with a living ring, and without
+            with self.subTest(end=end.__name__):
+                self.assert_sound()
+                end()
+                aside = self.directory.with_name('aside')
+                self.directory.rename(aside)
+                self.directory.write_text('no directory')
+                self.bus.start()
+                self.assert_degraded("topic 't'", 'not served', str(self.directory))
+                for verb in (['produce', 't'], ['consume', 't', '-e']):
+                    self.assertIn('is not served', self.bus.refusal(*verb, status=1)['rule'])
+                self.assertIn('event=topic_not_served topic=t', self.bus.log.read_text())
+                self.assertEqual(self.produce('sound', [b'x'])['records'], 1)
+                self.bus.kill()
+                self.directory.unlink()
+                aside.rename(self.directory)
+                self.bus.start()
+                self.assert_sound()
+                self.assertEqual(self.offsets()[:20_000], list(range(20_000)))
+
+    def test_a_damaged_segment_is_named_until_it_is_gone(self):
+        self.bus.kill()
+        segment = sorted(self.directory.glob('*.log'))[0]
+        content = segment.read_bytes()
+        segment.write_bytes(bytes(4096) + content[4096:])
+        self.bus.start()
+        self.assert_degraded("topic 't' partition 0", segment.name)
+        self.bus.restart()
+        self.assert_degraded(segment.name)
+        self.bus.kill()
+        segment.write_bytes(content)
+        self.bus.start()
+        self.assert_sound()
+        self.assertEqual(self.offsets(), list(range(20_000)))
+
+
+if __name__ == '__main__':
+    unittest.main()
