@@ -11,6 +11,10 @@ namespace {
 /// Between two rounds while records come in: short enough for `committed`, long enough to leave
 /// producers' cache lines alone.
 constexpr std::chrono::microseconds kRoundPause{1000};
+/// Where nothing has come for so long and it is still awake, a pin or a claim holds it up: nobody
+/// rings when that ends, so it is looked at, but less often.
+constexpr std::chrono::milliseconds kHeldAfter{100};
+constexpr std::chrono::milliseconds kHeldPause{10};
 /// A topic without a record for this long asks to be rung.
 constexpr std::chrono::milliseconds kQuietAfter{10};
 
@@ -68,7 +72,7 @@ SteadyTime TopicDuty::round(SteadyTime now) {
   if (!bell_is_lost_ && topic_->memory().lost_bell_page()) say_that_bell_is_lost();
   // Half a round's worth more could fill the ring: no pause.
   if (most >= topic_->settings().ring_bytes / 8) return now;
-  return std::min(due, now + kRoundPause);
+  return std::min(due, now + (now - busy_at_ < kHeldAfter ? kRoundPause : kHeldPause));
 }
 
 void TopicDuty::say_that_bell_is_lost() {
