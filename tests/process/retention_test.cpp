@@ -57,7 +57,9 @@ TEST_CASE("retention: a protecting cursor keeps its records from its opening on"
   }
   {
     Bus bus = daemon.connect();
-    { const Consumer unprotecting = bus.consumer("t", {.cursor = "c", .protects = false}); }
+    {
+      const Consumer unprotecting = bus.consumer("t", {.cursor = "c", .protects = false});
+    }
     // Opened, and nothing more: no position moves.
     const Consumer consumer = bus.consumer("t", {.cursor = "c", .protects = true});
     daemon.kill();
@@ -68,7 +70,9 @@ TEST_CASE("retention: a protecting cursor keeps its records from its opening on"
   await_round(bus);
   CHECK(bus.consumer("t").first_offset(0) == 0);
   // Who has no opinion on protection leaves it as it is.
-  { const Consumer consumer = bus.consumer("t", {.cursor = "c"}); }
+  {
+    const Consumer consumer = bus.consumer("t", {.cursor = "c"});
+  }
   await_round(bus);
   CHECK(bus.consumer("t").first_offset(0) == 0);
 
