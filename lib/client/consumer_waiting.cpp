@@ -1,5 +1,7 @@
 // How a consumer waits (ring/bell.hpp), and what it does about a supervisor that went away.
 
+#include <algorithm>
+
 #include "client/consumer_state.hpp"
 #include "client/relax.hpp"
 #include "ring/bell.hpp"
@@ -38,7 +40,11 @@ Status ConsumerState::wait_until(const Deadline& deadline) noexcept {
   for (;;) {
     if (something_came()) return Status::ok;
     if (interrupt_.take()) return Status::interrupted;
-    if (deadline.passed()) return Status::timeout;
+    if (std::ranges::all_of(cursors_, &PartitionCursor::at_quarantine)) return Status::quarantined;
+    if (deadline.passed()) {
+      return std::ranges::any_of(cursors_, &PartitionCursor::at_quarantine) ? Status::quarantined
+                                                                            : Status::timeout;
+    }
     if (const Status status = keep_going(); status != Status::ok) return status;
     spin_before_sleep(deadline);
     if (something_came() || interrupt_.raised()) continue;

@@ -105,6 +105,14 @@ bool PartitionCursor::something_came() noexcept {
   return !in_vain_ && (!chunk_.empty() || offset() < walk_.offset());
 }
 
+bool PartitionCursor::at_quarantine() const noexcept {
+  const layout::BoardPartition& board = view_.board();
+  // Relaxed: it does not end, and committed stands still in it.
+  return board.hold.load(std::memory_order::relaxed) ==
+             static_cast<std::uint32_t>(layout::Hold::quarantined) &&
+         offset() >= board.committed_offset.load(std::memory_order::acquire);
+}
+
 Status PartitionCursor::collect(Harvest& harvest) noexcept {
   Status status = Status::ok;
   if (where_ == Where::unplaced) status = place_in_ring_or_log(harvest);

@@ -190,6 +190,11 @@ Status ProducerState::wait(RecordOffset offset, Level level, Timeout timeout) no
       return offset < reached ? Status::ok : Status::not_found;
     }
     if (offset < lane.watermark(level)) return Status::ok;
+    // Relaxed: it does not end.
+    if (lane.board().hold.load(std::memory_order::relaxed) ==
+        static_cast<std::uint32_t>(layout::Hold::quarantined)) {
+      return Status::quarantined;
+    }
     if (interrupt_.take()) return Status::interrupted;
     if (deadline.passed()) return Status::timeout;
     const std::uint64_t serial = handle_.session_serial;
