@@ -50,9 +50,13 @@ PartitionDuty::PartitionDuty(ServedTopic& topic, std::uint32_t partition,
       bell_(topic.memory().bell(partition)),
       base_position_(board_.base_position.load(std::memory_order::relaxed)),  // fixed
       follower_(view_, {0, 0}) {
-  // An orderly stop that could not finish left the tail closed; what closed it for corruption is
-  // found again in a moment.
-  view_.tail().fetch_and(~layout::TailCodec::kClosed, std::memory_order::acq_rel);  // CLAIM
+  // Relaxed: whoever wrote it is dead.
+  quarantined_ = board_.hold.load(std::memory_order::relaxed) ==
+                 static_cast<std::uint32_t>(layout::Hold::quarantined);
+  // An orderly stop that could not finish left the tail closed.
+  if (!quarantined_) {
+    view_.tail().fetch_and(~layout::TailCodec::kClosed, std::memory_order::acq_rel);  // CLAIM
+  }
   if (topic.settings().persist) {
     log_ = std::make_unique<log::PartitionLog>(
         file_system, engine, topic.directory(partition).string(),
@@ -145,11 +149,13 @@ void PartitionDuty::submit(SteadyTime now) {
                       topic_.name(), partition_, std::generic_category().message(-result)));
     }
     last_error_ = result;
+    heals_at_.reset();
     board_.write_errors.fetch_add(1, std::memory_order::relaxed);  // a counter
     return;
   }
   submitted_ = end;
   pending_since_ = wrote_at_ = now;
+  if (last_error_ != 0 && !heals_at_) heals_at_ = end;
   if (segments_shown_ != log_->segments().size()) publish_segments();
 }
 
@@ -180,11 +186,6 @@ void PartitionDuty::wrote(int result) {
 void PartitionDuty::synced(int result) {
   log_->synced(result);
   publish_log_marks();
-  if (result == 0 && last_error_ != 0) {
-    log_line_(fmt::format("severity=info event=log_healed topic=\"{}\" partition={}", topic_.name(),
-                          partition_));
-    last_error_ = 0;
-  }
 }
 
 void PartitionDuty::publish_log_marks() {
@@ -201,6 +202,13 @@ void PartitionDuty::publish_log_marks() {
     board_.durable_position.store(durable.position - base_position_, std::memory_order::release);
     board_.durable_offset.store(durable.offset, std::memory_order::release);  // DURABLE
     moved_ = true;
+  }
+  // What was under way when the device refused says nothing about it.
+  if (heals_at_ && durable.position >= *heals_at_) {
+    log_line_(fmt::format("severity=info event=log_healed topic=\"{}\" partition={}", topic_.name(),
+                          partition_));
+    last_error_ = 0;
+    heals_at_.reset();
   }
 }
 
@@ -243,6 +251,7 @@ void PartitionDuty::recover_device(SteadyTime now) {
                     topic_.name(), partition_, std::generic_category().message(-error)));
     last_error_ = error;
   }
+  heals_at_.reset();
   board_.write_errors.fetch_add(1, std::memory_order::relaxed);  // a counter
   // The ring still holds everything from the durable end on: it is noted again from there.
   submitted_ = log_->restart().position;
@@ -349,7 +358,8 @@ void PartitionDuty::look_for_damage(SteadyTime now) {
   if (topic_.memory().lost_ring_page(partition_)) {
     quarantine("a page of its ring was punched out while memory was short");
   } else if (stuck_at_ == follower_.committed().position && now - stuck_since_ >= kForgedAfter &&
-             unsettled() && !handles_.claimed(stuck_at_)) {
+             unsettled() && !handles_.claimed(stuck_at_) && !something_came()) {
+    // In this order: who has let go of the claim has stamped it before.
     quarantine("a claim stands in it that nobody made");
   }
 }
@@ -360,7 +370,7 @@ void PartitionDuty::quarantine(std::string_view reason) {
   log_line_(
       fmt::format("severity=error event=quarantined topic=\"{}\" partition={} offset={} "
                   "reason=\"{}\" effect=\"it takes no more records; what is in the log is "
-                  "served\" fix=\"delete and create the topic\"",
+                  "served\" fix=\"restart ringwayd in an orderly way: it makes a new ring\"",
                   topic_.name(), partition_, follower_.committed().offset, reason));
 }
 
@@ -388,9 +398,10 @@ bool PartitionDuty::something_came() const noexcept {
 }
 
 bool PartitionDuty::drained() const noexcept {
-  const std::uint64_t end = tail();
-  if (quarantined_ || follower_.committed().position != end || handles_.unsettled()) return false;
-  return !persisted() || (quiet() && log_->durable().position == base_position_ + end);
+  const std::uint64_t end = follower_.committed().position;
+  if (!quarantined_ && (end != tail() || handles_.unsettled())) return false;
+  return !persisted() || (!writing() && log_->error() == 0 && !log_->can_confirm() &&
+                          log_->durable().position == base_position_ + end);
 }
 
 void PartitionDuty::note_settled(const PartitionHandles::Settled& settled) {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -63,7 +64,8 @@ class PartitionDuty {
 
   /// Orderly stop: no claim succeeds any more, and what there is goes out without delay.
   void drain() noexcept;
-  /// Everything claimed is settled, and durable where the topic is persisted.
+  /// Everything claimed is settled, and durable where the topic is persisted. In quarantine:
+  /// everything that could be followed.
   bool drained() const noexcept;
   bool writing() const noexcept { return log_ && !log_->idle(); }
   /// Closes the file of a quiet partition: ten thousand of them would not fit.
@@ -130,6 +132,7 @@ class PartitionDuty {
   SteadyTime stuck_since_{};
   SteadyTime retry_at_{};
   int last_error_ = 0;
+  std::optional<std::uint64_t> heals_at_;  ///< when this is durable, the device works again
 };
 
 }  // namespace ringway::daemon

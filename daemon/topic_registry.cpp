@@ -267,13 +267,16 @@ bool TopicRegistry::mark_clean() {
       const std::uint64_t offset = board.committed_offset.load(std::memory_order::relaxed);
       const std::uint64_t position = board.committed_position.load(std::memory_order::relaxed);
       const layout::Tail tail = view.codec().unpack(view.tail().load(std::memory_order::acquire));
-      const bool drained = tail.position == position &&
+      // Nobody reads on in a ring in quarantine: the next one begins as if it had been lost.
+      const bool quarantined = board.hold.load(std::memory_order::relaxed) ==
+                               static_cast<std::uint32_t>(layout::Hold::quarantined);
+      const bool drained = (quarantined || tail.position == position) &&
                            (!topic->settings.persist ||
                             board.durable_offset.load(std::memory_order::relaxed) == offset);
       clean = clean && drained;
       const std::uint64_t base = board.base_position.load(std::memory_order::relaxed);
       PartitionRow& row = topic->row.partitions[p];
-      row.clean = true;
+      row.clean = !quarantined;
       row.clean_offset = offset;
       row.clean_position = base + position;
     }

@@ -43,16 +43,9 @@ bool TopicRegistry::adopt(Topic& topic, std::map<std::string, KeptDescriptor>& k
     return false;
   }
   topic.served->adopted = true;
-  const bool was_stopping = topic.served->memory().board().state.load(std::memory_order::acquire) ==
-                            static_cast<std::uint32_t>(layout::TopicState::stopping);
   for (std::uint32_t p = 0; p < topic.settings.partitions; ++p) {
     if (topic.settings.persist) {
       reopen_partition(*topic.served, p, recover(topic, p), parts_.log);
-    }
-    // An orderly stop that did not come to its end had closed it.
-    if (was_stopping) {
-      topic.served->view(p).tail().fetch_and(~layout::TailCodec::kClosed,
-                                             std::memory_order::acq_rel);
     }
   }
   return true;

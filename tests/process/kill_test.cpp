@@ -279,9 +279,8 @@ TEST_CASE("kill: behind a lost ring a reader reaches the end, and hears what is 
       for (int i = 0; i < 100; ++i) last = producer.publish(std::to_string(i)).offset;
       REQUIRE(producer.wait(last, Level::durable) == Status::ok);
     }
-    const pid_t keeper = keeper_of(daemon);
     daemon.kill();
-    ::kill(keeper, SIGKILL);
+    daemon.kill_keeper();
   }
   daemon.start();
   Bus bus = daemon.connect();
