@@ -42,7 +42,7 @@ CONFIGURATIONS = {
                    ('UBSAN_OPTIONS', 'halt_on_error=1:print_stacktrace=1'))),
     'tsan': Build(('-Db_sanitize=thread', '-Doptimization=1', '-Dcpp_args=-g1'), 10,
                   (('TSAN_OPTIONS', 'halt_on_error=1:second_deadlock_stack=1'),)),
-    COMPILE_ONLY: Build(('-Doptimization=0',), 1, (('CXX', 'clang++-19'),)),
+    COMPILE_ONLY: Build(('-Doptimization=0', '-Dunity=off'), 1, (('CXX', 'clang++-19'),)),
 }
 
 
