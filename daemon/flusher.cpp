@@ -1,6 +1,7 @@
 #include "daemon/flusher.hpp"
 
 #include <concurrentqueue/concurrentqueue.h>
+#include <fmt/format.h>
 #include <poll.h>
 
 #include <algorithm>
@@ -13,7 +14,9 @@
 #include <variant>
 
 #include "daemon/topic_duty.hpp"
+#include "ringway/error.hpp"
 #include "shm/barrier.hpp"
+#include "shm/withheld.hpp"
 #include "storage/write_engine.hpp"
 
 namespace ringway::daemon {
@@ -27,6 +30,22 @@ constexpr std::chrono::milliseconds kLongestSleep{250};
 /// While draining, how long to wait for the device between two rounds.
 constexpr std::chrono::milliseconds kDrainPause{1};
 
+/// io_uring, or pwrite where there is none.
+std::unique_ptr<storage::WriteEngine> best_engine(const LogLine& log_line) {
+  using storage::EngineChoice;
+  if (!shm::withheld("io_uring")) {
+    try {
+      return storage::make_write_engine(EngineChoice::io_uring);
+    } catch (const Error& refused) {
+      log_line(
+          fmt::format("severity=warning event=io_uring_refused why=\"{}\" "
+                      "effect=\"the log is written by pwrite\"",
+                      refused.what()));
+    }
+  }
+  return storage::make_write_engine(EngineChoice::pwrite);
+}
+
 }  // namespace
 
 class Flusher::Thread {
@@ -34,7 +53,7 @@ class Flusher::Thread {
   explicit Thread(Options options)
       : options_(std::move(options)),
         own_doorbell_(options_.doorbells.make()),
-        engine_(storage::make_write_engine()),
+        engine_(best_engine(options_.log)),
         thread_([this] { run(); }) {}
 
   ~Thread() {
@@ -42,6 +61,9 @@ class Flusher::Thread {
     ring();
     thread_.join();
   }
+
+  /// Chosen once: any thread may ask.
+  std::string_view engine_name() const noexcept { return engine_->name(); }
 
   using Command = std::function<void(Thread&)>;
 
@@ -186,6 +208,10 @@ class Flusher::Thread {
 
 Flusher::Flusher(Options options) : thread_(std::make_unique<Thread>(std::move(options))) {}
 Flusher::~Flusher() = default;
+
+std::string_view Flusher::engine_name() const noexcept {
+  return thread_->engine_name();
+}
 
 void Flusher::add(std::shared_ptr<ServedTopic> topic) {
   thread_->post(

@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "daemon/doorbells.hpp"
@@ -35,13 +36,16 @@ class Flusher {
   struct Options {
     storage::FileSystem& file_system;
     Doorbells& doorbells;  ///< what producers ring when the flusher sleeps; outlives it
-    std::function<void(std::string line)> log;  ///< key=value lines; called in the flusher's thread
+    std::function<void(std::string line)> log;  ///< key=value lines; from the flusher's thread
   };
 
   explicit Flusher(Options options);
   ~Flusher();  ///< stops at once, without draining
   Flusher(const Flusher&) = delete;
   Flusher& operator=(const Flusher&) = delete;
+
+  /// What writes the log: "io_uring" or "pwrite".
+  std::string_view engine_name() const noexcept;
 
   /// Starts to serve a topic whose memory is open and whose log is recovered.
   void add(std::shared_ptr<ServedTopic> topic);

@@ -7,6 +7,7 @@
 #include <system_error>
 
 #include "shm/park.hpp"
+#include "shm/withheld.hpp"
 
 namespace ringway::daemon {
 
@@ -34,6 +35,7 @@ log::LogSettings log_settings(const TopicSettings& settings) {
   log::LogSettings out;
   out.segment_bytes = settings.segment_bytes;
   out.record_bytes_max = settings.ring_bytes / 2;  // a skip over filler and the largest claim
+  if (shm::withheld("o_direct")) out.write_path = log::WritePath::buffered;
   return out;
 }
 

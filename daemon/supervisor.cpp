@@ -9,8 +9,10 @@
 #include <cerrno>
 
 #include "control/directories.hpp"
+#include "control/peer_proof.hpp"
 #include "daemon/topic_report.hpp"
 #include "ringway/error.hpp"
+#include "shm/barrier.hpp"
 #include "shm/memory_budget.hpp"
 #include "shm/process.hpp"
 
@@ -28,6 +30,15 @@ std::map<std::string, KeptDescriptor> by_name(std::vector<KeptDescriptor> kept) 
   std::map<std::string, KeptDescriptor> map;
   for (KeptDescriptor& one : kept) map.emplace(one.name, std::move(one));
   return map;
+}
+
+/// Kernel features that there are fallbacks for, as RINGWAY_WITHOUT names them.
+std::vector<std::string> missing_features(const Flusher& flusher) {
+  std::vector<std::string> missing;
+  if (flusher.engine_name() != "io_uring") missing.emplace_back("io_uring");
+  if (!shm::ProcessBarrier::instance().available()) missing.emplace_back("membarrier");
+  if (!control::PeerProof::kernel_proves_peers()) missing.emplace_back("peerpidfd");
+  return missing;
 }
 
 std::uint64_t memory_limit(const Config& config) {
@@ -72,6 +83,7 @@ Supervisor::Supervisor(boost::asio::io_context& io, Options options, const Event
                .epoch = epoch_},
               requests_, sessions_, log_),
       retention_(parts_),
+      without_(missing_features(*flusher_)),
       keeper_watch_(io),
       ticker_(io) {
   adopt_kept();
@@ -218,6 +230,7 @@ nlohmann::json Supervisor::status() const {
       {"memory", {{"used", registry_.memory_used()}, {"limit", registry_.memory_limit()}}},
       {"disk", {{"free", disk.f_bavail * disk.f_frsize}, {"total", disk.f_blocks * disk.f_frsize}}},
       {"keeper", keepsakes_.pid()},
+      {"without", without_},
       {"state", degraded.empty() ? "serving" : "degraded"},
       {"degraded", std::move(degraded)}};
 }

@@ -75,6 +75,7 @@ class Supervisor {
   Requests requests_;
   ControlServer server_;
   Retention retention_;
+  std::vector<std::string> without_;  ///< kernel features whose fallbacks are in use
   boost::asio::posix::stream_descriptor keeper_watch_;
   boost::asio::steady_timer ticker_;
   bool stopping_ = false;

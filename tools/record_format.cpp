@@ -9,12 +9,12 @@
 namespace ringway::cli {
 namespace {
 
-constexpr std::int64_t kSecondNs = 1'000'000'000;
+constexpr std::int64_t kNsPerSecond = 1'000'000'000;
 constexpr std::int64_t kMillisecondNs = 1'000'000;
 
 std::tm utc(std::int64_t ns) noexcept {
   // Rounded down, also before 1970.
-  const std::time_t seconds = ns / kSecondNs - (ns % kSecondNs < 0 ? 1 : 0);
+  const std::time_t seconds = ns / kNsPerSecond - (ns % kNsPerSecond < 0 ? 1 : 0);
   std::tm calendar{};
   gmtime_r(&seconds, &calendar);
   return calendar;

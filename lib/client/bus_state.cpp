@@ -5,7 +5,9 @@
 #include <unistd.h>
 
 #include "client/bus_calls.hpp"
+#include "client/interrupt.hpp"
 #include "shm/barrier.hpp"
+#include "shm/clock.hpp"
 #include "shm/descriptor.hpp"
 
 namespace ringway {
@@ -45,11 +47,23 @@ void BusState::refuse_in_child() const {
   }
 }
 
+/// What the supervisor shows people of this client.
+std::string BusState::program() const {
+  std::string missing;
+  const auto add = [&](bool there, const char* feature) {
+    if (!there) missing += fmt::format("{}{}", missing.empty() ? " without " : ", ", feature);
+  };
+  add(fenced_by_sleepers_, "membarrier");
+  add(shm::FastClock::counter_is_invariant(), "tsc");
+  add(Interrupt::wakes_at_once(), "futex_waitv");
+  return "libringway" + missing;
+}
+
 void BusState::connect_locked(std::chrono::milliseconds timeout) {
   Connection fresh(socket_, timeout);
   std::vector<shm::Descriptor> attached;
   control::Hello hello;
-  hello.client = "libringway";
+  hello.client = program();
   hello.session = session_;
   const control::Welcome welcome = fresh.call(hello, attached);
   if (attached.size() != 1) {

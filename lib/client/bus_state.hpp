@@ -79,6 +79,7 @@ class BusState {
   using Clock = std::chrono::steady_clock;
 
   void refuse_in_child() const;
+  std::string program() const;
   void connect_locked(std::chrono::milliseconds timeout);
   OpenHandle open_locked(const control::Open& request);
   template <class Work>

@@ -9,12 +9,12 @@
 #include <ctime>
 
 #include "shm/park.hpp"
+#include "shm/withheld.hpp"
 
 namespace ringway {
 namespace {
 
-// Where the kernel will not wait on two words (a seccomp filter from before Linux 5.16), an
-// interrupt is noticed this late.
+// Where the kernel will not wait on two words, an interrupt is noticed this late.
 constexpr std::chrono::milliseconds kUnheardMax{10};
 
 timespec monotonic_after(std::chrono::nanoseconds timeout) noexcept {
@@ -28,6 +28,19 @@ timespec monotonic_after(std::chrono::nanoseconds timeout) noexcept {
 
 }  // namespace
 
+bool Interrupt::wakes_at_once() noexcept {
+  static const bool known = [] {
+    if (shm::withheld("futex_waitv")) return false;
+    // No words to wait on: refused as an invalid argument by a kernel that knows the call.
+    const int error_before = errno;
+    const bool there =
+        ::syscall(SYS_futex_waitv, nullptr, 0, 0, nullptr, CLOCK_MONOTONIC) >= 0 || errno == EINVAL;
+    errno = error_before;
+    return there;
+  }();
+  return known;
+}
+
 void Interrupt::raise() noexcept {
   const int error_before = errno;
   word_.store(1, std::memory_order::release);
@@ -37,6 +50,10 @@ void Interrupt::raise() noexcept {
 
 void Interrupt::park(const std::atomic<std::uint32_t>& word, std::uint32_t expected,
                      std::chrono::nanoseconds timeout) noexcept {
+  if (!wakes_at_once()) {
+    shm::park(word, expected, std::min<std::chrono::nanoseconds>(timeout, kUnheardMax));
+    return;
+  }
   futex_waitv words[2] = {};
   words[0].uaddr = reinterpret_cast<std::uintptr_t>(&word);
   words[0].val = expected;
@@ -45,10 +62,7 @@ void Interrupt::park(const std::atomic<std::uint32_t>& word, std::uint32_t expec
   words[1].val = 0;
   words[1].flags = FUTEX_32;
   const timespec until = monotonic_after(std::max(timeout, std::chrono::nanoseconds::zero()));
-  if (::syscall(SYS_futex_waitv, words, 2, 0, &until, CLOCK_MONOTONIC) >= 0) return;
-  if (errno == ENOSYS || errno == EPERM) {
-    shm::park(word, expected, std::min<std::chrono::nanoseconds>(timeout, kUnheardMax));
-  }
+  static_cast<void>(::syscall(SYS_futex_waitv, words, 2, 0, &until, CLOCK_MONOTONIC));
 }
 
 }  // namespace ringway

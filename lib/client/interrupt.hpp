@@ -10,6 +10,10 @@ namespace ringway {
 /// parks on together with the shared word it waits for. It stays raised until a wait takes it.
 class Interrupt {
  public:
+  /// Whether the kernel wakes a waiter for it. Where it does not wait on two words at a time (a
+  /// seccomp filter from before Linux 5.16), an interrupt is noticed some milliseconds late.
+  static bool wakes_at_once() noexcept;
+
   /// Any thread; async-signal-safe; keeps errno.
   void raise() noexcept;
 

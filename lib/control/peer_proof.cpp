@@ -23,11 +23,11 @@ Error unproven(pid_t pid, const std::string& rule) {
 }
 
 /// The kernel's own answer; empty where it does not know the question.
-shm::Descriptor kernel_pidfd(const Channel& channel) {
+shm::Descriptor kernel_pidfd(int socket) {
   if (shm::withheld("peerpidfd")) return {};
   int pidfd = -1;
   socklen_t bytes = sizeof pidfd;
-  if (::getsockopt(channel.fd(), SOL_SOCKET, SO_PEERPIDFD, &pidfd, &bytes) != 0) return {};
+  if (::getsockopt(socket, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &bytes) != 0) return {};
   return shm::Descriptor(pidfd);
 }
 
@@ -42,6 +42,14 @@ std::string only_string(const Message& message, const char* key) {
 
 }  // namespace
 
+bool PeerProof::kernel_proves_peers() {
+  int ends[2];
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) return false;
+  const shm::Descriptor one(ends[0]);
+  const shm::Descriptor other(ends[1]);
+  return static_cast<bool>(kernel_pidfd(one.get()));
+}
+
 PeerProof::PeerProof(Channel& channel) : credentials_(channel.peer()) {
   const pid_t pid = credentials_.pid;
   if (pid == 0) {
@@ -49,7 +57,7 @@ PeerProof::PeerProof(Channel& channel) : credentials_(channel.peer()) {
                 "it runs in another pid namespace, where its death cannot be seen",
                 "let both sides share a pid namespace");
   }
-  pidfd_ = kernel_pidfd(channel);
+  pidfd_ = kernel_pidfd(channel.fd());
   if (pidfd_) return;
   auto opened = shm::open_pid(pid);
   if (!opened) throw unproven(pid, "has ended");

@@ -15,6 +15,9 @@ namespace ringway::control {
 /// Owned by the server's session; one thread at a time.
 class PeerProof {
  public:
+  /// Whether this kernel needs no challenge.
+  static bool kernel_proves_peers();
+
   /// Asks the kernel, or sends the challenge. Never blocks.
   /// @throws Error when the peer is gone, congested or in another pid namespace.
   explicit PeerProof(Channel& channel);

@@ -16,11 +16,25 @@ constexpr unsigned kDepth = 64;
 /// The size at which one queue of 16 saturated the disks this was measured on.
 constexpr std::uint64_t kWriteBytesMax = 256 * 1024;
 
+const char* advice(int result) {
+  switch (-result) {
+    case EPERM:
+    case ENOSYS:
+      return "allow it (seccomp filter, sysctl kernel.io_uring_disabled)";
+    case ENOMEM:
+      return "raise the limit of locked memory (ulimit -l, LimitMEMLOCK=)";
+    case EMFILE:
+      return "raise the limit of open files (ulimit -n, LimitNOFILE=)";
+    default:
+      return "";
+  }
+}
+
 }  // namespace
 
 UringEngine::UringEngine() {
   if (const int result = io_uring_queue_init(kDepth, &ring_, 0); result < 0) {
-    throw system_error(-result, "io_uring", "queue init", "set the log's engine to pwrite");
+    throw system_error(-result, "io_uring", "no queue can be made", advice(result));
   }
   event_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   const int result = event_ < 0 ? -errno : io_uring_register_eventfd(&ring_, event_);

@@ -47,13 +47,10 @@ class WriteEngine {
   virtual int event_descriptor() const noexcept = 0;
 };
 
-enum class EngineChoice : unsigned char {
-  automatic,  ///< io_uring where the kernel allows it, else pwrite
-  io_uring,
-  pwrite,
-};
+enum class EngineChoice : unsigned char { io_uring, pwrite };
 
-/// Throws Error when io_uring is insisted on and refused.
-std::unique_ptr<WriteEngine> make_write_engine(EngineChoice choice = EngineChoice::automatic);
+/// Throws Error when the kernel refuses io_uring, as many seccomp profiles and a sysctl have it do;
+/// pwrite is there always.
+std::unique_ptr<WriteEngine> make_write_engine(EngineChoice choice);
 
 }  // namespace ringway::storage

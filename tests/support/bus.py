@@ -26,20 +26,26 @@ def wait_until(condition, what):
 
 
 class Bus:
-    """Owns its directories and every process it started; close() leaves nothing of them."""
+    """Owns its directories and every process it started; close() leaves nothing of them.
 
-    def __init__(self):
+    `config` is TOML, `env` is added to the environment of daemon and clients, `state_dir` lies somewhere else and
+    is its owner's to remove, `before_exec` runs in each new process before it becomes daemon or client.
+    """
+
+    def __init__(self, config='', env=None, state_dir=None, before_exec=None):
         self.root = pathlib.Path(tempfile.mkdtemp(prefix='ringway-bus-'))
         self.runtime_dir = self.root / 'run'
-        self.state_dir = self.root / 'state'
+        self.state_dir = state_dir or self.root / 'state'
         self.socket = self.runtime_dir / 'control.sock'
         self.log = self.root / 'ringwayd.log'
-        self.config = self.root / 'ringway.toml'  # empty: every default
-        self.config.touch()
         self.daemon = None
         self.children = []
         self.env = {key: value for key, value in os.environ.items() if key not in ('NO_COLOR', 'NOTIFY_SOCKET')}
         self.env['RINGWAY_SOCKET'] = str(self.socket)
+        self.env.update(env or {})
+        self.before_exec = before_exec
+        self.config = self.root / 'ringwayd.toml'
+        self.config.write_text(config)
 
     def __enter__(self):
         return self.start()
@@ -49,12 +55,16 @@ class Bus:
 
     # The supervisor
 
-    def start(self, **options):
+    def launch(self, before_exec=None, **options):
+        """Starts a ringwayd and does not wait until it serves."""
         with open(self.log, 'ab') as log:
             self.daemon = subprocess.Popen(
-                [os.environ['RINGWAYD'], '--config', self.config, '--socket', self.socket,
-                 '--runtime-dir', self.runtime_dir, '--state-dir', self.state_dir],
-                env=self.env, stdin=subprocess.DEVNULL, stdout=log, stderr=log, **options)
+                [os.environ['RINGWAYD'], '--config', self.config, '--socket', self.socket, '--runtime-dir',
+                 self.runtime_dir, '--state-dir', self.state_dir], env=self.env, stdin=subprocess.DEVNULL, stdout=log,
+                stderr=log, preexec_fn=before_exec or self.before_exec, **options)
+
+    def start(self, before_exec=None, **options):
+        self.launch(before_exec, **options)
         wait_until(self.serves, 'ringwayd')
         return self
 
@@ -103,6 +113,7 @@ class Bus:
 
     def run(self, *words, stdin=b'', status=0, **options):
         """What `ringway words…` printed; its exit status must be as expected (None: any)."""
+        options = {'preexec_fn': self.before_exec, **options}
         ended = subprocess.run(self.command(*words), input=stdin, env=self.env, capture_output=True,
                                timeout=PATIENCE_SECONDS * 2, check=False, **options)
         if status is not None and ended.returncode != status:
@@ -113,6 +124,10 @@ class Bus:
         self.stderr = ended.stderr.decode()
         return ended.stdout
 
+    def run_for_status(self, *words):
+        return subprocess.run(self.command(*words), env=self.env, stdin=subprocess.DEVNULL, capture_output=True,
+                              timeout=PATIENCE_SECONDS, check=False).returncode
+
     def json(self, *words, **options):
         return json.loads(self.run(*words, '--output', 'json', **options))
 
@@ -122,7 +137,8 @@ class Bus:
         return json.loads(self.stderr.splitlines()[-1])['error']
 
     def spawn(self, *words, **options):
-        options = {'stdin': subprocess.PIPE, 'stdout': subprocess.PIPE, 'stderr': subprocess.PIPE, **options}
+        options = {'stdin': subprocess.PIPE, 'stdout': subprocess.PIPE, 'stderr': subprocess.PIPE,
+                   'preexec_fn': self.before_exec, **options}
         child = subprocess.Popen(self.command(*words), env=self.env, **options)
         self.children.append(child)
         return child

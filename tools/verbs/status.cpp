@@ -38,6 +38,11 @@ std::string render(const Said& said) {
   report.add("Disk", "disk",
              Cell::of_text(fmt::format("{} free of {}", format_size(number(said, "disk", "free")),
                                        format_size(number(said, "disk", "total")))));
+  std::string without;
+  for (const Said& feature : said.value("without", Said::array())) {
+    if (feature.is_string()) without += (without.empty() ? "" : ", ") + feature.get<std::string>();
+  }
+  if (!without.empty()) report.add("Kernel lacks", "without", Cell::of_text(without));
   Rows clients{{"PID", "pid", Align::right},
                {"USER", "user"},
                {"PROGRAM", "version"},
