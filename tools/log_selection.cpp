@@ -11,7 +11,8 @@
 namespace ringway::cli {
 namespace {
 
-/// Position and offset of one moment, although the supervisor moves both.
+/// Position and offset of one moment, although the supervisor moves both. {} while nothing of this
+/// ring is durable: it began on a page of its own, behind the place where the log ends.
 log::LogPoint durable_on(const layout::BoardPartition& board) {
   const std::uint64_t base = board.base_position.load(std::memory_order::acquire);
   for (;;) {
@@ -19,7 +20,7 @@ log::LogPoint durable_on(const layout::BoardPartition& board) {
     const std::uint64_t position = board.durable_position.load(std::memory_order::acquire);
     if (board.durable_offset.load(std::memory_order::acquire) == offset &&
         board.durable_position.load(std::memory_order::acquire) == position) {
-      return {base + position, offset};
+      return position == 0 ? log::LogPoint{} : log::LogPoint{base + position, offset};
     }
   }
 }
@@ -71,7 +72,9 @@ std::vector<log::LogPoint> known_durable(const LogSelection& logs, const Common&
     if (!found || found->topic != logs.topic.uuid) return durable;
     InspectedTopic topic(std::move(*found));
     for (std::uint32_t p = 0; p < std::min<std::size_t>(durable.size(), topic.partitions()); ++p) {
-      durable[p] = durable_on(topic.board(p));
+      if (const log::LogPoint on_board = durable_on(topic.board(p)); on_board != log::LogPoint{}) {
+        durable[p] = on_board;
+      }
     }
   } catch (const Error&) {
     // No keeper, or none that tells this user: the files alone, then.

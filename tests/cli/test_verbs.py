@@ -443,6 +443,13 @@ class Log(OnABus):
             self.assertEqual(report['partitions'][0]['holes'], [])
             self.bus.kill()
 
+    def test_a_new_ring_that_holds_nothing_yet_is_no_damage_of_the_log(self):
+        self.assertEqual(self.bus.stop(), 0)
+        self.bus.start()
+        report = self.verify()
+        self.assertTrue(report['clean'])
+        self.assertEqual(report['partitions'][0]['records'], 30_000)
+
     def test_dump_prints_what_was_published_with_the_supervisor_dead(self):
         self.bus.kill()
         self.assertEqual(self.run_ringway('log', 'dump', *self.where), self.content)
