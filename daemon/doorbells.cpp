@@ -9,6 +9,7 @@
 #include <cstdint>
 
 #include "ringway/error.hpp"
+#include "shm/descriptor_limit.hpp"
 
 namespace ringway::daemon {
 
@@ -18,7 +19,8 @@ Doorbells::Doorbells() : epoll_(::epoll_create1(EPOLL_CLOEXEC)) {
 
 shm::Descriptor Doorbells::make() {
   shm::Descriptor doorbell(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-  if (!doorbell) throw system_error(errno, "doorbell", "eventfd failed");
+  if (!doorbell)
+    throw system_error(errno, "doorbell", "eventfd failed", shm::descriptor_advice(errno));
   watch(doorbell.get());
   return doorbell;
 }

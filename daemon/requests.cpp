@@ -10,6 +10,7 @@
 #include "daemon/segment_search.hpp"
 #include "daemon/topic_report.hpp"
 #include "ringway/error.hpp"
+#include "shm/descriptor_limit.hpp"
 
 namespace ringway::daemon {
 namespace {
@@ -194,7 +195,8 @@ void Requests::handle(Asker session, const control::FindSegment& find, const Ans
     if (error == ENOENT && !now.empty() && now.front().name != segments.front().name) {
       return handle(session, find, answer);
     }
-    throw system_error(error, path.string(), "the segment cannot be opened");
+    throw system_error(error, path.string(), "the segment cannot be opened",
+                       shm::descriptor_advice(error));
   }
   std::vector<shm::Descriptor> descriptors;
   descriptors.push_back(std::move(file));

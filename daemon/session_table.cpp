@@ -28,8 +28,8 @@ std::shared_ptr<Session> SessionTable::begin(const control::Credentials& credent
   session->client = client;
   session->pidfd = std::move(pidfd);
   session->doorbell = doorbells_.make();
+  watch(session);  // may fail, for want of a descriptor: then there is no session
   sessions_.emplace(session->id, session);
-  watch(session);
   return session;
 }
 

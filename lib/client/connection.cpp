@@ -44,7 +44,7 @@ control::Envelope Connection::exchange(std::uint64_t id, const std::string& text
     case control::Delivery::congested:
       throw late();
     case control::Delivery::closed:
-      lost();
+      break;  // it may have said why
   }
   for (;;) {
     control::Message message;
@@ -61,7 +61,8 @@ control::Envelope Connection::exchange(std::uint64_t id, const std::string& text
     }
     if (control::answer_challenge(channel_, message, left())) continue;
     control::Envelope envelope = control::open_envelope(message.text);
-    if (envelope.id != id) continue;  // the answer to a call that was given up
+    // 0: a refusal of the connection as a whole. Others: the answer to a call that was given up.
+    if (envelope.id != id && envelope.id != 0) continue;
     attached = std::move(message.descriptors);
     return envelope;
   }

@@ -7,9 +7,11 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "control/socket_address.hpp"
 #include "ringway/error.hpp"
+#include "shm/descriptor_limit.hpp"
 
 namespace ringway::control {
 namespace {
@@ -81,7 +83,9 @@ Channel::Channel(shm::Descriptor socket) : socket_(std::move(socket)) {
 Channel Channel::connect(const std::string& path) {
   const SocketAddress address(path);
   shm::Descriptor socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!socket) throw system_error(errno, path, "no socket can be made");
+  if (!socket) {
+    throw system_error(errno, path, "no socket can be made", shm::descriptor_advice(errno));
+  }
   int result = -1;
   do {
     result = ::connect(socket.get(), address.get(), address.bytes());
@@ -145,11 +149,14 @@ Arrival Channel::receive(Message& into, std::chrono::milliseconds timeout,
   into = Message{};
   const Deadline deadline(timeout);
   ssize_t expected = -1;
+  bool reset = false;
   for (;;) {
     // The length of the packet that comes next, so that its text is read into place.
     expected = ::recv(socket_.get(), nullptr, 0, MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT);
     if (expected >= 0) break;
     if (errno == EINTR) continue;
+    // The peer left something of ours unread; what it sent before it closed comes after that news.
+    if (errno == ECONNRESET && !std::exchange(reset, true)) continue;
     if (!would_block(errno)) return Arrival::closed;
     if (!deadline.wait(socket_.get(), POLLIN)) return Arrival::nothing;
   }

@@ -7,14 +7,14 @@
 #include <cerrno>
 
 #include "ringway/error.hpp"
+#include "shm/descriptor_limit.hpp"
 
 namespace ringway::shm {
 namespace {
 
 Error refused(int error_number, int fd, const char* attempted) {
-  const bool exhausted = error_number == EMFILE || error_number == ENFILE;
   return system_error(error_number, fmt::format("descriptor {}", fd), attempted,
-                      exhausted ? "raise the limit of open files (ulimit -n, LimitNOFILE=)" : "");
+                      descriptor_advice(error_number));
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <cerrno>
 
 #include "ringway/error.hpp"
+#include "shm/descriptor_limit.hpp"
 #include "shm/memory_budget.hpp"
 
 namespace ringway::shm {
@@ -42,7 +43,11 @@ void check_budget(const std::string& name, std::uint64_t bytes) {
 /// Touches every page through a short-lived mapping, so that clearing it costs no publisher time.
 void populate(int fd, const std::string& name, std::uint64_t bytes) {
   void* mapping = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-  if (mapping == MAP_FAILED) throw short_of_memory(errno, name, bytes);
+  if (mapping == MAP_FAILED) {
+    throw system_error(errno, name, fmt::format("{} bytes cannot be mapped", bytes),
+                       "raise the limit of mappings (sysctl vm.max_map_count) or of address space "
+                       "(ulimit -v)");
+  }
   const int result = ::madvise(mapping, bytes, MADV_POPULATE_WRITE);
   const int error_number = errno;
   ::munmap(mapping, bytes);
@@ -55,8 +60,7 @@ Descriptor create_memory_file(const std::string& name, std::uint64_t bytes) {
   check_budget(name, bytes);
   Descriptor file(::memfd_create(name.c_str(), MFD_CLOEXEC | MFD_ALLOW_SEALING));
   if (!file) {
-    throw system_error(errno, name, "no memory file can be made",
-                       errno == EMFILE ? "raise the limit of open files (ulimit -n)" : "");
+    throw system_error(errno, name, "no memory file can be made", descriptor_advice(errno));
   }
   const auto size = static_cast<off_t>(bytes);
   if (::fchmod(file.get(), 0600) != 0) throw system_error(errno, name, "fchmod failed");
