@@ -73,6 +73,7 @@ Catalog::Catalog(const std::filesystem::path& file) : database_(file) {
                 "nothing was changed; restore the file from a backup");
   }
   bus_ = uuid_of(select.text(0), database_.thing());
+  database_.reserve_journal();
 }
 
 void Catalog::prepare_schema() {

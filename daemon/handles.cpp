@@ -90,6 +90,14 @@ Handles::Run Handles::take_slots(Session& session, std::uint32_t count) {
   throw Error(ErrorCode::failed, "session", "no slots", "");
 }
 
+/// Slots that no client was told of. Memory made for them goes, too: nobody has its descriptor.
+void Handles::give_back(Session& session, const Run& run, std::uint32_t count) {
+  session.chunks.at(run.chunk).runs.give(run.first, count);
+  if (!run.is_new) return;
+  session.chunks.erase(run.chunk);
+  parts_.keepsakes.drop(shm::to_string(shm::MemoryName::of_session(session.id, run.chunk)));
+}
+
 void Handles::open(const std::shared_ptr<Session>& session, const std::shared_ptr<Topic>& topic,
                    const control::Open& request, std::function<void(OpenedHandle)> done) {
   const std::uint32_t partitions = topic->settings.partitions;
@@ -100,38 +108,43 @@ void Handles::open(const std::shared_ptr<Session>& session, const std::shared_pt
         "close some, or raise limits.slots_per_client in the configuration");
   }
   const std::size_t attachment = free_attachment(*topic);
+  // Whatever may fail comes before anything that others see.
+  const std::uint64_t id = handle_ids_.next();
+  const bool produces = request.role == layout::Role::producer;
+  const auto producer = produces ? static_cast<std::uint32_t>(producer_ids_.next()) : 0;
   const Run run = take_slots(*session, partitions);
   Chunk& chunk = session->chunks.at(run.chunk);
-  const std::uint64_t id = handle_ids_.next();
   OpenedHandle opened;
+  control::Opened& reply = opened.reply;
   bool protects = false;
   try {
     chunk.clear(run.first, partitions);
+    reply.memory = request.mapped_generation != topic->row.generation;
+    if (reply.memory) {
+      const TopicMemory& memory = topic->served->memory();
+      opened.descriptors.push_back(shm::reopen_read_only(memory.board_fd()));
+      opened.descriptors.push_back(produces ? shm::duplicate(memory.ring_fd())
+                                            : shm::reopen_read_only(memory.ring_fd()));
+      opened.descriptors.push_back(shm::duplicate(memory.bell_fd()));
+    }
+    if (run.is_new) opened.descriptors.push_back(shm::duplicate(chunk.fd.get()));
     if (request.cursor) {
-      std::vector<CursorRow> changed;
-      const NamedCursor& cursor =
-          topic->cursors.hold(*request.cursor, request.protects,
-                              {id, session->process.pid, chunk.slot(run.first)}, changed);
-      // Not only with the next position: who never moves the cursor has its records kept, too.
-      parts_.catalog.save_cursors(changed);
-      opened.reply.cursor_offsets = cursor.offsets;
+      const NamedCursor& cursor = topic->cursors.hold(
+          *request.cursor, request.protects, {id, session->process.pid, chunk.slot(run.first)});
+      reply.cursor_offsets = cursor.offsets;
       protects = cursor.protects;
     }
   } catch (const Error&) {
-    topic->cursors.let_go(request.cursor.value_or(""), id);
-    chunk.runs.give(run.first, partitions);
+    give_back(*session, run, partitions);
     throw;
   }
   Handle handle{.topic = topic,
                 .role = request.role,
                 .chunk = run.chunk,
                 .first_slot = run.first,
-                .producer = 0,
+                .producer = producer,
                 .attachment = attachment,
                 .cursor = request.cursor.value_or("")};
-  if (request.role == layout::Role::producer) {
-    handle.producer = static_cast<std::uint32_t>(producer_ids_.next());
-  }
   layout::Attachment& entry = topic->served->memory().attachments()[attachment];
   entry.role = handle.role;
   entry.session = session->id;
@@ -145,9 +158,13 @@ void Handles::open(const std::shared_ptr<Session>& session, const std::shared_pt
   copy_cut(entry.cursor_name, handle.cursor);
   entry.state.store(kOpen, std::memory_order::release);
   session->handles.emplace(id, handle);
+  // Not only with the next position: who never moves the cursor has its records kept, too.
+  try {
+    if (request.protects) save_cursors(*topic);
+  } catch (const Error&) {
+    // The supervisor's tick tries again, and says what fails.
+  }
 
-  control::Opened& reply = opened.reply;
-  const TopicMemory& memory = topic->served->memory();
   reply.handle = id;
   reply.topic = topic->row.uuid;
   reply.generation = topic->row.generation;
@@ -158,15 +175,6 @@ void Handles::open(const std::shared_ptr<Session>& session, const std::shared_pt
   reply.producer = handle.producer;
   reply.settings = topic->settings;
   reply.new_chunk = run.is_new;
-  reply.memory = request.mapped_generation != topic->row.generation;
-  if (reply.memory) {
-    opened.descriptors.push_back(shm::reopen_read_only(memory.board_fd()));
-    opened.descriptors.push_back(request.role == layout::Role::producer
-                                     ? shm::duplicate(memory.ring_fd())
-                                     : shm::reopen_read_only(memory.ring_fd()));
-    opened.descriptors.push_back(shm::duplicate(memory.bell_fd()));
-  }
-  if (run.is_new) opened.descriptors.push_back(shm::duplicate(chunk.fd.get()));
 
   // Descriptors are move-only and std::function copies: hence the shared box.
   auto box = std::make_shared<OpenedHandle>(std::move(opened));
@@ -202,7 +210,14 @@ void Handles::finish_release(Session& session, std::uint64_t id) {
   if (found == session.handles.end()) return;  // the topic was deleted meanwhile
   const Handle handle = found->second;
   if (!handle.cursor.empty()) {
-    save_cursors(*handle.topic);
+    try {
+      save_cursors(*handle.topic);
+    } catch (const Error& error) {
+      parts_.log.warning("cursor_not_saved", {{"topic", handle.topic->row.name},
+                                              {"cursor", handle.cursor},
+                                              {"why", error.what()},
+                                              {"effect", "it is tried again"}});
+    }
     handle.topic->cursors.let_go(handle.cursor, id);
   }
   handle.topic->served->memory().attachments()[handle.attachment].state.store(
@@ -247,11 +262,9 @@ bool Handles::adopt(Session& session, const std::shared_ptr<Topic>& topic, std::
                                       ::strnlen(entry.cursor_name, sizeof entry.cursor_name))};
   try {
     if (!handle.cursor.empty()) {
-      std::vector<CursorRow> changed;
       topic->cursors.hold(
           handle.cursor, (entry.flags & 1) != 0,
-          {entry.handle, session.process.pid, chunk->second.slot(handle.first_slot)}, changed);
-      parts_.catalog.save_cursors(changed);
+          {entry.handle, session.process.pid, chunk->second.slot(handle.first_slot)});
     }
   } catch (const Error& held) {
     // A crash between two holders: the first of them has it.
@@ -272,6 +285,7 @@ void Handles::save_cursors(Topic& topic) {
       },
       changed);
   parts_.catalog.save_cursors(changed);
+  topic.cursors.saved();
 }
 
 }  // namespace ringway::daemon

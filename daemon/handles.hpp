@@ -47,7 +47,8 @@ class Handles {
   /// Leaves with the keeper what tells of the session's process: its pidfd, its doorbell.
   void keep_proof(const Session& session) const;
 
-  /// Copies the positions of all named cursors of the topic that have moved.
+  /// Copies the positions of all named cursors of the topic that have moved. When it throws, they
+  /// are not lost: the next call tries again.
   void save_cursors(Topic& topic);
 
  private:
@@ -57,6 +58,7 @@ class Handles {
     bool is_new;
   };
   Run take_slots(Session& session, std::uint32_t count);
+  void give_back(Session& session, const Run& run, std::uint32_t count);
   void make_chunk(Session& session, std::uint32_t slots);
   void finish_release(Session& session, std::uint64_t handle);
   void free_slots(Session& session, const Handle& handle);

@@ -31,7 +31,7 @@ NamedCursors::NamedCursors(const shm::Uuid& topic, std::uint32_t partitions,
 }
 
 const NamedCursor& NamedCursors::hold(const std::string& name, std::optional<bool> protects,
-                                      const CursorHolder& holder, std::vector<CursorRow>& changed) {
+                                      const CursorHolder& holder) {
   NamedCursor& cursor = cursors_[name];
   if (cursor.holder) throw held(name, *cursor.holder);
   cursor.offsets.resize(partitions_);
@@ -40,7 +40,8 @@ const NamedCursor& NamedCursors::hold(const std::string& name, std::optional<boo
     cursor.protects = *protects;
     for (std::uint32_t p = 0; p < partitions_; ++p) {
       if (!cursor.offsets[p]) continue;
-      changed.push_back({topic_, name, p, *cursor.offsets[p], cursor.protects});
+      unsaved_.insert_or_assign({name, p},
+                                CursorRow{topic_, name, p, *cursor.offsets[p], *protects});
     }
   }
   return cursor;
@@ -63,6 +64,7 @@ void NamedCursors::remove(const std::string& name) {
   }
   if (found->second.holder) throw held(name, *found->second.holder);
   cursors_.erase(found);
+  std::erase_if(unsaved_, [&](const auto& entry) { return entry.first.first == name; });
 }
 
 const NamedCursor* NamedCursors::find(const std::string& name) const {

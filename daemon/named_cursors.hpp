@@ -34,10 +34,10 @@ class NamedCursors {
   NamedCursors(const shm::Uuid& topic, std::uint32_t partitions, std::vector<CursorRow> rows);
 
   /// Makes `name` the holder's; its positions are returned. Without a word on protection it stays
-  /// as it was, at first without; rows of which that changes are appended to `changed`. One that is
-  /// held is refused with Error(busy) naming the holder's pid.
+  /// as it was, at first without; a change is collected next time. One that is held is refused with
+  /// Error(busy) naming the holder's pid.
   const NamedCursor& hold(const std::string& name, std::optional<bool> protects,
-                          const CursorHolder& holder, std::vector<CursorRow>& changed);
+                          const CursorHolder& holder);
   /// After collect(): the cursor is free again. One that never had a position is forgotten.
   void let_go(const std::string& name, std::uint64_t handle);
   /// Forgets it. Refused with Error(busy) while it is held, with not_found when it is not there.
@@ -45,33 +45,37 @@ class NamedCursors {
   const NamedCursor* find(const std::string& name) const;
   const std::map<std::string, NamedCursor, std::less<>>& all() const noexcept { return cursors_; }
 
-  /// Takes over what the holders have committed since, and appends it to `changed`. A position
-  /// beyond `committed(partition)` is hostile or a mistake, and is not believed.
+  /// Takes over what the holders have committed since, and appends to `changed` all that was not
+  /// saved() yet. A position beyond `committed(partition)` is hostile or a mistake, and is not
+  /// believed.
   template <class Committed>
   void collect(Committed&& committed, std::vector<CursorRow>& changed) {
-    for (auto& [name, cursor] : cursors_) collect(name, cursor, committed, changed);
+    for (auto& [name, cursor] : cursors_) collect(name, cursor, committed);
+    for (const auto& [place, row] : unsaved_) changed.push_back(row);
   }
+  /// The catalog has what was collected.
+  void saved() noexcept { unsaved_.clear(); }
 
   /// The lowest offset of a partition that a protecting cursor may still want.
   std::uint64_t protected_offset(std::uint32_t partition) const noexcept;
 
  private:
   template <class Committed>
-  void collect(const std::string& name, NamedCursor& cursor, Committed& committed,
-               std::vector<CursorRow>& changed) {
+  void collect(const std::string& name, NamedCursor& cursor, Committed& committed) {
     if (!cursor.holder || cursor.holder->slots == nullptr) return;
     for (std::uint32_t p = 0; p < partitions_; ++p) {
       const std::uint64_t offset =
           cursor.holder->slots[p].committed.load(std::memory_order::acquire);
       if (offset == kNoOffset || cursor.offsets[p] == offset || offset > committed(p)) continue;
       cursor.offsets[p] = offset;
-      changed.push_back({topic_, name, p, offset, cursor.protects});
+      unsaved_.insert_or_assign({name, p}, CursorRow{topic_, name, p, offset, cursor.protects});
     }
   }
 
   shm::Uuid topic_;
   std::uint32_t partitions_;
   std::map<std::string, NamedCursor, std::less<>> cursors_;
+  std::map<std::pair<std::string, std::uint32_t>, CursorRow> unsaved_;  ///< by name and partition
 };
 
 }  // namespace ringway::daemon

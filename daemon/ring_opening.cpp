@@ -41,7 +41,8 @@ log::Recovered recover_log(const ServedTopic& topic, std::uint32_t partition,
     log.warning("torn_tail_cut", {{"topic", topic.name()},
                                   {"partition", partition},
                                   {"bytes", found.torn->bytes},
-                                  {"kept_as", found.torn->name}});
+                                  {"kept_as", found.torn->name.empty() ? "nothing: the disk is full"
+                                                                       : found.torn->name}});
   }
   return found;
 }

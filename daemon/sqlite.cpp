@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sqlite3.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <limits>
@@ -14,6 +15,10 @@ namespace ringway::daemon::sqlite {
 namespace {
 
 constexpr int kBusyTimeoutMs = 5000;
+/// Emptied into the database behind half of its space, so that a large change fits behind that.
+constexpr off_t kJournalBytes = 1024 * 1024;
+constexpr int kCheckpointPages = 128;
+constexpr off_t kJournalHeaderBytes = 32;
 
 [[noreturn]] void refuse(sqlite3* database, const std::string& thing, int result) {
   const std::string reason =
@@ -104,6 +109,26 @@ Database::Database(const std::filesystem::path& file) : thing_(file.string()) {
   if (result != SQLITE_OK) refuse(database, thing_, result);
   sqlite3_extended_result_codes(database, 0);
   sqlite3_busy_timeout(database, kBusyTimeoutMs);
+}
+
+/// The journal's space outlives an orderly end, too: the next start may find the disk full. Its
+/// content does not, or it would be taken for that of a database put in this one's place.
+Database::~Database() {
+  const bool emptied =
+      sqlite3_wal_checkpoint_v2(database_.get(), nullptr, SQLITE_CHECKPOINT_RESTART, nullptr,
+                                nullptr) == SQLITE_OK;
+  database_.reset();
+  const shm::Descriptor journal(::open(journal_file().c_str(), O_RDWR | O_CLOEXEC));
+  if (!emptied || !journal) return;
+  constexpr char kNoHeader[kJournalHeaderBytes] = {};
+  if (::pwrite(journal.get(), kNoHeader, sizeof kNoHeader, 0) > 0) ::fdatasync(journal.get());
+}
+
+void Database::reserve_journal() noexcept {
+  sqlite3_wal_autocheckpoint(database_.get(), kCheckpointPages);
+  sqlite3_db_config(database_.get(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+  const shm::Descriptor journal(::open(journal_file().c_str(), O_RDWR | O_CLOEXEC));
+  if (journal) static_cast<void>(::posix_fallocate(journal.get(), 0, kJournalBytes));
 }
 
 Statement Database::prepare(std::string_view sql) {

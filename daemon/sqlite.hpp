@@ -43,6 +43,14 @@ class Statement {
 class Database {
  public:
   explicit Database(const std::filesystem::path& file);
+  Database(const Database&) = delete;
+  Database& operator=(const Database&) = delete;
+  ~Database();
+
+  /// Gives the write-ahead journal its disk space now and for good, so that small changes go
+  /// through when the disk is full. The journal must be in use. Without effect on a disk that is
+  /// full now.
+  void reserve_journal() noexcept;
 
   Statement prepare(std::string_view sql);
   void execute(const char* sql);  ///< any number of statements without results
@@ -53,6 +61,8 @@ class Database {
   struct Close {
     void operator()(sqlite3* database) const noexcept;
   };
+  std::string journal_file() const { return thing_ + "-wal"; }
+
   std::string thing_;
   std::unique_ptr<sqlite3, Close> database_;
 };

@@ -61,16 +61,18 @@ Supervisor::Supervisor(boost::asio::io_context& io, Options options, const Event
           Flusher::Options{.file_system = file_system_,
                            .doorbells = doorbells_,
                            .log = [this](std::string line) { log_.line(line); }})),
-      parts_{
-          .config = options_.config,
-          .log = log_,
-          .file_system = file_system_,
-          .catalog = catalog_,
-          .keepsakes = keepsakes_,
-          .flusher = *flusher_,
-          .self = shm::own_identity(),
-          .epoch = epoch_,
-          .post = [this](std::function<void()> work) { boost::asio::post(io_, std::move(work)); }},
+      parts_{.config = options_.config,
+             .log = log_,
+             .file_system = file_system_,
+             .catalog = catalog_,
+             .keepsakes = keepsakes_,
+             .flusher = *flusher_,
+             .self = shm::own_identity(),
+             .epoch = epoch_,
+             .post =
+                 [this](std::function<void()> work) {
+                   boost::asio::post(io_, [this, work = std::move(work)] { do_posted(work); });
+                 }},
       registry_(parts_, memory_limit(options_.config)),
       handles_(parts_),
       sessions_(io, parts_, handles_, doorbells_),
@@ -131,21 +133,38 @@ void Supervisor::watch_keeper() {
                            });
 }
 
+/// What nobody waits for any more must not end the supervisor when it fails.
+void Supervisor::do_posted(const std::function<void()>& work) const {
+  try {
+    work();
+  } catch (const std::exception& failed) {
+    log_.error("work_failed", {{"why", failed.what()}});
+  }
+}
+
 void Supervisor::tick() {
   ticker_.expires_after(kTick);
   ticker_.async_wait([this](const boost::system::error_code& error) {
     if (error || stopping_) return;
     std::string trouble;
-    try {
-      if (!keeper_watch_.is_open() && keepsakes_.death_fd() >= 0) {
-        keepsakes_.replace();
-        watch_keeper();
+    // Each for itself: what makes room on a full disk does not wait for what needs room.
+    const auto attempt = [&](auto&& chore) {
+      try {
+        chore();
+      } catch (const std::exception& failed) {
+        trouble = failed.what();
       }
-      save_cursors();
-      retention_.run(registry_);
-    } catch (const std::exception& failed) {
-      trouble = failed.what();
-      if (trouble != trouble_) log_.error("housekeeping_failed", {{"why", trouble}});
+    };
+    attempt([&] {
+      if (keeper_watch_.is_open() || keepsakes_.death_fd() < 0) return;
+      keepsakes_.replace();
+      watch_keeper();
+    });
+    attempt([&] { retention_.run(registry_); });
+    attempt([&] { registry_.finish_removals(); });
+    attempt([&] { save_cursors(); });
+    if (!trouble.empty() && trouble != trouble_) {
+      log_.error("housekeeping_failed", {{"why", trouble}});
     }
     trouble_ = trouble;
     tick();

@@ -51,6 +51,7 @@ class Supervisor {
  private:
   void adopt_kept();
   void watch_keeper();
+  void do_posted(const std::function<void()>& work) const;
   void tick();
   void save_cursors();
   nlohmann::json status() const;

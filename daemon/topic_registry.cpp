@@ -1,21 +1,28 @@
 #include "daemon/topic_registry.hpp"
 
 #include <fmt/format.h>
+#include <sys/statvfs.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <ranges>
+#include <utility>
 
 #include "control/quantity.hpp"
 #include "control/topic_settings.hpp"
 #include "daemon/ring_opening.hpp"
 #include "log/recovery.hpp"
 #include "ringway/error.hpp"
+#include "shm/descriptor_limit.hpp"
 #include "shm/park.hpp"
 
 namespace ringway::daemon {
 namespace {
+
+/// Room for the first records of one partition, and for what the catalog says of it.
+constexpr std::uint64_t kDiskFreeMin = 512 * 1024;
 
 /// Everybody who sleeps on the topic looks again.
 void wake_everybody(const ServedTopic& topic) {
@@ -40,7 +47,13 @@ class Undo {
   Undo(const Undo&) = delete;
   Undo& operator=(const Undo&) = delete;
   ~Undo() {
-    for (auto& step : steps_ | std::views::reverse) step();
+    for (auto& step : steps_ | std::views::reverse) {
+      try {
+        step();
+      } catch (const std::exception&) {
+        // What made the creation fail may be in the way of this, too; the caller gets the first.
+      }
+    }
   }
   void add(std::function<void()> step) { steps_.push_back(std::move(step)); }
   void keep_everything() noexcept { steps_.clear(); }
@@ -88,6 +101,28 @@ void TopicRegistry::check_budget(const std::string& name, const TopicSettings& s
                           control::format_size(wanted + used), control::format_size(memory_limit_)),
               "choose a smaller --ring or fewer --partitions, or raise limits.memory in the "
               "configuration");
+}
+
+/// A topic whose first record would find the disk full is not made.
+void TopicRegistry::check_disk(const std::string& name) const {
+  struct statvfs disk{};
+  if (::statvfs(parts_.config.state_dir.c_str(), &disk) != 0) return;
+  const std::uint64_t free = disk.f_bavail * disk.f_frsize;
+  if (free >= kDiskFreeMin) return;
+  throw Error(ErrorCode::limit, fmt::format("topic '{}'", name),
+              fmt::format("needs at least {} of disk for its log, and {} are free at {}",
+                          control::format_size(kDiskFreeMin), control::format_size(free),
+                          parts_.config.state_dir.string()),
+              "make room there, or create the topic without a log (--no-persist)");
+}
+
+void TopicRegistry::make_directory(const ServedTopic& topic, std::uint32_t partition) const {
+  const std::string directory = topic.directory(partition).string();
+  const int result = parts_.file_system.make_directories(directory);
+  if (result == 0) return;
+  throw system_error(-result, fmt::format("topic '{}'", topic.name()),
+                     fmt::format("its directory {} cannot be made", directory),
+                     result == -ENOSPC ? "make room on the disk" : shm::descriptor_advice(-result));
 }
 
 control::TopicAccess TopicRegistry::access_of(const std::string& name,
@@ -149,6 +184,7 @@ std::shared_ptr<Topic> TopicRegistry::create(const std::string& name, const Topi
                 "delete topics, or raise limits.topics in the configuration");
   }
   check_budget(name, settings);
+  if (settings.persist) check_disk(name);
   TopicRow row{.uuid = shm::random_uuid(),
                .name = name,
                .owner = owner.uid,
@@ -174,6 +210,7 @@ std::shared_ptr<Topic> TopicRegistry::create(const std::string& name, const Topi
   });
   for (std::uint32_t p = 0; p < settings.partitions; ++p) {
     log::Recovered nothing;
+    if (settings.persist) make_directory(*topic->served, p);
     if (settings.persist) nothing = recover_log(*topic->served, p, parts_.file_system, parts_.log);
     open_partition(*topic->served, p, {0, 0}, nothing);
   }
@@ -197,23 +234,42 @@ void TopicRegistry::remove(const std::shared_ptr<Topic>& topic, std::function<vo
   topic->deleting = true;
   auto finish = [this, topic, settled = std::move(settled), done = std::move(done)] {
     settled();
-    // Renamed before the row goes: what a crash leaves is then known to be rubbish.
-    const auto live = directory(topic->row.uuid);
-    auto deleted = live;
-    deleted += kDeletedSuffix;
-    std::error_code ignored;
-    std::filesystem::rename(live, deleted, ignored);
-    parts_.catalog.remove_topic(topic->row.uuid);
-    drop(*topic);
-    topics_.erase(topic->row.name);
-    std::filesystem::remove_all(deleted, ignored);
-    parts_.log.info("topic_deleted", {{"topic", topic->row.name}});
-    done();
+    finish_removal({topic, done, ""});
   };
-  if (!topic->served) return finish();
+  if (!topic->served) return parts_.post(finish);
   set_state(*topic->served, layout::TopicState::deleted);
   wake_everybody(*topic->served);
   parts_.flusher.remove(topic->served, [this, finish] { parts_.post(finish); });
+}
+
+void TopicRegistry::finish_removals() {
+  for (Removal& removal : std::exchange(unfinished_, {})) finish_removal(std::move(removal));
+  if (unfinished_.empty()) return;
+  const Removal& first = unfinished_.front();
+  throw Error(ErrorCode::failed, fmt::format("topic '{}'", first.topic->row.name),
+              fmt::format("is deleted, but stays in the catalog: {}", first.refused), "");
+}
+
+void TopicRegistry::finish_removal(Removal removal) {
+  const Topic& topic = *removal.topic;
+  // Renamed before the row goes: what a crash leaves is then known to be rubbish.
+  const auto live = directory(topic.row.uuid);
+  auto deleted = live;
+  deleted += kDeletedSuffix;
+  std::error_code ignored;
+  std::filesystem::rename(live, deleted, ignored);
+  try {
+    parts_.catalog.remove_topic(topic.row.uuid);
+  } catch (const Error& error) {
+    removal.refused = error.what();
+    unfinished_.push_back(std::move(removal));  // nobody can use it any more: tried until it works
+    return;
+  }
+  drop(topic);
+  topics_.erase(topic.row.name);
+  std::filesystem::remove_all(deleted, ignored);
+  parts_.log.info("topic_deleted", {{"topic", topic.row.name}});
+  removal.done();
 }
 
 std::shared_ptr<Topic> TopicRegistry::get(std::string_view name) const {

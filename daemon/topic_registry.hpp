@@ -70,6 +70,8 @@ class TopicRegistry {
   /// open sees `deleted` on the board; `settled` runs before the memory goes.
   void remove(const std::shared_ptr<Topic>& topic, std::function<void()> settled,
               std::function<void()> done);
+  /// Tries again what the catalog refused. @throws Error when it still does.
+  void finish_removals();
 
   std::shared_ptr<Topic> get(std::string_view name) const;
   std::shared_ptr<Topic> get(const shm::Uuid& uuid) const;
@@ -92,8 +94,17 @@ class TopicRegistry {
   bool mark_clean();
 
  private:
+  struct Removal {
+    std::shared_ptr<Topic> topic;
+    std::function<void()> done;
+    std::string refused;  ///< why it is not over
+  };
+
   std::filesystem::path directory(const shm::Uuid& uuid) const;
   std::shared_ptr<ServedTopic> make_served(const Topic& topic, TopicMemory memory) const;
+  void finish_removal(Removal removal);
+  void check_disk(const std::string& name) const;
+  void make_directory(const ServedTopic& topic, std::uint32_t partition) const;
   void check_budget(const std::string& name, const TopicSettings& settings) const;
   control::TopicAccess access_of(const std::string& name, const TopicSettings& settings,
                                  std::uint32_t owner, bool strict) const;
@@ -107,6 +118,7 @@ class TopicRegistry {
   SupervisorParts parts_;
   std::uint64_t memory_limit_;
   std::map<std::string, std::shared_ptr<Topic>, std::less<>> topics_;
+  std::vector<Removal> unfinished_;  ///< the catalog would not let go of them
 };
 
 }  // namespace ringway::daemon

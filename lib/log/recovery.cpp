@@ -102,6 +102,7 @@ class Recovery {
                std::uint64_t end);
   void keep_torn(SegmentReader& reader, const SegmentInfo& info, std::uint64_t from,
                  std::uint64_t end);
+  int copy_torn(SegmentReader& reader, const TornTail& torn, const std::string& path);
 
   FileSystem& file_system_;
   const std::string& directory_;
@@ -270,22 +271,35 @@ void Recovery::rewrite(const storage::File& file, const std::string& path, std::
 
 void Recovery::keep_torn(SegmentReader& reader, const SegmentInfo& info, std::uint64_t from,
                          std::uint64_t end) {
-  const TornTail torn{torn_name(info.first.offset, from), from, end - from};
+  TornTail torn{torn_name(info.first.offset, from), from, end - from};
   const std::string path = path_of(torn.name);
-  storage::File aside = open_or_throw(file_system_, path, OpenMode::create);
+  const int copied = copy_torn(reader, torn, path);
+  if (copied == -ENOSPC || copied == -EDQUOT) {
+    // It is evidence for people, no record: not worth keeping the partition out of service.
+    file_system_.remove(path);
+    torn.name.clear();
+  } else {
+    require(copied, path, "copy");
+  }
+  result_.torn = torn;
+}
+
+int Recovery::copy_torn(SegmentReader& reader, const TornTail& torn, const std::string& path) {
+  const int descriptor = file_system_.open(path, OpenMode::create);
+  if (descriptor < 0) return descriptor;
+  const storage::File aside(file_system_, descriptor);
   std::vector<std::byte> bytes(std::min<std::uint64_t>(torn.bytes, 1024 * 1024));
   for (std::uint64_t done = 0; done < torn.bytes;) {
     const auto piece =
         std::span(bytes).first(std::min<std::uint64_t>(bytes.size(), torn.bytes - done));
-    const std::int64_t got = reader.read_raw(from + done, piece);
+    const std::int64_t got = reader.read_raw(torn.position + done, piece);
     if (got <= 0) break;  // what the device does not give cannot be kept
     const auto read = piece.first(static_cast<std::size_t>(got));
-    require(file_system_.write(aside.descriptor(), read, done), path, "write");
+    if (const int result = file_system_.write(descriptor, read, done); result < 0) return result;
     done += read.size();
   }
-  require(file_system_.sync(aside.descriptor()), path, "fdatasync");
-  require(file_system_.sync_directory(directory_), directory_, "fsync");
-  result_.torn = torn;
+  if (const int result = file_system_.sync(descriptor); result < 0) return result;
+  return file_system_.sync_directory(directory_);
 }
 
 void Recovery::settle_floor() {

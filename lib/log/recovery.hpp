@@ -28,7 +28,7 @@ struct DamagedFile {
 
 /// What lay behind the end of the log and does not verify, kept in a file of its own.
 struct TornTail {
-  std::string name;
+  std::string name;  ///< "" when the disk was too full to keep it
   std::uint64_t position;
   std::uint64_t bytes;
 };

@@ -117,10 +117,10 @@ TEST_CASE("segment search: offsets, gaps and times lead to the segment to read",
 TEST_CASE("named cursors: one holder at a time, freed by letting go", "[daemon]") {
   NamedCursors cursors(shm::random_uuid(), 1, {});
   std::vector<CursorRow> changed;
-  cursors.hold("c", true, {.handle = 1, .pid = 77, .slots = nullptr}, changed);
+  cursors.hold("c", true, {.handle = 1, .pid = 77, .slots = nullptr});
   CHECK(changed.empty());  // no position yet
   try {
-    cursors.hold("c", true, {.handle = 2, .pid = 78, .slots = nullptr}, changed);
+    cursors.hold("c", true, {.handle = 2, .pid = 78, .slots = nullptr});
     FAIL("was given twice");
   } catch (const Error& error) {
     CHECK(error.code() == ErrorCode::busy);
@@ -142,7 +142,7 @@ TEST_CASE("named cursors: positions come from the holder, hostile ones are not b
   slots[1].committed = kNoOffset;
   slots[1].offset = 3;
   std::vector<CursorRow> changed;
-  cursors.hold("c", true, {.handle = 1, .pid = 1, .slots = slots.data()}, changed);
+  cursors.hold("c", true, {.handle = 1, .pid = 1, .slots = slots.data()});
   REQUIRE(changed.empty());
   const auto committed = [](std::uint32_t) { return std::uint64_t{100}; };
   cursors.collect(committed, changed);
@@ -150,6 +150,7 @@ TEST_CASE("named cursors: positions come from the holder, hostile ones are not b
   CHECK(changed[0].offset == 7);
   CHECK(cursors.protected_offset(0) == 7);
   CHECK(cursors.protected_offset(1) == 3);  // nothing committed: what it is about to read
+  cursors.saved();
   slots[0].committed = 101;
   changed.clear();
   cursors.collect(committed, changed);
@@ -165,7 +166,9 @@ TEST_CASE("named cursors: protection changes at once, and only when it is asked 
   std::uint64_t handle = 0;
   const auto open = [&](std::optional<bool> protects) {
     changed.clear();
-    cursors.hold("c", protects, {.handle = ++handle, .pid = 1, .slots = nullptr}, changed);
+    cursors.hold("c", protects, {.handle = ++handle, .pid = 1, .slots = nullptr});
+    cursors.collect([](std::uint32_t) { return std::uint64_t{100}; }, changed);
+    cursors.saved();
     cursors.let_go("c", handle);
   };
   open(true);
@@ -180,6 +183,33 @@ TEST_CASE("named cursors: protection changes at once, and only when it is asked 
   open(false);
   REQUIRE(changed.size() == 1);
   CHECK_FALSE(changed[0].protects);
+}
+
+TEST_CASE("named cursors: a position stays to be saved until it was", "[daemon]") {
+  const shm::Uuid topic = shm::random_uuid();
+  NamedCursors cursors(topic, 1, {});
+  std::vector<layout::Slot> slots(1);
+  slots[0].committed = 7;
+  const auto collected = [&] {
+    std::vector<CursorRow> changed;
+    cursors.collect([](std::uint32_t) { return std::uint64_t{100}; }, changed);
+    return changed;
+  };
+  cursors.hold("c", false, {.handle = 1, .pid = 1, .slots = slots.data()});
+  REQUIRE(collected().size() == 1);
+  slots[0].committed = 8;
+  REQUIRE(collected().size() == 1);
+  cursors.let_go("c", 1);
+  REQUIRE(collected().size() == 1);
+  CHECK(collected()[0].offset == 8);
+  SECTION("saved, it is forgotten") {
+    cursors.saved();
+    CHECK(collected().empty());
+  }
+  SECTION("one that was removed does not come back") {
+    cursors.remove("c");
+    CHECK(collected().empty());
+  }
 }
 
 TEST_CASE("doorbells: one that its holder filled and made blocking harms nobody else", "[daemon]") {

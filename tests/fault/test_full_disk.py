@@ -1,0 +1,237 @@
+"""A real file system runs full under the state directory: producers wait, it shows, it heals, nothing is lost."""
+
+import os
+import pathlib
+import re
+import shutil
+import sys
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / 'support'))
+from bus import PATIENCE_SECONDS, Bus, wait_until
+from small_disk import SmallDisk, private_mounts
+
+# Old segments are not to go: what was written is to be read back.
+KEEP_EVERYTHING = '[disk]\nkeep_free = "0%"\n'
+RING = ('--ring', '256KiB', '--segment', '1MiB')
+
+
+def setUpModule():
+    if os.geteuid() != 0:
+        raise unittest.SkipTest('needs root to mount a small file system')
+    private_mounts()
+
+
+def lines(count, first=0):
+    return b''.join(b'%d %s\n' % (n, b'x' * (n * 7 % 200)) for n in range(first, first + count))
+
+
+class FullDisk:
+    """The cases, for each kind of file system."""
+
+    def setUp(self):
+        self.disk = SmallDisk(self.kind, 24)
+        self.addCleanup(self.disk.close)
+        self.bus = Bus(config=KEEP_EVERYTHING, state_dir=self.disk.path / 'state')
+        self.addCleanup(self.bus.close)
+        self.bus.start()
+        self.seen = {}
+
+    # What a person sees
+
+    def look(self, topic='t'):
+        """The partition as `inspect` shows it. No level was taken back since the last look."""
+        partition = self.bus.json('inspect', topic)['partitions'][0]
+        levels = [partition[level] for level in ('committed', 'written', 'durable')]
+        for level, before in zip(levels, self.seen.get(topic, levels)):
+            self.assertGreaterEqual(level, before)
+        self.assertEqual(levels, sorted(levels, reverse=True))
+        self.seen[topic] = levels
+        return partition
+
+    def wait_for_state(self, state, topic='t'):
+        wait_until(lambda: self.look(topic)['state'] == state, f'state {state} of {topic}')
+
+    def check_it_shows(self, topic='t'):
+        report = self.bus.json('status', status=5)
+        self.assertEqual(report['state'], 'degraded')
+        self.assertIn(f"topic '{topic}' partition 0: disk_full", report['degraded'])
+        self.assertLess(report['disk']['free'], 64 * 1024)
+        self.assertIn(b'disk_full', self.bus.run('status', status=5))
+        self.assertRegex(self.bus.log.read_text(),
+                         rf'level=error event=log_write_\w+ topic="{topic}" partition=0 error="No space left on device"')
+
+    def check_it_heals(self, topic='t'):
+        self.wait_for_state('serving', topic)
+        wait_until(lambda: self.bus.run_for_status('status') == 0, 'the bus to serve again')
+        self.assertEqual(self.bus.json('status')['degraded'], [])
+
+    def check_content(self, content, topic='t'):
+        self.assertTrue(self.bus.run('consume', topic, '-o', 'start', '-e') == content, 'what was produced is not there')
+
+    def check_content_over_restarts(self, content, topic='t'):
+        self.check_content(content, topic)
+        self.bus.restart()
+        self.check_content(content, topic)
+        self.assertEqual(self.bus.stop(), 0, self.bus.log.read_text())
+        self.bus.start()
+        self.check_content(content, topic)
+        self.bus.run('log', 'verify', topic, '--state-dir', self.bus.state_dir)
+
+    # What happens
+
+    def produce(self, content, topic='t'):
+        """A producer that ends when all of it is durable."""
+        path = self.bus.root / f'input-{topic}'
+        path.write_bytes(content)
+        return self.bus.spawn('produce', topic, path, '--wait', 'durable')
+
+    def run_full(self, topic='t', before=20_000, more=40_000):
+        """Some records are durable, then the disk is full, and a producer of more waits."""
+        first, rest = lines(before), lines(more, before)
+        self.bus.json('topic', 'create', topic, *RING)
+        self.assertEqual(self.produce(first, topic).wait(PATIENCE_SECONDS), 0)
+        self.disk.fill()
+        producer = self.produce(rest, topic)
+        self.wait_for_state('disk_full', topic)
+        wait_until(lambda: self.look(topic)['fill'] > 0.9, 'the ring to be full')
+        self.assertIsNone(producer.poll())
+        return first + rest, producer
+
+    def check_end(self, producer):
+        self.assertEqual(producer.wait(PATIENCE_SECONDS), 0, producer.stderr.read().decode())
+
+    def test_producers_wait_and_it_shows_and_heals_by_itself(self):
+        content, producer = self.run_full()
+        self.check_it_shows()
+        self.assertEqual(producer.stderr.readline(), b'ringway: waiting: the disk is full\n')
+        self.disk.free()
+        self.check_end(producer)
+        self.check_it_heals()
+        self.assertIn('event=log_healed topic="t"', self.bus.log.read_text())
+        self.check_content_over_restarts(content)
+
+    def test_who_is_killed_while_the_disk_is_full_comes_back_and_loses_nothing(self):
+        content, producer = self.run_full()
+        for _ in range(3):
+            self.bus.restart()
+            self.wait_for_state('disk_full')
+            self.check_it_shows()
+        self.assertEqual(self.bus.stop(), 1)  # it cannot drain, and leaves the rings with the keeper
+        self.bus.start()
+        self.wait_for_state('disk_full')
+        self.disk.free()
+        self.check_end(producer)
+        self.check_it_heals()
+        self.check_content_over_restarts(content)
+
+    def test_reading_goes_on_while_the_disk_is_full(self):
+        content, producer = self.run_full()
+        committed = self.look()['committed']
+        there = self.bus.run('consume', 't', '-o', 'start', '-n', committed)
+        self.assertTrue(content.startswith(there))
+        self.assertEqual(there.count(b'\n'), committed)
+        self.disk.free()
+        self.check_end(producer)
+        self.check_content(content)
+
+    def test_clients_come_and_go_while_the_disk_is_full(self):
+        content, producer = self.run_full()
+        for _ in range(300):  # more than the identities set aside at a time
+            self.assertEqual(self.bus.run_for_status('topic', 'list'), 0)
+        self.assertIsNone(self.bus.daemon.poll())
+        self.disk.free()
+        self.check_end(producer)
+
+    def test_positions_of_cursors_outlive_a_full_disk(self):
+        content, producer = self.run_full()
+        records = content.splitlines(keepends=True)
+        for start in range(0, 1000, 100):
+            read = self.bus.run('consume', 't', '--cursor', 'billing', '-o', 'start', '-n', 100)
+            self.assertEqual(read, b''.join(records[start:start + 100]))
+        self.assertIsNone(self.bus.daemon.poll())
+        self.bus.restart()
+        read = self.bus.run('consume', 't', '--cursor', 'billing', '-n', 100)
+        self.assertEqual(read, b''.join(records[1000:1100]))
+        self.disk.free()
+        self.check_end(producer)
+        self.check_it_heals()
+        self.bus.restart()
+        self.assertEqual(self.bus.run('consume', 't', '--cursor', 'billing', '-n', 1), records[1100])
+
+    def test_a_topic_cannot_be_made_on_a_full_disk_and_nothing_of_it_stays(self):
+        self.run_full()
+        topics = self.bus.state_dir / 'topics'
+        before = sorted(topics.iterdir()), self.bus.json('status', status=5)['memory']['used']
+        for name in ('u', 'v' * 200, 'u'):
+            error = self.bus.refusal('topic', 'create', name, status=1)
+            self.assertIn(name, error['thing'])
+            self.assertIn('disk', error['rule'])
+            self.assertIn('make room', error['fix'])
+        self.assertEqual((sorted(topics.iterdir()), self.bus.json('status', status=5)['memory']['used']), before)
+        self.bus.restart()
+        self.assertEqual([row['topic'] for row in self.bus.json('topic', 'list')], ['t'])
+        self.disk.free()
+        self.check_it_heals()
+        self.bus.json('topic', 'create', 'u')
+
+    def test_deleting_a_topic_makes_room_on_a_full_disk(self):
+        self.bus.json('topic', 'create', 'old', *RING)
+        self.check_end(self.produce(lines(60_000), 'old'))
+        content, producer = self.run_full(more=20_000)
+        self.bus.run('topic', 'delete', 'old', '--yes')
+        self.check_end(producer)
+        self.check_it_heals()
+        self.check_content_over_restarts(content)
+
+    def test_retention_makes_room_on_a_full_disk(self):
+        self.bus.config.write_text('[disk]\nkeep_free = "2MiB"\n')
+        self.bus.restart()
+        content = lines(60_000)
+        self.bus.json('topic', 'create', 't', *RING)
+        self.check_end(self.produce(content))
+        self.disk.fill()
+        wait_until(lambda: self.look()['first_offset'] > 0, 'old segments to go')
+        self.check_end(self.produce(lines(20_000, 60_000)))
+        self.assertEqual(self.bus.json('status')['state'], 'serving')
+
+
+class OnTmpfs(FullDisk, unittest.TestCase):
+    kind = 'tmpfs'
+
+    def test_what_the_catalog_cannot_take_is_told_and_made_up_for(self):
+        """Its journal usually has its space set aside. Here it was started without room for that."""
+        self.assertEqual(self.bus.stop(), 0)
+        shutil.rmtree(self.bus.state_dir)
+        self.disk.fill()
+        with open(self.disk.filler, 'r+b') as filler:
+            filler.truncate(filler.seek(0, os.SEEK_END) - 400 * 1024)
+        self.bus.start()
+        self.bus.json('topic', 'create', 'kept', '--no-persist')
+        self.bus.json('topic', 'create', 'deleted', '--no-persist')
+        records = [b'%d\n' % n for n in range(100)]
+        self.bus.run('produce', 'kept', stdin=b''.join(records))
+        self.disk.fill()
+        self.assertEqual(self.bus.run('consume', 'kept', '--cursor', 'c', '-o', 'start', '-n', 10),
+                         b''.join(records[:10]))
+        deletion = self.bus.spawn('topic', 'delete', 'deleted', '--yes', '--timeout', '1m')
+        wait_until(lambda: self.bus.run_for_status('status') == 5, 'the trouble to show')
+        self.assertIn('the disk is full; make room', ' '.join(self.bus.json('status', status=5)['degraded']))
+        for line in ('level=warning event=cursor_not_saved topic=kept cursor=c.*the disk is full',
+                     'level=error event=housekeeping_failed.*the disk is full'):
+            wait_until(lambda line=line: re.search(line, self.bus.log.read_text()), line)
+        self.assertIsNone(deletion.poll())
+        self.disk.free()
+        self.check_end(deletion)
+        wait_until(lambda: self.bus.run_for_status('status') == 0, 'it to heal')
+        self.bus.restart()
+        self.assertEqual([row['topic'] for row in self.bus.json('topic', 'list')], ['kept'])
+        self.assertEqual(self.bus.run('consume', 'kept', '--cursor', 'c', '-n', 1), records[10])
+
+
+class OnExt4(FullDisk, unittest.TestCase):
+    kind = 'ext4'
+
+
+if __name__ == '__main__':
+    unittest.main()
