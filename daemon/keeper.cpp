@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/inotify.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -16,6 +15,7 @@
 #include "control/keeper_connection.hpp"
 #include "daemon/keeper_service.hpp"
 #include "ringway/error.hpp"
+#include "shm/descriptor_limit.hpp"
 
 namespace ringway::daemon {
 namespace {
@@ -24,19 +24,14 @@ using control::Arrival;
 using control::Delivery;
 
 // Left free for connections, replies and the loop itself.
-constexpr rlim_t kReservedDescriptors = 320;
+constexpr std::uint64_t kReservedDescriptors = 320;
 constexpr std::size_t kStrangersMax = 64;
 constexpr std::ptrdiff_t kStrangersOfOneUserMax = 4;
 
-/// Makes the soft limit of open files the hard one, and says how many may be kept.
-std::size_t raise_descriptor_limit() {
-  rlimit limit{};
-  ::getrlimit(RLIMIT_NOFILE, &limit);
-  limit.rlim_cur = limit.rlim_max;
-  ::setrlimit(RLIMIT_NOFILE, &limit);
-  ::getrlimit(RLIMIT_NOFILE, &limit);
-  return limit.rlim_cur > 2 * kReservedDescriptors ? limit.rlim_cur - kReservedDescriptors
-                                                   : limit.rlim_cur / 2;
+/// How many descriptors may be kept.
+std::size_t room_for_descriptors() {
+  const std::uint64_t limit = shm::raise_descriptor_limit();
+  return limit > 2 * kReservedDescriptors ? limit - kReservedDescriptors : limit / 2;
 }
 
 /// Cuts everything that ties this process to who started it.
@@ -91,7 +86,7 @@ class DirectoryWatch {
 class Keeper {
  public:
   Keeper(const std::string& runtime_dir, const std::string& state_dir)
-      : service_(state_dir, ::geteuid(), raise_descriptor_limit()),
+      : service_(state_dir, ::geteuid(), room_for_descriptors()),
         listener_(control::keeper_socket(runtime_dir), 0666),
         watch_(runtime_dir) {}
 

@@ -13,6 +13,7 @@
 #include "daemon/options.hpp"
 #include "daemon/supervisor.hpp"
 #include "ringway/error.hpp"
+#include "shm/descriptor_limit.hpp"
 #include "shm/landing.hpp"
 
 namespace {
@@ -34,6 +35,7 @@ daemon::EventLog::Sink log_sink(const std::string& level) {
 
 int serve(daemon::Config config) {
   shm::install_landing();  // whatever clients punch into their memory (G7)
+  shm::raise_descriptor_limit();
   boost::asio::io_context io(1);
   const daemon::EventLog log(log_sink(config.log_level));
   boost::asio::signal_set stop(io, SIGTERM, SIGINT);
