@@ -45,19 +45,10 @@ std::string_view to_string(Severity severity) noexcept {
 LogField::LogField(std::string_view key_, std::string_view text) : key(key_), value(quoted(text)) {}
 
 void EventLog::write(Severity severity, std::string_view event,
-                     std::initializer_list<LogField> fields) const {
+                     std::span<const LogField> fields) const {
   std::string line = fmt::format("event={}", event);
   for (const LogField& field : fields) line += fmt::format(" {}={}", field.key, field.value);
   sink_(severity, line);
-}
-
-void EventLog::line(std::string_view text) const {
-  for (const Severity severity :
-       {Severity::debug, Severity::info, Severity::warning, Severity::error}) {
-    const std::string prefix = fmt::format("severity={} ", to_string(severity));
-    if (text.starts_with(prefix)) return sink_(severity, text.substr(prefix.size()));
-  }
-  sink_(Severity::info, text);
 }
 
 }  // namespace ringway::daemon

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <initializer_list>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -37,8 +38,11 @@ class EventLog {
 
   explicit EventLog(Sink sink) : sink_(std::move(sink)) {}
 
+  void write(Severity severity, std::string_view event, std::span<const LogField> fields) const;
   void write(Severity severity, std::string_view event,
-             std::initializer_list<LogField> fields = {}) const;
+             std::initializer_list<LogField> fields = {}) const {
+    write(severity, event, std::span(fields.begin(), fields.size()));
+  }
   void info(std::string_view event, std::initializer_list<LogField> fields = {}) const {
     write(Severity::info, event, fields);
   }
@@ -48,8 +52,6 @@ class EventLog {
   void error(std::string_view event, std::initializer_list<LogField> fields = {}) const {
     write(Severity::error, event, fields);
   }
-  /// "severity=warning event=... key=value": a line that is complete already.
-  void line(std::string_view text) const;
 
  private:
   Sink sink_;

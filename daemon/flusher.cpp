@@ -1,7 +1,6 @@
 #include "daemon/flusher.hpp"
 
 #include <concurrentqueue/concurrentqueue.h>
-#include <fmt/format.h>
 #include <poll.h>
 
 #include <algorithm>
@@ -31,16 +30,14 @@ constexpr std::chrono::milliseconds kLongestSleep{250};
 constexpr std::chrono::milliseconds kDrainPause{1};
 
 /// io_uring, or pwrite where there is none.
-std::unique_ptr<storage::WriteEngine> best_engine(const LogLine& log_line) {
+std::unique_ptr<storage::WriteEngine> best_engine(const EventLog& events) {
   using storage::EngineChoice;
   if (!shm::withheld("io_uring")) {
     try {
       return storage::make_write_engine(EngineChoice::io_uring);
     } catch (const Error& refused) {
-      log_line(
-          fmt::format("severity=warning event=io_uring_refused why=\"{}\" "
-                      "effect=\"the log is written by pwrite\"",
-                      refused.what()));
+      events.warning("io_uring_refused",
+                     {{"why", refused.what()}, {"effect", "the log is written by pwrite"}});
     }
   }
   return storage::make_write_engine(EngineChoice::pwrite);
@@ -53,7 +50,7 @@ class Flusher::Thread {
   explicit Thread(Options options)
       : options_(std::move(options)),
         own_doorbell_(options_.doorbells.make()),
-        engine_(best_engine(options_.log)),
+        engine_(best_engine(options_.events)),
         thread_([this] { run(); }) {}
 
   ~Thread() {
@@ -74,7 +71,7 @@ class Flusher::Thread {
 
   void add(std::shared_ptr<ServedTopic> topic) {
     topics_.push_back(std::make_unique<TopicDuty>(std::move(topic), options_.file_system, *engine_,
-                                                  options_.log));
+                                                  options_.events));
   }
 
   void remove(const ServedTopic* topic, std::function<void()> done) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "daemon/doorbells.hpp"
+#include "daemon/event_log.hpp"
 #include "layout/board.hpp"
 #include "layout/session.hpp"
 #include "storage/file_system.hpp"
@@ -36,7 +37,7 @@ class Flusher {
   struct Options {
     storage::FileSystem& file_system;
     Doorbells& doorbells;  ///< what producers ring when the flusher sleeps; outlives it
-    std::function<void(std::string line)> log;  ///< key=value lines; from the flusher's thread
+    const EventLog& events;  ///< written from the flusher's thread; outlives it
   };
 
   explicit Flusher(Options options);

@@ -1,7 +1,5 @@
 #include "daemon/partition_duty.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <system_error>
@@ -43,10 +41,10 @@ log::LogSettings log_settings(const TopicSettings& settings) {
 
 PartitionDuty::PartitionDuty(ServedTopic& topic, std::uint32_t partition,
                              storage::FileSystem& file_system, storage::WriteEngine& engine,
-                             const LogLine& log_line)
+                             const EventLog& events)
     : topic_(topic),
       partition_(partition),
-      log_line_(log_line),
+      events_(events),
       view_(topic.view(partition)),
       board_(view_.board()),
       bell_(topic.memory().bell(partition)),
@@ -75,6 +73,13 @@ PartitionDuty::PartitionDuty(ServedTopic& topic, std::uint32_t partition,
   // and producers that wait at the limit bring nothing that would move the marks again.
   reusable_ = {board_.limit.load(std::memory_order::relaxed) - view_.ring_bytes(),  // own
                board_.anchor.load(std::memory_order::relaxed)};
+}
+
+void PartitionDuty::say(Severity severity, std::string_view event,
+                        std::initializer_list<LogField> fields) const {
+  std::vector<LogField> all{{"topic", topic_.name()}, {"partition", partition_}};
+  all.insert(all.end(), fields);
+  events_.write(severity, event, all);
 }
 
 PartitionDuty::Round PartitionDuty::follow_and_flush(SteadyTime now) {
@@ -145,10 +150,9 @@ void PartitionDuty::submit(SteadyTime now) {
   if (result < 0) {
     retry_at_ = now + kRetryAfter;
     if (last_error_ != result) {
-      log_line_(
-          fmt::format("severity=error event=log_write_refused topic=\"{}\" partition={} "
-                      "error=\"{}\" effect=\"producers wait once the ring is full\"",
-                      topic_.name(), partition_, std::generic_category().message(-result)));
+      say(Severity::error, "log_write_refused",
+          {{"error", std::generic_category().message(-result)},
+           {"effect", "producers wait once the ring is full"}});
     }
     last_error_ = result;
     heals_at_.reset();
@@ -207,8 +211,7 @@ void PartitionDuty::publish_log_marks() {
   }
   // What was under way when the device refused says nothing about it.
   if (heals_at_ && durable.position >= *heals_at_) {
-    log_line_(fmt::format("severity=info event=log_healed topic=\"{}\" partition={}", topic_.name(),
-                          partition_));
+    say(Severity::info, "log_healed", {});
     last_error_ = 0;
     heals_at_.reset();
   }
@@ -234,10 +237,8 @@ void PartitionDuty::retire(std::size_t count) {
       .assign({segments.begin() + static_cast<std::ptrdiff_t>(count), segments.end()});
   const int result = log_->retire(count, false);
   if (result < 0) {
-    log_line_(
-        fmt::format("severity=warning event=segment_not_removed topic=\"{}\" partition={} "
-                    "error=\"{}\"",
-                    topic_.name(), partition_, std::generic_category().message(-result)));
+    say(Severity::warning, "segment_not_removed",
+        {{"error", std::generic_category().message(-result)}});
   }
   publish_segments();
 }
@@ -247,10 +248,9 @@ void PartitionDuty::recover_device(SteadyTime now) {
   const int error = log_->error();
   if (error == -EFAULT && !quarantined_) quarantine("a page of its ring cannot be read");
   if (last_error_ != error) {
-    log_line_(
-        fmt::format("severity=error event=log_write_failed topic=\"{}\" partition={} "
-                    "error=\"{}\" effect=\"a new segment goes on from the durable end\"",
-                    topic_.name(), partition_, std::generic_category().message(-error)));
+    say(Severity::error, "log_write_failed",
+        {{"error", std::generic_category().message(-error)},
+         {"effect", "a new segment goes on from the durable end"}});
     last_error_ = error;
   }
   heals_at_.reset();
@@ -290,10 +290,7 @@ void PartitionDuty::hand_back_space() {
   if (outcome.limit != before) moved_ = true;
   if (outcome.hostile != 0) {
     if (board_.hostile_pins.fetch_add(outcome.hostile, std::memory_order::relaxed) == 0) {
-      log_line_(
-          fmt::format("severity=warning event=hostile_pin topic=\"{}\" partition={} "
-                      "effect=\"ignored\"",
-                      topic_.name(), partition_));
+      say(Severity::warning, "hostile_pin", {{"effect", "ignored"}});
     }
   }
   if (!persisted()) publish_oldest_in_ring();
@@ -369,11 +366,11 @@ void PartitionDuty::look_for_damage(SteadyTime now) {
 void PartitionDuty::quarantine(std::string_view reason) {
   quarantined_ = true;
   close_tail();
-  log_line_(
-      fmt::format("severity=error event=quarantined topic=\"{}\" partition={} offset={} "
-                  "reason=\"{}\" effect=\"it takes no more records; what is in the log is "
-                  "served\" fix=\"restart ringwayd in an orderly way: it makes a new ring\"",
-                  topic_.name(), partition_, follower_.committed().offset, reason));
+  say(Severity::error, "quarantined",
+      {{"offset", follower_.committed().offset},
+       {"reason", reason},
+       {"effect", "it takes no more records; what is in the log is served"},
+       {"fix", "restart ringwayd in an orderly way: it makes a new ring"}});
 }
 
 void PartitionDuty::drain() noexcept {
@@ -408,10 +405,8 @@ bool PartitionDuty::drained() const noexcept {
 
 void PartitionDuty::note_settled(const PartitionHandles::Settled& settled) {
   if (settled.hostile) {
-    log_line_(
-        fmt::format("severity=warning event=hostile_intent topic=\"{}\" partition={} pid={} "
-                    "effect=\"its slot was freed\"",
-                    topic_.name(), partition_, settled.pid));
+    say(Severity::warning, "hostile_intent",
+        {{"pid", settled.pid}, {"effect", "its slot was freed"}});
   }
   if (!settled.hole) return;
   const std::uint64_t index = board_.repairs.load(std::memory_order::relaxed);  // own
@@ -430,10 +425,8 @@ void PartitionDuty::note_settled(const PartitionHandles::Settled& settled) {
   std::atomic<std::uint32_t>& bell_seq = topic_.memory().ring().bell_seq;
   bell_seq.fetch_add(1, std::memory_order::release);  // BELL
   shm::wake_all(bell_seq);
-  log_line_(fmt::format(
-      "severity=warning event=claim_repaired topic=\"{}\" partition={} pid={} "
-      "offsets={} bytes={}",
-      topic_.name(), partition_, settled.pid, settled.hole->offsets, settled.hole->bytes));
+  say(Severity::warning, "claim_repaired",
+      {{"pid", settled.pid}, {"offsets", settled.hole->offsets}, {"bytes", settled.hole->bytes}});
 }
 
 /// A claim's offset is known only when everything before it is settled.

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "daemon/commit_follower.hpp"
+#include "daemon/event_log.hpp"
 #include "daemon/flusher.hpp"
 #include "daemon/nonce_source.hpp"
 #include "daemon/partition_handles.hpp"
@@ -20,7 +21,6 @@
 namespace ringway::daemon {
 
 using SteadyTime = std::chrono::steady_clock::time_point;
-using LogLine = std::function<void(std::string line)>;
 
 /// What the flusher owes one partition: settle the claims of the dead, follow the stamps, publish
 /// committed, written and durable, carry the records to the log, hand read space back. One thread.
@@ -28,7 +28,7 @@ using LogLine = std::function<void(std::string line)>;
 class PartitionDuty {
  public:
   PartitionDuty(ServedTopic& topic, std::uint32_t partition, storage::FileSystem& file_system,
-                storage::WriteEngine& engine, const LogLine& log_line);
+                storage::WriteEngine& engine, const EventLog& events);
   PartitionDuty(const PartitionDuty&) = delete;
   PartitionDuty& operator=(const PartitionDuty&) = delete;
 
@@ -59,7 +59,7 @@ class PartitionDuty {
 
   /// Nothing to do, and nothing that only time would bring.
   bool quiet() const noexcept;
-  /// A record, or somebody who waits for a sync, came since the last round.
+  /// A record came since the last round.
   bool something_came() const noexcept;
 
   /// Orderly stop: no claim succeeds any more, and what there is goes out without delay.
@@ -77,6 +77,7 @@ class PartitionDuty {
 
  private:
   Round follow_and_flush(SteadyTime now);
+  void say(Severity severity, std::string_view event, std::initializer_list<LogField> fields) const;
   void follow();
   void catch_up_log();
   void flush(SteadyTime now);
@@ -108,7 +109,7 @@ class PartitionDuty {
 
   ServedTopic& topic_;
   std::uint32_t partition_;
-  const LogLine& log_line_;
+  const EventLog& events_;
   ring::PartitionView view_;
   layout::BoardPartition& board_;
   layout::BellPartition& bell_;

@@ -60,7 +60,7 @@ Supervisor::Supervisor(boost::asio::io_context& io, Options options, const Event
       flusher_(std::make_unique<Flusher>(
           Flusher::Options{.file_system = file_system_,
                            .doorbells = doorbells_,
-                           .log = [this](std::string line) { log_.line(line); }})),
+                           .events = log_})),
       parts_{.config = options_.config,
              .log = log_,
              .file_system = file_system_,

@@ -1,7 +1,5 @@
 #include "daemon/topic_duty.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 
 namespace ringway::daemon {
@@ -21,11 +19,11 @@ constexpr std::chrono::milliseconds kQuietAfter{10};
 }  // namespace
 
 TopicDuty::TopicDuty(std::shared_ptr<ServedTopic> topic, storage::FileSystem& file_system,
-                     storage::WriteEngine& engine, const LogLine& log_line)
-    : topic_(std::move(topic)), log_line_(log_line) {
+                     storage::WriteEngine& engine, const EventLog& events)
+    : topic_(std::move(topic)), events_(events) {
   for (std::uint32_t p = 0; p < topic_->partitions(); ++p) {
     partitions_.push_back(
-        std::make_unique<PartitionDuty>(*topic_, p, file_system, engine, log_line));
+        std::make_unique<PartitionDuty>(*topic_, p, file_system, engine, events));
   }
   for (const HandleSlots& handle : topic_->adopted_handles) attach(handle);
 }
@@ -77,11 +75,10 @@ SteadyTime TopicDuty::round(SteadyTime now) {
 
 void TopicDuty::say_that_bell_is_lost() {
   bell_is_lost_ = true;
-  log_line_(
-      fmt::format("severity=error event=bell_lost topic=\"{}\" reason=\"a page of its bell "
-                  "was punched out while memory was short\" effect=\"who waits is woken "
-                  "late\" fix=\"restart ringwayd\"",
-                  topic_->name()));
+  events_.error("bell_lost", {{"topic", topic_->name()},
+                              {"reason", "a page of its bell was punched out while memory was short"},
+                              {"effect", "who waits is woken late"},
+                              {"fix", "restart ringwayd in an orderly way"}});
 }
 
 bool TopicDuty::lull(SteadyTime now) {

@@ -17,7 +17,7 @@ class TopicDuty {
   using Released = std::function<void(std::uint32_t repaired)>;
 
   TopicDuty(std::shared_ptr<ServedTopic> topic, storage::FileSystem& file_system,
-            storage::WriteEngine& engine, const LogLine& log_line);
+            storage::WriteEngine& engine, const EventLog& events);
 
   const ServedTopic& topic() const noexcept { return *topic_; }
 
@@ -55,7 +55,7 @@ class TopicDuty {
   void say_that_bell_is_lost();
 
   std::shared_ptr<ServedTopic> topic_;
-  const LogLine& log_line_;
+  const EventLog& events_;
   std::vector<std::unique_ptr<PartitionDuty>> partitions_;
   std::unordered_map<std::uint64_t, std::shared_ptr<const void>> keep_alive_;  ///< by handle
   std::unordered_map<std::uint64_t, Release> releases_;                        ///< by handle

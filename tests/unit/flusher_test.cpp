@@ -47,7 +47,7 @@ struct Served {
   }
   void serve() {
     flusher = std::make_unique<Flusher>(
-        Flusher::Options{file_system, doorbells, [](const std::string&) {}});
+        Flusher::Options{file_system, doorbells, events});
     flusher->add(topic);
   }
   void attach(std::uint64_t handle, Role role, const Slot& slot) {
@@ -91,6 +91,7 @@ struct Served {
 
   storage::PosixFileSystem file_system;
   std::filesystem::path directory;
+  EventLog events{[](Severity, std::string_view) {}};
   Doorbells doorbells;
   shm::Descriptor doorbell = doorbells.make();
   std::shared_ptr<ServedTopic> topic;

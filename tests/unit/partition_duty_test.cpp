@@ -34,7 +34,7 @@ struct Bench {
     memory.publish();
     topic = std::make_shared<ServedTopic>(ServedTopic::Options{kTopic, settings, 1, "t"},
                                           std::move(memory));
-    duty = std::make_unique<PartitionDuty>(*topic, 0, disk, disk, log_line);
+    duty = std::make_unique<PartitionDuty>(*topic, 0, disk, disk, events);
     duty->attach({1, Role::producer, 4711, &slot, {}});
     writer.emplace(topic->view(0), slot);
   }
@@ -106,10 +106,10 @@ struct Bench {
   ModelDisk disk;
   std::vector<std::string> lines;
   std::function<void()> on_line;
-  LogLine log_line = [this](std::string line) {
-    lines.push_back(std::move(line));
+  EventLog events{[this](Severity, std::string_view line) {
+    lines.emplace_back(line);
     if (on_line) on_line();
-  };
+  }};
   Slot slot{};
   std::shared_ptr<ServedTopic> topic;
   std::unique_ptr<PartitionDuty> duty;
@@ -185,7 +185,7 @@ TEST_CASE("duty: space that was durable but not handed back is, after adoption",
       log::recover(bench.disk, bench.topic->directory(0).string(), log::RecoverMode::repair)
           .go_on();
   bench.duty =
-      std::make_unique<PartitionDuty>(*bench.topic, 0, bench.disk, bench.disk, bench.log_line);
+      std::make_unique<PartitionDuty>(*bench.topic, 0, bench.disk, bench.disk, bench.events);
   bench.round();
   CHECK(limit.load() > kRing);
 }
@@ -228,7 +228,7 @@ TEST_CASE("duty: a claim that nobody made quarantines its partition, an honest o
         log::recover(bench.disk, bench.topic->directory(0).string(), log::RecoverMode::repair)
             .go_on();
     bench.duty =
-        std::make_unique<PartitionDuty>(*bench.topic, 0, bench.disk, bench.disk, bench.log_line);
+        std::make_unique<PartitionDuty>(*bench.topic, 0, bench.disk, bench.disk, bench.events);
     bench.round();
     CHECK(bench.hold() == Hold::quarantined);
     CHECK(bench.publish(1) == 0);
