@@ -35,7 +35,7 @@ log::Recovered recover_log(const ServedTopic& topic, std::uint32_t partition,
                                   {"partition", partition},
                                   {"file", file.name},
                                   {"rule", file.rule},
-                                  {"effect", "left where it is; its records are a gap"}});
+                                  {"effect", "kept as it is; its records are a gap"}});
   }
   if (found.torn) {
     log.warning("torn_tail_cut", {{"topic", topic.name()},

@@ -13,16 +13,11 @@
 
 namespace ringway::daemon {
 
-/// The segments of one partition on disk, oldest first. The flusher appends and keeps the newest up
-/// to date; the control thread looks places up and takes the oldest away, files and all. Any
-/// thread.
+/// The segments of one partition on disk, oldest first. The flusher says what there is, the control
+/// thread looks places up. Any thread.
 class SegmentList {
  public:
   void assign(std::vector<log::SegmentInfo> segments);
-  /// What the log knows of its newest segment: takes the place of the entry of that name, which may
-  /// have gained records or lost its end, or is appended.
-  void note(const log::SegmentInfo& newest);
-  void remove_oldest(std::size_t count);
   std::vector<log::SegmentInfo> snapshot() const;
 
  private:
@@ -33,9 +28,8 @@ class SegmentList {
 /// A topic that is being served: its memory, its partitions' directories and segments. Made by the
 /// registry in the control thread, given to the flusher with add(), shared by both until the
 /// flusher has answered remove(). What the two threads share beside the board is guarded where it
-/// stands; the rest never changes. Of the board's words the control thread writes state,
-/// first_offset, log_bytes and the attachments, the flusher everything else. A crash costs nothing:
-/// the keeper holds the memory.
+/// stands; the rest never changes. Who writes which of the board's words: daemon/README.md. A crash
+/// costs nothing: the keeper holds the memory.
 class ServedTopic {
  public:
   struct Options {

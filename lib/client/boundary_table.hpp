@@ -2,7 +2,7 @@
 
 // The board's table of true boundaries (layout/board.hpp): how a reader gets into the ring in the
 // middle of the stream. Entries are published before `committed` passes them and are written again
-// four laps later, position before offset.
+// four laps later: marked, then the offset, then the position (daemon/commit_follower.hpp).
 
 #include <cstdint>
 #include <optional>
@@ -33,8 +33,8 @@ std::optional<ring::Place> latest_boundary(const View& view, Accept&& accept) no
                       entry.offset.load(std::memory_order::acquire)};
     // Position 0 needs no entry.
     if (segment == 0) place = {0, board.base_offset.load(std::memory_order::relaxed)};
-    // An entry being written anew names a place four laps ahead, its position first: relaxed,
-    // since the offset's acquire orders it.
+    // An entry that is written anew shows the mark, or a place four laps ahead: relaxed, since the
+    // offset's acquire orders it.
     const bool whole =
         segment == 0 || entry.position.load(std::memory_order::relaxed) == place.position;
     // The first boundary behind a long record may lie in a later segment, or not be there yet.

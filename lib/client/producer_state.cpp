@@ -206,7 +206,7 @@ Status ProducerState::wait(RecordOffset offset, Level level, Timeout timeout) no
       ring::sleep_on_bell(*bell_, [&] { return offset < lane.watermark(level); });
       continue;
     }
-    // Relaxed: hints; the fence in sleep_for_progress orders them.
+    // Relaxed: hints; the fence that follows orders them.
     bell.sync_wanted.store(1, std::memory_order::relaxed);
     bell.progress_waiters.store(1, std::memory_order::relaxed);
     ring::PartitionView::full_fence();
