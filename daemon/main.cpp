@@ -14,6 +14,7 @@
 #include "daemon/supervisor.hpp"
 #include "ringway/error.hpp"
 #include "shm/descriptor_limit.hpp"
+#include "shm/descriptor.hpp"
 #include "shm/landing.hpp"
 
 namespace {
@@ -63,6 +64,7 @@ int serve(daemon::Config config) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  shm::occupy_closed_standard_descriptors();
   try {
     daemon::Options options = daemon::parse_options(argc, argv);
     switch (options.action) {

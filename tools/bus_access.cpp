@@ -9,6 +9,7 @@
 #include <mutex>
 
 #include "client/default_socket.hpp"
+#include "ringway/error.hpp"
 #include "tools/terminal.hpp"
 
 namespace ringway::cli {
@@ -72,7 +73,11 @@ Error advised(const Error& error, std::string_view topic) {
 }
 
 void note(std::string_view line) {
-  static_cast<void>(write_all(STDERR_FILENO, fmt::format("ringway: {}\n", line)));
+  try {
+    static_cast<void>(write_all(STDERR_FILENO, fmt::format("ringway: {}\n", line)));
+  } catch (const Error&) {
+    // Who closed standard error does not want to know.
+  }
 }
 
 }  // namespace ringway::cli

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 
 #include "ringway/error.hpp"
 #include "shm/descriptor_limit.hpp"
@@ -34,6 +35,15 @@ Descriptor reopen_read_only(int fd) {
   Descriptor reopened(::open(fmt::format("/proc/self/fd/{}", fd).c_str(), O_RDONLY | O_CLOEXEC));
   if (!reopened) throw refused(errno, fd, "cannot be opened read-only through /proc/self/fd");
   return reopened;
+}
+
+void occupy_closed_standard_descriptors() noexcept {
+  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) {
+    if (::fcntl(fd, F_GETFD) >= 0 || errno != EBADF) continue;
+    // The lowest free number is `fd`. Kept over exec: a child is no better off without. Opened as
+    // a path there is nothing to read or write, and "/" exists where /dev/null may not.
+    if (::open("/", O_PATH) != fd) std::abort();
+  }
 }
 
 }  // namespace ringway::shm

@@ -35,4 +35,9 @@ Descriptor duplicate(int fd);
 /// @throws Error when the file cannot be opened.
 Descriptor reopen_read_only(int fd);
 
+/// First thing in a program: which of the descriptors 0 to 2 it was started without are occupied by
+/// what can neither be read nor written (EBADF), so that no socket or file opened later becomes its
+/// standard output.
+void occupy_closed_standard_descriptors() noexcept;
+
 }  // namespace ringway::shm

@@ -8,6 +8,7 @@
 #include <cstdlib>
 
 #include "ringway/error.hpp"
+#include "shm/descriptor.hpp"
 #include "tools/quantity.hpp"
 #include "tools/quickstart_run/demonstration.hpp"
 #include "tools/quickstart_run/grouped.hpp"
@@ -75,6 +76,7 @@ int run(const std::vector<std::string>& files) {
 
 int main(int argc, char** argv) {
   using namespace ringway::quickstart;
+  ringway::shm::occupy_closed_standard_descriptors();
   remember_signals();
   try {
     return run({argv + 1, argv + argc});

@@ -1,0 +1,62 @@
+"""Started without standard input, output or error: nothing that is opened later takes their place."""
+
+import os
+import pathlib
+import subprocess
+import sys
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / 'support'))
+from bus import PATIENCE_SECONDS, Bus, wait_until
+
+
+class ClosedStreams(unittest.TestCase):
+    def setUp(self):
+        self.bus = Bus()
+        self.addCleanup(self.bus.close)
+        self.bus.start()
+        self.bus.run('topic', 'create', 't')
+
+    def run_closed(self, redirections, *words, stdin=b''):
+        """`ringway words… redirections` as a shell would run it."""
+        return subprocess.run(['sh', '-c', f'exec "$@" {redirections}', 'sh', *self.bus.command(*words)], input=stdin,
+                              env=self.bus.env, capture_output=True, timeout=PATIENCE_SECONDS, check=False)
+
+    def test_consume_without_standard_output_fails_and_moves_no_cursor(self):
+        self.bus.run('produce', 't', stdin=b'1\n2\n3\n')
+        read = ['consume', 't', '-o', 'start', '-e', '--cursor', 'c']
+        ended = self.run_closed('>&-', *read)
+        self.assertEqual(ended.returncode, 1, ended.stderr)
+        self.assertIn(b'standard output', ended.stderr)
+        self.assertEqual(self.bus.run(*read), b'1\n2\n3\n')
+
+    def test_nor_without_all_three(self):
+        self.bus.run('produce', 't', stdin=b'1\n')
+        read = ['consume', 't', '-o', 'start', '-e', '--cursor', 'c']
+        self.assertEqual(self.run_closed('<&- >&- 2>&-', *read).returncode, 1)
+        self.assertEqual(self.bus.run(*read), b'1\n')
+
+    def test_produce_without_standard_input_fails(self):
+        ended = self.run_closed('<&-', 'produce', 't')
+        self.assertEqual(ended.returncode, 1)
+        self.assertIn(b'standard input', ended.stderr)
+        self.assertEqual(self.bus.json('topic', 'describe', 't')['partitions'][0]['committed'], 0)
+
+    def test_produce_without_standard_error_publishes_and_ends_with_0(self):
+        self.assertEqual(self.run_closed('2>&-', 'produce', 't', stdin=b'x\n').returncode, 0)
+        self.assertEqual(self.bus.run('consume', 't', '-o', 'start', '-e'), b'x\n')
+
+    def test_a_supervisor_without_them_serves_and_has_nothing_else_in_their_place(self):
+        self.bus.stop()
+        self.bus.daemon = subprocess.Popen(
+            ['sh', '-c', 'exec "$@" <&- >&- 2>&-', 'sh', os.environ['RINGWAYD'], '--socket', self.bus.socket,
+             '--runtime-dir', self.bus.runtime_dir, '--state-dir', self.bus.state_dir], env=self.bus.env)
+        wait_until(self.bus.serves, 'ringwayd')
+        self.bus.run('produce', 't', stdin=b'x\n')
+        for pid in (self.bus.daemon.pid, *self.bus.keepers()):
+            for fd in range(3):
+                self.assertIn(os.readlink(f'/proc/{pid}/fd/{fd}'), ('/', '/dev/null'))
+
+
+if __name__ == '__main__':
+    unittest.main()
