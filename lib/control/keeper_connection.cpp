@@ -79,7 +79,9 @@ std::vector<KeptDescriptor> KeeperConnection::pages(nlohmann::json request) {
 }
 
 std::vector<KeptDescriptor> KeeperConnection::look(const std::string& topic) {
-  return pages({{"op", "look"}, {"topic", topic}});
+  nlohmann::json request{{"op", "look"}, {"topic", topic}};
+  demand_utf8(request);
+  return pages(std::move(request));
 }
 
 }  // namespace ringway::control

@@ -198,6 +198,7 @@ struct Envelope {
 /// @throws Error when the text is no JSON object with an "id".
 Envelope open_envelope(std::string_view text);
 
+/// @throws Error naming the text that is not UTF-8.
 std::string encode(std::uint64_t id, const Request& request);
 /// @throws Error naming the operation or field that is wrong.
 Request decode_request(const Envelope& envelope);

@@ -2,6 +2,7 @@
 
 #include "control/fields.hpp"
 #include "control/messages.hpp"
+#include "control/utf8.hpp"
 #include "control/wire.hpp"
 
 namespace ringway::control {
@@ -133,6 +134,25 @@ void read(const Fields& fields, DeleteCursor& remove) {
   remove.name = fields.text("name", kNameBytesMax);
 }
 
+/// What people call the text that stands in the field `name` of a request.
+std::string noun_of(const std::string& name, const std::string& op) {
+  if (name != "name" && name != "after") return name;
+  return op.starts_with("cursor_") ? "cursor" : "topic";
+}
+
+void demand_utf8(const nlohmann::json& json, const std::string& noun, const std::string& op) {
+  if (json.is_object()) {
+    for (const auto& [name, value] : json.items()) demand_utf8(value, noun_of(name, op), op);
+  } else if (json.is_array()) {
+    for (const auto& value : json) demand_utf8(value, noun, op);
+  } else if (json.is_string() && !is_utf8(json.get_ref<const std::string&>())) {
+    throw Error(
+        ErrorCode::usage,
+        fmt::format("{} '{}'", noun, with_escaped_bytes(json.get_ref<const std::string&>())),
+        "is not valid UTF-8", "write it in UTF-8");
+  }
+}
+
 /// Reads the alternative of Request whose operation it is.
 template <std::size_t index = 0>
 Request read_request(const std::string& op, const Fields& fields) {
@@ -148,6 +168,10 @@ Request read_request(const std::string& op, const Fields& fields) {
 
 }  // namespace
 
+void demand_utf8(const nlohmann::json& request) {
+  demand_utf8(request, "text", request.value("op", ""));
+}
+
 Envelope open_envelope(std::string_view text) {
   auto body = nlohmann::json::parse(text, nullptr, false);
   if (body.is_discarded()) {
@@ -162,6 +186,7 @@ std::string encode(std::uint64_t id, const Request& request) {
       [&](const auto& alternative) {
         nlohmann::json json{{"op", alternative.kOp}, {"id", id}};
         write(json, alternative);
+        demand_utf8(json);
         return text_of(json);
       },
       request);

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "control/fields.hpp"
+#include "control/utf8.hpp"
 #include "layout/board.hpp"
 #include "ringway/error.hpp"
 
@@ -28,29 +29,6 @@ void check_range(const char* setting, std::uint64_t value, std::uint64_t low, st
   if (value >= low && value <= high) return;
   refuse(setting, fmt::format("{} is outside {} to {}", value, low, high),
          fmt::format("choose a value from {} to {}", low, high));
-}
-
-/// The next code point, which is removed from `text`; -1 where it is no well-formed UTF-8.
-std::int32_t next_code_point(std::string_view& text) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned first = byte(0);
-  const std::size_t length = first < 0x80   ? 1
-                             : first < 0xc2 ? 0
-                             : first < 0xe0 ? 2
-                             : first < 0xf0 ? 3
-                             : first < 0xf5 ? 4
-                                            : 0;
-  if (length == 0 || length > text.size()) return -1;
-  std::int32_t point = static_cast<std::int32_t>(length == 1 ? first : first & (0x7fu >> length));
-  for (std::size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xc0) != 0x80) return -1;
-    point = point << 6 | (byte(i) & 0x3f);
-  }
-  constexpr std::int32_t kLowest[] = {0, 0, 0x80, 0x800, 0x10000};
-  const bool surrogate = point >= 0xd800 && point <= 0xdfff;
-  if (point < kLowest[length] || point > 0x10ffff || surrogate) return -1;
-  text.remove_prefix(length);
-  return point;
 }
 
 /// What is wrong with a name's characters; empty if nothing.

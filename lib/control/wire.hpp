@@ -12,10 +12,15 @@ namespace ringway::control {
 
 // What requests and replies share.
 
-/// Never throws for the sake of a byte: what is not UTF-8 becomes U+FFFD.
+/// For replies, and for what was checked: never throws for the sake of a byte; what is not UTF-8
+/// becomes U+FFFD.
 inline std::string text_of(const nlohmann::json& json) {
   return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
+
+/// A request must mean what was written: replaced bytes would name another thing.
+/// @throws Error(usage) naming the text of `request` that is not UTF-8, if any.
+void demand_utf8(const nlohmann::json& request);
 
 inline shm::Uuid uuid(const Fields& fields, const char* name) {
   const auto uuid = shm::parse_uuid(fields.text(name, 64));

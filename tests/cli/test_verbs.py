@@ -88,6 +88,18 @@ class Topics(OnABus):
         self.assertEqual(self.bus.refusal('topic', 'create', 'u', '--ring', '3KiB', status=2)['code'], 'usage')
         self.assertIn('--ring', self.bus.refusal('topic', 'create', 'u', '--ring', 'big', status=2)['thing'])
 
+    def test_a_name_that_is_not_utf_8_is_refused_and_means_no_other_topic(self):
+        self.create('caf\N{REPLACEMENT CHARACTER}')
+        name = os.fsdecode(b'caf\xe9')
+        for verb in (['topic', 'create'], ['topic', 'describe'], ['topic', 'delete', '--yes'], ['produce'],
+                     ['consume', '-e'], ['inspect']):
+            with self.subTest(verb=verb):
+                error = self.bus.refusal(*verb, name, status=2)
+                self.assertEqual((error['thing'], error['rule']), ("topic 'caf\\xe9'", 'is not valid UTF-8'))
+        error = self.bus.refusal('consume', 'caf\N{REPLACEMENT CHARACTER}', '-e', '--cursor', name, status=2)
+        self.assertEqual(error['thing'], "cursor 'caf\\xe9'")
+        self.assertEqual(len(self.bus.json('topic', 'list')), 1)
+
     def test_delete_asks_or_needs_yes(self):
         self.create()
         self.assertIn('--yes', self.bus.refusal('topic', 'delete', 't', status=2)['fix'])

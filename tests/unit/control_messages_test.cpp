@@ -220,6 +220,28 @@ TEST_CASE("topic settings: each rule names its setting and a fix", "[control]") 
   CHECK(setting_refused({.admins = std::vector<std::string>(65, "x")}) == "topic setting admins");
 }
 
+TEST_CASE("messages: a request whose text is not UTF-8 is refused and named", "[control]") {
+  const auto refused = [](const Request& request) -> std::string {
+    try {
+      return encode(1, request);
+    } catch (const Error& error) {
+      CHECK(error.code() == ErrorCode::usage);
+      CHECK(error.rule() == "is not valid UTF-8");
+      CHECK_FALSE(error.fix().empty());
+      return error.thing();
+    }
+  };
+  CHECK(refused(CreateTopic{"caf\xe9", {}}) == "topic 'caf\\xe9'");
+  CHECK(refused(DeleteTopic{"\xc3\xa9\xc3"}) == "topic '\xc3\xa9\\xc3'");
+  CHECK(refused(DescribeTopic{"\xed\xa0\x80"}) == "topic '\\xed\\xa0\\x80'");
+  CHECK(refused(Open{"t\xff", layout::Role::producer}) == "topic 't\\xff'");
+  CHECK(refused(Open{"t", layout::Role::consumer, "c\xff"}) == "cursor 'c\\xff'");
+  CHECK(refused(DeleteCursor{"t", "\x80"}) == "cursor '\\x80'");
+  TopicChoices choices;
+  choices.readers = {"anna", "b\xf8rge"};
+  CHECK(refused(CreateTopic{"t", choices}) == "readers 'b\\xf8rge'");
+}
+
 TEST_CASE("topic names: levels of UTF-8, nothing reserved, nothing unprintable", "[control]") {
   for (const std::string& name :
        {std::string("a"), std::string("orders/eu/1"), std::string("größe"), std::string("日本/🚂"),
