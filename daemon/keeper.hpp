@@ -17,6 +17,7 @@ namespace ringway::daemon {
 ///     {"op": "list", "after": name}       -> {"kept": [{"name", "meta"}, …], "more"} + fds
 ///     {"op": "end"}                                                    trusted users only
 ///     {"op": "look", "topic": …, "after"} -> {"kept": […], "more"} + fds    anybody; rights decide
+///     {"op": "where"}                     -> {"state_dir"}                   anybody
 ///
 /// Trusted are root and the keeper's own user. `look` gives readers of the topic its ring and
 /// board, reopened read-only. Session memory tells of all that a client does, on whichever topic:

@@ -48,6 +48,10 @@ void KeeperService::dispatch(Peer& peer, const Fields& fields, control::Message&
                              nlohmann::json& json, Reply& reply) {
   const std::string op = fields.text("op", 64);
   if (op == "look") return look(peer.credentials, fields, json, reply);
+  if (op == "where") {
+    json["state_dir"] = state_dir_;
+    return;
+  }
   if (!control::trusted(peer.credentials, trusted_uid_)) {
     throw denied(peer.credentials, "descriptor keeper", op);
   }

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 #include <memory>
 #include <mutex>
@@ -14,6 +15,8 @@
 
 namespace ringway::cli {
 namespace {
+
+constexpr std::chrono::milliseconds kHastyPatience{500};
 
 /// Prints the library's warnings and errors, each once in a row.
 class LibraryLog {
@@ -42,9 +45,23 @@ Bus connect(const Common& common) {
                        .log = LibraryLog()});
 }
 
+Common hastened(const Common& common) {
+  Common hasty = common;
+  hasty.timeout = std::min<std::chrono::nanoseconds>(common.timeout, kHastyPatience);
+  return hasty;
+}
+
+bool names_a_bus(const Common& common) {
+  const char* const named = std::getenv("RINGWAY_SOCKET");
+  return !common.socket.empty() || (named != nullptr && *named != '\0');
+}
+
+std::string socket_path(const Common& common) {
+  return common.socket.empty() ? default_socket() : common.socket;
+}
+
 std::string runtime_directory(const Common& common) {
-  const std::filesystem::path socket = common.socket.empty() ? default_socket() : common.socket;
-  return socket.parent_path().string();
+  return std::filesystem::path(socket_path(common)).parent_path().string();
 }
 
 std::string topic_thing(std::string_view topic) {

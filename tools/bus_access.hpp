@@ -12,7 +12,14 @@ namespace ringway::cli {
 /// to standard error. Throws Error.
 Bus connect(const Common& common);
 
-/// Where the keeper of that bus is to be found: beside the control socket.
+/// For what only adds to what is known without a supervisor: it may be stopped.
+Common hastened(const Common& common);
+
+/// Whether the user said which bus is meant, by --socket or RINGWAY_SOCKET.
+bool names_a_bus(const Common& common);
+/// The control socket of that bus, or of the one at the usual place.
+std::string socket_path(const Common& common);
+/// Where the keeper of that bus is to be found unless somebody says more: beside its socket.
 std::string runtime_directory(const Common& common);
 
 /// `topic 'orders'`: how errors name it.

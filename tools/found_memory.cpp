@@ -115,7 +115,7 @@ std::optional<FoundMemory> memory_from_keeper(const std::string& runtime_dir,
   try {
     kept = control::KeeperConnection(runtime_dir, timeout).look(topic);
   } catch (const Error& error) {
-    if (error.code() == ErrorCode::unavailable || error.code() == ErrorCode::not_found) return {};
+    if (error.code() == ErrorCode::unavailable) return {};
     throw;
   }
   FoundMemory found;

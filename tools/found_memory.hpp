@@ -26,8 +26,8 @@ struct FoundMemory {
   std::string through{};                               ///< "the keeper", "/proc/123/fd"
 };
 
-/// What the keeper of a runtime directory gives this user. Nothing when there is no keeper, or it
-/// does not know the topic. Throws Error denied, timeout.
+/// What the keeper of a runtime directory gives this user. Nothing when there is no keeper. Throws
+/// Error not_found when it does not know the topic by this name; denied, timeout.
 std::optional<FoundMemory> memory_from_keeper(const std::string& runtime_dir,
                                               const std::string& topic,
                                               std::chrono::milliseconds timeout);

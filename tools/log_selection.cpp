@@ -6,6 +6,7 @@
 
 #include "ringway/error.hpp"
 #include "tools/bus_access.hpp"
+#include "tools/bus_places.hpp"
 #include "tools/inspected_topic.hpp"
 
 namespace ringway::cli {
@@ -35,14 +36,20 @@ void add_log_options(CLI::App& verb, LogOptions& options) {
       ->type_name("N")
       ->delimiter(',')
       ->allow_extra_args(false);
-  verb.add_option("--state-dir", options.state_dir,
-                  "State directory of the supervisor (default $XDG_STATE_HOME/ringway, "
-                  "~/.local/state/ringway, or /var/lib/ringway)")
+  verb.add_option(
+          "--state-dir", options.state_dir,
+          "State directory of the supervisor (default: as the bus says; where nobody serves, "
+          "$XDG_STATE_HOME/ringway, ~/.local/state/ringway, or /var/lib/ringway)")
       ->type_name("DIR");
 }
 
-LogSelection select_logs(const LogOptions& options) {
-  StateDirectory state(options.state_dir);
+LogSelection select_logs(const LogOptions& options, const Common& common) {
+  const BusPlaces places = bus_places(common);
+  StateDirectory state(options.state_dir.empty() ? places.state_dir : options.state_dir);
+  if (options.state_dir.empty() && places.state_dir.empty() && names_a_bus(common)) {
+    note(fmt::format("nobody at {} says where its state is: looking into {}", socket_path(common),
+                     state.path().string()));
+  }
   CatalogTopic topic = state.topic(options.topic);
   if (!topic.settings.persist) {
     throw Error(ErrorCode::usage, topic_thing(topic.name), "it keeps no log (--no-persist)",
@@ -58,7 +65,7 @@ LogSelection select_logs(const LogOptions& options) {
                 fmt::format("the topic has {} partitions", topic.settings.partitions),
                 "count from 0");
   }
-  return {std::move(state), std::move(topic), std::move(partitions)};
+  return {std::move(state), std::move(topic), std::move(partitions), places.runtime_dir};
 }
 
 std::vector<log::LogPoint> known_durable(const LogSelection& logs, const Common& common) {
@@ -68,7 +75,7 @@ std::vector<log::LogPoint> known_durable(const LogSelection& logs, const Common&
   }
   try {
     const auto patience = std::chrono::ceil<std::chrono::milliseconds>(common.timeout);
-    auto found = memory_from_keeper(runtime_directory(common), logs.topic.name, patience);
+    auto found = memory_from_keeper(logs.runtime_dir, logs.topic.name, patience);
     if (!found || found->topic != logs.topic.uuid) return durable;
     InspectedTopic topic(std::move(*found));
     for (std::uint32_t p = 0; p < std::min<std::size_t>(durable.size(), topic.partitions()); ++p) {

@@ -22,6 +22,7 @@ struct LogSelection {
   StateDirectory state;
   CatalogTopic topic;
   std::vector<std::uint32_t> partitions;
+  std::string runtime_dir;  ///< of the bus that was named
 };
 
 /// Up to where each partition must be on disk and intact, by what the orderly stop left, or what
@@ -29,7 +30,8 @@ struct LogSelection {
 /// of the topic.
 std::vector<log::LogPoint> known_durable(const LogSelection& logs, const Common& common);
 
+/// In --state-dir, else in the state directory of the bus that was named, else at the usual places.
 /// Throws Error not_found, denied; usage when the topic keeps no log or has no such partition.
-LogSelection select_logs(const LogOptions& options);
+LogSelection select_logs(const LogOptions& options, const Common& common);
 
 }  // namespace ringway::cli

@@ -84,4 +84,8 @@ std::vector<KeptDescriptor> KeeperConnection::look(const std::string& topic) {
   return pages(std::move(request));
 }
 
+std::string KeeperConnection::state_dir() {
+  return Fields(call({{"op", "where"}}).body, "keeper reply").text("state_dir");
+}
+
 }  // namespace ringway::control

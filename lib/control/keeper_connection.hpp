@@ -45,6 +45,9 @@ class KeeperConnection {
   /// @throws Error not_found, denied.
   std::vector<KeptDescriptor> look(const std::string& topic);
 
+  /// The state directory of the supervisor whose memory is kept here; everybody may know.
+  std::string state_dir();
+
   /// Becomes readable when the keeper has died.
   int fd() const noexcept { return channel_.fd(); }
 

@@ -7,6 +7,7 @@
 #include "client/administration.hpp"
 #include "shm/uuid.hpp"
 #include "tools/bus_access.hpp"
+#include "tools/bus_places.hpp"
 #include "tools/command_line.hpp"
 #include "tools/found_memory.hpp"
 #include "tools/inspected_topic.hpp"
@@ -18,9 +19,6 @@
 namespace ringway::cli {
 namespace {
 
-// What is behind it may be stopped; the rings are not.
-constexpr std::chrono::milliseconds kCursorPatience{500};
-
 struct InspectOptions {
   std::string topic;
   std::vector<std::uint32_t> partitions;
@@ -28,14 +26,26 @@ struct InspectOptions {
   std::string runtime_dir;
 };
 
-FoundMemory find_memory(const std::string& topic, const std::string& runtime_dir,
-                        std::chrono::nanoseconds timeout) {
-  const auto patience = std::chrono::ceil<std::chrono::milliseconds>(timeout);
+FoundMemory find_memory(const InspectOptions& options, const Common& common) {
+  const std::string& topic = options.topic;
+  const std::string runtime_dir =
+      options.runtime_dir.empty() ? bus_places(common).runtime_dir : options.runtime_dir;
+  const auto patience = std::chrono::ceil<std::chrono::milliseconds>(common.timeout);
+  const bool is_uuid = shm::parse_uuid(topic).has_value();
   try {
     if (auto found = memory_from_keeper(runtime_dir, topic, patience)) return std::move(*found);
   } catch (const Error& error) {
-    if (error.code() != ErrorCode::timeout) throw;
-    note(error.what());  // it is stopped, too: other processes hold the same memory
+    if (error.code() == ErrorCode::not_found && !is_uuid) {
+      // Another bus may well have one of that name.
+      throw Error(ErrorCode::not_found, topic_thing(topic),
+                  fmt::format("is not in the memory of the bus at {}", runtime_dir),
+                  "see what there is: ringway topic list");
+    }
+    if (error.code() == ErrorCode::timeout) {
+      note(error.what());  // it is stopped, too: other processes hold the same memory
+    } else if (error.code() != ErrorCode::not_found) {
+      throw;
+    }
   }
   struct stat status{};
   std::optional<uid_t> owner;
@@ -56,9 +66,7 @@ std::vector<control::CursorListing> kept_cursors(const InspectedTopic& topic,
     if (const auto state = process_state(topic.supervisor()); state != "alive") {
       throw Error(ErrorCode::unavailable, "supervisor", fmt::format("it is {}", state), "");
     }
-    Common hasty = common;
-    hasty.timeout = std::min<std::chrono::nanoseconds>(common.timeout, kCursorPatience);
-    return Administration(connect(hasty)).cursors(topic.name());
+    return Administration(connect(hastened(common))).cursors(topic.name());
   } catch (const Error& error) {
     note(fmt::format("cursors that nobody holds are not shown: {}", error.what()));
     return {};
@@ -66,9 +74,7 @@ std::vector<control::CursorListing> kept_cursors(const InspectedTopic& topic,
 }
 
 Exit inspect(const InspectOptions& options, const Common& common) {
-  InspectedTopic topic(find_memory(
-      options.topic, options.runtime_dir.empty() ? runtime_directory(common) : options.runtime_dir,
-      common.timeout));
+  InspectedTopic topic(find_memory(options, common));
   std::vector<std::uint32_t> partitions = options.partitions;
   for (std::uint32_t p = 0; options.partitions.empty() && p < topic.partitions(); ++p) {
     partitions.push_back(p);
@@ -109,8 +115,10 @@ void add_inspect(CommandLine& line) {
   verb.add_option("--records", options->records,
                   "Print the last so many committed records of each ring, too")
       ->type_name("N");
-  verb.add_option("--runtime-dir", options->runtime_dir,
-                  "Directory of the keeper's socket (default: where the control socket is)")
+  verb.add_option(
+          "--runtime-dir", options->runtime_dir,
+          "Directory of the keeper's socket (default: as the supervisor says, else where the "
+          "control socket is)")
       ->type_name("DIR");
 }
 

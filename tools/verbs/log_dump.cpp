@@ -38,7 +38,7 @@ RecordView view_of(const log::Record& record, std::uint32_t partition) noexcept 
 }
 
 Exit dump(const DumpOptions& options, const Common& common) {
-  const LogSelection logs = select_logs(options.log);
+  const LogSelection logs = select_logs(options.log, common);
   RecordPrinter printer(logs.topic.name, common.format, options.format,
                         options.meta_only ? Detail::meta_only : Detail::all);
   const std::vector<log::LogPoint> durable = known_durable(logs, common);

@@ -124,7 +124,7 @@ class Findings {
 };
 
 Exit verify(const LogOptions& options, const Common& common) {
-  const LogSelection logs = select_logs(options);
+  const LogSelection logs = select_logs(options, common);
   storage::PosixFileSystem file_system;
   const std::vector<log::LogPoint> durable = known_durable(logs, common);
   Findings findings(logs.state.in_use());

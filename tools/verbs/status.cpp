@@ -31,6 +31,9 @@ std::string render(const Said& said) {
                  format_duration(std::chrono::seconds(said.value("uptime_s", std::int64_t{0}))))));
   const auto keeper = said.value("keeper", std::int64_t{0});
   report.add("Keeper", "keeper", Cell::of_text(keeper == 0 ? "-" : fmt::format("pid {}", keeper)));
+  report.add("Directories", "state_dir",
+             Cell::of_text(fmt::format("{} (state), {} (sockets)", said.value("state_dir", "-"),
+                                       said.value("runtime_dir", "-"))));
   report.add("Topics", "topics", Cell::of_number(said.value("topics", std::uint64_t{0})));
   report.add("Memory for rings", "memory",
              Cell::of_text(fmt::format("{} of {}", format_size(number(said, "memory", "used")),

@@ -1,0 +1,91 @@
+"""`inspect` and `log` look into the bus that was named, also where another has topics of the same name."""
+
+import json
+import pathlib
+import subprocess
+import sys
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / 'support'))
+from bus import Bus, wait_until
+
+
+class Apart(Bus):
+    """A bus whose control socket does not lie in its runtime directory."""
+
+    def __init__(self):
+        super().__init__()
+        self.socket = self.root / 'elsewhere' / 'bus.sock'
+        self.socket.parent.mkdir()
+        self.env['RINGWAY_SOCKET'] = str(self.socket)
+
+
+class TwoBuses(unittest.TestCase):
+    def bus(self, make=Bus):
+        bus = make()
+        self.addCleanup(bus.close)
+        bus.start()
+        bus.env['HOME'] = str(bus.root)  # nothing at the usual places
+        for name in ('XDG_STATE_HOME', 'XDG_RUNTIME_DIR'):
+            bus.env.pop(name, None)
+        bus.uuid = bus.json('topic', 'create', 't')['uuid']
+        bus.run('produce', 't', '--wait', 'durable', stdin=str(bus.root).encode() + b'\n')
+        return bus
+
+    def content(self, bus):
+        return str(bus.root).encode() + b'\n'
+
+    def set_up(self, make=Bus):
+        self.other = self.bus()
+        self.named = self.bus(make)
+
+    def test_status_tells_the_places(self):
+        self.set_up()
+        status = self.named.json('status')
+        self.assertEqual([status[name] for name in ('socket', 'runtime_dir', 'state_dir')],
+                         [str(self.named.socket), str(self.named.runtime_dir), str(self.named.state_dir)])
+        self.assertIn(str(self.named.state_dir).encode(), self.named.run('status'))
+
+    def test_log_reads_the_state_of_the_bus_that_was_named(self):
+        self.set_up()
+        self.assertEqual(self.named.json('log', 'verify', 't')['uuid'], self.named.uuid)
+        self.assertEqual(self.named.run('log', 'dump', 't'), self.content(self.named))
+        elsewhere = {**self.named.env, 'RINGWAY_SOCKET': str(self.other.socket)}
+        ended = subprocess.run(self.named.command('log', 'dump', 't', '--socket', self.named.socket), env=elsewhere,
+                               capture_output=True, check=True)
+        self.assertEqual(ended.stdout, self.content(self.named))
+
+    def test_and_with_its_supervisor_stopped_or_dead(self):
+        self.set_up()
+        self.named.pause()
+        self.assertEqual(self.named.run('log', 'dump', 't'), self.content(self.named))
+        self.named.resume()
+        self.named.kill()
+        self.assertEqual(self.named.run('log', 'dump', 't'), self.content(self.named))
+
+    def test_where_nobody_can_say_the_usual_place_is_read_and_that_is_told(self):
+        self.set_up()
+        self.named.stop()
+        wait_until(lambda: not self.named.keepers(), 'the keeper to end')
+        self.named.env['XDG_STATE_HOME'] = str(self.named.root / 'usual')
+        (self.named.root / 'usual').mkdir()
+        (self.named.root / 'usual' / 'ringway').symlink_to(self.named.state_dir)
+        self.assertEqual(self.named.run('log', 'dump', 't'), self.content(self.named))
+        self.assertIn(str(self.named.root / 'usual' / 'ringway'), self.named.stderr)
+
+    def test_inspect_finds_the_keeper_of_a_bus_whose_socket_lies_elsewhere(self):
+        self.set_up(Apart)
+        self.assertEqual(self.named.json('inspect', 't')['uuid'], self.named.uuid)
+        self.assertIn(b'the keeper', self.named.run('inspect', 't'))
+
+    def test_inspect_of_what_the_bus_does_not_have_is_not_another_bus_s(self):
+        self.set_up()
+        self.other.run('topic', 'create', 'theirs')
+        self.assertEqual(self.named.refusal('inspect', 'theirs', status=3)['code'], 'not_found')
+        self.named.kill()
+        self.assertEqual(self.named.refusal('inspect', 'theirs', status=3)['code'], 'not_found')
+        self.assertEqual(json.loads(self.named.run('inspect', self.named.uuid, '--output', 'json'))['topic'], 't')
+
+
+if __name__ == '__main__':
+    unittest.main()

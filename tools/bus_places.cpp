@@ -1,0 +1,34 @@
+#include "tools/bus_places.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <nlohmann/json.hpp>
+
+#include "client/administration.hpp"
+#include "control/keeper_connection.hpp"
+#include "ringway/error.hpp"
+#include "tools/bus_access.hpp"
+
+namespace ringway::cli {
+
+BusPlaces bus_places(const Common& common) {
+  const Common hasty = hastened(common);
+  BusPlaces places{runtime_directory(common), {}};
+  try {
+    const nlohmann::json said = Administration(connect(hasty)).status();
+    places.runtime_dir = said.value("runtime_dir", places.runtime_dir);
+    places.state_dir = said.value("state_dir", "");
+  } catch (const Error&) {
+    // Dead or stopped: the keeper knows.
+  }
+  if (!places.state_dir.empty()) return places;
+  try {
+    const auto patience = std::chrono::ceil<std::chrono::milliseconds>(hasty.timeout);
+    places.state_dir = control::KeeperConnection(places.runtime_dir, patience).state_dir();
+  } catch (const Error&) {
+    // Neither is there, then.
+  }
+  return places;
+}
+
+}  // namespace ringway::cli
