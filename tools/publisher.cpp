@@ -83,14 +83,11 @@ void Publisher::fail(Status status, std::string_view attempted) const {
   const std::string thing = fmt::format("{}, {}", topic_thing(options_.topic), attempted);
   switch (status) {
     case Status::too_large:
-      throw Error(ErrorCode::limit, thing,
-                  fmt::format("a record of this topic has at most {} bytes of key, headers and "
-                              "value together, and 65,535 of either of the first two",
-                              producer_.record_bytes_max()),
+      throw Error(ErrorCode::limit, thing, producer_.why(),
                   "split it, or enlarge the topic's ring");
     case Status::closed:
       throw Error(ErrorCode::not_found, thing, "the topic was deleted, or the right was taken away",
-                  "");
+                  "see: ringway topic list");
     case Status::quarantined:
       throw Error(ErrorCode::failed, thing, "the ring's content is corrupt: it takes nothing more",
                   "see what 'ringway inspect' says");
@@ -99,7 +96,8 @@ void Publisher::fail(Status status, std::string_view attempted) const {
                   "the ring was lost before the record had reached the level",
                   "consume the topic's end, and publish what is missing");
     default:
-      throw Error(ErrorCode::failed, thing, std::string(to_string(status)), "");
+      throw Error(ErrorCode::failed, thing, std::string(to_string(status)),
+                  "see what 'ringway status' says");
   }
 }
 

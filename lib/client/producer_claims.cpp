@@ -17,7 +17,7 @@ void ProducerState::claim(Claim& into, std::size_t payload_bytes, const PublishO
   settle_open_claim();
   const RecordShape shape(payload_bytes, options);
   into.status_ = Status::too_large;
-  if (!shape.fits || shape.bytes() > layout::claim_bytes_max(handle_.memory->ring_bytes())) return;
+  if (!admits(shape, payload_bytes, options)) return;
   const std::int64_t time = timestamp(options);
   const std::uint32_t partition = partition_for(options);
   open_ = take(partition, shape.bytes(), 1, timeout);
@@ -57,10 +57,10 @@ void ProducerState::claim_batch(Batch& into, std::uint32_t records, std::size_t 
   if (in_child()) return;
   settle_open_claim();
   const std::uint64_t bytes_max = layout::claim_bytes_max(handle_.memory->ring_bytes());
+  const std::uint64_t each = layout::record_bytes(std::min(record_bytes, bytes_max), 0, 0);
   into.status_ = Status::too_large;
-  if (records == 0 || record_bytes > bytes_max) return;
-  const std::uint64_t each = layout::record_bytes(record_bytes, 0, 0);
-  if (each > bytes_max / records) return;
+  too_large_ = {TooLarge::What::batch, each * records, bytes_max};
+  if (records == 0 || record_bytes > bytes_max || each > bytes_max / records) return;
   const std::uint32_t partition = partition_for(options);
   open_ = take(partition, each * records, records, options.timeout);
   into.status_ = open_.status;

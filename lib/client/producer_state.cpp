@@ -154,9 +154,7 @@ Published ProducerState::publish(Bytes payload, const PublishOptions& options,
   if (open_offsets_ != 0) [[unlikely]]
     settle_open_claim();
   const RecordShape shape(payload.size(), options);
-  if (!shape.fits || shape.bytes() > layout::claim_bytes_max(handle_.memory->ring_bytes())) {
-    return {Status::too_large, {}};
-  }
+  if (!admits(shape, payload.size(), options)) return {Status::too_large, {}};
   const std::int64_t time = timestamp(options);
   const std::uint32_t partition = partition_for(options);
   const ring::Claimed claimed = take(partition, shape.bytes(), 1, timeout);

@@ -55,7 +55,8 @@ class ProducerState {
   void remember_levels(std::vector<ProducerLane>& fresh) noexcept;
   bool reopen() noexcept;
 
-  Status admit(const RecordShape& shape) noexcept;
+  bool admits(const RecordShape& shape, std::size_t payload_bytes,
+              const PublishOptions& options) noexcept;
   std::uint32_t partition_for(const PublishOptions& options) const noexcept;
   ring::Claimed take(std::uint32_t partition, std::uint64_t bytes, std::uint32_t offsets,
                      Timeout timeout) noexcept;
@@ -93,7 +94,15 @@ class ProducerState {
   std::uint32_t open_partition_ = 0;
   std::uint32_t open_offsets_ = 0;
 
-  std::uint32_t refused_partition_ = 0;  // for why()
+  // For why(): what was refused last.
+  struct TooLarge {
+    enum class What : std::uint8_t { nothing, key, headers, record, batch };
+    What what = What::nothing;
+    std::uint64_t bytes = 0;
+    std::uint64_t bytes_max = 0;
+  };
+  TooLarge too_large_{};
+  std::uint32_t refused_partition_ = 0;
   std::int64_t next_watch_ns_ = 0;
   RecordOffset last_{};     // published last
   RecordOffset watched_{};  // what it was when the supervisor was watched last

@@ -17,6 +17,28 @@ constexpr ring::Claimed refused(Status status) noexcept {
 
 }  // namespace
 
+/// Whether such a record can ever be published; if not, remembers why.
+bool ProducerState::admits(const RecordShape& shape, std::size_t payload_bytes,
+                           const PublishOptions& options) noexcept {
+  const std::uint64_t claim_max = layout::claim_bytes_max(handle_.memory->ring_bytes());
+  if (shape.fits && shape.bytes() <= claim_max) [[likely]]
+    return true;
+  const std::uint64_t key_bytes = options.key ? options.key->size() : 0;
+  std::uint64_t headers_bytes = 0;  // as far as they can be encoded at all
+  for (const Header& header : options.headers) {
+    headers_bytes += header.key.size() + header.value.size();
+  }
+  if (key_bytes > layout::kKeyBytesMax) {
+    too_large_ = {TooLarge::What::key, key_bytes, layout::kKeyBytesMax};
+  } else if (!encoded_bytes(options.headers)) {
+    too_large_ = {TooLarge::What::headers, headers_bytes, UINT16_MAX};
+  } else {
+    too_large_ = {TooLarge::What::record, payload_bytes + key_bytes + shape.headers_bytes,
+                  record_bytes_max()};
+  }
+  return false;
+}
+
 /// What a refusal of the ring means to the caller. back_pressured: wait.
 Status ProducerState::refusal(std::uint32_t partition, Status of_ring) noexcept {
   if (of_ring != Status::closed) return of_ring;
@@ -29,11 +51,14 @@ Status ProducerState::refusal(std::uint32_t partition, Status of_ring) noexcept 
 ring::Claimed ProducerState::take_waiting(std::uint32_t partition, std::uint64_t bytes,
                                           std::uint32_t offsets, Timeout timeout) noexcept {
   refused_partition_ = partition;
+  too_large_ = {};
   const bool may_wait = timeout > Timeout::zero();
   const Deadline deadline(timeout);
   for (;;) {
     if (const Status status = keep_going(); status != Status::ok) return refused(status);
-    if (bytes > layout::claim_bytes_max(handle_.memory->ring_bytes())) {
+    if (const std::uint64_t most = layout::claim_bytes_max(handle_.memory->ring_bytes());
+        bytes > most) {
+      too_large_ = {TooLarge::What::batch, bytes, most};
       return refused(Status::too_large);  // opened anew in a smaller ring
     }
     const auto try_again = [&] { return lanes_[partition].writer.try_claim(bytes, offsets); };
@@ -65,6 +90,22 @@ ring::Claimed ProducerState::take_waiting(std::uint32_t partition, std::uint64_t
 
 std::string ProducerState::why() const {
   if (in_child()) return "the producer belongs to the parent process";
+  switch (too_large_.what) {
+    case TooLarge::What::nothing:
+      break;
+    case TooLarge::What::key:
+      return fmt::format("a key of {} bytes does not fit: at most {}", too_large_.bytes,
+                         too_large_.bytes_max);
+    case TooLarge::What::headers:
+      return fmt::format("headers of {} bytes do not fit: at most {} with their lengths",
+                         too_large_.bytes, too_large_.bytes_max);
+    case TooLarge::What::record:
+      return fmt::format("a record of {} bytes does not fit: at most {}", too_large_.bytes,
+                         too_large_.bytes_max);
+    case TooLarge::What::batch:
+      return fmt::format("a claim of {} bytes of ring does not fit: at most {}", too_large_.bytes,
+                         too_large_.bytes_max);
+  }
   if (!bus_->attached()) return "the supervisor is away";
   const layout::BoardHeader& header = handle_.memory->board();
   const layout::BoardPartition& board = handle_.memory->board(refused_partition_);

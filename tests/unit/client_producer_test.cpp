@@ -57,9 +57,20 @@ TEST_CASE("publish: what is too large is refused at once", "[client]") {
   CHECK(producer.record_bytes_max() == 16 * 1024 - 32);
   const std::string largest(producer.record_bytes_max(), 'x');
   CHECK(producer.publish(largest).status == Status::ok);
+  const auto too_large = [&](std::uint64_t bytes) {
+    return "a record of " + std::to_string(bytes) + " bytes does not fit: at most " +
+           std::to_string(producer.record_bytes_max());
+  };
   CHECK(producer.publish(largest + "x").status == Status::too_large);
-  CHECK(producer.claim(producer.record_bytes_max() + 1).status() == Status::too_large);
+  CHECK(producer.why() == too_large(producer.record_bytes_max() + 1));
+  CHECK(producer.publish(largest, {.key = "seven"}).status == Status::too_large);
+  CHECK(producer.why() == too_large(producer.record_bytes_max() + 5));
+  CHECK(producer.claim(producer.record_bytes_max() + 2).status() == Status::too_large);
+  CHECK(producer.why() == too_large(producer.record_bytes_max() + 2));
+  CHECK(producer.publish("", {.key = std::string(70'000, 'k')}).status == Status::too_large);
+  CHECK(producer.why() == "a key of 70000 bytes does not fit: at most 65535");
   CHECK(producer.claim_batch(100, 1000).status() == Status::too_large);
+  CHECK_THAT(producer.why(), Catch::Contains("does not fit: at most"));
 }
 
 TEST_CASE("claim: commits, aborts, and skips what was destroyed uncommitted", "[client]") {

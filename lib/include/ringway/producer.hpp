@@ -4,12 +4,11 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <span>
-#include <string>
-
 #include <ringway/bytes.hpp>
 #include <ringway/level.hpp>
 #include <ringway/status.hpp>
+#include <span>
+#include <string>
 
 namespace [[gnu::visibility("default")]] ringway {
 
@@ -145,7 +144,8 @@ class Producer {
   /// Waits until the record at `offset` has reached the level. ok | timeout | interrupted | ...
   Status wait(RecordOffset offset, Level level, Timeout timeout = forever) noexcept;
 
-  /// Why the last back_pressured or timeout came about: "disk is full", "pinned by pid 123", ...
+  /// Why the last back_pressured, timeout or too_large came about: "the disk is full", "pinned by
+  /// pid 123, ...", "a record of 20000 bytes does not fit: at most 16352", ...
   std::string why() const;
 
   /// The largest payload + key + headers of one record, bytes.
