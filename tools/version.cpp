@@ -1,22 +1,16 @@
 #include "tools/version.hpp"
 
+#include "control/messages.hpp"
 #include "layout/board.hpp"
+#include "log/segment_format.hpp"
 
 namespace ringway::cli {
-namespace {
-
-// Of what the segments on disk and the messages on the control socket look like.
-constexpr std::uint64_t kLogVersion = 1;
-constexpr std::uint64_t kProtocolVersion = 1;
-
-}  // namespace
-
 std::string version_text(Format format) {
   Report report;
   report.add("ringway", "library", Cell::of_text(RINGWAY_VERSION));
   report.add("layout", "layout", Cell::of_number(layout::kLayoutVersion));
-  report.add("log", "log", Cell::of_number(kLogVersion));
-  report.add("protocol", "protocol", Cell::of_number(kProtocolVersion));
+  report.add("log", "log", Cell::of_number(log::kSegmentVersion));
+  report.add("protocol", "protocol", Cell::of_number(control::kProtocolVersion));
   return report.render(format, Style::plain);
 }
 
