@@ -5,6 +5,8 @@
 #include <CLI/CLI.hpp>
 #include <vector>
 
+#include "ringway/error.hpp"
+
 namespace ringway::daemon {
 
 Options parse_options(int argc, char** argv) {
@@ -29,10 +31,15 @@ Options parse_options(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    // 0 for --help and --version; everything else is a usage error.
-    options.action = Options::Action::leave;
-    options.exit_status = app.exit(error) == 0 ? 0 : 2;
-    return options;
+    if (error.get_exit_code() == 0) {  // --help, --version
+      app.exit(error);
+      options.action = Options::Action::leave;
+      return options;
+    }
+    const std::vector<std::string> unknown = app.remaining();
+    throw Error(ErrorCode::usage,
+                unknown.empty() ? "command line" : fmt::format("'{}'", unknown.front()),
+                unknown.empty() ? error.what() : "is no option of ringwayd", "see ringwayd --help");
   }
   if (!keeper.empty()) {
     options.action = Options::Action::keep;
