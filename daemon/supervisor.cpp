@@ -219,7 +219,7 @@ nlohmann::json Supervisor::status() const {
   for (const auto& [id, session] : sessions_.all()) {
     sessions.push_back({{"pid", session->process.pid},
                         {"user", session->user},
-                        {"version", session->client},
+                        {"client", session->client},
                         {"handles", session->handles.size()},
                         {"connected", static_cast<bool>(session->disconnect)}});
   }

@@ -176,7 +176,8 @@ std::shared_ptr<Topic> TopicRegistry::create(const std::string& name, const Topi
   control::validate_topic_name(name);
   control::validate(settings);
   if (topics_.contains(name)) {
-    throw Error(ErrorCode::exists, fmt::format("topic '{}'", name), "exists already", "");
+    throw Error(ErrorCode::exists, fmt::format("topic '{}'", name), "exists already",
+                "use it as it is, choose another name, or delete it first");
   }
   if (topics_.size() >= parts_.config.topics_max) {
     throw Error(ErrorCode::limit, fmt::format("topic '{}'", name),

@@ -5,27 +5,29 @@
 namespace ringway::cli {
 namespace {
 
-const char* reason(Status status) {
-  switch (status) {
+const char* reason(const Gap& gap, std::uint64_t first_offset) {
+  switch (gap.reason) {
     case Status::lapped:
       return "overwritten before they were read";
     case Status::corrupt:
       return "damaged on disk";
     default:
-      return "not kept any more";
+      // Retention takes the oldest only.
+      return gap.from < first_offset ? "not kept any more"
+                                     : "lost with a ring that ended before they were written";
   }
 }
 
 }  // namespace
 
-std::string gap_note(const std::string& topic, const Gap& gap) {
+std::string gap_note(const std::string& topic, const Gap& gap, std::uint64_t first_offset) {
   // An end that cannot be told either is not behind the beginning.
   const std::string which = gap.to > gap.from + 1
                                 ? fmt::format("offsets {} to {} are", gap.from, gap.to - 1)
                             : gap.to > gap.from ? fmt::format("offset {} is", gap.from)
                                                 : fmt::format("offsets from {} on are", gap.from);
   return fmt::format("{} partition {}: {} missing: {}", topic, gap.partition, which,
-                     reason(gap.reason));
+                     reason(gap, first_offset));
 }
 
 }  // namespace ringway::cli

@@ -8,7 +8,7 @@ namespace ringway::cli {
 
 enum class Detail : unsigned char {
   all,
-  meta_only,  ///< leaves out key, value and headers
+  meta_only,  ///< leaves out the value
 };
 
 /// Appends one line, with its newline:

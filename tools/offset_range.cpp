@@ -115,13 +115,24 @@ class RangeReader {
     std::string_view duration = text_.substr(at, end - at);
     const bool back = duration.starts_with('-');
     if (back) duration.remove_prefix(1);
-    const std::int64_t distance_ns = parse_duration(flag_, duration).count();
+    const std::int64_t distance_ns = read_distance(duration);
     std::int64_t time_ns = 0;
     if (__builtin_add_overflow(base_ns, back ? -distance_ns : distance_ns, &time_ns)) {
       refuse("times lie between 1677 and 2262");
     }
     at = end;
     return {Place::Kind::time, 0, time_ns};
+  }
+
+  std::int64_t read_distance(std::string_view duration) const {
+    try {
+      return parse_duration(flag_, duration).count();
+    } catch (const Error&) {
+      throw Error(ErrorCode::usage, fmt::format("{} '{}'", flag_, text_),
+                  fmt::format("'{}' is neither a time nor a duration", duration),
+                  "write @TIME with RFC 3339, a day or Unix time, or @-DUR for how long ago, e.g. "
+                  "@2026-01-31T12:00:00Z, @2026-01-31, @1769860800 or @-5m");
+    }
   }
 
   std::string_view flag_;

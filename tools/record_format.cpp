@@ -26,6 +26,16 @@ RecordFormat::RecordFormat(std::string_view flag, std::string_view text) {
   FormatCompiler(flag, text, *this).compile();
 }
 
+void RecordFormat::leave_out_values() noexcept {
+  for (std::size_t i = 0; i < steps_.size(); ++i) {
+    if (steps_[i].field == Field::headers) {
+      i += steps_[i].count;
+    } else if (steps_[i].field == Field::value) {
+      steps_[i] = {.field = Field::literal};
+    }
+  }
+}
+
 void RecordFormat::append(std::string& out, const RecordFields& record) const {
   for (std::size_t i = 0; i < steps_.size(); ++i) {
     const Step& step = steps_[i];

@@ -26,6 +26,9 @@ class RecordFormat {
   /// Throws Error(usage) naming `flag`, the text, and the position of what is not understood.
   RecordFormat(std::string_view flag, std::string_view text);
 
+  /// From now on %v of the record prints nothing; its length and the headers' values stay.
+  void leave_out_values() noexcept;
+
   /// Appends `record` to `out`; allocates only to grow it. A number modifier cuts to its width.
   void append(std::string& out, const RecordFields& record) const;
 

@@ -16,14 +16,11 @@ RecordPrinter::RecordPrinter(std::string topic, Format output, const std::string
   if (!custom_format.empty() && output_ != Format::table) {
     throw Error(ErrorCode::usage, "-f", "JSON has its own form", "leave out -f or --output");
   }
-  if (!custom_format.empty() && detail_ == Detail::meta_only) {
-    throw Error(ErrorCode::usage, "-f", "--meta-only has its own form",
-                "leave out --meta-only, and %k, %v and %h in the format");
-  }
   if (output_ == Format::table) {
     format_.emplace("-f", !custom_format.empty()         ? custom_format
                           : detail_ == Detail::meta_only ? kMetaFormat
                                                          : kValueFormat);
+    if (detail_ == Detail::meta_only) format_->leave_out_values();
   }
 }
 

@@ -17,8 +17,8 @@ namespace ringway::cli {
 /// one array (json). Owned by one verb, used by one thread.
 class RecordPrinter {
  public:
-  /// `custom_format` is -f, "" for none. Throws Error(usage) for -f together with JSON or with
-  /// --meta-only, and for a format that is not understood.
+  /// `custom_format` is -f, "" for none. Throws Error(usage) for -f together with JSON, and
+  /// for a format that is not understood.
   RecordPrinter(std::string topic, Format output, const std::string& custom_format, Detail detail);
 
   /// What stands before the first record, between records, and behind the last one is appended by

@@ -50,6 +50,18 @@ class Status(OnABus):
         self.assertEqual(self.bus.json('status')['state'], 'serving')
         self.assertIn(b'serving', self.run_ringway('status'))
 
+    def test_sessions_name_their_client(self):
+        (session,) = self.bus.json('status')['sessions']
+        self.assertEqual(session['client'], 'libringway')
+        self.assertNotIn('version', session)
+
+    def test_the_supervisor_refuses_unknown_options_as_the_command_does(self):
+        for words, named in ((['--bogus'], "'--bogus'"), (['word'], "'word'"), (['--socket'], '--socket')):
+            with self.subTest(words=words):
+                ended = subprocess.run([os.environ['RINGWAYD'], *words], capture_output=True, text=True, check=False)
+                self.assertEqual(ended.returncode, 2)
+                self.assertRegex(ended.stderr, rf'^ringwayd: .*{named}.*; see ringwayd --help\n$')
+
     def test_status_ends_with_1_when_nobody_serves(self):
         self.bus.kill()
         self.assertEqual(self.bus.refusal('status', status=1)['code'], 'unavailable')
@@ -87,6 +99,21 @@ class Topics(OnABus):
         self.assertEqual(self.bus.refusal('topic', 'create', 'a//b', status=2)['code'], 'usage')
         self.assertEqual(self.bus.refusal('topic', 'create', 'u', '--ring', '3KiB', status=2)['code'], 'usage')
         self.assertIn('--ring', self.bus.refusal('topic', 'create', 'u', '--ring', 'big', status=2)['thing'])
+
+    def test_what_exists_or_does_not_comes_with_a_fix_that_helps(self):
+        self.create()
+        self.assertIn('another name', self.bus.refusal('topic', 'create', 't', status=1)['fix'])
+        error = self.bus.refusal('topic', 'delete', 'nope', '--yes', status=3)
+        self.assertEqual((error['thing'], error['fix']), ("topic 'nope'", 'see what there is: ringway topic list'))
+
+    def test_who_follows_a_topic_that_is_deleted_is_told_what_to_do(self):
+        self.create()
+        consumer = self.bus.spawn('consume', 't', '-o', 'start', '--output', 'jsonl')
+        self.run_ringway('produce', 't', stdin=b'x\n')
+        consumer.stdout.readline()
+        self.run_ringway('topic', 'delete', 't', '--yes')
+        self.assertEqual(consumer.wait(), 3)
+        self.assertIn('ringway topic list', json.loads(consumer.stderr.read().splitlines()[-1])['error']['fix'])
 
     def test_a_name_that_is_not_utf_8_is_refused_and_means_no_other_topic(self):
         self.create('caf\N{REPLACEMENT CHARACTER}')
@@ -250,6 +277,12 @@ class ProduceAndConsume(OnABus):
                 self.assertEqual(read(text), wanted)
         self.assertEqual(read('start', '-n', '7'), everything[:7])
         self.assertEqual(read('50', '-n', '2'), [50, 51])
+        self.assertEqual(read('start', '-n', '0', '-e'), everything)
+        for count in ('-1', '1x', ''):
+            self.assertIn('-n', self.bus.refusal('consume', 't', '-n', count, '-e', status=2)['thing'])
+        error = self.bus.refusal('consume', 't', '-o', '@foo', status=2)
+        self.assertIn('@foo', error['thing'])
+        self.assertIn('RFC 3339', error['fix'])
         self.assertEqual(self.bus.refusal('consume', 't', '-o', 'yesterday', status=2)['code'], 'usage')
 
     def test_an_offset_that_does_not_exist_yet_is_waited_for(self):
@@ -266,6 +299,8 @@ class ProduceAndConsume(OnABus):
         record = json.loads(self.consumed('t', '--meta-only', '--output', 'jsonl'))
         self.assertEqual(record['offset'], 0)
         self.assertNotIn('value', record)
+        self.assertEqual((record['key'], record['headers']), ('secret', []))
+        self.assertEqual(self.consumed('t', '--meta-only', '-f', '%k [%v] %V'), b'secret [] 6')
 
     def test_chosen_partitions_only(self):
         self.create('t', '--partitions', '3')

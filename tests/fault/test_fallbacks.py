@@ -83,7 +83,7 @@ class Fallbacks(unittest.TestCase):
         clients = [session for session in bus.json('status')['sessions'] if session['handles']]
         self.assertEqual(len(clients), 2)
         for client in clients:
-            without = client['version'].partition(' without ')[2]
+            without = client['client'].partition(' without ')[2]
             self.assertEqual(set(without.split(', ')) - {''}, {self.feature} & CLIENT)
 
 

@@ -65,7 +65,8 @@ TEST_CASE("json record: the line has the members of the contract in their order"
         "\n");
   CHECK(line_of(record, Detail::meta_only) ==
         R"({"topic":"sensors/π","partition":2,"offset":18446744073709551615,"timestamp_ns":-5,)"
-        R"("producer":9})"
+        R"("producer":9,"key":"k",)"
+        R"("headers":[{"key":"a","value":"1"},{"key":"","value":{"base64":"/g=="}}]})"
         "\n");
 }
 

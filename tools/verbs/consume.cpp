@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <charconv>
 #include <chrono>
 #include <memory>
 #include <utility>
@@ -27,13 +28,23 @@ constexpr std::chrono::milliseconds kIdle{250};
 struct ConsumeOptions {
   std::string topic;
   std::string offset;
-  std::optional<std::uint64_t> count;
+  std::uint64_t count = UINT64_MAX;
   bool until_end = false;
   std::vector<std::uint32_t> partitions;
   std::string cursor;
   std::string format;
   bool meta_only = false;
 };
+
+std::uint64_t parse_count(std::string_view text) {
+  std::uint64_t count = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
+  if (error != std::errc{} || end != text.data() + text.size()) {
+    throw Error(ErrorCode::usage, fmt::format("-n '{}'", text),
+                "a count is a whole number of records", "write one, or 0 for no limit");
+  }
+  return count == 0 ? UINT64_MAX : count;
+}
 
 /// The loop from poll to standard output. Lives for one run of the verb.
 class Consuming {
@@ -44,7 +55,7 @@ class Consuming {
         consumer_(consumer),
         span_(span),
         printer_(printer),
-        left_(options.count.value_or(UINT64_MAX)) {}
+        left_(options.count) {}
 
   Exit run() {
     const StopSignal stop(consumer_);
@@ -99,7 +110,7 @@ class Consuming {
   void say_gap() {
     if (!gap_) return;
     damaged_ = damaged_ || gap_->reason == Status::corrupt;
-    note(gap_note(options_.topic, *gap_));
+    note(gap_note(options_.topic, *gap_, consumer_.first_offset(gap_->partition)));
     gap_.reset();
   }
 
@@ -118,7 +129,8 @@ class Consuming {
       case Status::closed:
         finish_badly();
         throw Error(ErrorCode::not_found, topic_thing(options_.topic),
-                    "it was deleted, or the right to read it was taken away", "");
+                    "it was deleted, or the right to read it was taken away",
+                    "see: ringway topic list");
       default:
         break;  // gaps were told; the rest passes
     }
@@ -215,7 +227,9 @@ void add_consume(CommandLine& line) {
                   "Where to start, and perhaps to end, in each partition: start, end, +N (behind "
                   "the start), -N (before the end), N, N:M, @TIME, @T1:T2 (default end)")
       ->type_name("RANGE");
-  verb.add_option("-n,--num", options->count, "End after so many records over all partitions")
+  const auto set_count = [options](const std::string& text) { options->count = parse_count(text); };
+  verb.add_option_function<std::string>(
+          "-n,--num", set_count, "End after so many records over all partitions; 0 for no limit")
       ->type_name("COUNT");
   verb.add_flag("-e,--exit", options->until_end,
                 "End when everything that was committed at the beginning is read");
@@ -234,8 +248,8 @@ void add_consume(CommandLine& line) {
                   "rpk; \\n \\t")
       ->type_name("FORMAT");
   verb.add_flag("--meta-only", options->meta_only,
-                "Leave out key, value and headers: partition, offset, time and the lengths of key "
-                "and value, or the same in JSON");
+                "Leave out the value: partition, offset, time and the lengths of key and value, "
+                "or what -f says of the rest; in JSON key and headers, too");
 }
 
 }  // namespace ringway::cli

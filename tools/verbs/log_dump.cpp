@@ -63,7 +63,7 @@ Exit dump(const DumpOptions& options, const Common& common) {
     for (const log::NamedHole& hole : found.holes) {
       damaged = true;
       note(gap_note(logs.topic.name,
-                    {p, hole.hole.from.offset, hole.hole.to.offset, Status::corrupt}));
+                    {p, hole.hole.from.offset, hole.hole.to.offset, Status::corrupt}, 0));
     }
     for (const log::DamagedFile& file : found.recovered.damaged) {
       damaged = true;
@@ -94,7 +94,7 @@ void add_log_dump(CommandLine& line) {
   verb.add_option("-f,--format", options->format,
                   "What to print of each record, as in consume (default '%v\\n')")
       ->type_name("FORMAT");
-  verb.add_flag("--meta-only", options->meta_only, "Leave out key, value and headers");
+  verb.add_flag("--meta-only", options->meta_only, "Leave out the value, as in consume");
 }
 
 }  // namespace ringway::cli

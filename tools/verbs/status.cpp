@@ -48,13 +48,13 @@ std::string render(const Said& said) {
   if (!without.empty()) report.add("Kernel lacks", "without", Cell::of_text(without));
   Rows clients{{"PID", "pid", Align::right},
                {"USER", "user"},
-               {"PROGRAM", "version"},
+               {"CLIENT", "client"},
                {"HANDLES", "handles", Align::right},
                {"CONNECTED", "connected"}};
   for (const Said& session : said.value("sessions", Said::array())) {
     clients.add({Cell::of_number(session.value("pid", std::uint64_t{0})),
                  Cell::of_text(session.value("user", "")),
-                 Cell::of_text(session.value("version", "")),
+                 Cell::of_text(session.value("client", "")),
                  Cell::of_number(session.value("handles", std::uint64_t{0})),
                  Cell::of_truth(session.value("connected", false))});
   }

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "ringway/error.hpp"
 #include "tools/bus_access.hpp"
 #include "tools/command_line.hpp"
 #include "tools/terminal.hpp"
@@ -34,7 +35,13 @@ Exit delete_topic(const DeleteOptions& options, const Common& common) {
   Bus bus = connect(common);
   bool deleted = false;
   if (options.yes || confirmed(options.topic)) {
-    bus.delete_topic(options.topic);
+    try {
+      bus.delete_topic(options.topic);
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::not_found) throw;
+      throw Error(ErrorCode::not_found, error.thing(), error.rule(),
+                  "see what there is: ringway topic list");
+    }
     deleted = true;
   }
   Report report;
