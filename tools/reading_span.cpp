@@ -75,7 +75,7 @@ void ReadingSpan::place(const std::string& topic, const PartitionSpan& span, con
       note(fmt::format("{} partition {}: offset {} does not exist yet, the end is {}: waiting",
                        topic, p, span.from, committed));
     }
-    to = end();
+    to = at_offset(committed);  // not end(), which moves on: wants() passes what comes before
   } else if (const std::uint64_t first = consumer_.first_offset(p); span.from < first) {
     // Missing at the beginning is worth a word only where exact offsets were asked for.
     if (from.kind == Place::Kind::offset) {
