@@ -17,7 +17,6 @@ namespace fs = std::filesystem;
 
 constexpr std::array kPlaces = {"/usr/include", "/usr/share", "/var/lib/dpkg"};
 constexpr std::uint64_t kRepeatBelow = 200'000'000;
-constexpr std::uint64_t kLineBytesMin = 50;  // what a short line counts for then
 constexpr std::uint64_t kPieceBytes = 1 << 20;
 constexpr std::size_t kLookedAt = 64 * 1024;
 
@@ -59,22 +58,13 @@ void require_readable(const std::vector<std::string>& names) {
   }
 }
 
-std::uint64_t lines_of(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return static_cast<std::uint64_t>(
-      std::count(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>(), '\n'));
-}
-
 /// Decides how often a small corpus is read: whole rounds, and within them pieces of about a MiB.
 void repeat(Corpus& corpus) {
-  std::uint64_t lines = 0;
-  for (const std::string& path : corpus.files) lines += lines_of(path);
-  const std::uint64_t weight = std::max(corpus.bytes, lines * kLineBytesMin);
   const auto needed = [](std::uint64_t wanted, std::uint64_t each) {
     return static_cast<std::uint32_t>((wanted + each - 1) / each);
   };
-  corpus.times = needed(kPieceBytes, weight);
-  corpus.rounds = needed(kRepeatBelow, weight * corpus.times);
+  corpus.times = needed(kPieceBytes, corpus.bytes);
+  corpus.rounds = needed(kRepeatBelow, corpus.bytes * corpus.times);
 }
 
 }  // namespace

@@ -33,8 +33,7 @@ struct Corpus {
 
 /// Files given by name are taken as they are (Error not_found when one cannot be read); without
 /// any, what can be read under /usr/include, /usr/share and /var/lib/dpkg, sorted, up to
-/// `bytes_max`. Binary files are left out. Less than 200 MB is repeated until there are that many,
-/// or four million lines.
+/// `bytes_max`. Binary files are left out. Less than 200 MB is repeated until there are that many.
 Corpus gather_corpus(const std::vector<std::string>& names, std::uint64_t bytes_max);
 
 /// The pieces of one of `shares` equal parts, in order; the same on every call.
