@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <limits>
 
 #include "ringway/error.hpp"
 
@@ -72,16 +71,18 @@ const NamedCursor* NamedCursors::find(const std::string& name) const {
   return found == cursors_.end() ? nullptr : &found->second;
 }
 
-std::uint64_t NamedCursors::protected_offset(std::uint32_t partition) const noexcept {
-  std::uint64_t lowest = std::numeric_limits<std::uint64_t>::max();
+NamedCursors::Protection NamedCursors::protection(std::uint32_t partition) const noexcept {
+  Protection lowest;
+  const auto wants = [&](std::uint64_t offset, const std::string& name) {
+    if (offset < lowest.offset) lowest = {offset, name};
+  };
   for (const auto& [name, cursor] : cursors_) {
     if (!cursor.protects) continue;
     if (cursor.offsets[partition]) {
-      lowest = std::min(lowest, *cursor.offsets[partition]);
+      wants(*cursor.offsets[partition], name);
     } else if (cursor.holder && cursor.holder->slots != nullptr) {
       // Nothing committed yet: what it is about to read counts.
-      const auto& slot = cursor.holder->slots[partition];
-      lowest = std::min(lowest, slot.offset.load(std::memory_order::acquire));
+      wants(cursor.holder->slots[partition].offset.load(std::memory_order::acquire), name);
     }
   }
   return lowest;

@@ -1,9 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "daemon/catalog.hpp"
@@ -56,8 +58,12 @@ class NamedCursors {
   /// The catalog has what was collected.
   void saved() noexcept { unsaved_.clear(); }
 
-  /// The lowest offset of a partition that a protecting cursor may still want.
-  std::uint64_t protected_offset(std::uint32_t partition) const noexcept;
+  /// The lowest offset of a partition that a protecting cursor may still want, and that cursor.
+  struct Protection {
+    std::uint64_t offset = std::numeric_limits<std::uint64_t>::max();
+    std::string_view cursor;  ///< valid until the next change; "" when nothing is protected
+  };
+  Protection protection(std::uint32_t partition) const noexcept;
 
  private:
   template <class Committed>

@@ -1,6 +1,9 @@
 #include "daemon/retention.hpp"
 
+#include <fmt/format.h>
 #include <sys/statvfs.h>
+
+#include <algorithm>
 
 #include "log/retention.hpp"
 #include "shm/clock.hpp"
@@ -15,18 +18,29 @@ void Retention::run(const TopicRegistry& registry) {
     facts.free_bytes = disk.f_bavail * disk.f_frsize;
     limits.free_bytes_min = parts_.config.keep_free.of(disk.f_blocks * disk.f_frsize);
   }
+  const auto disk_is_short = [&] { return facts.free_bytes < limits.free_bytes_min; };
+  std::vector<std::string> held;
+  bool retired = false;
+  bool any = false;
   for (const auto& [name, topic] : registry.all()) {
     if (!topic->served || topic->deleting || !topic->settings.persist) continue;
     limits.bytes = topic->settings.retention_bytes;
     limits.age_ns = static_cast<std::int64_t>(topic->settings.retention_age_ms) * 1'000'000;
-    const bool disk_is_short = facts.free_bytes < limits.free_bytes_min;
-    if (limits.bytes == 0 && limits.age_ns == 0 && !disk_is_short) continue;
+    if (limits.bytes == 0 && limits.age_ns == 0 && !disk_is_short()) continue;
     for (std::uint32_t p = 0; p < topic->settings.partitions; ++p) {
       const auto segments = topic->served->segments(p).snapshot();
+      any = any || !segments.empty();
       if (segments.size() < 2) continue;
-      facts.protected_offset = topic->cursors.protected_offset(p);
+      const NamedCursors::Protection protection = topic->cursors.protection(p);
+      facts.protected_offset = protection.offset;
       const auto decision = log::decide_retention(segments, limits, facts);
+      if (decision.next == log::Keeps::cursor && disk_is_short()) {
+        held.push_back(fmt::format(
+            "topic '{}' partition {}: the disk is short, and cursor '{}' protects what is old",
+            name, p, protection.cursor));
+      }
       if (decision.retire == 0) continue;
+      retired = true;
       for (std::size_t i = 0; i < decision.retire; ++i) facts.free_bytes += segments[i].file_bytes;
       parts_.log.info("segments_retired",
                       {{"topic", name},
@@ -36,6 +50,17 @@ void Retention::run(const TopicRegistry& registry) {
       parts_.flusher.retire(topic->served, p, decision.retire);
     }
   }
+  if (disk_is_short() && any && !retired) {
+    held.insert(held.begin(),
+                "less than disk.keep_free is free for the log, and nothing more can "
+                "be removed: make room, or lower that setting");
+  }
+  for (const std::string& one : held) {
+    if (std::ranges::find(held_, one) == held_.end()) {
+      parts_.log.warning("retention_held", {{"why", one}});
+    }
+  }
+  held_ = std::move(held);
 }
 
 }  // namespace ringway::daemon

@@ -236,6 +236,7 @@ nlohmann::json Supervisor::status() const {
       degraded.push_back(fmt::format("topic '{}' partition {}: {}", name, p, state));
     }
   }
+  for (const std::string& held : retention_.held()) degraded.push_back(held);
   if (!trouble_.empty()) degraded.push_back(trouble_);
   struct statvfs disk{};
   ::statvfs(options_.config.state_dir.c_str(), &disk);

@@ -92,6 +92,10 @@ class Retention(OnABus):
         self.wait_until(lambda: len(self.segments(uuid)) == 1, 'all but the newest to go')
         self.assertGreater(self.assert_whole_from_its_first_segment_on(uuid, 1500), 0)
         self.assertIn('event=segments_retired topic=t', self.bus.log.read_text())
+        # What is left never goes: somebody has to know.
+        self.wait_until(lambda: self.bus.run_for_status('status') == 5, 'the bus to be degraded')
+        self.assertIn('disk.keep_free', ' '.join(self.bus.json('status', status=5)['degraded']))
+        self.assertEqual(self.bus.log.read_text().count('event=retention_held'), 1)
 
     def test_a_reader_that_is_overtaken_is_told_what_it_misses_and_goes_on(self):
         self.create('t', *SMALL, '--retention-bytes', '512KiB')

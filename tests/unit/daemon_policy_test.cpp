@@ -148,8 +148,8 @@ TEST_CASE("named cursors: positions come from the holder, hostile ones are not b
   cursors.collect(committed, changed);
   REQUIRE(changed.size() == 1);
   CHECK(changed[0].offset == 7);
-  CHECK(cursors.protected_offset(0) == 7);
-  CHECK(cursors.protected_offset(1) == 3);  // nothing committed: what it is about to read
+  CHECK(cursors.protection(0).offset == 7);
+  CHECK(cursors.protection(1).offset == 3);  // nothing committed: what it is about to read
   cursors.saved();
   slots[0].committed = 101;
   changed.clear();
@@ -161,7 +161,7 @@ TEST_CASE("named cursors: positions come from the holder, hostile ones are not b
 TEST_CASE("named cursors: protection changes at once, and only when it is asked for", "[daemon]") {
   const shm::Uuid topic = shm::random_uuid();
   NamedCursors cursors(topic, 2, {{topic, "c", 1, 5, false}});
-  CHECK(cursors.protected_offset(1) == ~std::uint64_t{0});
+  CHECK(cursors.protection(1).offset == ~std::uint64_t{0});
   std::vector<CursorRow> changed;
   std::uint64_t handle = 0;
   const auto open = [&](std::optional<bool> protects) {
@@ -176,10 +176,10 @@ TEST_CASE("named cursors: protection changes at once, and only when it is asked 
   CHECK(changed[0].partition == 1);
   CHECK(changed[0].offset == 5);
   CHECK(changed[0].protects);
-  CHECK(cursors.protected_offset(1) == 5);
+  CHECK(cursors.protection(1).offset == 5);
   open(std::nullopt);  // somebody who has no opinion
   CHECK(changed.empty());
-  CHECK(cursors.protected_offset(1) == 5);
+  CHECK(cursors.protection(1).offset == 5);
   open(false);
   REQUIRE(changed.size() == 1);
   CHECK_FALSE(changed[0].protects);
