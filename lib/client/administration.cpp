@@ -38,8 +38,4 @@ std::vector<control::CursorListing> Administration::cursors(std::string_view top
   return cursors;
 }
 
-void Administration::delete_cursor(std::string_view topic, std::string_view cursor) {
-  state_->call(control::DeleteCursor{std::string(topic), std::string(cursor)});
-}
-
 }  // namespace ringway

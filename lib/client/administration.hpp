@@ -26,7 +26,6 @@ class Administration {
   /// A topic's memory as a consumer has it, without being one any longer.
   std::shared_ptr<TopicMemory> memory(std::string_view topic);
   std::vector<control::CursorListing> cursors(std::string_view topic);
-  void delete_cursor(std::string_view topic, std::string_view cursor);
 
  private:
   std::shared_ptr<BusState> state_;

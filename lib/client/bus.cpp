@@ -38,6 +38,10 @@ void Bus::delete_topic(std::string_view name) {
   state_->call(control::DeleteTopic{std::string(name)});
 }
 
+void Bus::delete_cursor(std::string_view topic, std::string_view cursor) {
+  state_->call(control::DeleteCursor{std::string(topic), std::string(cursor)});
+}
+
 std::vector<TopicSummary> Bus::topics() {
   std::vector<TopicSummary> topics;
   control::ListTopics request;

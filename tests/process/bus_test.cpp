@@ -213,6 +213,19 @@ TEST_CASE("bus: a named cursor goes on where it was committed, one holder at a t
   REQUIRE(cursors.size() == 1);
   CHECK(cursors[0].name == "billing");
   CHECK(cursors[0].holder_pid == static_cast<std::uint32_t>(::getpid()));
+  const auto refused = [&] {
+    try {
+      bus.delete_cursor("t", "billing");
+    } catch (const Error& error) {
+      return error.code();
+    }
+    return ErrorCode::failed;
+  };
+  CHECK(refused() == ErrorCode::busy);
+  again = bus.consumer("t");
+  bus.delete_cursor("t", "billing");
+  CHECK(administration.cursors("t").empty());
+  CHECK(refused() == ErrorCode::not_found);
 }
 
 TEST_CASE("bus: without persistence, full means what the topic says", "[bus]") {

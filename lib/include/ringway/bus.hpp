@@ -49,6 +49,9 @@ class Bus {
   void create_topic(std::string_view name, const TopicChoices& choices = {});
   /// Deletes ring, log and cursors. Handles get `closed`.
   void delete_topic(std::string_view name);
+  /// Forgets a named cursor, and with it what it protects. Throws Error{busy} naming the holder
+  /// while somebody has it, Error{not_found} when there is none of that name.
+  void delete_cursor(std::string_view topic, std::string_view cursor);
   std::vector<TopicSummary> topics();
   TopicSettings settings(std::string_view topic);
 
