@@ -288,7 +288,8 @@ TEST_CASE("keeper: broken requests get an error or a closed door, and nothing le
           client.put("x", {{"kind", "ring"}, {"topic", "t"}, {"access", 1}}, file.get());
         }) == ErrorCode::usage);
   CHECK(client.list().empty());
-  CHECK(count() == before);
+  // It may have had its starter's door open when it was counted first.
+  CHECK(count() <= before);
 }
 
 TEST_CASE("keeper: a look gives readers the ring and board read-only, others nothing",

@@ -59,7 +59,7 @@ class Bus:
         """Starts a ringwayd and does not wait until it serves."""
         with open(self.log, 'ab') as log:
             self.daemon = subprocess.Popen(
-                [os.environ['RINGWAYD'], '--config', self.config, '--socket', self.socket, '--runtime-dir',
+                [self.program('RINGWAYD', options), '--config', self.config, '--socket', self.socket, '--runtime-dir',
                  self.runtime_dir, '--state-dir', self.state_dir], env=self.env, stdin=subprocess.DEVNULL, stdout=log,
                 stderr=log, preexec_fn=before_exec or self.before_exec, **options)
 
@@ -108,13 +108,23 @@ class Bus:
 
     # Its clients
 
-    def command(self, *words):
-        return [os.environ['RINGWAY'], *map(str, words)]
+    def command(self, *words, options=()):
+        return [self.program('RINGWAY', options), *map(str, words)]
+
+    def program(self, variable, options):
+        """The program's path; for another user of a copy, as the build may lie where only its owner may go."""
+        path = pathlib.Path(os.environ[variable])
+        if 'user' not in options:
+            return path
+        copy = self.root / path.name
+        if not copy.exists():
+            shutil.copy(path, copy)
+        return copy
 
     def run(self, *words, stdin=b'', status=0, **options):
         """What `ringway words…` printed; its exit status must be as expected (None: any)."""
         options = {'preexec_fn': self.before_exec, **options}
-        ended = subprocess.run(self.command(*words), input=stdin, env=self.env, capture_output=True,
+        ended = subprocess.run(self.command(*words, options=options), input=stdin, env=self.env, capture_output=True,
                                timeout=PATIENCE_SECONDS * 2, check=False, **options)
         if status is not None and ended.returncode != status:
             raise AssertionError(f'ringway {" ".join(map(str, words))}: exit status {ended.returncode}, not {status}\n'
@@ -139,7 +149,7 @@ class Bus:
     def spawn(self, *words, **options):
         options = {'stdin': subprocess.PIPE, 'stdout': subprocess.PIPE, 'stderr': subprocess.PIPE,
                    'preexec_fn': self.before_exec, **options}
-        child = subprocess.Popen(self.command(*words), env=self.env, **options)
+        child = subprocess.Popen(self.command(*words, options=options), env=self.env, **options)
         self.children.append(child)
         return child
 

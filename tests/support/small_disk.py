@@ -14,10 +14,15 @@ libc = ctypes.CDLL(None, use_errno=True)
 
 
 def private_mounts():
-    """What this process mounts from now on is seen by it and its children only, and ends with them."""
+    """What this process mounts from now on is seen by it and its children only, and ends with them.
+
+    In a chroot, whose root is no mount, it may be seen outside until it is unmounted.
+    """
     if libc.unshare(CLONE_NEWNS) != 0:
         raise OSError(ctypes.get_errno(), 'no mount namespace of our own')
-    subprocess.run(['mount', '--make-rprivate', '/'], check=True)
+    mounts = pathlib.Path('/proc/self/mountinfo').read_text().splitlines()
+    if any(line.split()[4] == '/' for line in mounts):
+        subprocess.run(['mount', '--make-rprivate', '/'], check=True)
 
 
 class SmallDisk:
