@@ -58,7 +58,8 @@ class DaemonProcess {
   pid_t keeper() const {
     for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
       std::ifstream file(entry.path() / "cmdline", std::ios::binary);
-      const std::string line((std::istreambuf_iterator<char>(file)), {});
+      std::string line;
+      std::getline(file, line);  // nothing, when the process has gone meanwhile
       if (line.find("--keeper") != std::string::npos &&
           line.find(runtime_dir()) != std::string::npos) {
         return std::stoi(entry.path().filename());
