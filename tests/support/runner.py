@@ -37,7 +37,7 @@ class Build:
 COMPILE_ONLY = 'clang'
 CONFIGURATIONS = {
     'plain': Build(('-Dbuildtype=release',)),
-    'asan': Build(('-Db_sanitize=address,undefined', '-Doptimization=1', '-Dcpp_args=-g1'), 4,
+    'asan': Build(('-Db_sanitize=address,undefined', '-Doptimization=0', '-Dcpp_args=-g1'), 4,
                   (('ASAN_OPTIONS', 'detect_stack_use_after_return=1'),
                    ('UBSAN_OPTIONS', 'halt_on_error=1:print_stacktrace=1'))),
     'tsan': Build(('-Db_sanitize=thread', '-Doptimization=1', '-Dcpp_args=-g1'), 10,
