@@ -1,5 +1,7 @@
 #include "client/default_socket.hpp"
 
+#include <unistd.h>
+
 #include <cstdlib>
 
 namespace ringway {
@@ -14,10 +16,12 @@ std::string environment(const char* name) {
 
 std::string default_socket() {
   if (std::string named = environment("RINGWAY_SOCKET"); !named.empty()) return named;
-  if (const std::string runtime = environment("XDG_RUNTIME_DIR"); !runtime.empty()) {
-    return runtime + "/ringway/control.sock";
-  }
-  return "/run/ringway/control.sock";
+  const std::string host = "/run/ringway/control.sock";
+  const std::string runtime = environment("XDG_RUNTIME_DIR");
+  if (runtime.empty()) return host;
+  const std::string own = runtime + "/ringway/control.sock";
+  // Every login session has the variable; few have a bus of their own.
+  return ::access(own.c_str(), F_OK) != 0 && ::access(host.c_str(), F_OK) == 0 ? host : own;
 }
 
 }  // namespace ringway

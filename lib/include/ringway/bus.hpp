@@ -23,7 +23,7 @@ using LogCallback = std::function<void(std::string_view line)>;
 
 struct ConnectOptions {
   /// Socket of the supervisor; "" means $RINGWAY_SOCKET, else $XDG_RUNTIME_DIR/ringway/control.sock,
-  /// else /run/ringway/control.sock.
+  /// else (also where only that one is there) /run/ringway/control.sock.
   std::string socket{};
   std::chrono::milliseconds timeout{10'000};  ///< for every call to the supervisor
   LogCallback log{};                          ///< may be called from any thread that uses the bus
