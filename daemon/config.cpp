@@ -26,7 +26,7 @@ constexpr std::uint64_t kKiB = 1024;
 
 struct Key {
   std::string_view name;    ///< dotted
-  std::string_view sample;  ///< its default, as TOML
+  std::string_view sample;  ///< its default, as TOML; behind '#' where that depends on who asks
   std::string_view text;    ///< for people; "\n" separates lines
   void (*read)(Config& config, const Value& value);
 };
@@ -55,14 +55,14 @@ KeepFree keep_free(const Value& value) {
 
 // The one place where a key is named, explained and read. Keys without a section come first.
 constexpr std::array kKeys{
-    Key{"runtime_dir", R"("/run/ringway")",
+    Key{"runtime_dir", R"(#"/run/ringway")",
         "Where the sockets are. As a user: $XDG_RUNTIME_DIR/ringway.",
         [](Config& c, const Value& v) { c.runtime_dir = v.text(); }},
-    Key{"state_dir", R"("/var/lib/ringway")",
+    Key{"state_dir", R"(#"/var/lib/ringway")",
         "Where catalog and log are. As a user: $XDG_STATE_HOME/ringway, else\n"
         "~/.local/state/ringway. Only one supervisor may use it at a time.",
         [](Config& c, const Value& v) { c.state_dir = v.text(); }},
-    Key{"socket", R"("/run/ringway/control.sock")",
+    Key{"socket", R"(#"/run/ringway/control.sock")",
         "What clients connect to. Everybody may connect; rights are per topic.",
         [](Config& c, const Value& v) { c.socket = v.text(); }},
     Key{"log_level", R"("info")", "debug, info, warning or error.",
@@ -278,8 +278,10 @@ std::string sample_config() {
       sample += fmt::format("# {}\n", key.text.substr(start, end - start));
       start = end + 1;
     }
-    sample +=
-        fmt::format("{} = {}\n\n", key.name.substr(dot == key.name.npos ? 0 : dot + 1), key.sample);
+    const bool depends = key.sample.starts_with('#');
+    sample += fmt::format("{}{} = {}\n\n", depends ? "# " : "",
+                          key.name.substr(dot == key.name.npos ? 0 : dot + 1),
+                          key.sample.substr(depends ? 1 : 0));
   }
   sample +=
       "# Rights that are added to those a topic was created with.\n"

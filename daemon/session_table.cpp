@@ -77,9 +77,11 @@ void SessionTable::died(const std::shared_ptr<Session>& session) {
   session->watch.close(ignored);
   if (session->disconnect) std::exchange(session->disconnect, {})();
   if (session->handles.empty()) return end(session);
-  parts_.log.info("client_died", {{"pid", session->process.pid},
-                                  {"user", session->user},
-                                  {"handles", session->handles.size()}});
+  // Also of many a process that ended well, right after it had asked to close them.
+  parts_.log.write(Severity::debug, "client_died",
+                   {{"pid", session->process.pid},
+                    {"user", session->user},
+                    {"handles", session->handles.size()}});
   std::vector<std::uint64_t> handles;
   for (const auto& [id, handle] : session->handles) handles.push_back(id);
   for (const std::uint64_t id : handles) {
