@@ -214,7 +214,8 @@ void add_produce(CommandLine& line) {
       ->type_name("K=V")
       ->allow_extra_args(false);
   verb.add_option("-p,--partition", options->partition,
-                  "Publish everything there (default: by key; records without one in turn)")
+                  "Publish everything there (default: by key; records without one in turn, 64KiB "
+                  "at a time)")
       ->type_name("N");
   CLI::Option* delimiter =
       verb.add_option("-D,--delimiter", options->delimiter,

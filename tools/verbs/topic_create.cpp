@@ -110,7 +110,8 @@ void add_topic_create(CommandLine& line) {
   verb.add_option("--ring", options->ring,
                   "Shared memory of each partition, a power of two from 64KiB (default 16MiB)")
       ->type_name("SIZE");
-  verb.add_option("--segment", options->segment, "Size of a file of its log (default 256MiB)")
+  verb.add_option("--segment", options->segment,
+                  "Size of a file of its log, at least half the ring (default 256MiB)")
       ->type_name("SIZE");
   verb.add_option("--sync", options->sync,
                   "When written records are synced: every_batch, interval or never (default "
@@ -123,14 +124,15 @@ void add_topic_create(CommandLine& line) {
       verb.add_flag("--no-persist", options->no_persist, "Keep no log: records live in the ring");
   verb.add_option("--when-full", options->when_full,
                   "What a full ring does without a log: block producers until the slowest consumer "
-                  "has read, or overwrite the oldest records (default block)")
+                  "has read (without one the oldest go), or overwrite the oldest records (default "
+                  "block)")
       ->type_name("WHAT")
       ->needs(no_persist);
   verb.add_option("--retention-bytes", options->retention_bytes,
                   "Remove the oldest segments of a partition beyond this (default: keep all)")
       ->type_name("SIZE");
   verb.add_option("--retention-age", options->retention_age,
-                  "Remove segments that are older than this (default: keep all)")
+                  "Remove segments that are older than this; never the newest (default: keep all)")
       ->type_name("DUR");
   add_accounts(verb, "--read", options->readers, "Users and @groups that may read it");
   add_accounts(verb, "--write", options->writers, "Users and @groups that may publish to it");
