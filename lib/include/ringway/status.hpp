@@ -12,7 +12,8 @@ enum class [[nodiscard]] Status : unsigned char {
   interrupted,     ///< `interrupt()` was called; nothing was done; call again if still wanted.
   too_large,       ///< Larger than the topic allows; split the record or enlarge the ring.
   beyond_end,      ///< The wanted offset does not exist yet; seek to `end()` or below.
-  not_found,       ///< No such record any more: retention removed it; seek to `start()`.
+  not_found,       ///< Not there (any more): taken by retention or lost with a ring, where the
+                   ///< gap says how much; no such partition or level; commit() without a cursor.
   lapped,          ///< Overwritten before it was read (overwriting topics only); a gap was counted.
   fenced,          ///< The claim was taken away while this producer stood still; not published.
   quarantined,     ///< The ring's content is corrupt; the partition accepts nothing more.
