@@ -94,12 +94,15 @@ class Keeper {
     while (!service_.ended() && reachable()) {
       // A listener that cannot be served stays readable: leave it alone for a while.
       const bool paused = std::exchange(out_of_descriptors_, false);
+      // Without its path the directory is going, too, and nothing will tell: our own socket holds
+      // it.
+      const int patience_ms = paused ? 100 : listener_.in_place() ? -1 : 1000;
       std::vector<pollfd> waiting{{paused ? -1 : listener_.fd(), POLLIN, 0},
                                   {watch_.fd(), POLLIN, 0}};
       for (const Connection& connection : connections_) {
         waiting.push_back({connection.channel.fd(), POLLIN, 0});
       }
-      if (::poll(waiting.data(), waiting.size(), paused ? 100 : -1) < 0) continue;  // a signal
+      if (::poll(waiting.data(), waiting.size(), patience_ms) < 0) continue;  // a signal
       auto connection = connections_.begin();
       for (std::size_t i = 2; i < waiting.size(); ++i) {
         const auto next = std::next(connection);

@@ -179,6 +179,18 @@ TEST_CASE("keeper: it ends with its runtime directory", "[process]") {
   CHECK(shm::is_dead(pidfd.get()));
 }
 
+TEST_CASE("keeper: it ends with its runtime directory also when its socket went before",
+          "[process]") {
+  const Bus bus;
+  KeeperClient client = bus.attach();
+  const shm::Descriptor pidfd = keeper_pidfd(bus);
+  fs::remove(control::keeper_socket(bus.runtime()));
+  CHECK(client.list().empty());  // it has seen that
+  fs::remove_all(bus.runtime());
+  await_readable(pidfd.get());
+  CHECK(shm::is_dead(pidfd.get()));
+}
+
 TEST_CASE("keeper: without its socket it stays for its supervisor only", "[process]") {
   const Bus bus;
   std::optional<KeeperClient> client(bus.attach());
