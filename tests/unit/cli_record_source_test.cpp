@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "ringway/error.hpp"
+#include "support/temporary_directory.hpp"
 #include "tools/escape.hpp"
 #include "tools/record_source.hpp"
 
@@ -20,22 +21,15 @@ namespace {
 
 class TempDirectory {
  public:
-  TempDirectory() {
-    char path[] = "/tmp/ringway-source-XXXXXX";
-    REQUIRE(mkdtemp(path) != nullptr);
-    path_ = path;
-  }
-  ~TempDirectory() { std::filesystem::remove_all(path_); }
-
   std::string file(const std::string& name, std::string_view bytes) const {
-    const std::string path = path_ / name;
+    const std::string path = directory_ / name;
     std::ofstream(path, std::ios::binary).write(bytes.data(), std::ssize(bytes));
     return path;
   }
-  std::string path(const std::string& name) const { return path_ / name; }
+  std::string path(const std::string& name) const { return directory_ / name; }
 
  private:
-  std::filesystem::path path_;
+  test::TemporaryDirectory directory_;
 };
 
 using Records = std::vector<std::pair<std::optional<std::string>, std::string>>;

@@ -15,6 +15,7 @@
 #include "control/peer_proof.hpp"
 #include "ringway/error.hpp"
 #include "shm/process.hpp"
+#include "support/temporary_directory.hpp"
 
 using namespace ringway;
 using namespace ringway::control;
@@ -22,18 +23,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-class Directory {
- public:
-  Directory() {
-    char name[] = "/tmp/ringway-channel-XXXXXX";
-    path_ = ::mkdtemp(name);
-  }
-  ~Directory() { std::filesystem::remove_all(path_); }
-  std::string operator/(const char* file) const { return path_ + "/" + file; }
-
- private:
-  std::string path_;
-};
+using Directory = test::TemporaryDirectory;
 
 int open_descriptors() {
   const auto all = std::filesystem::directory_iterator("/proc/self/fd");

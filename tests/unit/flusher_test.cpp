@@ -15,6 +15,7 @@
 #include "ring/writer.hpp"
 #include "shm/park.hpp"
 #include "storage/posix_file_system.hpp"
+#include "support/temporary_directory.hpp"
 #include "unit/ring_fixture.hpp"
 
 using namespace ringway;
@@ -28,8 +29,6 @@ namespace {
 /// plays the producers.
 struct Served {
   explicit Served(TopicSettings settings) {
-    char name[] = "/tmp/ringway-flusher-XXXXXX";
-    directory = ::mkdtemp(name);
     std::filesystem::create_directories(directory / "0");
     const TopicIdentity identity{{1, 2, 3}, "t", 1};
     auto memory = TopicMemory::create(identity, settings, 8);
@@ -43,11 +42,9 @@ struct Served {
   ~Served() {
     flusher.reset();
     topic.reset();
-    std::filesystem::remove_all(directory);
   }
   void serve() {
-    flusher = std::make_unique<Flusher>(
-        Flusher::Options{file_system, doorbells, events});
+    flusher = std::make_unique<Flusher>(Flusher::Options{file_system, doorbells, events});
     flusher->add(topic);
   }
   void attach(std::uint64_t handle, Role role, const Slot& slot) {
@@ -90,7 +87,8 @@ struct Served {
   }
 
   storage::PosixFileSystem file_system;
-  std::filesystem::path directory;
+  test::TemporaryDirectory temporary;
+  std::filesystem::path directory = temporary.path();
   EventLog events{[](Severity, std::string_view) {}};
   Doorbells doorbells;
   shm::Descriptor doorbell = doorbells.make();
