@@ -5,6 +5,7 @@
 #include "log/segment_format.hpp"
 
 namespace ringway::cli {
+
 std::string version_text(Format format) {
   Report report;
   report.add("ringway", "library", Cell::of_text(RINGWAY_VERSION));
