@@ -37,7 +37,12 @@ enum class TopicMode : std::uint32_t {
   memory_overwrite = 3  ///< limit follows `committed`; readers may be lapped
 };
 
-enum class TopicState : std::uint32_t { serving = 1, stopping = 2, deleted = 3 };
+enum class TopicState : std::uint32_t {
+  serving = 1,
+  stopping = 2,
+  deleted = 3,
+  replaced = 4,  ///< the topic goes on in the next generation's ring: ask for it
+};
 
 struct BoardHeader {
   // Written once, before `magic`, which is published last (release).
@@ -84,15 +89,25 @@ struct Hole {
 };
 static_assert(sizeof(Hole) == 48);
 
-/// What the supervisor decided about a claim whose live owner stood still (ring replacement).
-struct Verdict {
+/// A claim that was taken from its live owner when the ring was retired (ring/retire.hpp): nobody
+/// reads its bytes again, its offsets are skipped.
+struct VoidClaim {
   std::atomic<std::uint64_t> position;
   std::atomic<std::uint64_t> bytes;
   std::atomic<std::uint64_t> offsets;
-  std::atomic<std::uint32_t> outcome;  ///< 0 undecided, 1 accepted, 2 void
+  std::atomic<std::uint32_t> pid;
   std::atomic<std::uint32_t> reserved;
 };
-static_assert(sizeof(Verdict) == 32);
+static_assert(sizeof(VoidClaim) == 32);
+
+/// Whether the ring goes on. Everything below `end_position` is settled and stays as it is; what
+/// lies behind it is read in the ring's successor.
+enum class Retired : std::uint32_t {
+  no = 0,
+  deciding = 1,  ///< who stamps now must wait for what is decided
+  decided = 2,   ///< the claims in `void_claim` are void, all others stand
+  spoiled = 3,   ///< in quarantine: every claim from `end_position` on is void
+};
 
 /// Why producers are refused, for `Producer::why()`, `inspect` and `status`.
 enum class Hold : std::uint32_t {
@@ -133,7 +148,7 @@ constexpr std::string_view to_string(Hold hold) noexcept {
 }
 
 inline constexpr std::uint32_t kHoles = 16;
-inline constexpr std::uint32_t kVerdicts = 8;
+inline constexpr std::uint32_t kVoidClaims = 32;
 
 struct BoardPartition {
   // Read by producers on every refresh. limit: first position that may not be claimed;
@@ -141,10 +156,15 @@ struct BoardPartition {
   alignas(128) std::atomic<std::uint64_t> limit;
   std::atomic<std::uint64_t> anchor;
 
+  // Written only when the ring ends; read by producers after each commit, by consumers in each
+  // poll. The end is stored before `retired` leaves `no`, the void claims before it says decided.
+  alignas(64) std::atomic<std::uint32_t> retired;  ///< Retired
+  std::atomic<std::uint32_t> void_claims;          ///< how many there are
+  std::atomic<std::uint64_t> end_position;
+  std::atomic<std::uint64_t> end_offset;
+
   // Read by consumers on every poll. Always a multiple of ring_bytes / 16; limit <= announced.
   alignas(128) std::atomic<std::uint64_t> announced;
-  std::atomic<std::uint32_t> retired;  ///< ring replacement: 1 = take the verdict before believing
-  std::uint32_t reserved0;
 
   alignas(128) std::atomic<std::uint64_t> nonce[kNonces];
 
@@ -180,9 +200,10 @@ struct BoardPartition {
   std::uint64_t reserved2[9];
 
   Hole hole[kHoles];
-  Verdict verdict[kVerdicts];
-  std::uint8_t reserved3[4096 - 3072];
+  VoidClaim void_claim[kVoidClaims];
+  std::uint8_t reserved3[4096 - 3840];
 };
+static_assert(offsetof(BoardPartition, retired) == 64);
 static_assert(offsetof(BoardPartition, announced) == 128);
 static_assert(offsetof(BoardPartition, nonce) == 256);
 static_assert(offsetof(BoardPartition, committed_offset) == 768);
@@ -206,9 +227,10 @@ struct Attachment {
   std::uint32_t producer;  ///< producer identity stamped into records
   std::uint32_t flags;     ///< bit 0: named cursor protects its segments from retention
   ProcessId process;
-  char user[32];          ///< account name or number, cut to fit
-  char cursor_name[128];  ///< named cursors; "" otherwise
-  std::uint8_t reserved[24];
+  char user[32];             ///< account name or number, cut to fit
+  char cursor_name[128];     ///< named cursors; "" otherwise
+  std::uint64_t generation;  ///< of the ring its slots speak of: an earlier one until it has moved
+  std::uint8_t reserved[16];
 };
 static_assert(sizeof(Attachment) == 256);
 

@@ -4,6 +4,7 @@
 // are templates over a view with these members, so that the same code runs on shared memory, on
 // plain memory in unit tests, and on a model checker's atomics.
 
+#include <algorithm>
 #include <atomic>
 #include <bit>
 #include <cstddef>
@@ -43,6 +44,13 @@ class PartitionView {
   std::atomic<std::uint64_t>& nonce(std::uint32_t index) const noexcept {
     return board_->nonce[index];
   }
+  std::atomic<std::uint32_t>& retired() const noexcept { return board_->retired; }
+  std::atomic<std::uint32_t>& void_claims() const noexcept { return board_->void_claims; }
+  layout::VoidClaim& void_claim(std::uint32_t index) const noexcept {
+    return board_->void_claim[index];
+  }
+  std::atomic<std::uint64_t>& end_position() const noexcept { return board_->end_position; }
+  std::atomic<std::uint64_t>& end_offset() const noexcept { return board_->end_offset; }
   layout::BoardPartition& board() const noexcept { return *board_; }
 
   /// The memory of a position; contiguous for claim_bytes_max() bytes only when mirrored.
@@ -64,6 +72,19 @@ class PartitionView {
     std::memcpy(at(position) + sizeof header.stamp,
                 reinterpret_cast<const std::byte*>(&header) + sizeof header.stamp,
                 sizeof header - sizeof header.stamp);
+  }
+
+  /// Copies `bytes` of another ring, each end wrapping by itself. Both are multiples of the unit.
+  void copy(std::uint64_t to, const PartitionView& source, std::uint64_t from,
+            std::uint64_t bytes) const noexcept {
+    while (bytes != 0) {
+      const std::uint64_t run = std::min({bytes, ring_bytes_ - (to & (ring_bytes_ - 1)),
+                                          source.ring_bytes_ - (from & (source.ring_bytes_ - 1))});
+      std::memcpy(at(to), source.at(from), run);
+      to += run;
+      from += run;
+      bytes -= run;
+    }
   }
 
   static void full_fence() noexcept { std::atomic_thread_fence(std::memory_order::seq_cst); }

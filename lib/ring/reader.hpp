@@ -8,6 +8,7 @@
 //             fence
 //   COMMIT    stamp (release)            scan.hpp: stamp           the record's bytes
 //   UNPIN     pin.store (release)        publish_limit: pin        the end of all reads
+//   RETIRE    retire: retired            end(): retired            where the successor begins
 //
 // PIN and ANNOUNCE are a store-load pair on both sides (Dekker): either the reader sees that its
 // place was announced for reuse and goes to the log, or the supervisor sees the pin.
@@ -52,6 +53,10 @@ class Reader {
     // Relaxed: the fence above orders it.
     return position + view_.ring_bytes() >= view_.announced().load(std::memory_order::relaxed);
   }
+
+  /// Where this ring ends for its readers: what stands at or behind it is read in its successor.
+  /// Asked after the last stamp that was believed; ~0 while the ring goes on.
+  std::uint64_t end() const noexcept { return ring_end(view_); }
 
   void unpin() noexcept { slot_->pin.store(layout::kNoPin, std::memory_order::release); }  // UNPIN
 

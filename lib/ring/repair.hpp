@@ -30,7 +30,8 @@ namespace ringway::ring {
 template <class Slot>
 struct Claimant {
   const Slot* slot;
-  bool dead;  ///< proven
+  bool dead;             ///< proven
+  bool reached = false;  ///< by the barrier (ring/retire.hpp)
 };
 
 /// What one slot said, read without tearing.
@@ -99,43 +100,102 @@ std::optional<std::uint64_t> offset_at(const View& view, std::span<const Intenti
   return tail.offset_low - passed;
 }
 
+/// What the slots say of the claim at a position below tail that is not stamped.
+struct OpenClaim {
+  enum class Said : unsigned char { known, unclear, nobody };
+  Said said;
+  std::uint64_t bytes = 0;    ///< also when only the offsets are unclear
+  std::uint64_t offsets = 0;  ///< known only
+};
+
+/// Whether a slot's words can be a claim at `position` at all.
+template <class View>
+bool possible(const View& view, const Intention& intention, std::uint64_t position,
+              const layout::Tail& tail) noexcept {
+  return intention.bytes() >= layout::kUnitBytes && intention.bytes() <= view.ring_bytes() / 2 &&
+         intention.bytes() <= tail.position - position &&
+         intention.offsets() <= intention.bytes() / layout::kUnitBytes;
+}
+
+/// Who owns it says so; else the boundary rule tells which of those who tried has won. Stamps are
+/// looked at after the slots.
+template <class View>
+OpenClaim open_claim_at(const View& view, std::span<const Intention> snapshot,
+                        const layout::Tail& tail, std::uint64_t position) noexcept {
+  using Said = OpenClaim::Said;
+  const auto here = [&](const Intention& intention) {
+    return intention.active() && intention.position() == position &&
+           possible(view, intention, position, tail);
+  };
+  for (const Intention& intention : snapshot) {
+    if (here(intention) && intention.state() == layout::Intent::owned) {
+      return {Said::known, intention.bytes(), intention.offsets()};
+    }
+  }
+  const auto boundary = [&](std::uint64_t at) {
+    if (at == tail.position) return true;
+    if (at < tail.position && view.stamp(at).load(std::memory_order::acquire) ==  // COMMIT
+                                  current_stamp(view, at)) {
+      return true;
+    }
+    for (const Intention& intention : snapshot) {
+      if (intention.active() && intention.position() == at) return true;
+    }
+    return false;
+  };
+  const Intention* shortest = nullptr;
+  for (const Intention& intention : snapshot) {
+    if (here(intention) && (shortest == nullptr || intention.bytes() < shortest->bytes()) &&
+        boundary(position + intention.bytes())) {
+      shortest = &intention;
+    }
+  }
+  if (shortest == nullptr) return {Said::nobody};
+  for (const Intention& intention : snapshot) {
+    if (!here(intention) || intention.bytes() != shortest->bytes() ||
+        intention.offsets() == shortest->offsets()) {
+      continue;
+    }
+    // Of one length, but not of as many offsets: those of the winner lie between here and the next
+    // place whose offset is known.
+    const auto after = offset_at(view, snapshot, tail, position + shortest->bytes());
+    if (!after) return {Said::unclear, shortest->bytes()};
+    const std::uint64_t before = view.codec().unpack(shortest->tail).offset_low;
+    return {Said::known, shortest->bytes(), (*after - before) & view.codec().offset_mask()};
+  }
+  return {Said::known, shortest->bytes(), shortest->offsets()};
+}
+
 /// One attempt to settle what claimants[victim], proven dead, left behind. `snapshot` is scratch
 /// space of the same size as `claimants`.
 template <class View, class Slot>
 RepairOutcome repair(const View& view, std::span<const Claimant<Slot>> claimants,
                      std::size_t victim, std::span<Intention> snapshot) noexcept {
   // 1. tail before the slots: who claimed below it has its intent, or a later one, in its slot.
-  const layout::Tail end =
+  const layout::Tail tail =
       view.codec().unpack(view.tail().load(std::memory_order::acquire));  // CLAIM
-  const std::uint64_t tail = end.position;
   // 2. the slots before the stamps: an intent that is gone by now left a stamp.
   for (std::size_t i = 0; i < claimants.size(); ++i) {
     if (!read_intention(*claimants[i].slot, snapshot[i])) return {RepairStep::again};
   }
   const Intention mine = snapshot[victim];
   const std::uint64_t position = mine.position();
-  const auto stamped = [&](std::uint64_t at) {
-    return at < tail && view.stamp(at).load(std::memory_order::acquire) ==  // COMMIT
-                            current_stamp(view, at);
-  };
-  if (!mine.active() || position >= tail) return {RepairStep::freed};  // its CAS never happened
+  if (!mine.active() || position >= tail.position) {
+    return {RepairStep::freed};  // its CAS never happened
+  }
   // Relaxed: only this thread writes limit.
   if (position + view.ring_bytes() < view.limit().load(std::memory_order::relaxed) ||
-      stamped(position)) {
+      view.stamp(position).load(std::memory_order::acquire) ==  // COMMIT
+          current_stamp(view, position)) {
     return {RepairStep::freed};  // finished by its owner
   }
-  const auto possible = [&](const Intention& intention) {
-    return intention.bytes() >= layout::kUnitBytes && intention.bytes() <= view.ring_bytes() / 2 &&
-           intention.bytes() <= tail - position &&
-           intention.offsets() <= intention.bytes() / layout::kUnitBytes;
-  };
-  const auto finish = [&](const Intention& intention) -> RepairOutcome {
-    skip_claim(view, position, intention.bytes(), intention.offsets());
-    return {RepairStep::finished, position, intention.bytes(), intention.offsets()};
+  const auto finish = [&]() -> RepairOutcome {
+    skip_claim(view, position, mine.bytes(), mine.offsets());
+    return {RepairStep::finished, position, mine.bytes(), mine.offsets()};
   };
   if (mine.state() == layout::Intent::owned) {
-    if (!possible(mine)) return {RepairStep::hostile};
-    return finish(mine);
+    if (!possible(view, mine, position, tail)) return {RepairStep::hostile};
+    return finish();
   }
 
   // The victim only tried. Who won?
@@ -147,47 +207,23 @@ RepairOutcome repair(const View& view, std::span<const Claimant<Slot>> claimants
       return {RepairStep::freed};  // somebody else owns it
     }
   }
-  const auto boundary = [&](std::uint64_t at) {
-    if (at == tail || stamped(at)) return true;
-    for (const Intention& intention : snapshot) {
-      if (intention.active() && intention.position() == at) return true;
-    }
-    return false;
-  };
-  std::uint64_t shortest = ~std::uint64_t{0};
-  for (std::size_t i = 0; i < snapshot.size(); ++i) {
-    if (rival(i) && possible(snapshot[i]) && snapshot[i].bytes() < shortest &&
-        boundary(position + snapshot[i].bytes())) {
-      shortest = snapshot[i].bytes();
-    }
-  }
-  if (shortest == ~std::uint64_t{0}) return {RepairStep::nobody};
+  const OpenClaim open = open_claim_at(view, std::span<const Intention>(snapshot), tail, position);
+  if (open.said == OpenClaim::Said::nobody) return {RepairStep::nobody};
   // 4. whatever was concluded from the rivals still holds.
   for (std::size_t i = 0; i < claimants.size(); ++i) {
     if (rival(i) && claimants[i].slot->word.load(std::memory_order::acquire) != snapshot[i].word) {
       return {RepairStep::again};
     }
   }
-  if (shortest != mine.bytes()) return {RepairStep::freed};  // the victim lost
-  const auto contender = [&](std::size_t i) { return rival(i) && snapshot[i].bytes() == shortest; };
-  for (std::size_t i = 0; i < snapshot.size(); ++i) {
-    if (!contender(i) || snapshot[i].offsets() == mine.offsets()) continue;
-    // Of one length, but not of as many offsets: those of the winner lie between here and the next
-    // place whose offset is known.
-    const std::optional<std::uint64_t> after = offset_at(view, snapshot, end, position + shortest);
-    if (!after) return {RepairStep::again};
-    const std::uint64_t before = view.codec().unpack(mine.tail).offset_low;
-    if (((*after - before) & view.codec().offset_mask()) != mine.offsets()) {
-      return {RepairStep::freed};  // the victim lost
-    }
-    break;
-  }
+  if (open.bytes != mine.bytes()) return {RepairStep::freed};  // the victim lost
+  if (open.said == OpenClaim::Said::unclear) return {RepairStep::again};
+  if (open.offsets != mine.offsets()) return {RepairStep::freed};  // likewise
   for (std::size_t i = 0; i < claimants.size(); ++i) {
-    if (i != victim && contender(i) && !claimants[i].dead && snapshot[i].length == mine.length) {
+    if (i != victim && rival(i) && !claimants[i].dead && snapshot[i].length == mine.length) {
       return {RepairStep::again};  // a live rival with the same claim will say whose it is
     }
   }
-  return finish(mine);
+  return finish();
 }
 
 }  // namespace ringway::ring

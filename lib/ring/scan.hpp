@@ -29,6 +29,17 @@ Found peek(const View& view, std::uint64_t position, layout::RecordHeader& heade
   return layout::plausible(header, view.ring_bytes() / 2) ? Found::record : Found::corrupt;
 }
 
+/// Reader::end(). A retired ring's end never changes: whatever is stamped behind it, before or
+/// after, its successor says what it was.
+template <class View>
+std::uint64_t ring_end(const View& view) noexcept {
+  if (view.retired().load(std::memory_order::acquire) ==  // RETIRE
+      static_cast<std::uint32_t>(layout::Retired::no)) [[likely]] {
+    return ~std::uint64_t{0};
+  }
+  return view.end_position().load(std::memory_order::relaxed);  // relaxed: RETIRE orders it
+}
+
 /// A place in the stream of records.
 struct Place {
   std::uint64_t position;

@@ -10,10 +10,13 @@
 //            stamps                       stamp
 //   COMMIT   stamp                        reader: stamp        the record's bytes
 //   IDLE     slot.word = 0                repair: slot.word    the stamp
+//   RETIRE   retire: retired, barrier     commit: retired      that the stamp may come too late
+//   VERDICT  retire: retired              verdict(): retired   which claims are void
 //
 // kill -9 stops a process between two instructions, so program order counts as well as memory
 // order: a signal fence stands where the compiler must not move a store over a later one.
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 
@@ -33,6 +36,13 @@ struct Claimed {
   std::uint64_t position;
   std::uint64_t bytes;   ///< from `first`
   std::uint64_t offset;  ///< of the first record
+};
+
+/// What became of a claim that was committed into a ring being retired.
+enum class Verdict : unsigned char {
+  pending,   ///< not decided yet: ask again
+  accepted,  ///< it stands
+  voided,    ///< it was taken from this producer, which had stood still: nobody sees it
 };
 
 /// One producer handle on one partition. One thread at a time. Owns nothing: view and slot outlive
@@ -91,13 +101,44 @@ class Writer {
     view_.stamp(position).store(current_stamp(view_, position), std::memory_order::release);  // OWN
   }
 
-  /// Publishes the claim: headers and bodies are written, inner records stamped.
-  void commit(const Claimed& claim) noexcept {
+  /// Publishes the claim: headers and bodies are written, inner records stamped. False: the ring is
+  /// being retired, and only verdict() tells whether the claim stands.
+  bool commit(const Claimed& claim) noexcept {
     if (claim.position != claim.first) {
       view_.store_header(claim.first, layout::skip_header(claim.position - claim.first, 0));
       stamp_inner(claim.position);
     }
     publish(claim.first);
+    // After the stamp, as RETIRE's barrier makes sure: either we see that the ring is being
+    // retired, or whoever retires it sees the stamp.
+    return view_.retired().load(std::memory_order::acquire) ==  // RETIRE
+           static_cast<std::uint32_t>(layout::Retired::no);
+  }
+
+  /// After commit() returned false.
+  Verdict verdict(const Claimed& claim) const noexcept {
+    switch (static_cast<layout::Retired>(view_.retired().load(std::memory_order::acquire))) {
+      case layout::Retired::deciding:  // ^ VERDICT
+        return Verdict::pending;
+      case layout::Retired::decided: {
+        // Relaxed throughout: VERDICT orders them, and they do not change any more.
+        const std::uint32_t count =
+            std::min(view_.void_claims().load(std::memory_order::relaxed), layout::kVoidClaims);
+        for (std::uint32_t i = 0; i < count; ++i) {
+          if (view_.void_claim(i).position.load(std::memory_order::relaxed) == claim.first) {
+            return Verdict::voided;
+          }
+        }
+        return Verdict::accepted;
+      }
+      case layout::Retired::spoiled:
+        return claim.first >= view_.end_position().load(std::memory_order::relaxed)
+                   ? Verdict::voided
+                   : Verdict::accepted;
+      case layout::Retired::no:  // it was not retired after all
+        break;
+    }
+    return Verdict::accepted;
   }
 
   /// Gives the claim up: its offsets are used and skipped by every reader.
@@ -137,6 +178,7 @@ class Writer {
     view_.stamp(first).store(current_stamp(view_, first), std::memory_order::release);  // COMMIT
     std::atomic_signal_fence(std::memory_order::seq_cst);  // IDLE only after the stamp
     slot_->word.store(0, std::memory_order::release);      // IDLE
+    std::atomic_signal_fence(std::memory_order::seq_cst);  // RETIRE is looked at after the stamp
   }
 
   View view_;

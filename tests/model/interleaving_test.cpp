@@ -65,6 +65,7 @@ class CellView {
   Cell& limit() const noexcept { return limit_; }
   Cell& anchor() const noexcept { return zero_; }
   Cell& nonce(std::uint32_t) const noexcept { return nonce_; }
+  Cell& retired() const noexcept { return zero_; }
   Cell& stamp(std::uint64_t position) const noexcept { return stamps_[position / kUnit % kUnits]; }
   layout::RecordHeader load_header(std::uint64_t position) const noexcept {
     return unpack(headers_[position / kUnit % kUnits].load(std::memory_order::relaxed));

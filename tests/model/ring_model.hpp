@@ -182,6 +182,8 @@ class ModelView {
   Word<std::uint64_t>& nonce(std::uint32_t index) const noexcept {
     return index % Ring::kNonceStep == 0 ? ring_->nonce[index / Ring::kNonceStep] : ring_->unused;
   }
+  Word<std::uint64_t>& retired() const noexcept { return ring_->unused; }
+  Word<std::uint64_t>& end_position() const noexcept { return ring_->unused; }
   Word<std::uint64_t>& stamp(std::uint64_t position) const noexcept { return unit(position).stamp; }
   layout::RecordHeader load_header(std::uint64_t position) const noexcept {
     (void)static_cast<std::uint64_t>(unit(position).bytes(RL_INFO));
