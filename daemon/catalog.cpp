@@ -195,8 +195,12 @@ void Catalog::remove_topic(const shm::Uuid& topic) {
 
 void Catalog::begin_ring(const TopicRow& topic) {
   sqlite::Transaction transaction(database_);
-  auto update = database_.prepare("UPDATE topics SET generation = ?2 WHERE uuid = ?1");
-  update.bind(1, shm::to_string(topic.uuid)).bind(2, topic.generation).step();
+  auto update =
+      database_.prepare("UPDATE topics SET generation = ?2, settings = ?3 WHERE uuid = ?1");
+  update.bind(1, shm::to_string(topic.uuid))
+      .bind(2, topic.generation)
+      .bind(3, topic.settings)
+      .step();
   write_partitions(topic);
   transaction.commit();
 }

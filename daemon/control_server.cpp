@@ -163,11 +163,11 @@ void ControlServer::welcome(const ClientPtr& client) {
   control::PeerProof& proof = *client->proof;
   std::shared_ptr<Session> session;
   if (client->hello.session) {
-    session = sessions_.resume(*client->hello.session, proof.credentials(), client->hello.client);
+    session = sessions_.resume(proof.credentials(), client->hello);
   }
   const bool resumed = session != nullptr;
   if (!resumed) {
-    session = sessions_.begin(proof.credentials(), proof.take_pidfd(), client->hello.client);
+    session = sessions_.begin(proof.credentials(), proof.take_pidfd(), client->hello);
   }
   client->session = session;
   client->proof.reset();

@@ -72,12 +72,14 @@ class Flusher::Thread {
   void add(std::shared_ptr<ServedTopic> topic) {
     topics_.push_back(std::make_unique<TopicDuty>(std::move(topic), options_.file_system, *engine_,
                                                   options_.events));
+    if (drain_) topics_.back()->drain();
   }
 
   void remove(const ServedTopic* topic, std::function<void()> done) {
     const auto found = find(topic);
     if (found != topics_.end()) {
       finish_writes(**found);
+      (*found)->let_go();
       topics_.erase(found);
     }
     done();
@@ -121,7 +123,11 @@ class Flusher::Thread {
       const auto now = Clock::now();
       auto wake_at = now + kLongestSleep;
       for (auto& topic : topics_) {
-        if (topic->awake()) wake_at = std::min(wake_at, topic->round(now));
+        if (!topic->awake()) continue;
+        wake_at = std::min(wake_at, topic->round(now));
+        if (const auto trouble = topic->trouble(now); trouble && options_.on_trouble) {
+          options_.on_trouble(topic->shared(), *trouble);
+        }
       }
       reap(std::chrono::nanoseconds(0));
       if (drain_) {
@@ -245,6 +251,17 @@ void Flusher::retire(std::shared_ptr<ServedTopic> topic, std::uint32_t partition
                      std::size_t count) {
   thread_->post([topic = std::move(topic), partition, count](Thread& thread) {
     thread.retire(topic.get(), partition, count);
+  });
+}
+
+void Flusher::end_ring(std::shared_ptr<ServedTopic> topic, RingEnd how,
+                       std::function<void(RingEnded)> done) {
+  thread_->post([topic = std::move(topic), how, done = std::move(done)](Thread& thread) {
+    if (TopicDuty* duty = thread.duty(topic.get())) {
+      duty->end_ring(Clock::now(), how, done);
+    } else {
+      done({});
+    }
   });
 }
 

@@ -1,8 +1,10 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,6 +26,33 @@ struct HandleSlots {
   std::uint32_t pid = 0;
   const layout::Slot* slots = nullptr;     ///< slots[p] for partition p; read-only mapping
   std::shared_ptr<const void> keep_alive;  ///< whatever keeps that mapping
+  bool reached = false;                    ///< its process is, by the asymmetric barrier
+};
+
+/// How a topic's ring is to end, so that another can follow it.
+struct RingEnd {
+  /// For claims that live producers have open; then the ring goes on as it was.
+  std::chrono::milliseconds patience{};
+  /// A claim that has stood still for this long is taken away instead.
+  std::optional<std::chrono::milliseconds> fence_after{};
+};
+struct RingEnded {
+  bool ended = false;        ///< all of it is settled, and durable; else the ring goes on
+  std::uint32_t pid = 0;     ///< not ended: whose claim is open
+  bool unreachable = false;  ///< that process cannot be fenced
+};
+
+/// What somebody should do something about.
+struct Trouble {
+  enum class Kind : unsigned char {
+    stopped_claim,  ///< `when_stopped` is due for the holder's claim
+    long_pin,       ///< producers have waited for the holder's pin for longer than `pin_budget_ms`
+    worn_out,       ///< positions of the ring run out
+  };
+  Kind kind{};
+  std::uint32_t partition = 0;
+  std::uint64_t handle = 0;
+  std::uint32_t pid = 0;
 };
 
 /// The data side of the supervisor: one thread that follows every partition's stamps, publishes the
@@ -36,8 +65,10 @@ class Flusher {
  public:
   struct Options {
     storage::FileSystem& file_system;
-    Doorbells& doorbells;  ///< what producers ring when the flusher sleeps; outlives it
+    Doorbells& doorbells;    ///< what producers ring when the flusher sleeps; outlives it
     const EventLog& events;  ///< written from the flusher's thread; outlives it
+    /// At most once a second for each topic, for as long as it lasts.
+    std::function<void(std::shared_ptr<ServedTopic>, Trouble)> on_trouble{};
   };
 
   explicit Flusher(Options options);
@@ -60,6 +91,10 @@ class Flusher {
                std::function<void(std::uint32_t repaired)> done);
   /// Removes the oldest `count` segments of a partition (retention's choice), never the last.
   void retire(std::shared_ptr<ServedTopic> topic, std::uint32_t partition, std::size_t count);
+  /// Brings a topic's ring to its end: nobody claims any more, what is claimed is settled or, by
+  /// `how`, void, and all below the end is durable. `done` may take as long as the device does.
+  void end_ring(std::shared_ptr<ServedTopic> topic, RingEnd how,
+                std::function<void(RingEnded)> done);
   /// Orderly stop: freezes every limit at its tail and brings everything to `durable`. False when a
   /// device refused, or a live producer did not finish its claim within `patience_ms`.
   void drain(std::uint32_t patience_ms, std::function<void(bool complete)> done);

@@ -7,13 +7,16 @@
 
 #include "control/topic_settings.hpp"
 #include "ringway/error.hpp"
+#include "shm/barrier.hpp"
 #include "shm/memory_file.hpp"
 #include "shm/memory_name.hpp"
 
 namespace ringway::daemon {
 namespace {
 
-enum AttachmentState : std::uint32_t { kFree = 0, kOpen = 1, kDead = 2 };
+using layout::kDead;
+using layout::kFree;
+using layout::kOpen;
 
 std::size_t free_attachment(const Topic& topic) {
   const auto table = topic.served->memory().attachments();
@@ -40,7 +43,8 @@ HandleSlots slots_of(const Session& session, std::uint64_t id, const Handle& han
           .role = handle.role,
           .pid = session.process.pid,
           .slots = chunk.slot(handle.first_slot),
-          .keep_alive = chunk.mapping};
+          .keep_alive = chunk.mapping,
+          .reached = session.reached && shm::ProcessBarrier::instance().available()};
 }
 
 }  // namespace
@@ -98,8 +102,68 @@ void Handles::give_back(Session& session, const Run& run, std::uint32_t count) {
   parts_.keepsakes.drop(shm::to_string(shm::MemoryName::of_session(session.id, run.chunk)));
 }
 
+std::vector<shm::Descriptor> Handles::descriptors_of(const Topic& topic, layout::Role role) {
+  const TopicMemory& memory = topic.served->memory();
+  std::vector<shm::Descriptor> descriptors;
+  descriptors.push_back(shm::reopen_read_only(memory.board_fd()));
+  descriptors.push_back(role == layout::Role::producer ? shm::duplicate(memory.ring_fd())
+                                                       : shm::reopen_read_only(memory.ring_fd()));
+  descriptors.push_back(shm::duplicate(memory.bell_fd()));
+  return descriptors;
+}
+
+/// The handle stays what it is to everybody; only its slots begin anew. Its client waits for the
+/// answer and touches none of them.
+bool Handles::move(const std::shared_ptr<Session>& session, const std::shared_ptr<Topic>& topic,
+                   const control::Open& request, const Done& done) {
+  const auto found = session->handles.find(*request.moved);
+  if (found == session->handles.end() || found->second.topic != topic ||
+      found->second.role != request.role || found->second.releasing) {
+    return false;
+  }
+  Handle& handle = found->second;
+  OpenedHandle opened;
+  control::Opened& reply = opened.reply;
+  const Chunk& chunk = session->chunks.at(handle.chunk);
+  const bool moves = handle.generation != topic->row.generation;
+  reply.memory = request.mapped_generation != topic->row.generation;
+  if (reply.memory) opened.descriptors = descriptors_of(*topic, request.role);
+  if (moves) {
+    if (!handle.cursor.empty()) save_cursors(*topic);
+    chunk.clear(handle.first_slot, topic->settings.partitions,
+                blocker_of(topic->served->memory().attachments()[handle.attachment],
+                           topic->served->memory().board())
+                    ? 0
+                    : layout::kNoPin);
+    handle.generation = topic->row.generation;
+    topic->served->memory().attachments()[handle.attachment].generation = handle.generation;
+    TopicRegistry::forget_retired(*topic);
+  }
+  reply.handle = found->first;
+  reply.topic = topic->row.uuid;
+  reply.generation = topic->row.generation;
+  reply.partitions = topic->settings.partitions;
+  reply.chunk = handle.chunk;
+  reply.first_slot = handle.first_slot;
+  reply.slots = chunk.runs.slots();
+  reply.producer = handle.producer;
+  reply.settings = topic->settings;
+  if (const NamedCursor* cursor = topic->cursors.find(handle.cursor)) {
+    reply.cursor_offsets = cursor->offsets;
+  }
+  auto box = std::make_shared<OpenedHandle>(std::move(opened));
+  auto answer = [this, box, done] { parts_.post([box, done] { done(std::move(*box)); }); };
+  if (moves) {
+    parts_.flusher.attach(topic->served, slots_of(*session, found->first, handle), answer);
+  } else {
+    answer();
+  }
+  return true;
+}
+
 void Handles::open(const std::shared_ptr<Session>& session, const std::shared_ptr<Topic>& topic,
-                   const control::Open& request, std::function<void(OpenedHandle)> done) {
+                   const control::Open& request, Done done) {
+  if (request.moved && move(session, topic, request, done)) return;
   const std::uint32_t partitions = topic->settings.partitions;
   if (session->slots_taken() + partitions > parts_.config.slots_per_client_max) {
     throw Error(
@@ -120,13 +184,7 @@ void Handles::open(const std::shared_ptr<Session>& session, const std::shared_pt
   try {
     chunk.clear(run.first, partitions);
     reply.memory = request.mapped_generation != topic->row.generation;
-    if (reply.memory) {
-      const TopicMemory& memory = topic->served->memory();
-      opened.descriptors.push_back(shm::reopen_read_only(memory.board_fd()));
-      opened.descriptors.push_back(produces ? shm::duplicate(memory.ring_fd())
-                                            : shm::reopen_read_only(memory.ring_fd()));
-      opened.descriptors.push_back(shm::duplicate(memory.bell_fd()));
-    }
+    if (reply.memory) opened.descriptors = descriptors_of(*topic, request.role);
     if (run.is_new) opened.descriptors.push_back(shm::duplicate(chunk.fd.get()));
     if (request.cursor) {
       const NamedCursor& cursor = topic->cursors.hold(
@@ -144,7 +202,8 @@ void Handles::open(const std::shared_ptr<Session>& session, const std::shared_pt
                 .first_slot = run.first,
                 .producer = producer,
                 .attachment = attachment,
-                .cursor = request.cursor.value_or("")};
+                .cursor = request.cursor.value_or(""),
+                .generation = topic->row.generation};
   layout::Attachment& entry = topic->served->memory().attachments()[attachment];
   entry.role = handle.role;
   entry.session = session->id;
@@ -152,7 +211,8 @@ void Handles::open(const std::shared_ptr<Session>& session, const std::shared_pt
   entry.chunk = handle.chunk;
   entry.first_slot = handle.first_slot;
   entry.producer = handle.producer;
-  entry.flags = protects ? 1 : 0;
+  entry.flags = (protects ? layout::kProtects : 0u) | (session->reached ? layout::kReached : 0u);
+  entry.generation = handle.generation;
   entry.process = session->process;
   copy_cut(entry.user, session->user);
   copy_cut(entry.cursor_name, handle.cursor);
@@ -259,11 +319,13 @@ bool Handles::adopt(Session& session, const std::shared_ptr<Topic>& topic, std::
                 .producer = entry.producer,
                 .attachment = attachment,
                 .cursor = std::string(entry.cursor_name,
-                                      ::strnlen(entry.cursor_name, sizeof entry.cursor_name))};
+                                      ::strnlen(entry.cursor_name, sizeof entry.cursor_name)),
+                .generation = entry.generation};
+  session.reached = session.reached || (entry.flags & layout::kReached) != 0;
   try {
     if (!handle.cursor.empty()) {
       topic->cursors.hold(
-          handle.cursor, (entry.flags & 1) != 0,
+          handle.cursor, (entry.flags & layout::kProtects) != 0,
           {entry.handle, session.process.pid, chunk->second.slot(handle.first_slot)});
     }
   } catch (const Error& held) {
@@ -271,7 +333,12 @@ bool Handles::adopt(Session& session, const std::shared_ptr<Topic>& topic, std::
     parts_.log.warning("cursor_not_adopted", {{"topic", topic->row.name}, {"why", held.what()}});
     handle.cursor.clear();
   }
-  topic->served->adopted_handles.push_back(slots_of(session, entry.handle, handle));
+  const layout::BoardHeader& board = topic->served->memory().board();
+  if (handle.generation == board.generation) {
+    topic->served->adopted_handles.push_back(slots_of(session, entry.handle, handle));
+  } else if (auto blocker = blocker_of(entry, board)) {
+    topic->served->adopted_handles.push_back(std::move(*blocker));
+  }
   session.handles.emplace(entry.handle, std::move(handle));
   return true;
 }

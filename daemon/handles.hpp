@@ -28,10 +28,12 @@ class Handles {
         handle_ids_(parts.catalog, Identity::handle),
         producer_ids_(parts.catalog, Identity::producer) {}
 
+  using Done = std::function<void(OpenedHandle)>;
+
   /// Rights were checked. `done` when the flusher honours the handle's pins and claims.
   /// @throws Error: limit, busy (the cursor is held), failed (memory).
   void open(const std::shared_ptr<Session>& session, const std::shared_ptr<Topic>& topic,
-            const control::Open& request, std::function<void(OpenedHandle)> done);
+            const control::Open& request, Done done);
 
   /// Closed, or its process is dead: claims are settled, positions saved, then everything it had is
   /// free. `done(repaired)` says how many claims were finished for it.
@@ -57,6 +59,9 @@ class Handles {
     std::uint32_t first;
     bool is_new;
   };
+  bool move(const std::shared_ptr<Session>& session, const std::shared_ptr<Topic>& topic,
+            const control::Open& request, const Done& done);
+  static std::vector<shm::Descriptor> descriptors_of(const Topic& topic, layout::Role role);
   Run take_slots(Session& session, std::uint32_t count);
   void give_back(Session& session, const Run& run, std::uint32_t count);
   void make_chunk(Session& session, std::uint32_t slots);

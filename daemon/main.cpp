@@ -13,8 +13,8 @@
 #include "daemon/options.hpp"
 #include "daemon/supervisor.hpp"
 #include "ringway/error.hpp"
-#include "shm/descriptor_limit.hpp"
 #include "shm/descriptor.hpp"
+#include "shm/descriptor_limit.hpp"
 #include "shm/landing.hpp"
 
 namespace {

@@ -20,6 +20,9 @@ constexpr std::chrono::milliseconds kForgedAfter{1000};
 /// A log to which nothing came for this long notes in the file how far it is durable.
 constexpr std::chrono::milliseconds kConfirmAfter{10};
 
+/// How long the end of a ring in quarantine waits for its log.
+constexpr std::chrono::milliseconds kSpoiledPatience{2000};
+
 constexpr std::uint64_t kOffsetUnknown = ~std::uint64_t{0};
 constexpr std::uint64_t kSyncBit = 1;  // duties are aligned, so the token's lowest bit is free
 
@@ -49,12 +52,13 @@ PartitionDuty::PartitionDuty(ServedTopic& topic, std::uint32_t partition,
       board_(view_.board()),
       bell_(topic.memory().bell(partition)),
       base_position_(board_.base_position.load(std::memory_order::relaxed)),  // fixed
-      follower_(view_, {0, 0}) {
+      follower_(view_, {0, 0}),
+      ending_(view_) {
   // Relaxed: whoever wrote it is dead.
   quarantined_ = board_.hold.load(std::memory_order::relaxed) ==
                  static_cast<std::uint32_t>(layout::Hold::quarantined);
-  // An orderly stop that could not finish left the tail closed.
-  if (!quarantined_) {
+  // An orderly stop, or an ending, that could not finish left the tail closed.
+  if (!quarantined_ && !ending_.retired()) {
     view_.tail().fetch_and(~layout::TailCodec::kClosed, std::memory_order::acq_rel);  // CLAIM
   }
   if (topic.settings().persist) {
@@ -85,9 +89,16 @@ void PartitionDuty::say(Severity severity, std::string_view event,
 PartitionDuty::Round PartitionDuty::follow_and_flush(SteadyTime now) {
   const ring::Place before = follower_.committed();
   if (persisted()) catch_up_log();
-  if (!quarantined_) follow();
+  if (!quarantined_ && !ending_.retired()) follow();
   if (persisted()) flush(now);
-  hand_back_space();
+  if (ending_.state() == RingEnding::State::none) {
+    hand_back_space();
+  } else if (ending_.state() != RingEnding::State::over) {
+    over_since_ = now;
+    if (quarantined_ || !ending_.look(follower_.committed(), handles_)) {
+      ending_.give_up(follower_.committed());
+    }
+  }
   if (!quarantined_) look_for_damage(now);
   say_why(now);
   wake_waiters();
@@ -316,6 +327,14 @@ void PartitionDuty::say_why(SteadyTime now) {
   std::uint32_t pid = 0;
   const std::uint64_t end = tail();
   const bool unsettled = follower_.committed().position < end;
+  const bool wait_for_pin =
+      limit_is_pinned_ &&
+      end + view_.ring_bytes() / 4 > board_.limit.load(std::memory_order::relaxed);  // own
+  if (!wait_for_pin) {
+    pinned_since_ = {};
+  } else if (pinned_since_ == SteadyTime{}) {
+    pinned_since_ = now;
+  }
   if (!unsettled || follower_.committed().position != stuck_at_) {
     stuck_at_ = follower_.committed().position;
     stuck_since_ = now;
@@ -326,7 +345,7 @@ void PartitionDuty::say_why(SteadyTime now) {
     hold = last_error_ == -ENOSPC || last_error_ == -EDQUOT ? Hold::disk_full : Hold::disk_error;
   } else if (unsettled && now - stuck_since_ >= kStuckAfter) {
     hold = Hold::stopped_claim;
-    pid = handles_.claim_holder(follower_.committed().position).value_or(0);
+    if (const auto holder = handles_.claim_holder(stuck_at_)) pid = holder->pid;
   } else if (limit_is_pinned_) {
     const bool blocks = topic_.memory().board().mode == layout::TopicMode::memory_block;
     hold = blocks ? Hold::slow_consumer : Hold::pinned;
@@ -365,21 +384,60 @@ void PartitionDuty::look_for_damage(SteadyTime now) {
 
 void PartitionDuty::quarantine(std::string_view reason) {
   quarantined_ = true;
-  close_tail();
+  ring::close(view_);
   say(Severity::error, "quarantined",
       {{"offset", follower_.committed().offset},
        {"reason", reason},
        {"effect", "it takes no more records; what is in the log is served"},
-       {"fix", "restart ringwayd in an orderly way: it makes a new ring"}});
+       {"fix", "ringway topic alter NAME --ring SIZE makes a new ring"}});
+}
+
+void PartitionDuty::begin_end() noexcept {
+  draining_ = true;  // what there is goes out without delay
+  ending_.begin();
+}
+
+void PartitionDuty::cancel_end() noexcept {
+  if (quarantined_) return;
+  ending_.cancel();
+  draining_ = false;
+}
+
+bool PartitionDuty::ended(SteadyTime now) const noexcept {
+  if (ending_.state() != RingEnding::State::over) return false;
+  // Of a ring in quarantine there may be pages that can never be written.
+  return log_drained() || (quarantined_ && !writing() && now - over_since_ >= kSpoiledPatience);
+}
+
+PartitionHandles::Open PartitionDuty::open_claims() const noexcept {
+  if (ending_.state() != RingEnding::State::closing) return {};
+  return handles_.open_claims(follower_.committed().position, tail());
+}
+
+std::optional<Trouble> PartitionDuty::trouble(SteadyTime now) const noexcept {
+  const TopicSettings& settings = topic_.settings();
+  if (ending_.state() != RingEnding::State::none || quarantined_) return std::nullopt;
+  if (settings.when_stopped != WhenStopped::wait && unsettled() &&
+      stuck_at_ == follower_.committed().position &&
+      now - stuck_since_ >= std::chrono::milliseconds(settings.stopped_after_ms)) {
+    if (const auto holder = handles_.claim_holder(stuck_at_)) {
+      return Trouble{Trouble::Kind::stopped_claim, partition_, holder->handle, holder->pid};
+    }
+  }
+  if (persisted() && limit_is_pinned_ && settings.pin_budget_ms != 0 &&
+      pinned_since_ != SteadyTime{} &&
+      now - pinned_since_ >= std::chrono::milliseconds(settings.pin_budget_ms)) {
+    return Trouble{Trouble::Kind::long_pin, partition_, 0, pinned_by_};
+  }
+  if (tail() >= view_.codec().position_end() / 2) {
+    return Trouble{Trouble::Kind::worn_out, partition_, 0, 0};
+  }
+  return std::nullopt;
 }
 
 void PartitionDuty::drain() noexcept {
   draining_ = true;
-  close_tail();
-}
-
-void PartitionDuty::close_tail() noexcept {
-  view_.tail().fetch_or(layout::TailCodec::kClosed, std::memory_order::acq_rel);  // CLAIM
+  ring::close(view_);
 }
 
 bool PartitionDuty::quiet() const noexcept {
@@ -397,10 +455,16 @@ bool PartitionDuty::something_came() const noexcept {
 }
 
 bool PartitionDuty::drained() const noexcept {
-  const std::uint64_t end = follower_.committed().position;
-  if (!quarantined_ && (end != tail() || handles_.unsettled())) return false;
-  return !persisted() || (!writing() && log_->error() == 0 && !log_->can_confirm() &&
-                          log_->durable().position == base_position_ + end);
+  if (!quarantined_ && (follower_.committed().position != tail() || handles_.unsettled())) {
+    return false;
+  }
+  return log_drained();
+}
+
+bool PartitionDuty::log_drained() const noexcept {
+  return !persisted() ||
+         (!writing() && log_->error() == 0 && !log_->can_confirm() &&
+          log_->durable().position == base_position_ + follower_.committed().position);
 }
 
 void PartitionDuty::note_settled(const PartitionHandles::Settled& settled) {

@@ -14,6 +14,7 @@
 #include "daemon/flusher.hpp"
 #include "daemon/nonce_source.hpp"
 #include "daemon/partition_handles.hpp"
+#include "daemon/ring_ending.hpp"
 #include "daemon/served_topic.hpp"
 #include "log/partition_log.hpp"
 #include "ring/limit.hpp"
@@ -33,7 +34,7 @@ class PartitionDuty {
   PartitionDuty& operator=(const PartitionDuty&) = delete;
 
   void attach(const HandleSlots& handle) {
-    handles_.add(handle.role, handle.handle, handle.pid, handle.slots + partition_);
+    handles_.add(handle.role, handle.handle, handle.pid, handle.slots + partition_, handle.reached);
   }
   /// True when nothing is left to settle; else `on_settled` of a later round says so.
   bool release(std::uint64_t handle) { return handles_.release(handle); }
@@ -61,6 +62,21 @@ class PartitionDuty {
   bool quiet() const noexcept;
   /// A record came since the last round.
   bool something_came() const noexcept;
+
+  /// The ring is to end, so that another can follow it (ring_ending.hpp).
+  void begin_end() noexcept;
+  void cancel_end() noexcept;
+  void fence() noexcept { ending_.fence(follower_.committed()); }
+  /// Every claim is settled or void, and what is settled is durable where the topic is persisted.
+  bool ended(SteadyTime now) const noexcept;
+  bool end_is_final() const noexcept { return ending_.retired(); }
+  /// What keeps the ring from its end: claims that live producers have open. None: nothing does.
+  PartitionHandles::Open open_claims() const noexcept;
+  /// Since when the oldest of them has stood still.
+  SteadyTime stuck_since() const noexcept { return stuck_since_; }
+
+  /// What somebody should do something about.
+  std::optional<Trouble> trouble(SteadyTime now) const noexcept;
 
   /// Orderly stop: no claim succeeds any more, and what there is goes out without delay.
   void drain() noexcept;
@@ -92,8 +108,8 @@ class PartitionDuty {
   void say_why(SteadyTime now);
   void recover_device(SteadyTime now);
   void look_for_damage(SteadyTime now);
+  bool log_drained() const noexcept;
   void quarantine(std::string_view reason);
-  void close_tail() noexcept;
   void note_settled(const PartitionHandles::Settled& settled);
   void wrote(int result);
   void synced(int result);
@@ -123,6 +139,8 @@ class PartitionDuty {
   bool moved_ = false;  ///< a watermark or limit moved and waiters were not told yet
   bool quarantined_ = false;
   bool draining_ = false;
+  RingEnding ending_;
+  SteadyTime over_since_{};      ///< of the ending
   std::uint64_t submitted_ = 0;  ///< log position up to which batches went out
   std::size_t segments_shown_ = 0;
   NonceSource nonces_;
@@ -131,6 +149,7 @@ class PartitionDuty {
   SteadyTime pending_since_{};
   SteadyTime wrote_at_{};  ///< when a batch last went out
   SteadyTime stuck_since_{};
+  SteadyTime pinned_since_{};  ///< producers wait for a pin
   SteadyTime retry_at_{};
   int last_error_ = 0;
   std::optional<std::uint64_t> heals_at_;  ///< when this is durable, the device works again

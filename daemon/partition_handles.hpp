@@ -7,6 +7,7 @@
 
 #include "layout/session.hpp"
 #include "ring/repair.hpp"
+#include "ring/retire.hpp"
 
 namespace ringway::daemon {
 
@@ -14,6 +15,13 @@ namespace ringway::daemon {
 /// and released ones until their last claim is settled.
 class PartitionHandles {
  public:
+  /// Whose slot it is.
+  struct Holder {
+    std::uint64_t handle;
+    std::uint32_t pid;
+    std::uint32_t unexplained = 0;
+  };
+
   /// One released handle that is settled now. `hole` is what was skipped for it.
   struct Settled {
     std::uint64_t handle;
@@ -22,14 +30,22 @@ class PartitionHandles {
     bool hostile;
   };
 
-  void add(layout::Role role, std::uint64_t handle, std::uint32_t pid, const layout::Slot* slot) {
+  /// `reached`: by the barrier. A consumer that is there already gets another slot.
+  void add(layout::Role role, std::uint64_t handle, std::uint32_t pid, const layout::Slot* slot,
+           bool reached) {
     if (role == layout::Role::producer) {
-      claimants_.push_back({slot, false});
+      claimants_.push_back({slot, false, reached});
       producers_.push_back({handle, pid});
-    } else {
-      pins_.push_back(slot);
-      consumers_.push_back({handle, pid});
+      return;
     }
+    for (std::size_t i = 0; i < consumers_.size(); ++i) {
+      if (consumers_[i].handle == handle) {
+        pins_[i] = slot;
+        return;
+      }
+    }
+    pins_.push_back(slot);
+    consumers_.push_back({handle, pid});
   }
 
   /// Its process is dead or has closed it. True when nothing is left to settle.
@@ -96,16 +112,56 @@ class PartitionHandles {
     });
   }
 
-  /// The live producer whose claim starts at `position`, if one says so.
-  std::optional<std::uint32_t> claim_holder(std::uint64_t position) const noexcept {
+  /// The live producer whose claim starts at `position`, if one says so; else one that tried.
+  std::optional<Holder> claim_holder(std::uint64_t position) const noexcept {
+    std::optional<Holder> tried;
     for (std::size_t i = 0; i < claimants_.size(); ++i) {
       const std::uint64_t word = claimants_[i].slot->word.load(std::memory_order::acquire);
-      if (layout::intent_state(word) == layout::Intent::owned &&
-          layout::intent_position(word) == position) {
-        return producers_[i].pid;
+      if (claimants_[i].dead || layout::intent_state(word) == layout::Intent::idle ||
+          layout::intent_position(word) != position) {
+        continue;
       }
+      if (layout::intent_state(word) == layout::Intent::owned) return producers_[i];
+      tried = producers_[i];
     }
-    return std::nullopt;
+    return tried;
+  }
+
+  /// What live producers have, or may have, open in [from, to).
+  struct Open {
+    std::size_t claims = 0;
+    bool one_place = true;            ///< all of them start at `from`
+    std::optional<Holder> unreached;  ///< one that the barrier does not reach
+    std::optional<Holder> first;
+  };
+  Open open_claims(std::uint64_t from, std::uint64_t to) const noexcept {
+    Open open;
+    for (std::size_t i = 0; i < claimants_.size(); ++i) {
+      const std::uint64_t word = claimants_[i].slot->word.load(std::memory_order::acquire);
+      const std::uint64_t position = layout::intent_position(word);
+      if (claimants_[i].dead || layout::intent_state(word) == layout::Intent::idle ||
+          position < from || position >= to) {
+        continue;
+      }
+      ++open.claims;
+      open.one_place = open.one_place && position == from;
+      if (!claimants_[i].reached) open.unreached = producers_[i];
+      if (position == from || !open.first) open.first = producers_[i];
+    }
+    return open;
+  }
+
+  /// ring::decide() over all producers.
+  ring::Decision decide(const ring::PartitionView& view) {
+    snapshot_.resize(claimants_.size());
+    std::size_t culprit = 0;
+    return ring::decide<ring::PartitionView, layout::Slot>(
+        view, claimants_, std::span(snapshot_).first(claimants_.size()), culprit,
+        [&](layout::VoidClaim& claim, std::size_t owner) {
+          // Relaxed: for people.
+          claim.pid.store(owner < producers_.size() ? producers_[owner].pid : 0,
+                          std::memory_order::relaxed);
+        });
   }
 
  private:
@@ -113,11 +169,6 @@ class PartitionHandles {
   /// honest rivals lasts as long, its slot was spoiled.
   static constexpr std::uint32_t kUnexplainedMax = 1000;
 
-  struct Holder {
-    std::uint64_t handle;
-    std::uint32_t pid;
-    std::uint32_t unexplained = 0;
-  };
   // Parallel vectors: repair and publish_limit take spans of the first of each pair.
   std::vector<ring::Claimant<layout::Slot>> claimants_;
   std::vector<Holder> producers_;

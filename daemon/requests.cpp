@@ -92,6 +92,16 @@ void Requests::handle(Asker session, const control::CreateTopic& create, const A
   answer(control::TopicCreated{registry_.create(create.name, settings, peer)->row.uuid});
 }
 
+void Requests::handle(Asker session, const control::AlterTopic& alter, const Answer& answer) {
+  const auto topic = registry_.get(alter.name);
+  demand(*session, Right::administer, *topic);
+  demand_served(*topic);
+  registry_.alter(topic, control::alter(topic->settings, alter.settings),
+                  [answer](const std::optional<Error>& refused) {
+                    refused ? answer.refuse(*refused) : answer(control::Done{});
+                  });
+}
+
 void Requests::handle(Asker session, const control::DeleteTopic& remove, const Answer& answer) {
   const auto topic = registry_.get(remove.name);
   demand(*session, Right::administer, *topic);

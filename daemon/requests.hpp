@@ -39,6 +39,7 @@ class Requests {
   using Asker = const std::shared_ptr<Session>&;
   void handle(Asker, const control::Hello&, const Answer&);
   void handle(Asker, const control::CreateTopic&, const Answer&);
+  void handle(Asker, const control::AlterTopic&, const Answer&);
   void handle(Asker, const control::DeleteTopic&, const Answer&);
   void handle(Asker, const control::ListTopics&, const Answer&);
   void handle(Asker, const control::DescribeTopic&, const Answer&);

@@ -69,6 +69,10 @@ class ServedTopic {
   /// or the ring's beginning when that lies behind it.
   log::LogStart& log_start(std::uint32_t partition) const { return partitions_[partition].start; }
 
+  void set_state(layout::TopicState state) const noexcept;
+  /// Everybody who sleeps on the topic looks again.
+  void wake_everybody() const noexcept;
+
   /// Handles that were open when this ring was adopted. The flusher attaches them within add():
   /// were they to come after it, a first round could give away what they pin.
   std::vector<HandleSlots> adopted_handles;

@@ -34,7 +34,7 @@ struct Chunk {
 
   const layout::Slot* slot(std::uint32_t index) const;
   /// Slots as nobody has used them, before they are given away.
-  void clear(std::uint32_t first, std::uint32_t count) const;
+  void clear(std::uint32_t first, std::uint32_t count, std::uint64_t pin = layout::kNoPin) const;
 };
 
 /// One open handle: a role on a topic, its run of slots, its entry on the board.
@@ -46,6 +46,7 @@ struct Handle {
   std::uint32_t producer = 0;
   std::size_t attachment = 0;
   std::string cursor;
+  std::uint64_t generation = 0;  ///< of the ring that its slots speak of
   bool releasing = false;
 };
 
@@ -60,8 +61,9 @@ struct Session {
   layout::ProcessId process{};
   control::Credentials credentials{};
   std::string user;
-  std::string client;  ///< as it calls itself
-  bool dead = false;   ///< proven
+  std::string client;    ///< as it calls itself
+  bool reached = false;  ///< by the asymmetric barrier: its producers can be fenced
+  bool dead = false;     ///< proven
   shm::Descriptor pidfd;
   shm::Descriptor doorbell;                     ///< what its producers ring (doorbells.hpp)
   boost::asio::posix::stream_descriptor watch;  ///< a duplicate of pidfd: readable means dead

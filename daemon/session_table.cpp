@@ -15,7 +15,7 @@ namespace asio = boost::asio;
 }  // namespace
 
 std::shared_ptr<Session> SessionTable::begin(const control::Credentials& credentials,
-                                             shm::Descriptor pidfd, const std::string& client) {
+                                             shm::Descriptor pidfd, const control::Hello& hello) {
   const auto process = shm::identify(credentials.pid, credentials.uid);
   // Identified after the pidfd was opened: alive still, so it is this process's identity.
   if (!process || shm::is_dead(pidfd.get())) {
@@ -25,7 +25,8 @@ std::shared_ptr<Session> SessionTable::begin(const control::Credentials& credent
   session->process = *process;
   session->credentials = credentials;
   session->user = shm::user_name(credentials.uid);
-  session->client = client;
+  session->client = hello.client;
+  session->reached = hello.membarrier;
   session->pidfd = std::move(pidfd);
   session->doorbell = doorbells_.make();
   watch(session);  // may fail, for want of a descriptor: then there is no session
@@ -33,10 +34,9 @@ std::shared_ptr<Session> SessionTable::begin(const control::Credentials& credent
   return session;
 }
 
-std::shared_ptr<Session> SessionTable::resume(std::uint64_t id,
-                                              const control::Credentials& credentials,
-                                              const std::string& client) {
-  const auto found = sessions_.find(id);
+std::shared_ptr<Session> SessionTable::resume(const control::Credentials& credentials,
+                                              const control::Hello& hello) {
+  const auto found = sessions_.find(hello.session.value_or(0));
   if (found == sessions_.end()) return nullptr;
   const auto session = found->second;
   const auto process = shm::identify(credentials.pid, credentials.uid);
@@ -46,7 +46,8 @@ std::shared_ptr<Session> SessionTable::resume(std::uint64_t id,
   }
   if (session->disconnect) std::exchange(session->disconnect, {})();
   session->credentials = credentials;
-  session->client = client;
+  session->client = hello.client;
+  session->reached = hello.membarrier;
   return session;
 }
 
@@ -136,6 +137,13 @@ std::shared_ptr<Session> SessionTable::dead_holder(const Topic& topic, const std
     return holder;
   }
   return nullptr;
+}
+
+bool SessionTable::kill_holder(std::uint64_t handle) const {
+  for (const auto& [id, session] : sessions_) {
+    if (session->handles.contains(handle)) return shm::kill_process(session->pidfd.get());
+  }
+  return false;
 }
 
 std::shared_ptr<Session> SessionTable::adopt_session(const layout::Attachment& entry,

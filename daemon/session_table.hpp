@@ -28,10 +28,11 @@ class SessionTable {
 
   /// A new session for a process that was identified.
   std::shared_ptr<Session> begin(const control::Credentials& credentials, shm::Descriptor pidfd,
-                                 const std::string& client);
-  /// The session `id`, if it belongs to the same living process; its old connection is closed.
-  std::shared_ptr<Session> resume(std::uint64_t id, const control::Credentials& credentials,
-                                  const std::string& client);
+                                 const control::Hello& hello);
+  /// The session that `hello` asks for, if it belongs to the same living process; its old
+  /// connection is closed.
+  std::shared_ptr<Session> resume(const control::Credentials& credentials,
+                                  const control::Hello& hello);
   /// Its socket is closed: proves nothing. Without handles the session ends.
   void disconnected(const std::shared_ptr<Session>& session);
 
@@ -49,6 +50,10 @@ class SessionTable {
   void adopt(const TopicRegistry& registry, std::map<std::string, KeptDescriptor>& kept);
   /// Start, when the flusher serves: whoever died meanwhile is released.
   void watch_adopted();
+
+  /// Ends the process that holds a handle, by its pidfd. False: there is none, or it may not be
+  /// done.
+  bool kill_holder(std::uint64_t handle) const;
 
   const std::map<std::uint64_t, std::shared_ptr<Session>>& all() const noexcept {
     return sessions_;

@@ -60,7 +60,13 @@ Supervisor::Supervisor(boost::asio::io_context& io, Options options, const Event
       flusher_(std::make_unique<Flusher>(
           Flusher::Options{.file_system = file_system_,
                            .doorbells = doorbells_,
-                           .events = log_})),
+                           .events = log_,
+                           .on_trouble =
+                               [this](std::shared_ptr<ServedTopic> served, Trouble trouble) {
+                                 parts_.post([this, served, trouble] {
+                                   if (!stopping_) trouble_response_.respond(*served, trouble);
+                                 });
+                               }})),
       parts_{.config = options_.config,
              .log = log_,
              .file_system = file_system_,
@@ -76,6 +82,7 @@ Supervisor::Supervisor(boost::asio::io_context& io, Options options, const Event
       registry_(parts_, memory_limit(options_.config)),
       handles_(parts_),
       sessions_(io, parts_, handles_, doorbells_),
+      trouble_response_(parts_, registry_, sessions_),
       requests_(parts_, registry_, sessions_, handles_, [this] { return status(); }),
       server_(io,
               {.socket = options_.config.socket.string(),
@@ -112,6 +119,12 @@ void Supervisor::adopt_kept() {
   // What nobody of the catalog knows: memory of deleted topics, of sessions without handles.
   for (const auto& [name, kept] : kept_) keepsakes_.drop(name);
   kept_.clear();
+  // Only now: what they leave with the keeper may have the name of what was just dropped.
+  try {
+    registry_.resume_replacements();
+  } catch (const Error& error) {
+    trouble_ = error.what();  // the tick tries again
+  }
 }
 
 void Supervisor::watch_keeper() {
@@ -162,6 +175,8 @@ void Supervisor::tick() {
     });
     attempt([&] { retention_.run(registry_); });
     attempt([&] { registry_.finish_removals(); });
+    attempt([&] { registry_.finish_replacements(); });
+    attempt([&] { registry_.resume_replacements(); });
     attempt([&] { save_cursors(); });
     if (!trouble.empty() && trouble != trouble_) {
       log_.error("housekeeping_failed", {{"why", trouble}});

@@ -19,6 +19,7 @@
 #include "daemon/retention.hpp"
 #include "daemon/session_table.hpp"
 #include "daemon/topic_registry.hpp"
+#include "daemon/trouble_response.hpp"
 #include "storage/posix_file_system.hpp"
 
 namespace ringway::daemon {
@@ -73,6 +74,7 @@ class Supervisor {
   TopicRegistry registry_;
   Handles handles_;
   SessionTable sessions_;
+  TroubleResponse trouble_response_;
   Requests requests_;
   ControlServer server_;
   Retention retention_;

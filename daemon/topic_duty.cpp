@@ -1,6 +1,7 @@
 #include "daemon/topic_duty.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace ringway::daemon {
 
@@ -15,6 +16,7 @@ constexpr std::chrono::milliseconds kHeldAfter{100};
 constexpr std::chrono::milliseconds kHeldPause{10};
 /// A topic without a record for this long asks to be rung.
 constexpr std::chrono::milliseconds kQuietAfter{10};
+constexpr std::chrono::seconds kTroubleEvery{1};
 
 }  // namespace
 
@@ -22,8 +24,7 @@ TopicDuty::TopicDuty(std::shared_ptr<ServedTopic> topic, storage::FileSystem& fi
                      storage::WriteEngine& engine, const EventLog& events)
     : topic_(std::move(topic)), events_(events) {
   for (std::uint32_t p = 0; p < topic_->partitions(); ++p) {
-    partitions_.push_back(
-        std::make_unique<PartitionDuty>(*topic_, p, file_system, engine, events));
+    partitions_.push_back(std::make_unique<PartitionDuty>(*topic_, p, file_system, engine, events));
   }
   for (const HandleSlots& handle : topic_->adopted_handles) attach(handle);
 }
@@ -67,6 +68,10 @@ SteadyTime TopicDuty::round(SteadyTime now) {
     most = std::max(most, round.bytes);
   }
   if (most != 0) busy_at_ = now;
+  if (ending_) {
+    look_at_end(now);
+    due = std::min(due, now + kRoundPause);
+  }
   if (!bell_is_lost_ && topic_->memory().lost_bell_page()) say_that_bell_is_lost();
   // Half a round's worth more could fill the ring: no pause.
   if (most >= topic_->settings().ring_bytes / 8) return now;
@@ -75,14 +80,15 @@ SteadyTime TopicDuty::round(SteadyTime now) {
 
 void TopicDuty::say_that_bell_is_lost() {
   bell_is_lost_ = true;
-  events_.error("bell_lost", {{"topic", topic_->name()},
-                              {"reason", "a page of its bell was punched out while memory was short"},
-                              {"effect", "who waits is woken late"},
-                              {"fix", "restart ringwayd in an orderly way"}});
+  events_.error("bell_lost",
+                {{"topic", topic_->name()},
+                 {"reason", "a page of its bell was punched out while memory was short"},
+                 {"effect", "who waits is woken late"},
+                 {"fix", "restart ringwayd in an orderly way"}});
 }
 
 bool TopicDuty::lull(SteadyTime now) {
-  if (state_ != State::awake || now - busy_at_ < kQuietAfter) return false;
+  if (state_ != State::awake || ending_ || now - busy_at_ < kQuietAfter) return false;
   if (!std::all_of(partitions_.begin(), partitions_.end(),
                    [](const auto& partition) { return partition->quiet(); })) {
     return false;
@@ -107,6 +113,66 @@ void TopicDuty::rouse(bool anyway) {
   // Relaxed: a hint; a full look comes within the longest sleep.
   const std::uint32_t sleepers = topic_->memory().bell().sleepers.load(std::memory_order::relaxed);
   if (anyway || (sleepers & layout::kSupervisorSleeps) == 0) state_ = State::awake;
+}
+
+std::optional<Trouble> TopicDuty::trouble(SteadyTime now) {
+  if (ending_ || now < next_trouble_) return std::nullopt;
+  for (const auto& partition : partitions_) {
+    if (const auto found = partition->trouble(now)) {
+      next_trouble_ = now + kTroubleEvery;
+      return found;
+    }
+  }
+  return std::nullopt;
+}
+
+void TopicDuty::end_ring(SteadyTime now, RingEnd how, std::function<void(RingEnded)> done) {
+  state_ = State::awake;
+  for (auto& partition : partitions_) partition->begin_end();
+  ending_ = Ending{how, now, std::move(done)};
+}
+
+void TopicDuty::look_at_end(SteadyTime now) {
+  const auto finish = [&](const RingEnded& outcome) {
+    const auto done = std::move(ending_->done);
+    ending_.reset();
+    done(outcome);
+  };
+  if (std::ranges::all_of(partitions_, [&](const auto& one) { return one->ended(now); })) {
+    return finish({.ended = true});
+  }
+  const auto& fence_after = ending_->how.fence_after;
+  std::vector<PartitionDuty*> stuck;
+  std::optional<PartitionHandles::Holder> culprit;
+  bool unreachable = false, all_due = fence_after.has_value();
+  for (const auto& partition : partitions_) {
+    const PartitionHandles::Open open = partition->open_claims();
+    if (open.claims == 0) continue;
+    stuck.push_back(partition.get());
+    culprit = fence_after && open.unreached ? open.unreached : open.first;
+    unreachable = unreachable || (fence_after && open.unreached);
+    // Those behind the culprit have as long as it had.
+    all_due = all_due && !open.unreached && open.claims <= layout::kVoidClaims &&
+              now - partition->stuck_since() >= *fence_after &&
+              (open.one_place || now - ending_->begun >= *fence_after);
+  }
+  if (all_due) {
+    for (PartitionDuty* partition : stuck) partition->fence();
+    return;
+  }
+  // Where one partition's end is final, the others must come to theirs, however long it takes.
+  if (!culprit || now - ending_->begun < ending_->how.patience ||
+      std::ranges::any_of(partitions_, [](const auto& one) { return one->end_is_final(); })) {
+    return;
+  }
+  for (auto& partition : partitions_) partition->cancel_end();
+  finish({.ended = false, .pid = culprit->pid, .unreachable = unreachable});
+}
+
+void TopicDuty::let_go() {
+  if (ending_) std::exchange(ending_->done, nullptr)({});
+  ending_.reset();
+  for (auto& [handle, release] : std::exchange(releases_, {})) release.done(release.repaired);
 }
 
 void TopicDuty::drain() {

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <unordered_map>
 #include <vector>
 
@@ -20,6 +21,7 @@ class TopicDuty {
             storage::WriteEngine& engine, const EventLog& events);
 
   const ServedTopic& topic() const noexcept { return *topic_; }
+  const std::shared_ptr<ServedTopic>& shared() const noexcept { return topic_; }
 
   void attach(HandleSlots handle);
   void release(std::uint64_t handle, Released done);
@@ -37,6 +39,14 @@ class TopicDuty {
   /// Wakes it when a producer took its sleeper bit away, or `anyway`.
   void rouse(bool anyway);
 
+  /// Once a second at most.
+  std::optional<Trouble> trouble(SteadyTime now);
+
+  /// Brings the ring to its end, or gives that up where a producer stands still.
+  void end_ring(SteadyTime now, RingEnd how, std::function<void(RingEnded)> done);
+  /// Nothing is served any more: whoever waits for a release has it.
+  void let_go();
+
   /// Orderly stop.
   void drain();
   bool drained() const;
@@ -51,7 +61,14 @@ class TopicDuty {
     Released done;
   };
 
+  struct Ending {
+    RingEnd how;
+    SteadyTime begun;
+    std::function<void(RingEnded)> done;
+  };
+
   void settled(std::uint64_t handle, std::uint32_t repaired);
+  void look_at_end(SteadyTime now);
   void say_that_bell_is_lost();
 
   std::shared_ptr<ServedTopic> topic_;
@@ -62,6 +79,8 @@ class TopicDuty {
   State state_ = State::awake;
   SteadyTime busy_at_{};
   bool bell_is_lost_ = false;
+  std::optional<Ending> ending_;
+  SteadyTime next_trouble_{};
 };
 
 }  // namespace ringway::daemon

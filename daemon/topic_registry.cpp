@@ -16,29 +16,12 @@
 #include "log/recovery.hpp"
 #include "ringway/error.hpp"
 #include "shm/descriptor_limit.hpp"
-#include "shm/park.hpp"
 
 namespace ringway::daemon {
 namespace {
 
 /// Room for the first records of one partition, and for what the catalog says of it.
 constexpr std::uint64_t kDiskFreeMin = 512 * 1024;
-
-/// Everybody who sleeps on the topic looks again.
-void wake_everybody(const ServedTopic& topic) {
-  for (std::uint32_t p = 0; p < topic.partitions(); ++p) {
-    auto& progress = topic.view(p).board().progress;
-    progress.fetch_add(1, std::memory_order::release);
-    shm::wake_all(progress);
-  }
-  auto& bell = topic.memory().ring().bell_seq;
-  bell.fetch_add(1, std::memory_order::release);
-  shm::wake_all(bell);
-}
-
-void set_state(const ServedTopic& topic, layout::TopicState state) {
-  topic.memory().board().state.store(static_cast<std::uint32_t>(state), std::memory_order::release);
-}
 
 /// Takes back, in reverse, what was done, unless everything was.
 class Undo {
@@ -64,35 +47,48 @@ class Undo {
 
 }  // namespace
 
-std::string memory_name(const Topic& topic, shm::MemoryKind kind) {
-  return shm::to_string(shm::MemoryName::of_topic(kind, topic.row.uuid, topic.row.generation));
+std::string memory_name(const shm::Uuid& topic, std::uint64_t generation, shm::MemoryKind kind) {
+  return shm::to_string(shm::MemoryName::of_topic(kind, topic, generation));
 }
 
 std::filesystem::path TopicRegistry::directory(const shm::Uuid& uuid) const {
   return parts_.config.state_dir / "topics" / shm::to_string(uuid);
 }
 
-std::shared_ptr<ServedTopic> TopicRegistry::make_served(const Topic& topic,
+std::shared_ptr<ServedTopic> TopicRegistry::make_served(const TopicIdentity& identity,
+                                                        const TopicSettings& settings,
                                                         TopicMemory memory) const {
   return std::make_shared<ServedTopic>(
-      ServedTopic::Options{.identity = {topic.row.uuid, topic.row.name, topic.row.generation},
-                           .settings = topic.settings,
+      ServedTopic::Options{.identity = identity,
+                           .settings = settings,
                            .epoch = parts_.epoch,
-                           .directory = topic.settings.persist ? directory(topic.row.uuid) : ""},
+                           .directory = settings.persist ? directory(identity.uuid) : ""},
       std::move(memory));
+}
+
+/// The board says who serves, and is whole.
+void TopicRegistry::begin_service(ServedTopic& served) const {
+  auto& board = served.memory().board();
+  board.supervisor = parts_.self;
+  board.supervisor_epoch.store(parts_.epoch, std::memory_order::release);
+  served.set_state(layout::TopicState::serving);
+  served.memory().publish();
 }
 
 std::uint64_t TopicRegistry::memory_used() const noexcept {
   std::uint64_t sum = 0;
   for (const auto& [name, topic] : topics_) {
     if (topic->served) sum += topic->served->memory().bytes();
+    if (topic->replacement) sum += topic->replacement->served->memory().bytes();
+    for (const RetiredRing& ring : topic->retired) sum += ring.bytes;
   }
   return sum;
 }
 
-void TopicRegistry::check_budget(const std::string& name, const TopicSettings& settings) const {
+void TopicRegistry::check_budget(const std::string& name, const TopicSettings& settings,
+                                 std::uint32_t attachments) const {
   const std::uint64_t used = memory_used();
-  const std::uint64_t wanted = TopicMemory::bytes(settings, parts_.config.handles_per_topic_max);
+  const std::uint64_t wanted = TopicMemory::bytes(settings, attachments);
   if (wanted <= memory_limit_ && used <= memory_limit_ - wanted) return;
   throw Error(ErrorCode::limit, fmt::format("topic '{}'", name),
               fmt::format("needs {} of shared memory; with the {} in use that makes {}, and the "
@@ -155,11 +151,11 @@ control::TopicAccess TopicRegistry::access_of(const std::string& name,
           .admins = resolve(settings.admins, &TopicRights::admins)};
 }
 
-void TopicRegistry::keep(const Topic& topic) const {
-  const TopicMemory& memory = topic.served->memory();
+void TopicRegistry::keep(const Topic& topic, const ServedTopic& served) const {
+  const TopicMemory& memory = served.memory();
   const int fds[] = {memory.ring_fd(), memory.board_fd(), memory.bell_fd()};
   for (std::size_t i = 0; i < std::size(kTopicMemory); ++i) {
-    parts_.keepsakes.put(memory_name(topic, kTopicMemory[i]),
+    parts_.keepsakes.put(memory_name(topic.row.uuid, served.generation(), kTopicMemory[i]),
                          {{"kind", shm::to_string(kTopicMemory[i])},
                           {"topic", topic.row.name},
                           {"access", control::to_json(topic.access)}},
@@ -167,8 +163,10 @@ void TopicRegistry::keep(const Topic& topic) const {
   }
 }
 
-void TopicRegistry::drop(const Topic& topic) const noexcept {
-  for (const shm::MemoryKind kind : kTopicMemory) parts_.keepsakes.drop(memory_name(topic, kind));
+void TopicRegistry::drop(const shm::Uuid& topic, std::uint64_t generation) const noexcept {
+  for (const shm::MemoryKind kind : kTopicMemory) {
+    parts_.keepsakes.drop(memory_name(topic, generation, kind));
+  }
 }
 
 std::shared_ptr<Topic> TopicRegistry::create(const std::string& name, const TopicSettings& settings,
@@ -184,7 +182,7 @@ std::shared_ptr<Topic> TopicRegistry::create(const std::string& name, const Topi
                 fmt::format("there are {} topics already, the limit", topics_.size()),
                 "delete topics, or raise limits.topics in the configuration");
   }
-  check_budget(name, settings);
+  check_budget(name, settings, parts_.config.handles_per_topic_max);
   if (settings.persist) check_disk(name);
   TopicRow row{.uuid = shm::random_uuid(),
                .name = name,
@@ -199,10 +197,11 @@ std::shared_ptr<Topic> TopicRegistry::create(const std::string& name, const Topi
                                     .cursors = NamedCursors(row.uuid, settings.partitions, {})});
   const TopicIdentity identity{row.uuid, name, row.generation};
   Undo undo;
-  topic->served = make_served(
-      *topic, TopicMemory::create(identity, settings, parts_.config.handles_per_topic_max));
-  undo.add([&] { drop(*topic); });
-  keep(*topic);
+  topic->served =
+      make_served(identity, settings,
+                  TopicMemory::create(identity, settings, parts_.config.handles_per_topic_max));
+  undo.add([&] { drop(row.uuid, row.generation); });
+  keep(*topic, *topic->served);
   parts_.catalog.add_topic(topic->row);
   undo.add([&] { parts_.catalog.remove_topic(row.uuid); });
   undo.add([&] {
@@ -215,11 +214,7 @@ std::shared_ptr<Topic> TopicRegistry::create(const std::string& name, const Topi
     if (settings.persist) nothing = recover_log(*topic->served, p, parts_.file_system, parts_.log);
     open_partition(*topic->served, p, {0, 0}, nothing);
   }
-  auto& board = topic->served->memory().board();
-  board.supervisor = parts_.self;
-  board.supervisor_epoch.store(parts_.epoch, std::memory_order::relaxed);  // the magic carries it
-  set_state(*topic->served, layout::TopicState::serving);
-  topic->served->memory().publish();
+  begin_service(*topic->served);
   undo.keep_everything();
   topics_.emplace(name, topic);
   parts_.flusher.add(topic->served);
@@ -238,8 +233,8 @@ void TopicRegistry::remove(const std::shared_ptr<Topic>& topic, std::function<vo
     finish_removal({topic, done, ""});
   };
   if (!topic->served) return parts_.post(finish);
-  set_state(*topic->served, layout::TopicState::deleted);
-  wake_everybody(*topic->served);
+  topic->served->set_state(layout::TopicState::deleted);
+  topic->served->wake_everybody();
   parts_.flusher.remove(topic->served, [this, finish] { parts_.post(finish); });
 }
 
@@ -266,7 +261,7 @@ void TopicRegistry::finish_removal(Removal removal) {
     unfinished_.push_back(std::move(removal));  // nobody can use it any more: tried until it works
     return;
   }
-  drop(topic);
+  drop(topic.row.uuid, topic.row.generation);
   topics_.erase(topic.row.name);
   std::filesystem::remove_all(deleted, ignored);
   parts_.log.info("topic_deleted", {{"topic", topic.row.name}});
@@ -293,21 +288,17 @@ std::shared_ptr<Topic> TopicRegistry::get(const shm::Uuid& uuid) const {
 void TopicRegistry::serve() {
   for (const auto& [name, topic] : topics_) {
     if (!topic->served) continue;
-    auto& board = topic->served->memory().board();
-    board.supervisor = parts_.self;
-    board.supervisor_epoch.store(parts_.epoch, std::memory_order::release);
-    set_state(*topic->served, layout::TopicState::serving);
-    topic->served->memory().publish();
+    begin_service(*topic->served);
     parts_.flusher.add(topic->served);
-    wake_everybody(*topic->served);
+    topic->served->wake_everybody();
   }
 }
 
 void TopicRegistry::announce_stop() {
   for (const auto& [name, topic] : topics_) {
     if (!topic->served) continue;
-    set_state(*topic->served, layout::TopicState::stopping);
-    wake_everybody(*topic->served);
+    topic->served->set_state(layout::TopicState::stopping);
+    topic->served->wake_everybody();
   }
 }
 

@@ -3,6 +3,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,9 +18,29 @@
 #include "daemon/named_cursors.hpp"
 #include "daemon/served_topic.hpp"
 #include "log/recovery.hpp"
+#include "ringway/error.hpp"
 #include "shm/memory_name.hpp"
 
 namespace ringway::daemon {
+
+/// Called in the control thread: nothing, or why the topic keeps the ring it has.
+using Replaced = std::function<void(const std::optional<Error>&)>;
+
+/// A ring that is to follow the one that is served.
+struct Replacement {
+  TopicSettings settings;
+  std::string reason;
+  std::shared_ptr<ServedTopic> served;
+  Replaced done;
+  bool old_is_free = false;  ///< the flusher has let go of the old ring
+  std::string refused{};     ///< why it is not finished
+};
+
+/// A ring that was replaced and that somebody may still have mapped.
+struct RetiredRing {
+  std::uint64_t generation;
+  std::uint64_t bytes;
+};
 
 /// A topic as the control thread knows it.
 struct Topic {
@@ -31,12 +52,19 @@ struct Topic {
   std::string fault{};
   std::vector<std::string> damage{};  ///< what of its log was unreadable at the start
   bool deleting = false;
+  std::unique_ptr<Replacement> replacement{};  ///< under way
+  std::vector<RetiredRing> retired{};
 };
+
+/// On topics that block producers, a consumer that has not moved to the topic's present ring yet
+/// holds all of it: its handle with a pin at the ring's beginning. None where nobody blocks.
+std::optional<HandleSlots> blocker_of(const layout::Attachment& entry,
+                                      const layout::BoardHeader& board);
 
 /// The three memory files of a topic, and their names at the keeper.
 inline constexpr shm::MemoryKind kTopicMemory[] = {shm::MemoryKind::ring, shm::MemoryKind::board,
                                                    shm::MemoryKind::bell};
-std::string memory_name(const Topic& topic, shm::MemoryKind kind);
+std::string memory_name(const shm::Uuid& topic, std::uint64_t generation, shm::MemoryKind kind);
 
 /// A deleted topic's directory until all of it is gone.
 inline constexpr std::string_view kDeletedSuffix = ".deleted";
@@ -73,6 +101,20 @@ class TopicRegistry {
   /// Tries again what the catalog refused. @throws Error when it still does.
   void finish_removals();
 
+  /// Gives a topic other settings, and a new ring with them. `done` when clients are served by it.
+  /// @throws Error (usage, limit, busy) when nothing of it has happened.
+  void alter(const std::shared_ptr<Topic>& topic, const TopicSettings& settings, Replaced done);
+  /// The same, because of what `reason` says; "altered" is a person's.
+  void replace_ring(const std::shared_ptr<Topic>& topic, const TopicSettings& settings,
+                    std::string_view reason, Replaced done);
+  /// Tries again what the disk refused. @throws Error when it still does.
+  void finish_replacements();
+  /// Ends, once more, rings whose end an earlier supervisor had decided. @throws Error when there
+  /// is no memory for their successors; the next call tries again.
+  void resume_replacements();
+  /// Forgets the replaced rings that nobody has mapped any more.
+  static void forget_retired(Topic& topic);
+
   std::shared_ptr<Topic> get(std::string_view name) const;
   std::shared_ptr<Topic> get(const shm::Uuid& uuid) const;
   const std::map<std::string, std::shared_ptr<Topic>, std::less<>>& all() const noexcept {
@@ -101,19 +143,27 @@ class TopicRegistry {
   };
 
   std::filesystem::path directory(const shm::Uuid& uuid) const;
-  std::shared_ptr<ServedTopic> make_served(const Topic& topic, TopicMemory memory) const;
+  std::shared_ptr<ServedTopic> make_served(const TopicIdentity& identity,
+                                           const TopicSettings& settings, TopicMemory memory) const;
+  void begin_service(ServedTopic& served) const;
   void finish_removal(Removal removal);
   void check_disk(const std::string& name) const;
   void make_directory(const ServedTopic& topic, std::uint32_t partition) const;
-  void check_budget(const std::string& name, const TopicSettings& settings) const;
+  void check_budget(const std::string& name, const TopicSettings& settings,
+                    std::uint32_t attachments) const;
   control::TopicAccess access_of(const std::string& name, const TopicSettings& settings,
                                  std::uint32_t owner, bool strict) const;
-  void keep(const Topic& topic) const;
-  void drop(const Topic& topic) const noexcept;
-  log::Recovered recover(Topic& topic, std::uint32_t partition) const;
+  void keep(const Topic& topic, const ServedTopic& served) const;
+  void drop(const shm::Uuid& topic, std::uint64_t generation) const noexcept;
+  log::Recovered recover(Topic& topic, ServedTopic& served, std::uint32_t partition) const;
   bool adopt(Topic& topic, std::map<std::string, KeptDescriptor>& kept);
   void begin_ring(Topic& topic);
   void remove_leftovers() const;
+  void ring_ended(const std::shared_ptr<Topic>& topic, const RingEnded& outcome);
+  void give_up_replacement(Topic& topic, const std::string& why);
+  void finish_replacement(Topic& topic);
+  PartitionRow go_on_behind(Topic& topic, ServedTopic& served, std::uint32_t partition);
+  static void carry_handles(const ServedTopic& from, ServedTopic& to);
 
   SupervisorParts parts_;
   std::uint64_t memory_limit_;

@@ -13,9 +13,19 @@
 #include "ringway/error.hpp"
 
 namespace ringway::daemon {
+namespace {
 
-log::Recovered TopicRegistry::recover(Topic& topic, std::uint32_t partition) const {
-  log::Recovered found = recover_log(*topic.served, partition, parts_.file_system, parts_.log);
+void forget_kept(const Topic& topic, std::map<std::string, KeptDescriptor>& kept) {
+  for (const shm::MemoryKind kind : kTopicMemory) {
+    kept.erase(memory_name(topic.row.uuid, topic.row.generation, kind));
+  }
+}
+
+}  // namespace
+
+log::Recovered TopicRegistry::recover(Topic& topic, ServedTopic& served,
+                                      std::uint32_t partition) const {
+  log::Recovered found = recover_log(served, partition, parts_.file_system, parts_.log);
   for (const log::DamagedFile& file : found.damaged) {
     topic.damage.push_back(fmt::format(
         "topic '{}' partition {}: {} is damaged ({}), its records are a gap; restore or remove "
@@ -28,15 +38,16 @@ log::Recovered TopicRegistry::recover(Topic& topic, std::uint32_t partition) con
 bool TopicRegistry::adopt(Topic& topic, std::map<std::string, KeptDescriptor>& kept) {
   shm::Descriptor memory[std::size(kTopicMemory)];
   for (std::size_t i = 0; i < std::size(kTopicMemory); ++i) {
-    const auto found = kept.find(memory_name(topic, kTopicMemory[i]));
+    const auto found =
+        kept.find(memory_name(topic.row.uuid, topic.row.generation, kTopicMemory[i]));
     if (found == kept.end()) return false;
     memory[i] = shm::duplicate(found->second.descriptor.get());
   }
   const TopicIdentity identity{topic.row.uuid, topic.row.name, topic.row.generation};
   try {
-    topic.served =
-        make_served(topic, TopicMemory::adopt(identity, topic.settings, std::move(memory[0]),
-                                              std::move(memory[1]), std::move(memory[2])));
+    topic.served = make_served(identity, topic.settings,
+                               TopicMemory::adopt(identity, topic.settings, std::move(memory[0]),
+                                                  std::move(memory[1]), std::move(memory[2])));
   } catch (const Error& error) {
     if (error.code() == ErrorCode::incompatible) throw;
     parts_.log.warning("kept_memory_dropped", {{"topic", topic.row.name}, {"why", error.what()}});
@@ -45,7 +56,7 @@ bool TopicRegistry::adopt(Topic& topic, std::map<std::string, KeptDescriptor>& k
   topic.served->adopted = true;
   for (std::uint32_t p = 0; p < topic.settings.partitions; ++p) {
     if (topic.settings.persist) {
-      reopen_partition(*topic.served, p, recover(topic, p), parts_.log);
+      reopen_partition(*topic.served, p, recover(topic, *topic.served, p), parts_.log);
     }
   }
   return true;
@@ -55,14 +66,15 @@ void TopicRegistry::begin_ring(Topic& topic) {
   ++topic.row.generation;
   const TopicIdentity identity{topic.row.uuid, topic.row.name, topic.row.generation};
   topic.served = make_served(
-      topic, TopicMemory::create(identity, topic.settings, parts_.config.handles_per_topic_max));
-  keep(topic);
+      identity, topic.settings,
+      TopicMemory::create(identity, topic.settings, parts_.config.handles_per_topic_max));
+  keep(topic, *topic.served);
   for (std::uint32_t p = 0; p < topic.settings.partitions; ++p) {
     PartitionRow& row = topic.row.partitions[p];
     log::Recovered recovered;
     std::optional<log::LogPoint> floor;
     if (topic.settings.persist) {
-      recovered = recover(topic, p);
+      recovered = recover(topic, *topic.served, p);
       floor = recovered.floor;
     }
     const log::LogPoint start = ring_start(topic.settings, row, floor);
@@ -102,18 +114,18 @@ void TopicRegistry::load(std::map<std::string, KeptDescriptor>& kept) {
     if (!fault.empty()) continue;
     try {
       if (adopt(*topic, kept)) {
-        keep(*topic);  // the same descriptors: a replaced keeper must get them
+        keep(*topic, *topic->served);  // the same descriptors: a replaced keeper must get them
         parts_.log.info("ring_adopted", {{"topic", row.name}, {"generation", row.generation}});
       } else {
-        check_budget(row.name, settings);
+        check_budget(row.name, settings, parts_.config.handles_per_topic_max);
         begin_ring(*topic);
       }
-      for (const shm::MemoryKind kind : kTopicMemory) kept.erase(memory_name(*topic, kind));
+      forget_kept(*topic, kept);
     } catch (const std::exception& error) {
       topic->served = nullptr;
       topic->fault = error.what();
       // What the keeper has of it stays there: nothing is thrown away because it cannot be used.
-      for (const shm::MemoryKind kind : kTopicMemory) kept.erase(memory_name(*topic, kind));
+      forget_kept(*topic, kept);
     }
     if (!topic->fault.empty()) {
       parts_.log.error("topic_not_served", {{"topic", row.name}, {"why", topic->fault}});

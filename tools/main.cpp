@@ -12,6 +12,7 @@ int main(int argc, char** argv) {
   add_status(line);
   line.noun("topic", "Create, list, describe and delete topics");
   add_topic_create(line);
+  add_topic_alter(line);
   add_topic_list(line);
   add_topic_describe(line);
   add_topic_delete(line);

@@ -34,6 +34,10 @@ void Bus::create_topic(std::string_view name, const TopicChoices& choices) {
   state_->call(control::CreateTopic{std::string(name), choices});
 }
 
+void Bus::alter_topic(std::string_view name, const TopicChoices& choices) {
+  state_->call(control::AlterTopic{std::string(name), choices});
+}
+
 void Bus::delete_topic(std::string_view name) {
   state_->call(control::DeleteTopic{std::string(name)});
 }

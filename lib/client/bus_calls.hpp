@@ -37,6 +37,7 @@ auto BusState::with_connection(Patience patience, bool repeatable, Work&& work) 
 template <class R>
 typename R::Reply BusState::call(const R& request, std::vector<shm::Descriptor>& attached) {
   constexpr bool kRepeatable = !std::is_same_v<R, control::CreateTopic> &&
+                               !std::is_same_v<R, control::AlterTopic> &&
                                !std::is_same_v<R, control::DeleteTopic> &&
                                !std::is_same_v<R, control::DeleteCursor>;
   return with_connection(Patience::until_timeout, kRepeatable,

@@ -64,6 +64,7 @@ void BusState::connect_locked(std::chrono::milliseconds timeout) {
   std::vector<shm::Descriptor> attached;
   control::Hello hello;
   hello.client = program();
+  hello.membarrier = fenced_by_sleepers_;
   hello.session = session_;
   const control::Welcome welcome = fresh.call(hello, attached);
   if (attached.size() != 1) {

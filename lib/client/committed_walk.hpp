@@ -32,6 +32,8 @@ class CommittedWalk {
       ring::Place to = place_;
       static_cast<void>(
           ring::walk(view_, to, announced, [](const ring::Place&, const layout::RecordHeader&) {}));
+      const std::uint64_t end = ring::ring_end(view_);
+      if (to.position > end) to = {end, view_.end_offset().load(std::memory_order::relaxed)};
       // The read side of a sequence lock, as in ring::Reader::still_there().
       std::atomic_thread_fence(std::memory_order::acquire);
       known_ = in_window(view_, from);

@@ -50,7 +50,7 @@ ConsumerState::ConsumerState(std::shared_ptr<BusState> bus, std::string topic,
                               partitions_),
                   "choose one below that number");
     }
-    cursors_ = cursors_on(handle_);
+    cursors_ = cursors_on(handle_, PartitionCursor::Arrival::opened);
     bell_.emplace(*handle_.memory, bus_->doorbell(), bus_->fenced_by_sleepers());
     start(options_.from);
   } catch (...) {
@@ -64,8 +64,9 @@ ConsumerState::~ConsumerState() {
   bus_->close(handle_);
 }
 
-OpenHandle ConsumerState::open(BusState::Patience patience) {
+OpenHandle ConsumerState::open(BusState::Patience patience, std::optional<std::uint64_t> moved) {
   control::Open request;
+  request.moved = moved;
   request.topic = topic_;
   request.role = layout::Role::consumer;
   if (!options_.cursor.empty()) {
@@ -75,7 +76,8 @@ OpenHandle ConsumerState::open(BusState::Patience patience) {
   return bus_->open(request, patience);
 }
 
-std::vector<PartitionCursor> ConsumerState::cursors_on(const OpenHandle& handle) {
+std::vector<PartitionCursor> ConsumerState::cursors_on(const OpenHandle& handle,
+                                                       PartitionCursor::Arrival arrival) {
   std::vector<PartitionCursor> cursors;
   cursors.reserve(assigned_.size());
   const layout::TopicMode mode = handle.memory->mode();
@@ -84,7 +86,7 @@ std::vector<PartitionCursor> ConsumerState::cursors_on(const OpenHandle& handle)
     if (mode == layout::TopicMode::persisted) {
       log = std::make_unique<SegmentSource>(bus_, handle.memory->identity().topic, p);
     }
-    cursors.emplace_back(p, handle.memory->view(p), handle.slots[p], mode, std::move(log));
+    cursors.emplace_back(p, handle.memory->view(p), handle.slots[p], mode, std::move(log), arrival);
   }
   return cursors;
 }
@@ -109,12 +111,18 @@ void ConsumerState::start(const StartPoint& from) {
 
 bool ConsumerState::reopen() noexcept {
   try {
-    OpenHandle fresh = open(BusState::Patience::none);
+    // In the session it was opened in, the handle moves along; else there is none any more.
+    const bool moves = bus_->session_serial() == handle_.session_serial;
+    OpenHandle fresh =
+        open(BusState::Patience::none, moves ? std::optional(handle_.handle) : std::nullopt);
+    if (moves && fresh.handle == handle_.handle && fresh.memory == handle_.memory) return true;
     if (fresh.memory->identity().topic != handle_.memory->identity().topic) {
       bus_->close(fresh);
       throw Error(ErrorCode::not_found, topic_, "it was deleted and created anew", "");
     }
-    std::vector<PartitionCursor> cursors = cursors_on(fresh);
+    std::vector<PartitionCursor> cursors = cursors_on(
+        fresh, moves && fresh.handle == handle_.handle ? PartitionCursor::Arrival::moved
+                                                       : PartitionCursor::Arrival::opened);
     for (std::size_t i = 0; i < cursors.size(); ++i) cursors[i].follow(cursors_[i]);
     records_.clear();
     cursors_ = std::move(cursors);
@@ -140,8 +148,19 @@ Status ConsumerState::keep_going() noexcept {
       handle_.memory->board().state.load(std::memory_order::acquire));
   if (state == layout::TopicState::deleted) return Status::closed;
   bus_->keep_attached();
-  if (bus_->session_serial() != handle_.session_serial && !reopen()) return Status::closed;
+  const bool lost = bus_->session_serial() != handle_.session_serial;
+  if ((lost || ring_was_replaced()) && !reopen()) return Status::closed;
   return Status::ok;
+}
+
+/// Whether it is time to go on in another ring. What was in the old one is all in the log; without
+/// a log it is read here to its end first.
+bool ConsumerState::ring_was_replaced() noexcept {
+  const auto state = static_cast<layout::TopicState>(
+      handle_.memory->board().state.load(std::memory_order::acquire));
+  if (state != layout::TopicState::replaced) return false;
+  // After the state: it says that nothing more will come here.
+  return handle_.memory->mode() == layout::TopicMode::persisted || !something_came();
 }
 
 bool ConsumerState::make_room(std::size_t records_max) noexcept {
@@ -179,6 +198,13 @@ RecordBatch ConsumerState::poll(std::size_t records_max, Timeout timeout) noexce
     return {{}, Status::forked};
   records_max = std::clamp<std::size_t>(records_max, 1, kRecordsMax);
   if (!make_room(records_max)) return {{}, Status::ok};
+  // Relaxed: looked at again. An old ring that is still being read keeps its memory from others.
+  if (handle_.memory->board().state.load(std::memory_order::relaxed) ==
+          static_cast<std::uint32_t>(layout::TopicState::replaced) &&
+      handle_.memory->mode() == layout::TopicMode::persisted) [[unlikely]] {
+    advance();
+    if (const Status going = keep_going(); going != Status::ok) return {{}, going};
+  }
   Status status = collect(records_max);
   if (!records_.empty() || (status != Status::ok && status != Status::disconnected)) [[likely]] {
     return {records_, status};

@@ -44,10 +44,12 @@ class ConsumerState {
   std::span<const std::uint32_t> assigned() const noexcept { return assigned_; }
 
  private:
-  OpenHandle open(BusState::Patience patience);
-  std::vector<PartitionCursor> cursors_on(const OpenHandle& handle);
+  OpenHandle open(BusState::Patience patience, std::optional<std::uint64_t> moved = {});
+  std::vector<PartitionCursor> cursors_on(const OpenHandle& handle,
+                                          PartitionCursor::Arrival arrival);
   void start(const StartPoint& from);
   bool reopen() noexcept;
+  bool ring_was_replaced() noexcept;
   Status keep_going() noexcept;
   Status wait_until(const Deadline& deadline) noexcept;
   void pause(const Deadline& deadline) noexcept;

@@ -40,12 +40,14 @@ Status ConsumerState::wait_until(const Deadline& deadline) noexcept {
   for (;;) {
     if (something_came()) return Status::ok;
     if (interrupt_.take()) return Status::interrupted;
+    const auto before = handle_.memory;
+    if (const Status status = keep_going(); status != Status::ok) return status;
+    if (handle_.memory != before) continue;  // another ring may have what this one had not
     if (std::ranges::all_of(cursors_, &PartitionCursor::at_quarantine)) return Status::quarantined;
     if (deadline.passed()) {
       return std::ranges::any_of(cursors_, &PartitionCursor::at_quarantine) ? Status::quarantined
                                                                             : Status::timeout;
     }
-    if (const Status status = keep_going(); status != Status::ok) return status;
     spin_before_sleep(deadline);
     if (something_came() || interrupt_.raised()) continue;
     if (options_.wait == WaitStrategy::latency) continue;

@@ -40,7 +40,8 @@ void note_gap(std::vector<Gap>& gaps, const Gap& gap) noexcept {
 }
 
 PartitionCursor::PartitionCursor(std::uint32_t partition, const ring::PartitionView& view,
-                                 layout::Slot& slot, TopicMode mode, std::unique_ptr<LogSource> log)
+                                 layout::Slot& slot, TopicMode mode, std::unique_ptr<LogSource> log,
+                                 Arrival arrival)
     : partition_(partition),
       mode_(mode),
       view_(view),
@@ -50,8 +51,9 @@ PartitionCursor::PartitionCursor(std::uint32_t partition, const ring::PartitionV
       base_offset_(view.board().base_offset.load(std::memory_order::acquire)),
       log_(std::move(log)),
       walk_(view) {
+  keeps_pin_ = arrival == Arrival::moved && mode == TopicMode::memory_block;
   // The slot may have been another handle's.
-  slot_->pin.store(layout::kNoPin, std::memory_order::release);
+  if (!keeps_pin_) slot_->pin.store(layout::kNoPin, std::memory_order::release);
   slot_->committed.store(kNothingCommitted, std::memory_order::release);
 }
 
@@ -96,6 +98,8 @@ bool PartitionCursor::intact() const noexcept {
 bool PartitionCursor::something_came() noexcept {
   if (where_ == Where::ring) {
     RecordHeader header;
+    if (place_.position >= reader_.end()) [[unlikely]]
+      return false;
     const std::uint64_t announced =
         keeps_pin_ ? view_.announced().load(std::memory_order::acquire)  // ANNOUNCE
                    : reader_.look(place_.position);
@@ -170,8 +174,9 @@ bool PartitionCursor::enter_ring(std::uint64_t offset) noexcept {
          ring::peek(view_, place.position, header) == ring::Found::record) {
     place.pass(header);
   }
-  const bool there = place.offset >= offset && (mode_ != TopicMode::memory_overwrite ||
-                                                reader_.still_there(boundary->position));
+  const bool there =
+      place.offset >= offset && place.position <= reader_.end() &&
+      (mode_ != TopicMode::memory_overwrite || reader_.still_there(boundary->position));
   if (there) {
     place_ = place;
     where_ = Where::ring;
@@ -197,7 +202,7 @@ Status PartitionCursor::join_ring() noexcept {
     place.pass(header);
   }
   Status status = Status::not_found;
-  if (place.position >= place_.position) {
+  if (place.position >= place_.position && place.position <= reader_.end()) {
     status = place == place_ ? Status::ok : Status::corrupt;
   }
   if (status == Status::ok) where_ = Where::ring;
@@ -240,7 +245,8 @@ Status PartitionCursor::collect_ring(Harvest& harvest) noexcept {
   const std::size_t before = harvest.records.size();
   ring::Found found = ring::Found::nothing;
   RecordHeader header;
-  while (harvest.records.size() < harvest.records_max && place_.position < announced) {
+  const std::uint64_t bound = std::min(announced, reader_.end());
+  while (harvest.records.size() < harvest.records_max && place_.position < bound) {
     found = ring::peek(view_, place_.position, header);
     if (found != ring::Found::record) break;
     const std::uint64_t bytes = layout::record_bytes(header);
@@ -252,6 +258,13 @@ Status PartitionCursor::collect_ring(Harvest& harvest) noexcept {
       append(harvest, body, header);
     }
     place_.pass(header);
+  }
+  if (place_.position > reader_.end()) [[unlikely]] {
+    // Retired while it was read: again, up to its end.
+    harvest.records.resize(before);
+    place_ = begun;
+    not_before_ns_ = begun_not_before_ns;
+    return collect_ring(harvest);
   }
   if (mode_ == TopicMode::memory_overwrite && !reader_.still_there(held_from_)) {
     // Nothing of it may be believed, not even where it led.

@@ -32,8 +32,12 @@ class PartitionCursor {
     std::vector<Gap>& gaps;
   };
 
+  /// Whether the slot is new to this handle, or came along from the ring before: on blocking topics
+  /// it then pins the whole new ring until follow() has found the place.
+  enum class Arrival : unsigned char { opened, moved };
   PartitionCursor(std::uint32_t partition, const ring::PartitionView& view, layout::Slot& slot,
-                  layout::TopicMode mode, std::unique_ptr<LogSource> log);
+                  layout::TopicMode mode, std::unique_ptr<LogSource> log,
+                  Arrival arrival = Arrival::opened);
 
   std::uint32_t partition() const noexcept { return partition_; }
   /// The next record to be collected.
@@ -71,11 +75,16 @@ class PartitionCursor {
   std::uint64_t committed_offset() noexcept { return walk_.offset(); }
   Lag lag() noexcept;
 
-  void keep_committed() noexcept { slot_->committed.store(offset(), std::memory_order::release); }
+  void keep_committed() noexcept {
+    committed_ = offset();
+    slot_->committed.store(committed_, std::memory_order::release);
+  }
 
  private:
   enum class Where : unsigned char { unplaced, ring, log };
 
+  void place_at(const Target& target) noexcept;
+  void follow_from_beginning(const Target& target) noexcept;
   Status place_in_ring_or_log(Harvest& harvest) noexcept;
   bool enter_ring(std::uint64_t offset) noexcept;
   Status join_ring() noexcept;
@@ -108,6 +117,7 @@ class PartitionCursor {
   std::uint64_t wanted_ = 0;     // records before this offset are passed over
   std::uint64_t held_from_ = 0;  // ring position
   std::optional<std::int64_t> not_before_ns_;
+  std::uint64_t committed_ = kNothingCommitted;
   std::unique_ptr<LogSource> log_;    // none without persistence
   std::span<const std::byte> chunk_;  // of the log, from place_ on
   std::vector<std::byte> unwrapped_;  // a record that lies across the end of the data area

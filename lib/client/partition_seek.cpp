@@ -46,9 +46,13 @@ PartitionCursor::Target PartitionCursor::resolve(const StartPoint& to) noexcept 
 }
 
 void PartitionCursor::go_to(const Target& target) noexcept {
+  unpin();
+  place_at(target);
+}
+
+void PartitionCursor::place_at(const Target& target) noexcept {
   where_ = Where::unplaced;
   held_ = false;
-  unpin();
   place_ = {0, 0};
   chunk_ = {};
   in_vain_ = false;
@@ -60,10 +64,33 @@ void PartitionCursor::go_to(const Target& target) noexcept {
 }
 
 void PartitionCursor::follow(const PartitionCursor& before) noexcept {
-  go_to({Status::ok, before.offset(), before.not_before_ns_});
+  const Target target{Status::ok, before.offset(), before.not_before_ns_};
+  if (keeps_pin_) {
+    follow_from_beginning(target);
+  } else {
+    place_at(target);
+  }
   // What was committed last may not have been seen by the supervisor that went away.
-  slot_->committed.store(before.slot_->committed.load(std::memory_order::relaxed),  // own
-                         std::memory_order::release);
+  committed_ = before.committed_;
+  slot_->committed.store(committed_, std::memory_order::release);
+}
+
+/// The whole ring is pinned: however far ahead it is announced for reuse by now, nothing of it was
+/// reused.
+void PartitionCursor::follow_from_beginning(const Target& target) noexcept {
+  const std::uint64_t announced = view_.announced().load(std::memory_order::acquire);
+  ring::Place place{0, base_offset_};
+  layout::RecordHeader header;
+  while (place.offset < target.offset && place.position < announced &&
+         ring::peek(view_, place.position, header) == ring::Found::record) {
+    place.pass(header);
+  }
+  where_ = Where::ring;
+  place_ = place;
+  wanted_ = target.offset;
+  not_before_ns_ = target.not_before_ns;
+  let_go();
+  show_offset();
 }
 
 Lag PartitionCursor::lag() noexcept {

@@ -36,11 +36,11 @@ void ProducerState::claim(Claim& into, std::size_t payload_bytes, const PublishO
 
 Published ProducerState::commit(Claim& claim) noexcept {
   if (in_child()) return {Status::forked, {}};
-  lanes_[open_partition_].writer.commit(open_);
+  const bool stands = lanes_[open_partition_].writer.commit(open_);
   claim_ = nullptr;
   open_offsets_ = 0;
   published({open_.offset, open_partition_}, open_keyless_, open_.bytes);
-  return {Status::ok, claim.offset_};
+  return {stands ? Status::ok : settled(open_partition_, open_), claim.offset_};
 }
 
 void ProducerState::abort(Claim&) noexcept {
@@ -105,11 +105,11 @@ Published ProducerState::commit(Batch& batch) noexcept {
                                layout::skip_header(batch.end_ - batch.cursor_, batch.left_));
     if (batch.cursor_ != open_.position) writer.stamp_inner(batch.cursor_);
   }
-  writer.commit(open_);
+  const bool stands = writer.commit(open_);
   batch_ = nullptr;
   open_offsets_ = 0;
   published({open_.offset, open_partition_}, open_keyless_, open_.bytes);
-  return {Status::ok, batch.offset_};
+  return {stands ? Status::ok : settled(open_partition_, open_), batch.offset_};
 }
 
 void ProducerState::abort(Batch&) noexcept {

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <thread>
+
 #include "layout/session.hpp"
 #include "ring/bell.hpp"
 #include "ringway/error.hpp"
@@ -69,7 +71,12 @@ void ProducerState::remember_levels(std::vector<ProducerLane>& fresh) noexcept {
 
 bool ProducerState::reopen() noexcept {
   try {
-    OpenHandle fresh = bus_->open(open_request(topic_), BusState::Patience::none);
+    control::Open request = open_request(topic_);
+    // In the session it was opened in, the handle moves along; else there is none any more.
+    const bool moves = bus_->session_serial() == handle_.session_serial;
+    if (moves) request.moved = handle_.handle;
+    OpenHandle fresh = bus_->open(request, BusState::Patience::none);
+    if (moves && fresh.handle == handle_.handle && fresh.memory == handle_.memory) return true;
     if (fresh.memory->identity().topic != handle_.memory->identity().topic) {
       bus_->close(fresh);
       throw Error(ErrorCode::not_found, topic_, "it was deleted and created anew", "");
@@ -90,13 +97,16 @@ bool ProducerState::reopen() noexcept {
   }
 }
 
-/// Between two looks at the ring: attaches again where the supervisor was replaced.
+/// Between two looks at the ring: attaches again where the supervisor or the ring was replaced. Not
+/// with a claim open: that is settled in the ring it was made in.
 Status ProducerState::keep_going() noexcept {
   const auto state = static_cast<layout::TopicState>(
       handle_.memory->board().state.load(std::memory_order::acquire));
   if (state == layout::TopicState::deleted) return Status::closed;
   bus_->keep_attached();
-  if (bus_->session_serial() != handle_.session_serial && !reopen()) return Status::closed;
+  const bool elsewhere =
+      state == layout::TopicState::replaced || bus_->session_serial() != handle_.session_serial;
+  if (elsewhere && open_offsets_ == 0 && !reopen()) return Status::closed;
   return Status::ok;
 }
 
@@ -164,10 +174,32 @@ Published ProducerState::publish(Bytes payload, const PublishOptions& options,
   std::byte* const to =
       write_frame(writer.view().at(claimed.position), shape, options, time, handle_.producer);
   if (!payload.empty()) std::memcpy(to, payload.text().data(), payload.size());
-  writer.commit(claimed);
+  const bool stands = writer.commit(claimed);
   const RecordOffset offset{claimed.offset, partition};
   published(offset, !options.key, shape.bytes());
+  if (!stands) [[unlikely]]
+    return {settled(partition, claimed), offset};
   return {Status::ok, offset};
+}
+
+/// What became of a claim that was stamped while its ring was being retired: ok or fenced. Only a
+/// supervisor that dies between two steps of that makes this last.
+Status ProducerState::settled(std::uint32_t partition, const ring::Claimed& claim) noexcept {
+  constexpr std::chrono::microseconds kAskAgain{100};
+  for (;;) {
+    switch (lanes_[partition].writer.verdict(claim)) {
+      case ring::Verdict::accepted:
+        return Status::ok;
+      case ring::Verdict::voided:
+        return Status::fenced;
+      case ring::Verdict::pending:
+        break;
+    }
+    bus_->keep_attached();
+    // Supervisor and keeper are gone, and the ring with them: as with every record in it.
+    if (bus_->session_serial() != handle_.session_serial) return Status::ok;
+    std::this_thread::sleep_for(kAskAgain);
+  }
 }
 
 Status ProducerState::wait(RecordOffset offset, Level level, Timeout timeout) noexcept {

@@ -72,6 +72,7 @@ class ProducerState {
   void watch_supervisor(std::int64_t now_ns) noexcept;
 
   Status keep_going() noexcept;
+  Status settled(std::uint32_t partition, const ring::Claimed& claim) noexcept;
   void sleep_for_progress(std::uint32_t partition, std::uint32_t seq, Timeout patience) noexcept;
 
   const std::shared_ptr<BusState> bus_;

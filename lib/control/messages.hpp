@@ -44,6 +44,7 @@ struct Hello {
   using Reply = Welcome;
   std::uint32_t protocol = kProtocolVersion;
   std::string client{};                    ///< program and version, for people
+  bool membarrier = false;                 ///< the asymmetric barrier reaches the process
   std::optional<std::uint64_t> session{};  ///< to go on with after the supervisor was restarted
 };
 
@@ -53,6 +54,14 @@ struct TopicCreated {
 struct CreateTopic {
   static constexpr std::string_view kOp = "create_topic";
   using Reply = TopicCreated;
+  std::string name{};
+  TopicChoices settings{};
+};
+
+/// Changes settings of a topic. Its ring is replaced by a new one with them.
+struct AlterTopic {
+  static constexpr std::string_view kOp = "alter_topic";
+  using Reply = Done;
   std::string name{};
   TopicChoices settings{};
 };
@@ -123,6 +132,9 @@ struct Open {
   std::optional<std::string> cursor{};
   std::optional<bool> protects{};  ///< the cursor's segments are kept; none: as they were
   std::optional<std::uint64_t> mapped_generation{};  ///< mapped already: do not attach it again
+  /// A handle of this session on the topic's ring before: it moves to the present one, with its
+  /// slots and its cursor. One that is unknown is opened anew.
+  std::optional<std::uint64_t> moved{};
 };
 
 struct Close {
@@ -184,8 +196,8 @@ struct DeleteCursor {
   std::string name{};
 };
 
-using Request = std::variant<Hello, CreateTopic, DeleteTopic, ListTopics, DescribeTopic, GetStatus,
-                             Open, Close, FindSegment, ListCursors, DeleteCursor>;
+using Request = std::variant<Hello, CreateTopic, AlterTopic, DeleteTopic, ListTopics, DescribeTopic,
+                             GetStatus, Open, Close, FindSegment, ListCursors, DeleteCursor>;
 using Reply = std::variant<Done, Welcome, TopicCreated, TopicList, TopicDescription, StatusReport,
                            Opened, SegmentFound, CursorList>;
 

@@ -13,11 +13,13 @@ constexpr std::size_t kNameBytesMax = 1024;  // the name's own rule says more
 void write(nlohmann::json& json, const Hello& hello) {
   json["protocol"] = hello.protocol;
   json["client"] = hello.client;
+  if (hello.membarrier) json["membarrier"] = true;
   if (hello.session) json["session"] = *hello.session;
 }
 void read(const Fields& fields, Hello& hello) {
   hello.protocol = fields.number<std::uint32_t>("protocol");
   hello.client = fields.text("client", kNameBytesMax);
+  if (fields.has("membarrier")) hello.membarrier = fields.flag("membarrier");
   hello.session = optional_number(fields, "session");
 }
 
@@ -28,6 +30,15 @@ void write(nlohmann::json& json, const CreateTopic& create) {
 void read(const Fields& fields, CreateTopic& create) {
   create.name = fields.text("name", kNameBytesMax);
   create.settings = topic_choices_from_json(fields.any("settings"));
+}
+
+void write(nlohmann::json& json, const AlterTopic& alter) {
+  json["name"] = alter.name;
+  json["settings"] = to_json(alter.settings);
+}
+void read(const Fields& fields, AlterTopic& alter) {
+  alter.name = fields.text("name", kNameBytesMax);
+  alter.settings = topic_choices_from_json(fields.any("settings"));
 }
 
 void write(nlohmann::json& json, const DeleteTopic& remove) {
@@ -62,6 +73,7 @@ void write(nlohmann::json& json, const Open& open) {
   if (open.cursor) json["cursor"] = *open.cursor;
   if (open.protects) json["protects"] = *open.protects;
   if (open.mapped_generation) json["mapped_generation"] = *open.mapped_generation;
+  if (open.moved) json["moved"] = *open.moved;
 }
 void read(const Fields& fields, Open& open) {
   open.topic = fields.text("topic", kNameBytesMax);
@@ -76,6 +88,7 @@ void read(const Fields& fields, Open& open) {
   }
   if (fields.has("protects")) open.protects = fields.flag("protects");
   open.mapped_generation = optional_number(fields, "mapped_generation");
+  open.moved = optional_number(fields, "moved");
 }
 
 void write(nlohmann::json& json, const Close& close) {

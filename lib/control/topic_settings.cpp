@@ -16,6 +16,8 @@ namespace {
 constexpr std::uint64_t kSegmentBytesMin = 256 * 1024;
 constexpr std::uint64_t kSegmentBytesMax = std::uint64_t{1} << 40;
 constexpr std::uint64_t kSyncIntervalMsMax = 60'000;
+constexpr std::uint64_t kStoppedAfterMsMin = 10;
+constexpr std::uint64_t kHourMs = 3'600'000;
 // So that settings always fit a message, beside a cursor's offsets in 10,000 partitions.
 constexpr std::size_t kAccountsMax = 64;
 constexpr std::size_t kAccountBytesMax = 128;
@@ -84,6 +86,18 @@ std::string_view to_string(WhenFull when_full) noexcept {
   return "unknown";
 }
 
+std::string_view to_string(WhenStopped when_stopped) noexcept {
+  switch (when_stopped) {
+    case WhenStopped::wait:
+      return "wait";
+    case WhenStopped::fence:
+      return "fence";
+    case WhenStopped::kill:
+      return "kill";
+  }
+  return "unknown";
+}
+
 void validate(const TopicSettings& settings) {
   check_range("partitions", settings.partitions, 1, layout::kPartitionsMax);
   if (!std::has_single_bit(settings.ring_bytes) || settings.ring_bytes < layout::kRingBytesMin ||
@@ -95,6 +109,8 @@ void validate(const TopicSettings& settings) {
   check_range("segment_bytes", settings.segment_bytes, kSegmentBytesMin, kSegmentBytesMax);
   check_range("sync_interval_ms", settings.sync_interval_ms, 1, kSyncIntervalMsMax);
   check_range("sync_bytes", settings.sync_bytes, layout::kPageBytes, kSegmentBytesMax);
+  check_range("stopped_after_ms", settings.stopped_after_ms, kStoppedAfterMsMin, kHourMs);
+  check_range("pin_budget_ms", settings.pin_budget_ms, 0, kHourMs);
   if (settings.persist && settings.when_full == WhenFull::overwrite) {
     refuse("when_full", "a persisted topic never overwrites what is not yet on disk",
            "leave it at block, or do without persistence (--no-persist)");
@@ -163,6 +179,9 @@ nlohmann::json to_json(const TopicSettings& settings) {
           {"when_full", to_string(settings.when_full)},
           {"retention_bytes", settings.retention_bytes},
           {"retention_age_ms", settings.retention_age_ms},
+          {"when_stopped", to_string(settings.when_stopped)},
+          {"stopped_after_ms", settings.stopped_after_ms},
+          {"pin_budget_ms", settings.pin_budget_ms},
           {"readers", settings.readers},
           {"writers", settings.writers},
           {"admins", settings.admins}};
@@ -187,6 +206,9 @@ nlohmann::json to_json(const TopicChoices& choices) {
   if (choices.when_full) json["when_full"] = to_string(*choices.when_full);
   add("retention_bytes", choices.retention_bytes);
   add("retention_age_ms", choices.retention_age_ms);
+  if (choices.when_stopped) json["when_stopped"] = to_string(*choices.when_stopped);
+  add("stopped_after_ms", choices.stopped_after_ms);
+  add("pin_budget_ms", choices.pin_budget_ms);
   const auto add_accounts = [&](const char* name, const std::vector<std::string>& accounts) {
     if (!accounts.empty()) json[name] = accounts;
   };
@@ -209,11 +231,17 @@ TopicChoices topic_choices_from_json(const nlohmann::json& json) {
   number("sync_bytes", choices.sync_bytes);
   number("retention_bytes", choices.retention_bytes);
   number("retention_age_ms", choices.retention_age_ms);
+  number("stopped_after_ms", choices.stopped_after_ms);
+  number("pin_budget_ms", choices.pin_budget_ms);
   if (fields.has("sync")) {
     choices.sync = choice(fields, "sync", {Sync::every_batch, Sync::interval, Sync::never});
   }
   if (fields.has("when_full")) {
     choices.when_full = choice(fields, "when_full", {WhenFull::block, WhenFull::overwrite});
+  }
+  if (fields.has("when_stopped")) {
+    choices.when_stopped =
+        choice(fields, "when_stopped", {WhenStopped::wait, WhenStopped::fence, WhenStopped::kill});
   }
   if (fields.has("persist")) choices.persist = fields.flag("persist");
   if (fields.has("readers")) choices.readers = fields.texts("readers");
@@ -243,11 +271,35 @@ TopicSettings settle(const TopicChoices& choices, TopicSettings defaults) {
   take(settings.when_full, choices.when_full);
   take(settings.retention_bytes, choices.retention_bytes);
   take(settings.retention_age_ms, choices.retention_age_ms);
+  take(settings.when_stopped, choices.when_stopped);
+  take(settings.stopped_after_ms, choices.stopped_after_ms);
+  take(settings.pin_budget_ms, choices.pin_budget_ms);
   // Accounts have no defaults: rights of the configuration are added to those of the topic.
   settings.readers = choices.readers;
   settings.writers = choices.writers;
   settings.admins = choices.admins;
   return settings;
+}
+
+TopicSettings alter(const TopicSettings& settings, const TopicChoices& choices) {
+  const auto fixed = [](const char* setting, bool chosen) {
+    if (chosen) {
+      refuse(setting, "is settled when a topic is created",
+             "create another topic with it, and let its consumers go over");
+    }
+  };
+  fixed("partitions", choices.partitions.has_value());
+  fixed("persist", choices.persist.has_value());
+  fixed("when_full", choices.when_full.has_value());
+  fixed("readers", !choices.readers.empty());
+  fixed("writers", !choices.writers.empty());
+  fixed("admins", !choices.admins.empty());
+  TopicSettings altered = settle(choices, settings);
+  altered.when_full = settings.when_full;
+  altered.readers = settings.readers;
+  altered.writers = settings.writers;
+  altered.admins = settings.admins;
+  return altered;
 }
 
 }  // namespace ringway::control

@@ -10,6 +10,7 @@ namespace ringway::control {
 using ringway::TopicChoices;
 using ringway::TopicSettings;
 using ringway::WhenFull;
+using ringway::WhenStopped;
 using Sync = ringway::SyncPolicy;
 
 /// @throws Error usage naming the setting, the rule it breaks and the fix.
@@ -26,10 +27,15 @@ void validate_cursor_name(std::string_view name);
 
 std::string_view to_string(Sync sync) noexcept;
 std::string_view to_string(WhenFull when_full) noexcept;
+std::string_view to_string(WhenStopped when_stopped) noexcept;
 
 /// What was chosen, over `defaults` where nothing was. A default that has no meaning beside what
 /// was chosen (retention without a log, overwriting with one) is dropped. Not validated.
 TopicSettings settle(const TopicChoices& choices, TopicSettings defaults = {});
+
+/// The settings of a topic after it is altered. Not validated.
+/// @throws Error usage when a choice is one that only a new topic has.
+TopicSettings alter(const TopicSettings& settings, const TopicChoices& choices);
 
 nlohmann::json to_json(const TopicSettings& settings);
 /// Missing fields have their built-in defaults. Not validated beyond types.

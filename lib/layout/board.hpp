@@ -94,9 +94,9 @@ static_assert(sizeof(Hole) == 48);
 struct VoidClaim {
   std::atomic<std::uint64_t> position;
   std::atomic<std::uint64_t> bytes;
-  std::atomic<std::uint64_t> offsets;
+  std::atomic<std::uint64_t> offset;
+  std::atomic<std::uint32_t> offsets;  ///< how many
   std::atomic<std::uint32_t> pid;
-  std::atomic<std::uint32_t> reserved;
 };
 static_assert(sizeof(VoidClaim) == 32);
 
@@ -215,17 +215,28 @@ static_assert(sizeof(BoardPartition) == kPageBytes);
 
 enum class Role : std::uint32_t { producer = 1, consumer = 2 };
 
+enum AttachmentState : std::uint32_t {
+  kFree = 0,
+  kOpen = 1,
+  kDead = 2,  ///< its process is; repair is under way
+};
+
+enum AttachmentFlags : std::uint32_t {
+  kProtects = 1,  ///< its named cursor keeps segments from retention
+  kReached = 2,   ///< the asymmetric barrier reaches its process
+};
+
 /// One open handle: which process holds which session slots. All slots of a handle lie in one
 /// chunk, slot `first_slot + p` for partition p. `state` is published last (release).
 struct Attachment {
-  std::atomic<std::uint32_t> state;  ///< 0 free, 1 open, 2 its process is dead, repair under way
+  std::atomic<std::uint32_t> state;  ///< AttachmentState
   Role role;
   std::uint64_t session;  ///< session identity, unique within the bus
   std::uint64_t handle;   ///< handle identity, unique within the bus
   std::uint32_t chunk;    ///< which of the session's memfds
   std::uint32_t first_slot;
   std::uint32_t producer;  ///< producer identity stamped into records
-  std::uint32_t flags;     ///< bit 0: named cursor protects its segments from retention
+  std::uint32_t flags;     ///< AttachmentFlags
   ProcessId process;
   char user[32];             ///< account name or number, cut to fit
   char cursor_name[128];     ///< named cursors; "" otherwise

@@ -112,7 +112,8 @@ Decision decide(const View& view, std::span<const Claimant<Slot>> claimants,
     // Relaxed throughout: VERDICT orders them.
     entry.position.store(place.position, std::memory_order::relaxed);
     entry.bytes.store(open.bytes, std::memory_order::relaxed);
-    entry.offsets.store(open.offsets, std::memory_order::relaxed);
+    entry.offset.store(place.offset, std::memory_order::relaxed);
+    entry.offsets.store(static_cast<std::uint32_t>(open.offsets), std::memory_order::relaxed);
     on_void(entry, owner);
     place.position += open.bytes;
     place.offset += open.offsets;

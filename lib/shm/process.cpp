@@ -107,6 +107,10 @@ bool is_dead(int pidfd) noexcept {
   return ready == 1 && (entry.revents & POLLIN) != 0;
 }
 
+bool kill_process(int pidfd) noexcept {
+  return ::syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, nullptr, 0) == 0;
+}
+
 bool same_process(const layout::ProcessId& a, const layout::ProcessId& b) noexcept {
   return a.pid == b.pid && a.start_ticks == b.start_ticks &&
          std::memcmp(a.boot_id, b.boot_id, sizeof a.boot_id) == 0;

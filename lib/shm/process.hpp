@@ -29,6 +29,10 @@ std::optional<Descriptor> open_pid(pid_t pid);
 /// Whether the process behind a pidfd has ended: the only proof of death there is. Does not block.
 bool is_dead(int pidfd) noexcept;
 
+/// SIGKILL to the process behind a pidfd, whatever has its pid by now. False when it may not be
+/// sent.
+bool kill_process(int pidfd) noexcept;
+
 /// Both name the same process, of this boot or another.
 bool same_process(const layout::ProcessId& a, const layout::ProcessId& b) noexcept;
 

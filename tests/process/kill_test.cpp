@@ -16,7 +16,7 @@ using Clock = std::chrono::steady_clock;
 
 namespace {
 
-const TopicChoices kSmall{.partitions = 1, .ring_bytes = 64 * 1024};
+const TopicChoices kSmall{.partitions = 1, .ring_bytes = 64 * 1024, .pin_budget_ms = 0};
 
 /// The next `count` values, however many polls that takes.
 std::vector<std::string> take(Consumer& consumer, std::size_t count) {

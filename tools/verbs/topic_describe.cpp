@@ -44,6 +44,12 @@ Report settings_report(const TopicSettings& settings) {
   report.add(
       "Retention age", "retention_age_ms",
       limit(settings.retention_age_ms, format_duration(milliseconds(settings.retention_age_ms))));
+  report.add("When stopped", "when_stopped",
+             Cell::of_text(std::string(control::to_string(settings.when_stopped))));
+  report.add("Stopped after", "stopped_after_ms",
+             {format_duration(milliseconds(settings.stopped_after_ms)), settings.stopped_after_ms});
+  report.add("Pin budget", "pin_budget_ms",
+             limit(settings.pin_budget_ms, format_duration(milliseconds(settings.pin_budget_ms))));
   report.add("Readers", "readers", accounts(settings.readers));
   report.add("Writers", "writers", accounts(settings.writers));
   report.add("Admins", "admins", accounts(settings.admins));

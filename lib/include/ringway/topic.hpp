@@ -23,6 +23,14 @@ enum class WhenFull : std::uint8_t {
   overwrite,  ///< the oldest records go; consumers that were too slow get `lapped` and exact gaps
 };
 
+/// What is done about a producer that is alive but has stood still in mid-claim for
+/// `stopped_after_ms`. Until then, and with `wait` for ever, its partition shows no later record.
+enum class WhenStopped : std::uint8_t {
+  wait,   ///< until it goes on, or dies
+  fence,  ///< the ring is replaced without its claim; it gets `fenced` when it goes on
+  kill,   ///< it is ended with SIGKILL, and its claim repaired
+};
+
 /// What a topic is like. The values here are the built-in defaults.
 struct TopicSettings {
   std::uint32_t partitions = 1;                        ///< 1..10,000
@@ -35,6 +43,11 @@ struct TopicSettings {
   WhenFull when_full = WhenFull::block;                ///< only without persistence
   std::uint64_t retention_bytes = 0;                   ///< per partition; 0 = no limit
   std::uint64_t retention_age_ms = 0;                  ///< 0 = no limit
+  WhenStopped when_stopped = WhenStopped::wait;
+  std::uint32_t stopped_after_ms = 5'000;              ///< 10..3,600,000
+  std::uint32_t pin_budget_ms = 1'000;                 ///< how long records held in place may keep
+                                                       ///< producers waiting before the ring is
+                                                       ///< replaced; 0 = as long as they like
   std::vector<std::string> readers{};                  ///< users and @groups; the creator and the
   std::vector<std::string> writers{};                  ///< supervisor's own user always may
   std::vector<std::string> admins{};
@@ -56,6 +69,9 @@ struct TopicChoices {
   std::optional<WhenFull> when_full{};
   std::optional<std::uint64_t> retention_bytes{};
   std::optional<std::uint64_t> retention_age_ms{};
+  std::optional<WhenStopped> when_stopped{};
+  std::optional<std::uint32_t> stopped_after_ms{};
+  std::optional<std::uint32_t> pin_budget_ms{};
   std::vector<std::string> readers{};
   std::vector<std::string> writers{};
   std::vector<std::string> admins{};

@@ -1,0 +1,341 @@
+// A topic that is being served gets another ring: of another size, without a claim that stands
+// still, without a pin that is held too long, or because the old one's content is corrupt.
+//
+//   memory of the new generation -> keeper      refused here: nothing has happened
+//   the old ring ends (Flusher::end_ring)       given up here: it goes on as it was
+//   the flusher lets go of it
+//   the new ring goes on at its end; what stood behind the end is carried over; magic
+//   the old board says `replaced`
+//   catalog: the new generation
+//   flusher, clients: they ask for it when they find their ring closed or at its end
+//
+// A supervisor that dies before the catalog knows leaves the old ring to its successor, which ends
+// it once more; behind that it leaves the new one, whole.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+#include <nlohmann/json.hpp>
+
+#include "control/quantity.hpp"
+#include "control/topic_settings.hpp"
+#include "daemon/ring_opening.hpp"
+#include "daemon/ring_start.hpp"
+#include "daemon/topic_registry.hpp"
+#include "ring/carry_over.hpp"
+#include "ringway/error.hpp"
+
+namespace ringway::daemon {
+namespace {
+
+/// What a caller of `topic alter` waits for claims to be finished.
+constexpr std::chrono::milliseconds kPatience{3000};
+
+std::uint64_t wall_clock_ns() {
+  return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(
+                                        std::chrono::system_clock::now().time_since_epoch())
+                                        .count());
+}
+
+layout::Retired retired(const ring::PartitionView& view) {
+  return static_cast<layout::Retired>(view.retired().load(std::memory_order::acquire));
+}
+
+bool quarantined(const layout::BoardPartition& board) {
+  return board.hold.load(std::memory_order::relaxed) ==
+         static_cast<std::uint32_t>(layout::Hold::quarantined);
+}
+
+/// What people count goes on with the topic.
+void carry_counters(const layout::BoardPartition& from, layout::BoardPartition& to,
+                    bool with_voids) {
+  // Relaxed throughout: nobody else writes the one or knows the other.
+  constexpr auto kRelaxed = std::memory_order::relaxed;
+  to.write_errors.store(from.write_errors.load(kRelaxed), kRelaxed);
+  to.hostile_pins.store(from.hostile_pins.load(kRelaxed), kRelaxed);
+  std::uint64_t holes = from.repairs.load(kRelaxed);
+  const auto copy = [&](layout::Hole& hole, std::uint64_t offset, std::uint64_t offsets,
+                        std::uint64_t bytes, std::uint64_t at_ns, std::uint32_t pid) {
+    hole.offset.store(offset, kRelaxed);
+    hole.offsets.store(offsets, kRelaxed);
+    hole.bytes.store(bytes, kRelaxed);
+    hole.repaired_at_ns.store(at_ns, kRelaxed);
+    hole.pid.store(pid, kRelaxed);
+  };
+  for (std::uint32_t i = 0; i < layout::kHoles; ++i) {
+    const layout::Hole& hole = from.hole[i];
+    copy(to.hole[i], hole.offset.load(kRelaxed), hole.offsets.load(kRelaxed),
+         hole.bytes.load(kRelaxed), hole.repaired_at_ns.load(kRelaxed), hole.pid.load(kRelaxed));
+  }
+  const std::uint32_t voids = with_voids ? from.void_claims.load(kRelaxed) : 0;
+  for (std::uint32_t i = 0; i < std::min(voids, layout::kVoidClaims); ++i) {
+    const layout::VoidClaim& claim = from.void_claim[i];
+    copy(to.hole[holes++ % layout::kHoles], claim.offset.load(kRelaxed),
+         claim.offsets.load(kRelaxed), claim.bytes.load(kRelaxed), wall_clock_ns(),
+         claim.pid.load(kRelaxed));
+  }
+  to.repairs.store(holes, kRelaxed);
+}
+
+}  // namespace
+
+namespace {
+
+/// Without a log a consumer finds what it has not read yet in the ring before only.
+void demand_nobody_behind(const Topic& topic) {
+  const TopicMemory& memory = topic.served->memory();
+  if (memory.board().mode != layout::TopicMode::memory_block) return;
+  for (const layout::Attachment& entry : memory.attachments()) {
+    // Relaxed: only this thread writes them.
+    if (entry.state.load(std::memory_order::relaxed) == layout::kOpen &&
+        entry.role == layout::Role::consumer && entry.generation != topic.row.generation) {
+      throw Error(
+          ErrorCode::busy, fmt::format("topic '{}'", topic.row.name),
+          fmt::format("pid {} has not read the ring before this one to its end", entry.process.pid),
+          "try again when it has, or end it");
+    }
+  }
+}
+
+}  // namespace
+
+void TopicRegistry::alter(const std::shared_ptr<Topic>& topic, const TopicSettings& settings,
+                          Replaced done) {
+  control::validate(settings);
+  replace_ring(topic, settings, "altered", std::move(done));
+}
+
+void TopicRegistry::replace_ring(const std::shared_ptr<Topic>& topic, const TopicSettings& settings,
+                                 std::string_view reason, Replaced done) {
+  const std::string thing = fmt::format("topic '{}'", topic->row.name);
+  if (topic->replacement) {
+    throw Error(ErrorCode::busy, thing, "gets another ring at this moment", "try again");
+  }
+  forget_retired(*topic);
+  demand_nobody_behind(*topic);
+  const std::uint32_t attachments = std::max<std::uint32_t>(
+      parts_.config.handles_per_topic_max, topic->served->memory().board().attachments);
+  check_budget(topic->row.name, settings, attachments);
+  const TopicIdentity identity{topic->row.uuid, topic->row.name, topic->row.generation + 1};
+  auto replacement = std::make_unique<Replacement>(Replacement{
+      .settings = settings,
+      .reason = std::string(reason),
+      .served =
+          make_served(identity, settings, TopicMemory::create(identity, settings, attachments)),
+      .done = std::move(done)});
+  try {
+    keep(*topic, *replacement->served);
+  } catch (const Error&) {
+    drop(topic->row.uuid, identity.generation);
+    throw;
+  }
+  topic->replacement = std::move(replacement);
+  RingEnd how{.patience = kPatience};
+  if (settings.when_stopped == WhenStopped::fence) {
+    how.fence_after = std::chrono::milliseconds(settings.stopped_after_ms);
+    // Who asked because of a claim that is due waits until all that are due are decided.
+    if (reason != "altered") how.patience += *how.fence_after;
+  }
+  parts_.flusher.end_ring(topic->served, how, [this, topic](RingEnded outcome) {
+    parts_.post([this, topic, outcome] { ring_ended(topic, outcome); });
+  });
+}
+
+void TopicRegistry::ring_ended(const std::shared_ptr<Topic>& topic, const RingEnded& outcome) {
+  if (topic->deleting) return give_up_replacement(*topic, "it is being deleted");
+  if (!outcome.ended) {
+    std::string rule = fmt::format("pid {} does not finish its claim", outcome.pid);
+    if (outcome.unreachable) rule += ", and its kernel's membarrier cannot fence it";
+    parts_.log.warning(
+        "ring_not_replaced",
+        {{"topic", topic->row.name}, {"reason", topic->replacement->reason}, {"why", rule}});
+    return give_up_replacement(*topic, rule);
+  }
+  parts_.flusher.remove(topic->served, [this, topic] {
+    parts_.post([this, topic] {
+      topic->replacement->old_is_free = true;
+      finish_replacement(*topic);
+    });
+  });
+}
+
+void TopicRegistry::give_up_replacement(Topic& topic, const std::string& why) {
+  const auto replacement = std::move(topic.replacement);
+  drop(topic.row.uuid, replacement->served->generation());
+  if (replacement->done) {
+    replacement->done(Error(ErrorCode::busy, fmt::format("topic '{}'", topic.row.name), why,
+                            "end that process, or have it fenced: --when-stopped fence"));
+  }
+}
+
+void TopicRegistry::finish_replacement(Topic& topic) {
+  Replacement& replacement = *topic.replacement;
+  if (topic.deleting) return give_up_replacement(topic, "it is being deleted");
+  ServedTopic& served = *replacement.served;
+  const ServedTopic& old = *topic.served;
+  TopicRow row = topic.row;
+  row.generation = served.generation();
+  row.settings = control::to_json(replacement.settings).dump();
+  try {
+    topic.damage.clear();
+    for (std::uint32_t p = 0; p < served.partitions(); ++p) {
+      row.partitions[p] = go_on_behind(topic, served, p);
+    }
+    carry_handles(old, served);
+    // Before the catalog knows: whoever dies in between finds the old ring or all of the new one.
+    begin_service(served);
+    old.set_state(layout::TopicState::replaced);
+    parts_.catalog.begin_ring(row);
+  } catch (const std::exception& failed) {
+    // Nobody can use the old ring by now, and memory is there: tried until the disk lets it.
+    if (replacement.refused != failed.what()) {
+      replacement.refused = failed.what();
+      parts_.log.error("ring_replacement_waits",
+                       {{"topic", row.name}, {"why", replacement.refused}});
+    }
+    return;
+  }
+  const std::uint64_t before = topic.row.generation;
+  topic.row = row;
+  topic.settings = replacement.settings;
+  topic.retired.push_back({before, old.memory().bytes()});
+  const auto left = std::exchange(topic.served, replacement.served);
+  const auto finished = std::move(topic.replacement);
+  parts_.flusher.add(topic.served);
+  left->wake_everybody();
+  drop(row.uuid, before);
+  parts_.log.info("ring_replaced", {{"topic", row.name},
+                                    {"generation", row.generation},
+                                    {"reason", finished->reason},
+                                    {"ring_bytes", finished->settings.ring_bytes}});
+  if (finished->done) finished->done(std::nullopt);
+}
+
+/// Opens a partition of the new ring behind the end of the old one's.
+PartitionRow TopicRegistry::go_on_behind(Topic& topic, ServedTopic& served,
+                                         std::uint32_t partition) {
+  const ServedTopic& old = *topic.served;
+  const ring::PartitionView from = old.view(partition), to = served.view(partition);
+  const layout::BoardPartition& board = from.board();
+  // Relaxed throughout: the flusher has let go of it.
+  const layout::Retired how = retired(from);
+  const std::uint64_t base = board.base_position.load(std::memory_order::relaxed);
+  PartitionRow end = topic.row.partitions[partition];
+  end.clean = how != layout::Retired::spoiled && !quarantined(board);
+  end.clean_offset = how == layout::Retired::no
+                         ? board.committed_offset.load(std::memory_order::relaxed)
+                         : board.end_offset.load(std::memory_order::relaxed);
+  end.clean_position =
+      base + (how == layout::Retired::no ? board.committed_position.load(std::memory_order::relaxed)
+                                         : board.end_position.load(std::memory_order::relaxed));
+  log::Recovered recovered;
+  std::optional<log::LogPoint> floor;
+  if (topic.settings.persist) {
+    recovered = recover(topic, served, partition);
+    floor = recovered.floor;
+  }
+  // The jump is as wide as the old ring.
+  log::LogPoint start = ring_start(topic.settings, end, floor);
+  open_partition(served, partition, start, recovered);
+  if (end.clean && how == layout::Retired::decided && !ring::carry_over(from, to)) {
+    parts_.log.error("ring_not_carried_over",
+                     {{"topic", topic.row.name},
+                      {"partition", partition},
+                      {"offset", end.clean_offset},
+                      {"effect", "what stood behind a claim that was taken away is lost"}});
+    end.clean = false;
+    start = ring_start(topic.settings, end, floor);
+    open_partition(served, partition, start, recovered);
+  }
+  const bool carried = end.clean && how == layout::Retired::decided;
+  carry_counters(board, to.board(), carried);
+  for (std::uint32_t i = 0; carried && i < board.void_claims.load(std::memory_order::relaxed);
+       ++i) {
+    const layout::VoidClaim& claim = board.void_claim[i];
+    parts_.log.warning("claim_voided",
+                       {{"topic", topic.row.name},
+                        {"partition", partition},
+                        {"pid", claim.pid.load(std::memory_order::relaxed)},
+                        {"offset", claim.offset.load(std::memory_order::relaxed)},
+                        {"offsets", claim.offsets.load(std::memory_order::relaxed)}});
+  }
+  if (!end.clean) {
+    parts_.log.warning("ring_was_lost", {{"topic", topic.row.name},
+                                         {"partition", partition},
+                                         {"log_end", recovered.end.offset},
+                                         {"goes_on_at", start.offset}});
+  }
+  return {.base_offset = start.offset, .base_position = start.position};
+}
+
+/// Everybody who has the topic open keeps the place in the table; until it has moved, its slots
+/// speak of the old ring. Who blocks producers does so from the new ring's beginning on.
+void TopicRegistry::carry_handles(const ServedTopic& from, ServedTopic& to) {
+  const auto before = from.memory().attachments();
+  const auto after = to.memory().attachments();
+  to.adopted_handles.clear();
+  for (std::size_t i = 0; i < before.size(); ++i) {
+    std::memcpy(static_cast<void*>(&after[i]), static_cast<const void*>(&before[i]),
+                sizeof(layout::Attachment));
+    if (before[i].state.load(std::memory_order::relaxed) != layout::kOpen) continue;  // own
+    if (auto blocker = blocker_of(before[i], to.memory().board())) {
+      to.adopted_handles.push_back(std::move(*blocker));
+    }
+  }
+}
+
+std::optional<HandleSlots> blocker_of(const layout::Attachment& entry,
+                                      const layout::BoardHeader& board) {
+  if (board.mode != layout::TopicMode::memory_block || entry.role != layout::Role::consumer ||
+      entry.generation == board.generation) {
+    return std::nullopt;
+  }
+  auto slots = std::make_shared<std::vector<layout::Slot>>(board.partitions);
+  for (layout::Slot& slot : *slots) slot.pin.store(0, std::memory_order::relaxed);
+  return HandleSlots{.handle = entry.handle,
+                     .role = entry.role,
+                     .pid = entry.process.pid,
+                     .slots = slots->data(),
+                     .keep_alive = slots};
+}
+
+void TopicRegistry::finish_replacements() {
+  const auto topics = topics_;
+  std::string refused;
+  for (const auto& [name, topic] : topics) {
+    if (topic->replacement && topic->replacement->old_is_free) finish_replacement(*topic);
+    if (topic->replacement && !topic->replacement->refused.empty()) {
+      refused =
+          fmt::format("topic '{}' waits for its next ring: {}", name, topic->replacement->refused);
+    }
+  }
+  if (!refused.empty()) throw Error(ErrorCode::failed, "ring replacement", refused, "");
+}
+
+void TopicRegistry::resume_replacements() {
+  for (const auto& [name, topic] : topics_) {
+    if (!topic->served || !topic->served->adopted || topic->replacement || topic->deleting) {
+      continue;
+    }
+    bool begun = false;
+    for (std::uint32_t p = 0; p < topic->served->partitions(); ++p) {
+      begun = begun || retired(topic->served->view(p)) != layout::Retired::no;
+    }
+    if (!begun) continue;
+    replace_ring(topic, topic->settings, "interrupted", {});
+  }
+}
+
+void TopicRegistry::forget_retired(Topic& topic) {
+  std::erase_if(topic.retired, [&](const RetiredRing& ring) {
+    const auto table = topic.served->memory().attachments();
+    return std::ranges::none_of(table, [&](const layout::Attachment& entry) {
+      // Relaxed: only this thread writes them.
+      return entry.state.load(std::memory_order::relaxed) != layout::kFree &&
+             entry.generation <= ring.generation;
+    });
+  });
+}
+
+}  // namespace ringway::daemon

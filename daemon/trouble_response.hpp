@@ -1,0 +1,34 @@
+#pragma once
+
+#include <memory>
+#include <set>
+#include <string>
+#include <utility>
+
+#include "daemon/session_table.hpp"
+#include "daemon/topic_registry.hpp"
+
+namespace ringway::daemon {
+
+/// What the supervisor does, by each topic's settings, about a producer that stands still in
+/// mid-claim, a pin that is held too long, a ring whose positions run out. Control thread only.
+class TroubleResponse {
+ public:
+  TroubleResponse(const SupervisorParts& parts, TopicRegistry& registry, SessionTable& sessions)
+      : parts_(parts), registry_(registry), sessions_(sessions) {}
+
+  /// The flusher saw `trouble` on the ring `served`. Told again while it lasts.
+  void respond(const ServedTopic& served, const Trouble& trouble);
+
+ private:
+  void replace(const std::shared_ptr<Topic>& topic, std::string_view reason);
+  void kill(const Topic& topic, const Trouble& trouble);
+  void say_once(const Topic& topic, std::string_view event, const std::string& why);
+
+  SupervisorParts parts_;
+  TopicRegistry& registry_;
+  SessionTable& sessions_;
+  std::set<std::pair<std::uint64_t, std::string>> said_;  ///< by generation: what was said of it
+};
+
+}  // namespace ringway::daemon

@@ -1,0 +1,119 @@
+#include "tools/topic_options.hpp"
+
+#include <algorithm>
+#include <chrono>
+
+#include "ringway/error.hpp"
+#include "tools/quantity.hpp"
+
+namespace ringway::cli {
+namespace {
+
+SyncPolicy parse_sync(const std::string& text) {
+  if (text == "every_batch") return SyncPolicy::every_batch;
+  if (text == "interval") return SyncPolicy::interval;
+  if (text == "never") return SyncPolicy::never;
+  throw Error(ErrorCode::usage, "--sync '" + text + "'", "no such policy",
+              "write every_batch, interval or never");
+}
+
+WhenFull parse_when_full(const std::string& text) {
+  if (text == "block") return WhenFull::block;
+  if (text == "overwrite") return WhenFull::overwrite;
+  throw Error(ErrorCode::usage, "--when-full '" + text + "'", "no such behaviour",
+              "write block or overwrite");
+}
+
+WhenStopped parse_when_stopped(const std::string& text) {
+  if (text == "wait") return WhenStopped::wait;
+  if (text == "fence") return WhenStopped::fence;
+  if (text == "kill") return WhenStopped::kill;
+  throw Error(ErrorCode::usage, "--when-stopped '" + text + "'", "no such behaviour",
+              "write wait, fence or kill");
+}
+
+std::uint64_t parse_milliseconds(const char* flag, const std::string& text) {
+  const auto length = parse_duration(flag, text);
+  const auto whole = std::chrono::duration_cast<std::chrono::milliseconds>(length);
+  if (whole != length) {
+    throw Error(ErrorCode::usage, std::string(flag) + " '" + text + "'",
+                "is no whole number of milliseconds", "write one, e.g. 5ms");
+  }
+  return static_cast<std::uint64_t>(whole.count());
+}
+
+/// The supervisor says what is too much.
+std::uint32_t parse_milliseconds32(const char* flag, const std::string& text) {
+  return static_cast<std::uint32_t>(
+      std::min<std::uint64_t>(parse_milliseconds(flag, text), UINT32_MAX));
+}
+
+}  // namespace
+
+TopicChoices choices_of(const TopicOptions& options) {
+  TopicChoices choices;
+  choices.partitions = options.partitions;
+  if (!options.ring.empty()) choices.ring_bytes = parse_size("--ring", options.ring);
+  if (!options.segment.empty()) choices.segment_bytes = parse_size("--segment", options.segment);
+  if (!options.sync.empty()) choices.sync = parse_sync(options.sync);
+  if (!options.sync_interval.empty()) {
+    choices.sync_interval_ms = parse_milliseconds32("--sync-interval", options.sync_interval);
+  }
+  if (!options.when_stopped.empty())
+    choices.when_stopped = parse_when_stopped(options.when_stopped);
+  if (!options.stopped_after.empty()) {
+    choices.stopped_after_ms = parse_milliseconds32("--stopped-after", options.stopped_after);
+  }
+  if (!options.pin_budget.empty()) {
+    choices.pin_budget_ms = parse_milliseconds32("--pin-budget", options.pin_budget);
+  }
+  if (options.no_persist) choices.persist = false;
+  if (!options.when_full.empty()) choices.when_full = parse_when_full(options.when_full);
+  if (!options.retention_bytes.empty()) {
+    choices.retention_bytes = parse_size("--retention-bytes", options.retention_bytes);
+  }
+  if (!options.retention_age.empty()) {
+    choices.retention_age_ms = parse_milliseconds("--retention-age", options.retention_age);
+  }
+  choices.readers = options.readers;
+  choices.writers = options.writers;
+  choices.admins = options.admins;
+  return choices;
+}
+
+void add_alterable(CLI::App& verb, TopicOptions& options) {
+  verb.add_option("--ring", options.ring,
+                  "Shared memory of each partition, a power of two from 64KiB (default 16MiB)")
+      ->type_name("SIZE");
+  verb.add_option("--segment", options.segment,
+                  "Size of a file of its log, at least half the ring (default 256MiB)")
+      ->type_name("SIZE");
+  verb.add_option("--sync", options.sync,
+                  "When written records are synced: every_batch, interval or never (default "
+                  "interval)")
+      ->type_name("POLICY");
+  verb.add_option("--sync-interval", options.sync_interval,
+                  "How long a record may wait for --sync interval (default 5ms)")
+      ->type_name("DUR");
+  verb.add_option("--retention-bytes", options.retention_bytes,
+                  "Remove the oldest segments of a partition beyond this (default: keep all)")
+      ->type_name("SIZE");
+  verb.add_option("--retention-age", options.retention_age,
+                  "Remove segments that are older than this; never the newest (default: keep all)")
+      ->type_name("DUR");
+  verb.add_option("--when-stopped", options.when_stopped,
+                  "What is done about a producer that is alive but stands still in mid-claim: wait "
+                  "for it, fence it (the ring is replaced without its claim) or kill it (default "
+                  "wait)")
+      ->type_name("WHAT");
+  verb.add_option("--stopped-after", options.stopped_after,
+                  "How long a claim may stand still before --when-stopped is done (default 5s)")
+      ->type_name("DUR");
+  verb.add_option(
+          "--pin-budget", options.pin_budget,
+          "How long a consumer's records held in place may keep producers of a persisted "
+          "topic waiting before they get another ring; 0s: as long as it likes (default 1s)")
+      ->type_name("DUR");
+}
+
+}  // namespace ringway::cli

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ringway/topic.hpp"
+
+namespace ringway::cli {
+
+/// What `topic create` and `topic alter` are told of a topic, as written.
+struct TopicOptions {
+  std::string topic;
+  std::optional<std::uint32_t> partitions;
+  std::string ring, segment, sync, sync_interval, when_full, retention_bytes, retention_age;
+  std::string when_stopped, stopped_after, pin_budget;
+  bool no_persist = false;
+  std::vector<std::string> readers, writers, admins;
+};
+
+/// Adds the flags for what can be altered later, too.
+void add_alterable(CLI::App& verb, TopicOptions& options);
+
+/// @throws Error usage, naming the flag.
+TopicChoices choices_of(const TopicOptions& options);
+
+}  // namespace ringway::cli
