@@ -32,7 +32,7 @@ class PartitionHandles {
 
   /// `reached`: by the barrier. A consumer that is there already gets another slot.
   void add(layout::Role role, std::uint64_t handle, std::uint32_t pid, const layout::Slot* slot,
-           bool reached) {
+           bool reached = false) {
     if (role == layout::Role::producer) {
       claimants_.push_back({slot, false, reached});
       producers_.push_back({handle, pid});

@@ -44,8 +44,8 @@ struct Hello {
   using Reply = Welcome;
   std::uint32_t protocol = kProtocolVersion;
   std::string client{};                    ///< program and version, for people
-  bool membarrier = false;                 ///< the asymmetric barrier reaches the process
   std::optional<std::uint64_t> session{};  ///< to go on with after the supervisor was restarted
+  bool membarrier = false;                 ///< the asymmetric barrier reaches the process
 };
 
 struct TopicCreated {

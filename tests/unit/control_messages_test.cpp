@@ -43,6 +43,11 @@ std::string setting_refused(const TopicSettings& settings) {
 
 TEST_CASE("messages: every request survives the wire", "[control]") {
   CHECK(round_trip(Hello{1, "ringway 0.1.0", ~0ull}).session == ~0ull);
+  CHECK(round_trip(Hello{.client = "x", .membarrier = true}).membarrier);
+  CHECK_FALSE(round_trip(Hello{.client = "x"}).membarrier);
+  const auto altered = round_trip(AlterTopic{"t", {.when_stopped = WhenStopped::fence}});
+  CHECK(altered.settings == TopicChoices{.when_stopped = WhenStopped::fence});
+  CHECK(round_trip(Open{.topic = "t", .moved = 7}).moved == 7);
   CHECK_FALSE(round_trip(Hello{1, "x", {}}).session);
   CreateTopic create{"a/b", {}};
   create.settings.partitions = 4;

@@ -92,7 +92,7 @@ TEST_CASE("handles: a released producer's claim is finished once, its slot is fo
   handles.add(Role::producer, 2, 200, &live);
   handles.add(Role::consumer, 3, 300, &consumer);
   victim.try_claim(96, 1);
-  CHECK(handles.claim_holder(0) == 100u);
+  CHECK(handles.claim_holder(0)->pid == 100u);
   publish_record(other, "behind");
   CHECK_FALSE(handles.release(1));
   std::vector<PartitionHandles::Settled> settled;

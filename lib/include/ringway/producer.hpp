@@ -67,7 +67,8 @@ class [[nodiscard]] Claim {
   std::span<std::byte> payload() const noexcept { return payload_; }
   RecordOffset offset() const noexcept { return offset_; }
 
-  /// Makes it visible as soon as everything claimed before it is settled. Once.
+  /// Makes it visible as soon as everything claimed before it is settled. Once. ok; fenced when the
+  /// claim was open for so long that the topic's policy took it away: nobody ever sees it.
   Published commit() noexcept;
   void abort() noexcept;
 
@@ -100,6 +101,7 @@ class [[nodiscard]] Batch {
   bool append_copy(Bytes payload, const PublishOptions& options = {}) noexcept;
 
   /// Makes all of them visible at once; `offset` is the first one's, the others follow it.
+  /// ok | fenced, as Claim::commit().
   Published commit() noexcept;
   void abort() noexcept;
 
@@ -127,7 +129,8 @@ class Producer {
   ~Producer();
 
   /// Copies `payload` into the ring. Waits while the ring is full, up to the timeout.
-  /// ok | timeout | interrupted | too_large | quarantined | closed | forked
+  /// ok | timeout | interrupted | too_large | quarantined | closed | forked; fenced when this process
+  /// stood still in mid-claim for so long that the topic's policy took the claim away.
   Published publish(Bytes payload, const PublishOptions& options = {}) noexcept;
   /// The same without waiting: back_pressured at once when the ring is full.
   Published try_publish(Bytes payload, const PublishOptions& options = {}) noexcept;
