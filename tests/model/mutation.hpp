@@ -18,6 +18,8 @@ enum class Name : unsigned char {
   limit,
   anchor,
   announced,
+  retired,
+  ring_end,
   nonce,
   stamp,
   word,

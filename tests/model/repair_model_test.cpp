@@ -254,7 +254,7 @@ TEST_CASE("mutation: rivals not read again is caught", "[model]") {
     if (access.name == Name::tail) loads.fill(0);
     return access.name == Name::word && ++loads[access.index] > 2;
   });
-  CHECK(caught<Deaths>("rivals not read again", change, 150'000));
+  CHECK(caught<Deaths>("rivals not read again", change, 1'500'000));
 }
 
 TEST_CASE("mutation: a live rival taken for dead is caught", "[model]") {

@@ -152,6 +152,8 @@ class ModelRing final : public Watcher {
   Word<std::uint64_t> limit{Name::limit};
   Word<std::uint64_t> anchor{Name::anchor};
   Word<std::uint64_t> announced{Name::announced};
+  Word<std::uint64_t> retired{Name::retired};
+  Word<std::uint64_t> end_position{Name::ring_end};
   std::array<Word<std::uint64_t>, layout::kNonces / kNonceStep> nonce =
       make_words<layout::kNonces / kNonceStep>(
           Name::nonce, std::make_index_sequence<layout::kNonces / kNonceStep>());
@@ -182,8 +184,8 @@ class ModelView {
   Word<std::uint64_t>& nonce(std::uint32_t index) const noexcept {
     return index % Ring::kNonceStep == 0 ? ring_->nonce[index / Ring::kNonceStep] : ring_->unused;
   }
-  Word<std::uint64_t>& retired() const noexcept { return ring_->unused; }
-  Word<std::uint64_t>& end_position() const noexcept { return ring_->unused; }
+  Word<std::uint64_t>& retired() const noexcept { return ring_->retired; }
+  Word<std::uint64_t>& end_position() const noexcept { return ring_->end_position; }
   Word<std::uint64_t>& stamp(std::uint64_t position) const noexcept { return unit(position).stamp; }
   layout::RecordHeader load_header(std::uint64_t position) const noexcept {
     (void)static_cast<std::uint64_t>(unit(position).bytes(RL_INFO));
