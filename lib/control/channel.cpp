@@ -74,7 +74,8 @@ void take_attachments(msghdr& header, Message& into) {
 
 }  // namespace
 
-Channel::Channel(shm::Descriptor socket) : socket_(std::move(socket)) {
+Channel::Channel(shm::Descriptor socket, Peer peer)
+    : socket_(std::move(socket)), kind_of_peer_(peer) {
   // The default would not hold one message of the largest size.
   const int bytes = 2 * static_cast<int>(kMessageBytesMax);
   ::setsockopt(socket_.get(), SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
@@ -148,20 +149,23 @@ Arrival Channel::receive(Message& into, std::chrono::milliseconds timeout,
                          std::size_t descriptors_max) {
   into = Message{};
   const Deadline deadline(timeout);
-  ssize_t expected = -1;
+  Glimpse next;
   bool reset = false;
   for (;;) {
     // The length of the packet that comes next, so that its text is read into place.
-    expected = ::recv(socket_.get(), nullptr, 0, MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT);
-    if (expected >= 0) break;
+    next = glimpse(socket_.get(), senders_named_);
+    if (next.bytes >= 0) break;
     if (errno == EINTR) continue;
     // The peer left something of ours unread; what it sent before it closed comes after that news.
     if (errno == ECONNRESET && !std::exchange(reset, true)) continue;
     if (!would_block(errno)) return Arrival::closed;
     if (!deadline.wait(socket_.get(), POLLIN)) return Arrival::nothing;
   }
-  const bool fits = static_cast<std::size_t>(expected) <= kMessageBytesMax;
-  into.text.resize(fits ? static_cast<std::size_t>(expected) : 1);
+  if (next.attached && descriptors_max == 0 && kind_of_peer_ == Peer::stranger) {
+    return Arrival::broken;
+  }
+  const bool fits = static_cast<std::size_t>(next.bytes) <= kMessageBytesMax;
+  into.text.resize(fits ? static_cast<std::size_t>(next.bytes) : 1);
 
   alignas(cmsghdr) char control[kControlBytesMax];
   iovec data{into.text.data(), into.text.size()};
@@ -192,6 +196,7 @@ void Channel::prove_senders() {
   if (::setsockopt(socket_.get(), SOL_SOCKET, SO_PASSCRED, &on, sizeof on) != 0) {
     throw system_error(errno, "control socket", "SO_PASSCRED failed");
   }
+  senders_named_ = true;
 }
 
 Credentials Channel::peer() const {

@@ -9,8 +9,10 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "control/disposal.hpp"
 #include "shm/descriptor.hpp"
 
 namespace ringway::control {
@@ -39,7 +41,8 @@ enum class Arrival : std::uint8_t {
   message,
   nothing,  ///< Nothing came in time.
   closed,   ///< The peer is gone.
-  broken,  ///< Too long, too many descriptors, or empty: it was dropped and its descriptors closed.
+  broken,   ///< Too long, empty, or with too many descriptors: it was dropped with them. A
+            ///< stranger's that has descriptors where none are accepted stays: close the channel.
 };
 
 enum class Delivery : std::uint8_t {
@@ -52,15 +55,32 @@ enum class Delivery : std::uint8_t {
 /// Move-only; one thread at a time. Every wait has a deadline; a timeout of zero never blocks.
 class Channel {
  public:
+  /// Who is at the other end: what a stranger has attached may take for ever to close, and closing
+  /// the channel does not wait for it (disposal.hpp).
+  enum class Peer : std::uint8_t { trusted, stranger };
+
   Channel() = default;
-  explicit Channel(shm::Descriptor socket);
+  explicit Channel(shm::Descriptor socket, Peer peer = Peer::trusted);
+  Channel(Channel&&) = default;
+  Channel& operator=(Channel&& other) noexcept {
+    if (this == &other) return *this;
+    close();
+    socket_ = std::move(other.socket_);
+    kind_of_peer_ = other.kind_of_peer_;
+    senders_named_ = other.senders_named_;
+    return *this;
+  }
+  ~Channel() { close(); }
 
   /// @throws Error unavailable (nobody listens), denied, usage (path too long).
   static Channel connect(const std::string& path);
 
   int fd() const noexcept { return socket_.get(); }
   explicit operator bool() const noexcept { return static_cast<bool>(socket_); }
-  void close() noexcept { socket_.reset(); }
+  void close() noexcept {
+    if (kind_of_peer_ == Peer::stranger) dispose_of_connection(std::move(socket_));
+    socket_.reset();
+  }
 
   /// @throws Error usage or limit: too many descriptors or too long a text.
   Delivery send(std::string_view text, std::span<const int> descriptors,
@@ -78,6 +98,8 @@ class Channel {
 
  private:
   shm::Descriptor socket_;
+  Peer kind_of_peer_ = Peer::trusted;
+  bool senders_named_ = false;
 };
 
 /// A listening socket; its file is removed on destruction, unless it is another's by then. One
@@ -98,7 +120,7 @@ class Listener {
   /// Whether the socket file is still this one: not removed, not replaced.
   bool in_place() const noexcept;
 
-  /// The next connection, if one waits. Never blocks.
+  /// The next connection, if one waits; to a stranger. Never blocks.
   /// @throws Error limit when no descriptor is left.
   std::optional<Channel> accept();
 

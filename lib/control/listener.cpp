@@ -66,6 +66,7 @@ Listener::Listener(const std::string& path, mode_t mode) : path_(path) {
 
 Listener::~Listener() {
   if (socket_ && in_place()) ::unlink(path_.c_str());
+  dispose_of_listener(std::move(socket_));
 }
 
 bool Listener::in_place() const noexcept {
@@ -77,7 +78,7 @@ std::optional<Channel> Listener::accept() {
   for (;;) {
     shm::Descriptor socket(
         ::accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-    if (socket) return Channel(std::move(socket));
+    if (socket) return Channel(std::move(socket), Channel::Peer::stranger);
     switch (errno) {
       case EINTR:
       case ECONNABORTED:
