@@ -17,6 +17,8 @@ constexpr mode_t kSocketMode = 0666;
 constexpr std::chrono::milliseconds kPauseWithoutDescriptors{100};
 /// One user may have this share of all connections, so that none shuts the others out.
 constexpr std::uint32_t kShareOfOneUser = 4;
+/// Taken in one go before others get their turn.
+constexpr int kAcceptedAtOnce = 16;
 
 }  // namespace
 
@@ -67,7 +69,9 @@ bool ControlServer::has_room(uid_t uid) const {
 
 void ControlServer::accept() {
   try {
-    while (auto channel = listener_.accept()) {
+    for (int i = 0; i < kAcceptedAtOnce; ++i) {
+      auto channel = listener_.accept();
+      if (!channel) break;
       const uid_t uid = channel->peer().uid;
       const auto client = std::make_shared<Client>();
       const bool room = has_room(uid);

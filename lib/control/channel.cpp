@@ -1,8 +1,10 @@
 #include "control/channel.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -20,6 +22,9 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t kControlBytesMax =
     CMSG_SPACE(kDescriptorsMax * sizeof(int)) + CMSG_SPACE(sizeof(ucred));
+
+/// How long a connection waits for a place in the listener's queue.
+constexpr timeval kQueuePatience{.tv_sec = 1, .tv_usec = 0};
 
 /// Turns a timeout into a point in time, so that signals and false alarms do not prolong it.
 class Deadline {
@@ -83,15 +88,22 @@ Channel::Channel(shm::Descriptor socket, Peer peer)
 
 Channel Channel::connect(const std::string& path) {
   const SocketAddress address(path);
-  shm::Descriptor socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  shm::Descriptor socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
   if (!socket) {
     throw system_error(errno, path, "no socket can be made", shm::descriptor_advice(errno));
   }
+  // Blocking only for a place in a full queue: who asks again and again would never be next.
+  ::setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &kQueuePatience, sizeof kQueuePatience);
   int result = -1;
   do {
     result = ::connect(socket.get(), address.get(), address.bytes());
   } while (result != 0 && errno == EINTR);
-  if (result == 0) return Channel(std::move(socket));
+  if (result == 0) {
+    if (::fcntl(socket.get(), F_SETFL, O_RDWR | O_NONBLOCK) != 0) {
+      throw system_error(errno, path, "cannot be made non-blocking");
+    }
+    return Channel(std::move(socket));
+  }
   switch (errno) {
     case ENOENT:
     case ECONNREFUSED:
