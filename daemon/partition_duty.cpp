@@ -99,7 +99,11 @@ PartitionDuty::Round PartitionDuty::follow_and_flush(SteadyTime now) {
       ending_.give_up(follower_.committed());
     }
   }
-  if (!quarantined_) look_for_damage(now);
+  if (quarantined_) {
+    ring::close(view_);  // again: who spoiled the ring may have opened it
+  } else {
+    look_for_damage(now);
+  }
   say_why(now);
   wake_waiters();
 
@@ -373,8 +377,12 @@ void PartitionDuty::wake_waiters() {
 
 /// What an honest producer, dead or alive, cannot leave behind.
 void PartitionDuty::look_for_damage(SteadyTime now) {
+  const std::uint64_t end = tail();  // first: it may be what turns out to be lost
   if (topic_.memory().lost_ring_page(partition_)) {
     quarantine("a page of its ring was punched out while memory was short");
+  } else if (end < board_.committed_position.load(std::memory_order::relaxed)) {  // own
+    // Tail was loaded after the stamps that were followed: it was ahead of them, and only grows.
+    quarantine("its tail was put back behind committed records");
   } else if (stuck_at_ == follower_.committed().position && now - stuck_since_ >= kForgedAfter &&
              unsettled() && !handles_.claimed(stuck_at_) && !something_came()) {
     // In this order: who has let go of the claim has stamped it before.

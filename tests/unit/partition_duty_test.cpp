@@ -243,6 +243,31 @@ TEST_CASE("duty: a claim that nobody made quarantines its partition, an honest o
   }
 }
 
+TEST_CASE("duty: a tail that was put back behind committed records is quarantined", "[flusher]") {
+  Bench bench(1);
+  bench.publish(50);
+  for (int i = 0; i < 5; ++i) bench.round();
+  REQUIRE(bench.hold() == Hold::none);
+  const auto view = bench.topic->view(0);
+  const layout::Tail tail = view.codec().unpack(view.tail().load());
+  SECTION("by a record") {
+    view.tail().store(view.codec().pack({false, tail.position - 32, tail.offset_low}));
+  }
+  SECTION("by everything, as a hole that was filled again") {
+    view.tail().store(0);
+  }
+  bench.round();
+  CHECK(bench.hold() == Hold::quarantined);
+  CHECK_THAT(bench.lines.back(), Catch::Contains("put back"));
+  CHECK(bench.publish(1) == 0);
+  for (int i = 0; i < 5; ++i) bench.round();
+  CHECK(bench.duty->drained());
+  // Nor does it help to open it again.
+  view.tail().store(view.codec().pack(tail));
+  bench.round();
+  CHECK(view.codec().unpack(view.tail().load()).closed);
+}
+
 TEST_CASE("duty: a slow claim that ends while it is looked at is no forgery", "[flusher]") {
   Bench bench(1, 1100);
   bench.publish(5);
