@@ -41,8 +41,9 @@ bool ProducerState::admits(const RecordShape& shape, std::size_t payload_bytes,
 
 /// What a refusal of the ring means to the caller. back_pressured: wait.
 Status ProducerState::refusal(std::uint32_t partition, Status of_ring) noexcept {
-  if (of_ring != Status::closed) return of_ring;
-  // A closed tail: for good when the content is corrupt; else a successor is to come.
+  if (of_ring != Status::closed && of_ring != Status::back_pressured) return of_ring;
+  // A closed tail: for good when the content is corrupt; else a successor is to come. The one that
+  // spoiled it may have opened tail again, or put it where no space will ever come.
   const auto hold = lanes_[partition].board().hold.load(std::memory_order::relaxed);
   return static_cast<layout::Hold>(hold) == layout::Hold::quarantined ? Status::quarantined
                                                                       : Status::back_pressured;

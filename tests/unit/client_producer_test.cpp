@@ -50,6 +50,21 @@ TEST_CASE("publish: a record arrives with everything it was given", "[client]") 
   CHECK(consumer.lag().records == 0);
 }
 
+TEST_CASE("publish: a quarantined partition is told from a full one, whatever its tail says",
+          "[client]") {
+  MiniSupervisor supervisor;
+  Bus bus = supervisor.connect();
+  Producer producer = bus.producer("t");
+  supervisor.board().hold.store(static_cast<std::uint32_t>(layout::Hold::quarantined));
+  const auto view = supervisor.memory().view(0);
+  const std::uint64_t far = view.ring_bytes() * 1000;  // no limit will ever reach it
+  for (const bool closed : {true, false}) {
+    view.tail().store(view.codec().pack({closed, far, 7}));
+    CHECK(producer.publish("x").status == Status::quarantined);
+    CHECK(producer.try_publish("x").status == Status::quarantined);
+  }
+}
+
 TEST_CASE("publish: what is too large is refused at once", "[client]") {
   MiniSupervisor supervisor;
   Bus bus = supervisor.connect();
