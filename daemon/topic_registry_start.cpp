@@ -101,6 +101,7 @@ void TopicRegistry::load(std::map<std::string, KeptDescriptor>& kept) {
       control::validate(settings);
     } catch (const std::exception& error) {
       fault = fmt::format("its settings in the catalog cannot be used: {}", error.what());
+      settings = {};  // nothing may be sized by them
     }
     row.partitions.resize(settings.partitions);
     const auto topic = std::make_shared<Topic>(Topic{

@@ -1,6 +1,7 @@
 """`ringway status` when something needs attention: exit status 5, and why, until it is mended."""
 
 import pathlib
+import sqlite3
 import sys
 import unittest
 
@@ -67,6 +68,26 @@ class Degraded(OnABus):
         self.bus.start()
         self.assert_sound()
         self.assertEqual(self.offsets(), list(range(20_000)))
+
+    def test_settings_that_no_memory_could_hold_keep_only_their_topic_out(self):
+        self.bus.stop()
+        catalog = sqlite3.connect(self.bus.state_dir / 'catalog.db')
+        self.addCleanup(catalog.close)
+        (settings,) = catalog.execute('SELECT settings FROM topics WHERE name = ?', ['t']).fetchone()
+        self.set_settings(catalog, settings.replace('"partitions":1', '"partitions":4294967295'))
+        self.bus.start()
+        self.assert_degraded("topic 't'", 'not served', 'settings in the catalog')
+        self.assertEqual(self.produce('sound', [b'x'])['records'], 1)
+        self.bus.stop()
+        self.set_settings(catalog, settings)
+        self.bus.start()
+        self.assert_sound()
+        self.assertEqual(self.offsets(), list(range(20_000)))
+
+    def set_settings(self, catalog, settings):
+        with catalog:
+            changed = catalog.execute('UPDATE topics SET settings = ? WHERE name = ?', [settings, 't']).rowcount
+        self.assertEqual(changed, 1)
 
 
 if __name__ == '__main__':
