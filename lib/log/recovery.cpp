@@ -97,6 +97,7 @@ class Recovery {
   bool drop_superseded();
   void settle_ends();
   void settle_floor();
+  void raise_floor(std::uint64_t base_offset, std::uint64_t file_bytes);
   void cut(const SegmentInfo& info, SegmentReader& reader, const VerifiedEnd& found);
   void rewrite(const storage::File& file, const std::string& path, std::uint64_t from,
                std::uint64_t end);
@@ -110,7 +111,8 @@ class Recovery {
   const LogIdentity* owner_;
   std::vector<std::string> all_names_;
   std::vector<std::pair<std::uint64_t, std::string>> names_;
-  std::vector<Geometry> geometries_;  // one per segment of result_
+  std::vector<std::pair<std::uint64_t, std::string>> set_aside_;  // damaged files of before
+  std::vector<Geometry> geometries_;                              // one per segment of result_
   std::unique_ptr<SegmentReader> last_;
   std::optional<VerifiedEnd> found_;  // of the last segment
   Recovered result_;
@@ -126,6 +128,8 @@ void Recovery::list() {
       result_.foreign.push_back(name);
     } else if (parsed->kind == SegmentName::Kind::segment) {
       names_.emplace_back(parsed->base_offset, name);
+    } else if (parsed->kind == SegmentName::Kind::damaged) {
+      set_aside_.emplace_back(parsed->base_offset, name);
     } else if (parsed->kind == SegmentName::Kind::unborn && repairs()) {
       require(file_system_.remove(path_of(name)), path_of(name), "remove");
     }
@@ -302,15 +306,30 @@ int Recovery::copy_torn(SegmentReader& reader, const TornTail& torn, const std::
   return file_system_.sync_directory(directory_);
 }
 
+/// For a file that cannot be read and does not lie before the end.
+void Recovery::raise_floor(std::uint64_t base_offset, std::uint64_t file_bytes) {
+  if (base_offset < result_.end.offset) return;
+  // It may have held this many records, all of them seen by somebody.
+  const std::uint64_t units = file_bytes / layout::kUnitBytes + 1;
+  result_.floor.offset = std::max(result_.floor.offset, base_offset + units);
+  result_.floor.position =
+      std::max(result_.floor.position, page_ceil(result_.end.position + file_bytes + 1));
+}
+
 void Recovery::settle_floor() {
   result_.floor = result_.end;
+  // Who set it aside may have died before anything was written behind the floor.
+  for (const auto& [base_offset, name] : set_aside_) {
+    const int descriptor = file_system_.open(path_of(name), OpenMode::read);
+    if (descriptor == -ENOENT) continue;
+    require(descriptor, path_of(name), "open");
+    const storage::File file(file_system_, descriptor);
+    const std::int64_t bytes = file_system_.size(descriptor);
+    require(bytes, path_of(name), "size");
+    raise_floor(base_offset, static_cast<std::uint64_t>(bytes));
+  }
   for (DamagedFile& file : result_.damaged) {
-    if (file.base_offset < result_.end.offset) continue;
-    // It may have held this many records, all of them seen by somebody.
-    const std::uint64_t units = file.file_bytes / layout::kUnitBytes + 1;
-    result_.floor.offset = std::max(result_.floor.offset, file.base_offset + units);
-    result_.floor.position =
-        std::max(result_.floor.position, page_ceil(result_.end.position + file.file_bytes + 1));
+    raise_floor(file.base_offset, file.file_bytes);
     if (file.base_offset != result_.end.offset || !repairs()) continue;
     std::uint64_t distinguisher = 1;
     const auto taken = [&](const std::string& name) {

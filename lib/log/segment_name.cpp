@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
 namespace ringway::log {
 namespace {
@@ -30,9 +31,10 @@ std::optional<SegmentName> parse_segment_name(std::string_view name) {
   using Kind = SegmentName::Kind;
   if (rest.empty()) return SegmentName{Kind::segment, base_offset};
   if (rest == ".new") return SegmentName{Kind::unborn, base_offset};
-  for (const std::string_view aside : {std::string_view(".torn-"), std::string_view(".damaged-")}) {
+  for (const auto& [aside, kind] : {std::pair{std::string_view(".torn-"), Kind::torn},
+                                    std::pair{std::string_view(".damaged-"), Kind::damaged}}) {
     if (rest.substr(0, aside.size()) == aside && all_digits(rest.substr(aside.size()))) {
-      return SegmentName{Kind::kept, base_offset};
+      return SegmentName{kind, base_offset};
     }
   }
   return std::nullopt;

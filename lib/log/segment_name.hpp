@@ -12,7 +12,8 @@ struct SegmentName {
   enum class Kind : unsigned char {
     segment,  ///< `<base offset, 20 digits>.log`
     unborn,   ///< `….log.new`: was being created; nothing was ever written into it
-    kept,     ///< `….log.torn-<position>`, `….log.damaged-<n>`: set aside for people
+    torn,     ///< `….log.torn-<position>`: what lay behind an end, set aside for people
+    damaged,  ///< `….log.damaged-<n>`: a segment that could not be followed, likewise
   };
   Kind kind;
   std::uint64_t base_offset;

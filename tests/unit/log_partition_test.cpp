@@ -214,6 +214,21 @@ TEST_CASE("recovery: a segment with an unreadable header is left, and no offset 
   CHECK(log::verify_log(bus.disk, kDirectory).records == recovered.end.offset + 5);
 }
 
+TEST_CASE("recovery: who set a damaged segment aside and died left its offsets unused", "[log]") {
+  Bus bus;
+  bus.add(150);
+  bus.driver->drain();
+  const std::string last = bus.driver->log().segments().back().name;
+  bus.disk.bytes(kPath + "/" + last).at(30) ^= std::byte{1};
+  bus.driver.reset();
+  const log::Recovered first = bus.recover();
+  REQUIRE_FALSE(bus.disk.exists(kPath + "/" + last));
+  const log::Recovered second = bus.recover();
+  CHECK(second.damaged.empty());
+  CHECK(second.end == first.end);
+  CHECK(second.floor == first.floor);
+}
+
 TEST_CASE("recovery: another topic's segment and a stranger's file are reported", "[log]") {
   Bus bus;
   bus.add(5);

@@ -56,8 +56,8 @@ TEST_CASE("segment name: what is made is read back, and nothing else", "[log]") 
   CHECK(log::segment_name(42) == "00000000000000000042.log");
   CHECK(log::parse_segment_name(log::segment_name(~0ull))->base_offset == ~0ull);
   CHECK(log::parse_segment_name(log::unborn_name(7))->kind == Kind::unborn);
-  CHECK(log::parse_segment_name(log::torn_name(7, 9))->kind == Kind::kept);
-  CHECK(log::parse_segment_name(log::damaged_name(7, 1))->kind == Kind::kept);
+  CHECK(log::parse_segment_name(log::torn_name(7, 9))->kind == Kind::torn);
+  CHECK(log::parse_segment_name(log::damaged_name(7, 1))->kind == Kind::damaged);
   for (const char* name : {"", "7.log", "99999999999999999999.log", "00000000000000000042.log.old",
                            "0000000000000000004x.log", "00000000000000000042.log.torn-"}) {
     CHECK_FALSE(log::parse_segment_name(name));
