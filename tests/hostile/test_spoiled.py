@@ -1,0 +1,175 @@
+"""A producer writes where it must not: it spoils its own topic, which says so, and nothing else."""
+
+import pathlib
+import sys
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+from among_strangers import ATTACKER, LONG, AmongStrangers, Bystander, wait_until
+
+SCRIBBLE_MS = 60_000 if LONG else 2_500
+ALL_MEMORY = ['header', 'tails', 'data', 'bell', 'session', 'forge']
+BEFORE = [b'record %d of before' % n for n in range(2000)]
+
+
+class Spoiled(AmongStrangers):
+    def setUp(self):
+        super().setUp()
+        self.produce(BEFORE)
+
+    def produce(self, values, topic='t'):
+        self.bus.run('produce', topic, '--wait', 'durable', stdin=b''.join(b'%s\n' % value for value in values))
+
+    def replay(self, count=len(BEFORE), topic='t'):
+        return self.bus.run('consume', topic, '-o', 'start', '-n', count).splitlines()
+
+    def assert_quarantined(self):
+        """It shows everywhere where somebody might look, and what is in the log is served."""
+        self.wait_for_quarantine()
+        report = self.bus.json('status', status=5)
+        self.assertEqual([line for line in report['degraded'] if "topic 't' partition 0: quarantined" in line],
+                         report['degraded'])
+        self.assertIn(b'quarantined', self.bus.run('status', status=5))
+        self.assertIn(b'quarantined', self.bus.run('inspect', 't', status=None))
+        self.assertTrue(self.logged(r'event=quarantined topic=t partition=0 .*reason=".*fix='))
+        self.bus.run('produce', 't', stdin=b'x\n', status=1)
+        self.assertEqual(self.replay(), BEFORE)
+
+    # How a quarantined partition is brought back.
+
+    def restart_in_an_orderly_way(self):
+        self.assertEqual(self.bus.stop(), 0, self.bus.log.read_text()[-3000:])
+        self.start()
+
+    def replace_the_ring(self):
+        self.bus.run('topic', 'alter', 't', '--ring', self.RING)
+
+    def assert_it_comes_back(self, way_back):
+        visible = self.offsets_and_values()
+        way_back()
+        self.assertEqual(self.partition_state(), 'serving')
+        self.assertEqual(self.bus.run_for_status('status'), 0, self.bus.json('status', status=None))
+        self.assertEqual(self.replay(), BEFORE)
+        after = [b'record %d of after' % n for n in range(2000)]
+        self.produce(after)
+        rows = self.offsets_and_values()
+        self.assertEqual([value for _, value in rows[-2000:]], after)
+        numbers = [offset for offset, _ in rows]
+        self.assertEqual(numbers, sorted(set(numbers)))
+        # An offset that was visible never names another record.
+        self.assertGreater(numbers[-2000], visible[-1][0])
+
+    def offsets_and_values(self):
+        """Of all that can be read; what was scribbled over while it went to disk is a gap."""
+        rows = self.bus.run('consume', 't', '-e', '-o', 'start', '-f', '%o %v{hex}\\n', status=None).splitlines()
+        words = [row.split() for row in rows]
+        return [(int(row[0]), bytes.fromhex(row[1].decode()) if len(row) > 1 else b'') for row in words]
+
+    def scribble(self, *targets, role='producer', ms=SCRIBBLE_MS):
+        (said,) = [line for line in self.attack('scribble', self.bus.socket, 't', role, self.seed, ms, *targets)
+                   if line.startswith('scribbled')]
+        self.assertGreater(int(said.split()[1]), 1000)
+
+    def test_random_bytes_over_everything_spoil_the_topic_and_nothing_else(self):
+        with self.peace():
+            victims = [Bystander(self, 'victim-produce', 't'), Bystander(self, 'victim-consume', 't')]
+            self.scribble(*ALL_MEMORY)
+            self.assert_quarantined()
+            for victim in victims:
+                self.assertTrue(victim.outcomes())
+            # It is known to the next supervisor, too.
+            self.bus.kill()
+            self.start()
+            self.assert_quarantined()
+        self.assert_it_comes_back(self.restart_in_an_orderly_way)
+        with self.peace('t'):
+            pass
+
+    def test_a_ring_replacement_brings_a_spoiled_topic_back_under_its_honest_clients(self):
+        with self.peace():
+            victims = [Bystander(self, 'victim-produce', 't'), Bystander(self, 'victim-consume', 't')]
+            scribbler = self.begin_attack('scribble', self.bus.socket, 't', 'producer', self.seed, SCRIBBLE_MS // 2,
+                                          *ALL_MEMORY)
+            self.wait_for_quarantine()
+            self.end_attack(scribbler)
+            self.replace_the_ring()
+            self.assertEqual(self.partition_state(), 'serving')
+            for victim in victims:
+                self.assertTrue(victim.outcomes())
+            self.scribble(*ALL_MEMORY, ms=SCRIBBLE_MS // 5)
+            self.assert_quarantined()
+            self.assert_it_comes_back(self.replace_the_ring)
+            with self.peace('t'):
+                pass
+
+    def test_each_kind_of_memory_alone_may_be_anything(self):
+        for target in ALL_MEMORY:
+            with self.subTest(target=target), self.peace():
+                victims = [Bystander(self, 'victim-produce', 't'), Bystander(self, 'victim-consume', 't')]
+                self.scribble(target, ms=SCRIBBLE_MS // 5)
+                for victim in victims:
+                    self.assertTrue(victim.outcomes())
+                self.assertEqual(self.replay(), BEFORE)
+                if self.partition_state() != 'serving':
+                    self.wait_for_quarantine()
+                    self.restart_in_an_orderly_way()
+                self.assertEqual(self.bus.run_for_status('status'), 0)
+
+    def test_a_reader_that_scribbles_harms_nobody_of_its_topic(self):
+        self.create('clean', '--read', f'61002,{ATTACKER}', '--write', '61002')
+        with self.peace(), self.peace('clean'):
+            report = self.attack('scribble', self.bus.socket, 'clean', 'consumer', self.seed, SCRIBBLE_MS // 2, 'bell',
+                                 'session')
+            self.assertEqual(len(report), 2)
+        self.assertEqual(self.bus.run_for_status('status'), 0)
+
+    def test_holes_in_ring_session_and_bell(self):
+        for target in ('bell', 'session', 'tails', 'ring'):
+            with self.subTest(target=target), self.peace():
+                self.assertEqual(self.attack('punch', self.bus.socket, 't', target), [f'punched {target} done'])
+                self.assertEqual(self.replay(), BEFORE)
+                if target in ('tails', 'ring'):
+                    self.assert_quarantined()
+                    self.restart_in_an_orderly_way()
+                with self.peace('t'):
+                    pass
+                self.assertEqual(self.bus.run_for_status('status'), 0)
+
+    def test_a_tail_that_was_put_back_is_noticed(self):
+        with self.peace():
+            self.attack('put-back', self.bus.socket, 't')
+            self.assert_quarantined()
+            self.assert_it_comes_back(self.replace_the_ring)
+        self.attack('put-back', self.bus.socket, 't')
+        self.assert_quarantined()
+        self.assert_it_comes_back(self.restart_in_an_orderly_way)
+
+    def test_who_closes_its_socket_and_keeps_writing_is_served_on_until_it_dies(self):
+        with self.peace():
+            writer = self.begin_attack('hang-up', self.bus.socket, 't', 500)
+            for wanted in (b'wrote before 500', b'hung up now', b'wrote after 500'):
+                self.assertEqual(writer.stdout.readline().strip(), wanted)
+            rows = self.replay(len(BEFORE) + 1000)
+            self.assertEqual(rows[len(BEFORE):], [b'%s %d' % (word, n) for word in (b'before', b'after')
+                                                  for n in range(500)])
+            (session,) = [row for row in self.bus.json('status')['sessions'] if row['pid'] == writer.pid]
+            self.assertEqual((session['connected'], session['handles']), (False, 1))
+            self.end_attack(writer)
+            wait_until(lambda: writer.pid not in [row['pid'] for row in self.bus.json('status')['sessions']],
+                       'its session to end')
+        self.assertEqual(self.partition_state(), 'serving')
+
+    def test_a_child_that_writes_with_its_dead_parents_handle(self):
+        """To the kernel it may: the ring was its parent's to give. It is a producer that nobody knows."""
+        with self.peace():
+            report = self.attack('fork-away', self.bus.socket, 't', 500)
+            self.assertIn('wrote child 500', report)
+            rows = self.replay(len(BEFORE) + 1000)[len(BEFORE):]
+            self.assertEqual(rows, [b'%s %d' % (word, n) for word in (b'parent', b'child') for n in range(500)])
+        self.assertEqual(self.partition_state(), 'serving')
+        with self.peace('t'):
+            pass
+
+
+if __name__ == '__main__':
+    unittest.main()
