@@ -80,11 +80,10 @@ void ProducerState::claim_batch(Batch& into, std::uint32_t records, std::size_t 
 std::byte* ProducerState::append(Batch& batch, const RecordShape& shape,
                                  const PublishOptions& options) noexcept {
   if (in_child() || batch.left_ == 0 || !shape.fits) return nullptr;
-  // What is left must hold the skip of the records that are not used, if any.
-  if (shape.bytes() > batch.end_ - batch.cursor_ ||
-      (batch.left_ > 1 && shape.bytes() == batch.end_ - batch.cursor_)) {
-    return nullptr;
-  }
+  // What is left must hold the skip of the records that are not used: a unit for each, or nobody
+  // would follow it.
+  const std::uint64_t rest = std::uint64_t{batch.left_ - 1} * layout::kUnitBytes;
+  if (shape.bytes() + rest > batch.end_ - batch.cursor_) return nullptr;
   auto& writer = lanes_[open_partition_].writer;
   const std::int64_t time = options.timestamp_ns ? *options.timestamp_ns : clock_now();
   std::byte* const payload =

@@ -140,6 +140,26 @@ TEST_CASE("batch: becomes visible at once, and its unused rest is skipped", "[cl
   CHECK(values(consumer.poll()) == std::vector<std::string>{"0123456789", "0123456789", "after"});
 }
 
+TEST_CASE("batch: large records leave room for a skip that can be followed", "[client]") {
+  MiniSupervisor supervisor;
+  Bus bus = supervisor.connect();
+  Producer producer = bus.producer("t");
+  Consumer consumer = bus.consumer("t", {.from = start()});
+  // Of the claim's 640 bytes the skip of four unused records needs a unit each.
+  constexpr std::size_t kRoom = 640 - sizeof(layout::RecordHeader);
+  Batch batch = producer.claim_batch(5, 96);
+  REQUIRE(batch);
+  CHECK_FALSE(batch.append_copy(std::string(kRoom - 3 * layout::kUnitBytes, 'x')));
+  CHECK(batch.append_copy(std::string(kRoom - 4 * layout::kUnitBytes, 'y')));
+  CHECK_FALSE(batch.append_copy("z"));
+  CHECK(batch.append_copy(""));
+  CHECK(batch.commit().status == Status::ok);
+  CHECK(producer.publish("after").offset == 5);
+  CHECK(values(consumer.poll()) ==
+        std::vector<std::string>{std::string(kRoom - 4 * layout::kUnitBytes, 'y'), "", "after"});
+  CHECK(consumer.poll().status() == Status::ok);
+}
+
 TEST_CASE("publish: waits for space and goes on when it is handed back", "[client]") {
   MiniSupervisor supervisor;
   Bus bus = supervisor.connect();
