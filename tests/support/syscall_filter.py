@@ -2,6 +2,7 @@
 
     subprocess.Popen(…, preexec_fn=refuse('io_uring', errno.EPERM))
     subprocess.Popen(…, preexec_fn=forbid('io_uring'))     # killed by SIGSYS at the first use
+    subprocess.Popen(…, preexec_fn=pretend('fdatasync'))   # never done, and every call says ok
 
 Everything the child starts has the filter, too.
 """
@@ -43,6 +44,7 @@ USES = {
     'o_direct': Use({'x86_64': 257, 'aarch64': 56}, ((2, os.O_DIRECT, os.O_DIRECT),)),
     'seals': Use({'x86_64': 72, 'aarch64': 25}, ((1, 0xffffffff, F_ADD_SEALS),)),
     'fallocate': Use({'x86_64': 285, 'aarch64': 47}),
+    'fdatasync': Use({'x86_64': 75, 'aarch64': 83}),
 }
 
 
@@ -52,6 +54,11 @@ def refuse(use, error):
 
 def forbid(use):
     return lambda: install(program(use, RET_KILL_PROCESS))
+
+
+def pretend(use):
+    """It is not done, and reported as done."""
+    return refuse(use, 0)
 
 
 def program(name, verdict):
