@@ -1,6 +1,7 @@
 #include "log/partition_log.hpp"
 
 #include <cassert>
+#include <cerrno>
 #include <chrono>
 #include <random>
 
@@ -102,11 +103,9 @@ LogPoint PartitionLog::restart() {
 
 int PartitionLog::submit(const Stream& stream, std::int64_t now_ns, std::uint64_t token) {
   if (!segment_.created()) {
+    // A spare that could not be used stays one: nobody else would ever remove it.
     const int result = segment_.create(file_system_, directory_, settings_.write_path, spare_);
-    if (result < 0) {
-      if (!spare_.empty()) spare_.clear();  // it may be gone already: the next try does without
-      return result;
-    }
+    if (result < 0) return result;
     spare_.clear();
   }
   return segment_.submit(file_system_, engine_, stream, now_ns, token);
@@ -141,7 +140,8 @@ std::uint64_t PartitionLog::bytes() const noexcept {
 int PartitionLog::retire(std::size_t count, bool reusable) {
   int result = 0;
   if (!spare_.empty()) result = file_system_.remove(spare_);
-  spare_.clear();
+  if (result == -ENOENT) result = 0;
+  if (result == 0) spare_.clear();
   // Oldest first: whatever a crash leaves is a log without a gap.
   while (result == 0 && count > 0 && sealed_.size() + (segment_.created() ? 1 : 0) > 1) {
     const std::string path = path_of(sealed_.front().name);

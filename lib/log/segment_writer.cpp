@@ -47,10 +47,14 @@ int SegmentWriter::create(storage::FileSystem& file_system, const std::string& d
   const std::string unborn = directory + "/" + unborn_name(header_.base_offset);
   path_ = directory + "/" + segment_name(header_.base_offset);
   write_path_ = path;
+  int result = 0;
   if (!recycled.empty()) {
-    if (const int result = file_system.rename(recycled, unborn); result < 0) return result;
+    const int renamed = file_system.rename(recycled, unborn);
+    if (renamed < 0 && renamed != -ENOENT) return renamed;  // an earlier try may have used it up
+    // Nothing of its new life may be found under its old name.
+    if (renamed == 0) result = file_system.sync_directory(directory);
   }
-  int result = make_file(file_system, unborn);
+  if (result == 0) result = make_file(file_system, unborn);
   if (result == -ENOENT) {
     result = file_system.make_directories(directory);
     if (result == 0) result = make_file(file_system, unborn);

@@ -4,6 +4,7 @@
 
 #include <catch2/catch.hpp>
 #include <cstdlib>
+#include <functional>
 #include <optional>
 
 #include "log/verify.hpp"
@@ -14,11 +15,16 @@ namespace ringway::test {
 namespace {
 
 enum class Crash { power_cut, kill };
+/// Whether old segments go now and then, to be written over as the next ones.
+enum class Recycling { none, some };
 
 class History {
  public:
-  explicit History(std::uint64_t seed)
-      : random_(seed), disk_(seed ^ 1), source_(32 * 1024, start_of(below(4))) {
+  explicit History(std::uint64_t seed, Recycling recycling = Recycling::none)
+      : recycling_(recycling),
+        random_(seed),
+        disk_(seed ^ 1),
+        source_(32 * 1024, start_of(below(4))) {
     settings_.block_bytes = std::uint64_t{4096} << below(3);
     settings_.segment_bytes = 16 * 1024 + below(64 * 1024);
     settings_.record_bytes_max = 8 * 1024;
@@ -36,6 +42,7 @@ class History {
     driver_.reset();
     check_all(source_.tail());
   }
+  std::uint64_t recycled() const { return recycled_; }
 
  private:
   static log::LogPoint start_of(std::uint64_t choice) {
@@ -73,6 +80,7 @@ class History {
           driver_->sync();
           break;
       }
+      if (recycling_ == Recycling::some && below(12) == 0) retire();
       if (below(40) == 0) inject();
       if (driver_->written().position > written_.position) written_ = driver_->written();
       if (driver_->durable().position > durable_.position) durable_ = driver_->durable();
@@ -91,6 +99,15 @@ class History {
                     static_cast<std::int64_t>(5000 + source_.tail().offset - below(50)));
       }
     }
+  }
+
+  void retire() {
+    const auto segments = driver_->log().segments();
+    if (segments.size() < 2) return;
+    const std::size_t count = 1 + below(segments.size() - 1);
+    gone_below_ = std::max(gone_below_, segments[count].first.offset);
+    ++recycled_;
+    static_cast<void>(driver_->log().retire(count, true));
   }
 
   void inject() {
@@ -143,9 +160,15 @@ class History {
   /// Every record below `end` is there, once, in order and whole; nothing else is.
   void check_all(log::LogPoint end) {
     auto expected = source_.records.begin();
+    std::uint64_t retired = 0;
     const log::LogReport report =
         log::verify_log(disk_, kDirectory, [&](const log::Record& record) {
-          CAPTURE(record.at.offset, record.at.position);
+          CAPTURE(record.at.offset, record.at.position, gone_below_);
+          while (expected != source_.records.end() && expected->first < record.at.offset &&
+                 expected->first < gone_below_) {
+            ++expected;
+            ++retired;
+          }
           REQUIRE(expected != source_.records.end());
           REQUIRE(record.at.offset == expected->first);
           REQUIRE(record.at == expected->second.at);
@@ -157,14 +180,20 @@ class History {
         });
     REQUIRE(report.holes.empty());
     const auto stop = source_.records.lower_bound(end.offset);
+    for (; report.records == 0 && expected != stop && expected->first < gone_below_; ++expected) {
+      ++retired;
+    }
     REQUIRE((expected == stop || expected == source_.records.end()));
     REQUIRE(static_cast<std::uint64_t>(std::distance(source_.records.begin(), stop)) ==
-            report.records);
+            retired + report.records);
   }
 
+  Recycling recycling_;
   std::mt19937_64 random_;
   ModelDisk disk_;
   RecordSource source_;
+  std::uint64_t gone_below_ = 0;  // what lies before may have been retired
+  std::uint64_t recycled_ = 0;
   log::LogSettings settings_;
   log::LogStart start_;
   std::optional<LogDriver> driver_;
@@ -174,7 +203,10 @@ class History {
 
 }  // namespace
 
-TEST_CASE("log: nothing durable is lost and nothing torn is read after any crash", "[log]") {
+namespace {
+
+/// Runs histories of consecutive seeds.
+void run_histories(const std::function<void(std::uint64_t seed)>& run) {
   const auto number = [](const char* name, std::uint64_t otherwise) {
     const char* text = std::getenv(name);
     return text != nullptr ? std::strtoull(text, nullptr, 0) : otherwise;
@@ -183,8 +215,24 @@ TEST_CASE("log: nothing durable is lost and nothing torn is read after any crash
   const std::uint64_t count = number("RINGWAY_TEST_HISTORIES", 400);
   for (std::uint64_t seed = first; seed < first + count; ++seed) {
     CAPTURE(seed);
-    History(seed).run();
+    run(seed);
   }
+}
+
+}  // namespace
+
+TEST_CASE("log: nothing durable is lost and nothing torn is read after any crash", "[log]") {
+  run_histories([](std::uint64_t seed) { History(seed).run(); });
+}
+
+TEST_CASE("log: recycled files full of old blocks are recovered right after any crash", "[log]") {
+  std::uint64_t recycled = 0;
+  run_histories([&](std::uint64_t seed) {
+    History history(seed, Recycling::some);
+    history.run();
+    recycled += history.recycled();
+  });
+  CHECK(recycled > 0);
 }
 
 }  // namespace ringway::test
