@@ -181,14 +181,18 @@ void ControlServer::welcome(const ClientPtr& client) {
       drop(still);
     }
   };
-  std::vector<shm::Descriptor> descriptors;
-  descriptors.push_back(shm::duplicate(session->doorbell.get()));
-  client->connection->send(
-      control::encode(client->hello_id, control::Welcome{.session = session->id,
-                                                         .bus = options_.bus,
-                                                         .supervisor_epoch = options_.epoch,
-                                                         .resumed = resumed}),
-      std::move(descriptors));
+  const auto connection = client->connection;
+  const auto say_welcome = [this, connection, session, resumed, id = client->hello_id] {
+    std::vector<shm::Descriptor> descriptors;
+    descriptors.push_back(shm::duplicate(session->doorbell.get()));
+    connection->send(control::encode(id, control::Welcome{.session = session->id,
+                                                          .bus = options_.bus,
+                                                          .supervisor_epoch = options_.epoch,
+                                                          .resumed = resumed}),
+                     std::move(descriptors));
+  };
+  if (!resumed || !client->hello.last_handle) return say_welcome();
+  sessions_.take_back_behind(session, *client->hello.last_handle, say_welcome);
 }
 
 }  // namespace ringway::daemon

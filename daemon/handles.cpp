@@ -293,6 +293,17 @@ void Handles::free_slots(Session& session, const Handle& handle) {
   }
 }
 
+void Handles::drop_free_chunks(Session& session) {
+  const std::size_t dropped = std::erase_if(session.chunks, [&](const auto& entry) {
+    if (!entry.second.runs.empty()) return false;
+    parts_.keepsakes.drop(shm::to_string(shm::MemoryName::of_session(session.id, entry.first)));
+    return true;
+  });
+  if (dropped == 0 || !session.chunks.empty()) return;
+  parts_.keepsakes.drop(pidfd_name(session.id));
+  parts_.keepsakes.drop(doorbell_name(session.id));
+}
+
 void Handles::forget(Session& session, const Topic& topic) {
   for (auto handle = session.handles.begin(); handle != session.handles.end();) {
     if (handle->second.topic.get() != &topic) {

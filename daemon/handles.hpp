@@ -46,6 +46,9 @@ class Handles {
   /// Start: a handle that the board says a session has. False when its memory is gone.
   bool adopt(Session& session, const std::shared_ptr<Topic>& topic, std::size_t attachment);
 
+  /// Gives up session memory in which no handle has a slot. What is opened next gets new memory.
+  void drop_free_chunks(Session& session);
+
   /// Leaves with the keeper what tells of the session's process: its pidfd, its doorbell.
   void keep_proof(const Session& session) const;
 

@@ -51,6 +51,24 @@ std::shared_ptr<Session> SessionTable::resume(const control::Credentials& creden
   return session;
 }
 
+void SessionTable::take_back_behind(const std::shared_ptr<Session>& session,
+                                    std::uint64_t last_handle, std::function<void()> done) {
+  std::vector<std::uint64_t> unheard;
+  for (auto handle = session->handles.upper_bound(last_handle); handle != session->handles.end();
+       ++handle) {
+    unheard.push_back(handle->first);
+  }
+  // One more than there are releases, so that it ends here when there are none.
+  const auto left = std::make_shared<std::size_t>(unheard.size() + 1);
+  const auto one_less = [this, session, left, done = std::move(done)](std::uint32_t) {
+    if (--*left != 0) return;
+    handles_.drop_free_chunks(*session);
+    done();
+  };
+  for (const std::uint64_t handle : unheard) handles_.release(session, handle, one_less);
+  one_less(0);
+}
+
 void SessionTable::watch(const std::shared_ptr<Session>& session) {
   session->watch.assign(shm::duplicate(session->pidfd.get()).release());
   session->watch.async_wait(asio::posix::stream_descriptor::wait_read,

@@ -33,6 +33,10 @@ class SessionTable {
   /// connection is closed.
   std::shared_ptr<Session> resume(const control::Credentials& credentials,
                                   const control::Hello& hello);
+  /// A resumed session never heard of its handles behind this one, nor of memory that only they
+  /// lie in: all that goes before it goes on. `done` then.
+  void take_back_behind(const std::shared_ptr<Session>& session, std::uint64_t last_handle,
+                        std::function<void()> done);
   /// Its socket is closed: proves nothing. Without handles the session ends.
   void disconnected(const std::shared_ptr<Session>& session);
 

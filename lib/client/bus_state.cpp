@@ -66,6 +66,7 @@ void BusState::connect_locked(std::chrono::milliseconds timeout) {
   hello.client = program();
   hello.membarrier = fenced_by_sleepers_;
   hello.session = session_;
+  if (session_) hello.last_handle = last_handle_;
   const control::Welcome welcome = fresh.call(hello, attached);
   if (attached.size() != 1) {
     throw Error(ErrorCode::incompatible, socket_, "the greeting brings no doorbell",
@@ -104,6 +105,7 @@ OpenHandle BusState::open_locked(const control::Open& request) {
   }
   std::vector<shm::Descriptor> attached;
   const control::Opened opened = connection_->call(asked, attached);
+  last_handle_ = opened.handle;
   const TopicMemory::Identity identity{opened.topic, opened.generation, request.role};
   const std::size_t expected = (opened.memory ? 3 : 0) + (opened.new_chunk ? 1 : 0);
   if (attached.size() != expected) {

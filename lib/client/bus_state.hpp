@@ -94,6 +94,7 @@ class BusState {
   std::timed_mutex mutex_;
   std::optional<Connection> connection_;
   std::optional<std::uint64_t> session_;
+  std::uint64_t last_handle_ = 0;  // that a reply told of; they only rise
   SessionMemory session_memory_;
   std::map<TopicMemory::Identity, std::weak_ptr<TopicMemory>> memories_;
   std::map<std::pair<std::string, layout::Role>, TopicMemory::Identity> latest_;

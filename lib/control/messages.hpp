@@ -46,6 +46,9 @@ struct Hello {
   std::string client{};                    ///< program and version, for people
   std::optional<std::uint64_t> session{};  ///< to go on with after the supervisor was restarted
   bool membarrier = false;                 ///< the asymmetric barrier reaches the process
+  /// With a session: the last handle that a reply told of. Later ones were made, but the reply was
+  /// lost with the connection: they are closed before the session goes on.
+  std::optional<std::uint64_t> last_handle{};
 };
 
 struct TopicCreated {

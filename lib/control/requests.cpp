@@ -15,12 +15,14 @@ void write(nlohmann::json& json, const Hello& hello) {
   json["client"] = hello.client;
   if (hello.membarrier) json["membarrier"] = true;
   if (hello.session) json["session"] = *hello.session;
+  if (hello.last_handle) json["last_handle"] = *hello.last_handle;
 }
 void read(const Fields& fields, Hello& hello) {
   hello.protocol = fields.number<std::uint32_t>("protocol");
   hello.client = fields.text("client", kNameBytesMax);
   if (fields.has("membarrier")) hello.membarrier = fields.flag("membarrier");
   hello.session = optional_number(fields, "session");
+  hello.last_handle = optional_number(fields, "last_handle");
 }
 
 void write(nlohmann::json& json, const CreateTopic& create) {

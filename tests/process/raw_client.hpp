@@ -14,9 +14,11 @@ namespace ringway::test {
 /// The control protocol without the library's help, so that a test can also be rude.
 class RawClient {
  public:
-  explicit RawClient(const std::string& socket, std::optional<std::uint64_t> session = {})
+  explicit RawClient(const std::string& socket, std::optional<std::uint64_t> session = {},
+                     std::optional<std::uint64_t> last_handle = {})
       : channel_(control::Channel::connect(socket)) {
-    welcome = call(control::Hello{.client = "test", .session = session});
+    welcome =
+        call(control::Hello{.client = "test", .session = session, .last_handle = last_handle});
   }
 
   /// A connection that has not said hello.

@@ -182,6 +182,33 @@ TEST_CASE("supervisor: after kill -9 the next one adopts the same memory and ses
   CHECK(chunk != ring);
 }
 
+TEST_CASE("supervisor: a handle whose reply was lost with the supervisor is closed, not left over",
+          "[supervisor]") {
+  DaemonProcess daemon;
+  RawClient first(daemon.socket());
+  first.call(control::CreateTopic{.name = "t", .settings = kSmall});
+  // Nobody hears of these two: neither the handles nor the session memory they lie in.
+  first.call(open_as(layout::Role::producer, "t"));
+  first.call(open_as(layout::Role::consumer, "t", "billing"));
+  daemon.kill();
+  daemon.start();
+
+  RawClient second(daemon.socket(), first.welcome.session, 0);
+  CHECK(second.welcome.resumed);
+  const auto opened = second.call(open_as(layout::Role::consumer, "t", "billing"));
+  CHECK(opened.new_chunk);
+  CHECK(second.descriptors.size() == 4);
+  CHECK(second.call(control::GetStatus{}).report["sessions"][0]["handles"] == 1);
+  daemon.kill();
+  daemon.start();
+
+  // What was heard of stays, and so does its memory.
+  RawClient third(daemon.socket(), first.welcome.session, opened.handle);
+  CHECK(third.welcome.resumed);
+  CHECK_FALSE(third.call(open_as(layout::Role::producer, "t")).new_chunk);
+  CHECK(third.refusal(open_as(layout::Role::consumer, "t", "billing")).code() == ErrorCode::busy);
+}
+
 TEST_CASE("supervisor: a session is resumed by its own process only", "[supervisor]") {
   DaemonProcess daemon;
   RawClient own(daemon.socket());
