@@ -277,7 +277,12 @@ Status ConsumerState::commit() noexcept {
   if (in_child()) return Status::forked;
   if (options_.cursor.empty()) return Status::not_found;
   for (PartitionCursor& cursor : cursors_) cursor.keep_committed();
-  return Status::ok;
+  // Whoever stops says so before he looks for positions the last time: either he sees these, or we
+  // see that he may not have.
+  ring::PartitionView::full_fence();
+  const auto state = static_cast<layout::TopicState>(
+      handle_.memory->board().state.load(std::memory_order::acquire));
+  return state == layout::TopicState::stopping ? Status::disconnected : Status::ok;
 }
 
 const PartitionCursor* ConsumerState::cursor(std::uint32_t partition) const noexcept {

@@ -256,6 +256,32 @@ TEST_CASE("stop: a producer that dies in mid-claim during the drain is repaired,
   CHECK(take(consumer, 1)[0] == "behind");
 }
 
+TEST_CASE("stop: a cursor position that came too late is not called kept, and is handed over",
+          "[kill]") {
+  DaemonProcess daemon;
+  Bus bus = daemon.connect();
+  bus.create_topic("t", kSmall);
+  Producer producer = bus.producer("t");
+  for (int i = 0; i < 10; ++i) publish(producer, std::to_string(i));
+  Consumer consumer = bus.consumer("t", {.from = start(), .cursor = "billing"});
+  take(consumer, 4);
+  consumer.advance();
+  CHECK(consumer.commit() == Status::ok);
+  CHECK(daemon.stop() == 0);
+  take(consumer, 4);
+  consumer.advance();
+  CHECK(consumer.commit() == Status::disconnected);
+  daemon.start();
+  take(consumer, 2);
+  // The next one has the position as soon as the consumer has found it.
+  while (consumer.commit() != Status::ok) {
+    CHECK(consumer.poll(1, std::chrono::milliseconds(10)).empty());
+  }
+  consumer = Consumer();
+  Consumer next = bus.consumer("t", {.from = start(), .cursor = "billing"});
+  CHECK(next.position(0) == 10);
+}
+
 TEST_CASE("stop: it is clean and durable whenever the topic syncs", "[kill]") {
   const SyncPolicy policy =
       GENERATE(SyncPolicy::every_batch, SyncPolicy::interval, SyncPolicy::never);

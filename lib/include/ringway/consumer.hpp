@@ -4,13 +4,12 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <span>
-#include <string>
-#include <vector>
-
 #include <ringway/level.hpp>
 #include <ringway/record.hpp>
 #include <ringway/status.hpp>
+#include <span>
+#include <string>
+#include <vector>
 
 namespace [[gnu::visibility("default")]] ringway {
 
@@ -25,9 +24,13 @@ struct StartPoint {
 };
 
 /// The oldest record that is still kept.
-constexpr StartPoint start() noexcept { return {StartPoint::Kind::start, 0, 0}; }
+constexpr StartPoint start() noexcept {
+  return {StartPoint::Kind::start, 0, 0};
+}
 /// Behind the newest committed record.
-constexpr StartPoint end() noexcept { return {StartPoint::Kind::end, 0, 0}; }
+constexpr StartPoint end() noexcept {
+  return {StartPoint::Kind::end, 0, 0};
+}
 constexpr StartPoint at_offset(std::uint64_t offset) noexcept {
   return {StartPoint::Kind::offset, offset, 0};
 }
@@ -45,9 +48,9 @@ enum class WaitStrategy : std::uint8_t {
 };
 
 struct ConsumerOptions {
-  StartPoint from = end();                   ///< a named cursor that has a position goes on there
-  std::vector<std::uint32_t> partitions{};   ///< empty: all
-  std::string cursor{};                      ///< name of a kept position, at most 127 bytes; "" none
+  StartPoint from = end();                  ///< a named cursor that has a position goes on there
+  std::vector<std::uint32_t> partitions{};  ///< empty: all
+  std::string cursor{};                     ///< name of a kept position, at most 127 bytes; "" none
   /// Whether the named cursor holds its records from retention. Kept with the cursor: where it is
   /// left open a cursor stays as it was; a new one does not.
   std::optional<bool> protects{};
@@ -68,9 +71,9 @@ class RecordBatch {
   const RecordView& operator[](std::size_t index) const noexcept { return records_[index]; }
 
   /// ok, also with nothing to read. Else why there may be less than wanted: timeout, interrupted,
-  /// lapped, not_found or corrupt (a gap was passed, see Consumer::take_gaps(): overwritten, removed
-  /// by retention, damaged; the next poll goes on behind it), disconnected, quarantined, closed,
-  /// forked.
+  /// lapped, not_found or corrupt (a gap was passed, see Consumer::take_gaps(): overwritten,
+  /// removed by retention, damaged; the next poll goes on behind it), disconnected, quarantined,
+  /// closed, forked.
   Status status() const noexcept { return status_; }
 
  private:
@@ -93,9 +96,9 @@ struct Gap {
 
 /// Follows one topic: one cursor per partition that moves over log and ring alike. Made by
 /// Bus::consumer(); movable; one thread at a time, except interrupt(). poll() first moves past what
-/// the poll before it gave. Views are in place: while they are held the ring keeps their bytes, so a
-/// consumer that holds them for long holds up producers and is named for it. A crash costs nothing:
-/// a named cursor stands where commit() put it last.
+/// the poll before it gave. Views are in place: while they are held the ring keeps their bytes, so
+/// a consumer that holds them for long holds up producers and is named for it. A crash costs
+/// nothing: a named cursor stands where commit() put it last.
 class Consumer {
  public:
   Consumer() noexcept = default;
@@ -105,8 +108,8 @@ class Consumer {
   ~Consumer();
 
   /// The next records, at most `records_max` (1..65,536), waiting up to `timeout` for the first.
-  /// On overwriting topics (persist = false, when_full = overwrite) a view may be overwritten while it
-  /// is looked at: call validate() after use and throw the batch away unless it says ok.
+  /// On overwriting topics (persist = false, when_full = overwrite) a view may be overwritten while
+  /// it is looked at: call validate() after use and throw the batch away unless it says ok.
   RecordBatch poll(std::size_t records_max = 256, Timeout timeout = Timeout::zero()) noexcept;
   /// ok when everything the last poll gave was intact until now; lapped otherwise.
   Status validate() const noexcept;
@@ -125,14 +128,16 @@ class Consumer {
   std::uint64_t committed_offset(std::uint32_t partition) const noexcept;
   std::uint64_t watermark(std::uint32_t partition, Level level) const noexcept;
   Lag lag() const noexcept;
-  std::uint32_t partitions() const noexcept;  ///< of the topic
+  std::uint32_t partitions() const noexcept;                 ///< of the topic
   std::span<const std::uint32_t> assigned() const noexcept;  ///< the partitions this one reads
 
   /// Waits until there is something to poll. ok | timeout | interrupted | ...
   Status wait(Timeout timeout = forever) noexcept;
 
-  /// Named cursors: keeps position() of every partition, one store each. It survives every crash
-  /// of any process at once, and power loss within a second or so (records may then be seen again).
+  /// Named cursors: keeps position() of every partition, one store each. `ok`: it survives every
+  /// crash of any process at once, and power loss within a second or so (records may then be seen
+  /// again). `disconnected`: the supervisor stops or has stopped; this process hands the position
+  /// to the next one, but takes it along if it dies first.
   Status commit() noexcept;
 
   /// Gaps passed since the last call, oldest first.
