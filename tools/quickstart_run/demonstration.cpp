@@ -8,7 +8,7 @@
 
 #include "tools/quantity.hpp"
 #include "tools/quickstart_run/grouped.hpp"
-#include "tools/quickstart_run/interruption.hpp"
+#include "tools/stage/interruption.hpp"
 
 namespace ringway::quickstart {
 
@@ -137,7 +137,7 @@ double Demonstration::published() const noexcept {
 }
 
 void Demonstration::listen() {
-  check_interrupted();
+  cli::check_interrupted();
   std::vector<pollfd> waiting;
   for (Actor& actor : actors_) {
     waiting.push_back({actor.report.done ? -1 : actor.child.channel().fd(), POLLIN, 0});
@@ -168,7 +168,7 @@ void Demonstration::show() {
 Demonstration::Actor& Demonstration::spawn(const std::string& name,
                                            const std::function<void(Channel&)>& role) {
   moved_ = Clock::now();
-  return actors_.emplace_back(Actor{Child(name, role), {}});
+  return actors_.emplace_back(Actor{cli::Child(name, role), {}});
 }
 
 }  // namespace ringway::quickstart

@@ -7,9 +7,9 @@
 #include <string>
 
 #include "tools/quickstart_run/corpus.hpp"
-#include "tools/quickstart_run/private_bus.hpp"
 #include "tools/quickstart_run/progress.hpp"
 #include "tools/quickstart_run/roles.hpp"
+#include "tools/stage/private_bus.hpp"
 
 namespace ringway::quickstart {
 
@@ -43,7 +43,7 @@ class Demonstration {
 
  private:
   struct Actor {
-    Child child;
+    cli::Child child;
     Report report;
   };
 
@@ -62,7 +62,7 @@ class Demonstration {
   Actor& spawn(const std::string& name, const std::function<void(Channel&)>& role);
 
   const Corpus& corpus_;
-  PrivateBus bus_;
+  cli::PrivateBus bus_;
   Progress progress_;
   Outcome outcome_;
   std::list<Actor> actors_;

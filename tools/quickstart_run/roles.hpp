@@ -4,15 +4,17 @@
 #include <cstdint>
 #include <string>
 
-#include "tools/quickstart_run/child.hpp"
 #include "tools/quickstart_run/corpus.hpp"
 #include "tools/quickstart_run/latency.hpp"
 #include "tools/quickstart_run/tally.hpp"
+#include "tools/stage/child.hpp"
 
 // What the child processes do. Each tells the parent now and then how far it is, and in the end
 // everything. Sent as they are: parent and child are one program.
 
 namespace ringway::quickstart {
+
+using cli::Channel;
 
 inline constexpr const char* kTopic = "quickstart";
 inline constexpr const char* kQuietTopic = "quickstart/quiet";

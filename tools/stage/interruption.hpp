@@ -1,6 +1,6 @@
 #pragma once
 
-namespace ringway::quickstart {
+namespace ringway::cli {
 
 /// Thrown where the program waits, once a signal asked it to leave; destructors then clean up.
 struct Interrupted {
@@ -12,4 +12,4 @@ void remember_signals();
 /// Throws Interrupted when one came.
 void check_interrupted();
 
-}  // namespace ringway::quickstart
+}  // namespace ringway::cli

@@ -5,7 +5,7 @@
 #include <filesystem>
 #include <string>
 
-namespace ringway::quickstart {
+namespace ringway::cli {
 
 /// A supervisor of our own in a temporary directory of its own, with everything that belongs to it.
 /// Owned by the process that made it, one thread; becomes the reaper of orphans, to find the
@@ -22,6 +22,12 @@ class PrivateBus {
   /// Returns once clients are served. Throws Error with the end of its log when it does not come
   /// up.
   void start();
+  /// The first half of start(): its process runs, and that is all.
+  void launch();
+  /// Throws Error with the end of its log when it ended.
+  void check_alive();
+  /// Whether clients are served by now.
+  bool serves() const;
   /// kill -9, and gone.
   void kill() noexcept;
   /// Orderly stop: drained to `durable`. Throws Error when it does not end with 0 in a minute.
@@ -32,7 +38,6 @@ class PrivateBus {
   const std::filesystem::path& directory() const noexcept { return directory_; }
 
  private:
-  bool serves() const;
   void signal_and_wait(int signal) noexcept;
   std::string log_end() const;
 
@@ -41,7 +46,8 @@ class PrivateBus {
   pid_t pid_ = -1;
 };
 
-/// The ringwayd that was built beside the running program: ../daemon/ringwayd.
-std::filesystem::path built_daemon();
+/// The ringwayd that belongs to the running program: beside it where both are installed, else
+/// ../daemon/ringwayd of its build.
+std::filesystem::path nearby_daemon();
 
-}  // namespace ringway::quickstart
+}  // namespace ringway::cli

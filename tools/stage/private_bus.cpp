@@ -1,4 +1,4 @@
-#include "tools/quickstart_run/private_bus.hpp"
+#include "tools/stage/private_bus.hpp"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -17,9 +17,9 @@
 #include <utility>
 #include <vector>
 
-#include "tools/quickstart_run/interruption.hpp"
+#include "tools/stage/interruption.hpp"
 
-namespace ringway::quickstart {
+namespace ringway::cli {
 
 namespace {
 
@@ -80,6 +80,15 @@ PrivateBus::~PrivateBus() {
 }
 
 void PrivateBus::start() {
+  launch();
+  while (!serves()) {
+    check_interrupted();
+    check_alive();
+    std::this_thread::sleep_for(2ms);
+  }
+}
+
+void PrivateBus::launch() {
   const std::string log = directory_ / "ringwayd.log";
   const std::string run = directory_ / "run";
   const std::string state = directory_ / "state";
@@ -96,15 +105,12 @@ void PrivateBus::start() {
             run.c_str(), "--state-dir", state.c_str(), nullptr);
     ::_exit(127);
   }
-  while (!serves()) {
-    check_interrupted();
-    int status = 0;
-    if (::waitpid(pid_, &status, WNOHANG) == pid_) {
-      pid_ = -1;
-      throw Error(ErrorCode::failed, daemon_, "it ended at once", log_end());
-    }
-    std::this_thread::sleep_for(2ms);
-  }
+}
+
+void PrivateBus::check_alive() {
+  if (::waitpid(pid_, nullptr, WNOHANG) != pid_) return;
+  pid_ = -1;
+  throw Error(ErrorCode::failed, daemon_, "it ended at once", log_end());
 }
 
 bool PrivateBus::serves() const {
@@ -151,9 +157,12 @@ std::string PrivateBus::log_end() const {
   return "its log ends:\n" + (log.size() > 2000 ? log.substr(log.size() - 2000) : log);
 }
 
-std::filesystem::path built_daemon() {
-  return std::filesystem::read_symlink("/proc/self/exe").parent_path().parent_path() / "daemon" /
-         "ringwayd";
+std::filesystem::path nearby_daemon() {
+  const auto place = std::filesystem::read_symlink("/proc/self/exe").parent_path();
+  const auto installed = place / "ringwayd";
+  std::error_code ignored;
+  if (std::filesystem::is_regular_file(installed, ignored)) return installed;
+  return place.parent_path() / "daemon" / "ringwayd";
 }
 
-}  // namespace ringway::quickstart
+}  // namespace ringway::cli

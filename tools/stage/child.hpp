@@ -8,7 +8,7 @@
 #include <type_traits>
 #include <utility>
 
-namespace ringway::quickstart {
+namespace ringway::cli {
 
 /// One end of a socket that carries whole trivially copyable messages between parent and child.
 /// Owned by one process; a crash of the other end is seen as its end.
@@ -38,8 +38,17 @@ class Channel {
     if (!receive_bytes(&message, sizeof message)) return {};
     return message;
   }
+  /// Waits for the next one. Throws Interrupted when a signal came, too.
+  template <class Message>
+  Message await() {
+    for (;;) {
+      if (const std::optional<Message> message = receive<Message>()) return *message;
+      wait_readable();
+    }
+  }
 
  private:
+  void wait_readable();
   void send_bytes(const void* bytes, std::size_t size);
   bool receive_bytes(void* bytes, std::size_t size);
 
@@ -68,4 +77,4 @@ class Child {
   pid_t pid_;
 };
 
-}  // namespace ringway::quickstart
+}  // namespace ringway::cli

@@ -1,5 +1,6 @@
-#include "tools/quickstart_run/child.hpp"
+#include "tools/stage/child.hpp"
 
+#include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -9,11 +10,12 @@
 #include <cerrno>
 #include <cstdio>
 #include <exception>
+#include <ringway/error.hpp>
 #include <utility>
 
-#include "ringway/error.hpp"
+#include "tools/stage/interruption.hpp"
 
-namespace ringway::quickstart {
+namespace ringway::cli {
 
 namespace {
 
@@ -66,6 +68,12 @@ bool Channel::receive_bytes(void* bytes, std::size_t size) {
   throw Error(ErrorCode::failed, "the other process", "it ended before it was done", "");
 }
 
+void Channel::wait_readable() {
+  check_interrupted();
+  pollfd wait{fd_, POLLIN, 0};
+  static_cast<void>(::poll(&wait, 1, 100));  // a signal may come before it: looked at again soon
+}
+
 Child::Child(std::string name, const std::function<void(Channel&)>& role)
     : name_(std::move(name)), channel_(-1), pid_(-1) {
   const Pair pair = make_pair();
@@ -102,4 +110,4 @@ void Child::join() {
   }
 }
 
-}  // namespace ringway::quickstart
+}  // namespace ringway::cli

@@ -1,10 +1,10 @@
-#include "tools/quickstart_run/interruption.hpp"
+#include "tools/stage/interruption.hpp"
 
 #include <signal.h>
 
 #include <atomic>
 
-namespace ringway::quickstart {
+namespace ringway::cli {
 
 namespace {
 
@@ -22,4 +22,4 @@ void check_interrupted() {
   if (const int signal = came.load()) throw Interrupted{signal};
 }
 
-}  // namespace ringway::quickstart
+}  // namespace ringway::cli
