@@ -22,5 +22,9 @@ int main(int argc, char** argv) {
   line.noun("log", "Check and print what is on disk, with or without a supervisor");
   add_log_verify(line);
   add_log_dump(line);
+  line.noun("bench", "Measure this machine's bus, on a private one that is gone afterwards");
+  add_bench_repair(line);
+  add_bench_restart(line);
+  add_bench_adopt(line);
   return line.run(argc, argv);
 }

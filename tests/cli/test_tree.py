@@ -94,6 +94,17 @@ class Layers(unittest.TestCase):
                         wrong.append(f'{relative(path)}: {name}')
         self.assertEqual(wrong, [])
 
+    def test_benchmarks_include_only_what_is_installed(self):
+        """And how the command prints: they measure what everybody links, on a bus that everybody starts."""
+        wrong = []
+        for path in files('tools/bench', 'tools/stage', 'tools/verbs', suffixes={'.hpp', '.cpp'}):
+            if path.parent.name == 'verbs' and not path.name.startswith('bench_'):
+                continue
+            for bracket, name in includes(path):
+                if bracket == '"' and not name.startswith('tools/') and name != ERROR:
+                    wrong.append(f'{relative(path)}: {name}')
+        self.assertEqual(wrong, [])
+
     def test_public_headers_include_the_standard_library_and_each_other(self):
         wrong = []
         for path in files('lib/include', suffixes={'.hpp'}):

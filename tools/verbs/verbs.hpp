@@ -16,5 +16,8 @@ void add_consume(CommandLine& line);
 void add_inspect(CommandLine& line);
 void add_log_verify(CommandLine& line);
 void add_log_dump(CommandLine& line);
+void add_bench_repair(CommandLine& line);
+void add_bench_restart(CommandLine& line);
+void add_bench_adopt(CommandLine& line);
 
 }  // namespace ringway::cli

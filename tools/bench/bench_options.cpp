@@ -1,0 +1,70 @@
+#include "tools/bench/bench_options.hpp"
+
+#include <signal.h>
+
+#include "tools/quantity.hpp"
+#include "tools/stage/disk_place.hpp"
+#include "tools/stage/interruption.hpp"
+#include "tools/stage/private_bus.hpp"
+
+namespace ringway::cli {
+
+void BenchOptions::add_to(CLI::App& verb, const std::string& times_flag,
+                          const std::string& times_about) {
+  verb.add_option(times_flag, times, times_about)
+      ->check(CLI::Range(1u, 1'000'000u))
+      ->capture_default_str();
+  verb.add_option("--runs", runs, "How often to do all of it, on a bus made anew")
+      ->check(CLI::Range(1u, 1000u))
+      ->capture_default_str();
+  verb.add_option("--ring", ring, "Bytes of ring per partition (default: a topic's default)")
+      ->type_name("SIZE");
+  verb.add_option("--daemon", daemon_path, "The ringwayd to run (default: the one beside ringway)")
+      ->type_name("PATH");
+}
+
+void BenchOptions::add_shape_to(CLI::App& verb, TrafficShape& shape) {
+  verb.add_option("--topics", shape.topics, "Topics on the bus")
+      ->check(CLI::Range(1u, 10'000u))
+      ->capture_default_str();
+  verb.add_option("--partitions", shape.partitions, "Partitions of each")
+      ->check(CLI::Range(1u, 10'000u))
+      ->capture_default_str();
+}
+
+std::filesystem::path BenchOptions::daemon() const {
+  return daemon_path.empty() ? nearby_daemon() : std::filesystem::path(daemon_path);
+}
+
+std::filesystem::path BenchOptions::place() const {
+  return choose_disk_place().path;
+}
+
+TopicChoices BenchOptions::topic_choices() const {
+  TopicChoices choices;
+  if (!ring.empty()) choices.ring_bytes = parse_size("--ring", ring);
+  return choices;
+}
+
+void BenchOptions::describe_topics(Json& settings) const {
+  settings["ring_bytes"] = topic_choices().ring_bytes.value_or(TopicSettings{}.ring_bytes);
+  settings["topic"] = "default, persisted";
+}
+
+Exit as_bench(const Common& common, const std::function<Exit()>& bench) {
+  if (!common.socket.empty()) {
+    throw Error(ErrorCode::usage, "--socket", "a benchmark runs on a bus of its own",
+                "leave it out");
+  }
+  remember_signals();
+  try {
+    return bench();
+  } catch (const Interrupted& interrupted) {
+    // Everything of the bus is cleaned up by now.
+    ::signal(interrupted.signal, SIG_DFL);
+    ::raise(interrupted.signal);
+    return Exit::error;
+  }
+}
+
+}  // namespace ringway::cli

@@ -1,0 +1,113 @@
+#include <unistd.h>
+
+#include <ringway/bus.hpp>
+#include <thread>
+
+#include "tools/bench/bench_options.hpp"
+#include "tools/bench/result.hpp"
+#include "tools/bench/traffic.hpp"
+#include "tools/command_line.hpp"
+#include "tools/stage/interruption.hpp"
+#include "tools/stage/private_bus.hpp"
+#include "tools/terminal.hpp"
+#include "tools/verbs/verbs.hpp"
+
+namespace ringway::cli {
+namespace {
+
+using namespace std::chrono_literals;
+using Clock = std::chrono::steady_clock;
+
+constexpr auto kAdoptTarget = 300ms;
+constexpr auto kLookEvery = 200us;
+constexpr std::uint64_t kRecordsPerLane = 1000;
+
+struct AdoptOptions : BenchOptions {
+  TrafficShape shape{1, 200, 0};
+};
+
+/// Fills every partition a little, and keeps its handles open until the parent ends it.
+void play_holder(Channel& parent, const std::string& socket, const TrafficShape& shape) {
+  Bus bus = Bus::connect(socket);
+  std::vector<Producer> producers;
+  std::vector<Consumer> consumers;
+  for (std::uint32_t topic = 0; topic < shape.topics; ++topic) {
+    producers.push_back(bus.producer(shape.topic(topic)));
+    consumers.push_back(bus.consumer(shape.topic(topic)));
+    for (std::uint32_t partition = 0; partition < shape.partitions; ++partition) {
+      RecordOffset last;
+      for (std::uint64_t i = 0; i < kRecordsPerLane; ++i) {
+        const auto [status, offset] =
+            producers.back().publish(std::string(64, 'x'), {.partition = partition});
+        if (status != Status::ok) {
+          throw Error(ErrorCode::failed, "publish", producers.back().why(), "");
+        }
+        last = offset;
+      }
+      static_cast<void>(producers.back().wait(last, Level::durable, 10s));
+    }
+  }
+  parent.send(true);
+  for (;;) ::pause();
+}
+
+std::vector<Series> adopt_run(const AdoptOptions& options) {
+  PrivateBus bus(options.daemon(), options.place());
+  bus.start();
+  create_topics(bus.socket(), options.shape, options.topic_choices());
+  Child holder("client",
+               [&](Channel& parent) { play_holder(parent, bus.socket(), options.shape); });
+  holder.channel().await<bool>();
+  Durations adopted;
+  for (std::uint32_t i = 0; i < options.times; ++i) {
+    bus.kill();
+    const auto begin = Clock::now();
+    bus.launch();
+    while (!bus.serves()) {
+      check_interrupted();
+      bus.check_alive();
+      std::this_thread::sleep_for(kLookEvery);
+    }
+    adopted.add(Clock::now() - begin);
+  }
+  return {{"adopted", "start of the new one to its first greeting", adopted}};
+}
+
+Exit bench_adopt(const AdoptOptions& options, const Common& common) {
+  BenchResult result{.name = "adopt",
+                     .about =
+                         "a new supervisor takes over living rings, after kill -9, without "
+                         "traffic",
+                     .settings = bench_settings(),
+                     .runs = {},
+                     .target = BenchResult::Target{0.99, kAdoptTarget}};
+  result.settings["starts"] = options.times;
+  result.settings["topics"] = options.shape.topics;
+  result.settings["partitions"] = options.shape.lanes();
+  result.settings["records_a_partition"] = kRecordsPerLane;
+  options.describe_topics(result.settings);
+  for (std::uint32_t run = 0; run < options.runs; ++run) result.runs.push_back(adopt_run(options));
+  static_cast<void>(
+      write_all(STDOUT_FILENO, render({result}, common.format, style_of(STDOUT_FILENO))));
+  return Exit::ok;
+}
+
+}  // namespace
+
+void add_bench_adopt(CommandLine& line) {
+  const auto options = std::make_shared<AdoptOptions>();
+  options->times = 20;
+  CLI::App& verb = line.verb(
+      {.noun = "bench",
+       .name = "adopt",
+       .why = "How soon a new supervisor has taken over living rings and their log",
+       .examples =
+           "ringway bench adopt\nringway bench adopt --topics 1000 --partitions 1 --ring 64K"},
+      [options](const Common& common) {
+        return as_bench(common, [&] { return bench_adopt(*options, common); });
+      });
+  options->add_to(verb, "--starts", "Supervisors to start in each run");
+  options->add_shape_to(verb, options->shape);
+}
+
+}  // namespace ringway::cli
