@@ -29,7 +29,7 @@ ControlServer::ControlServer(boost::asio::io_context& io, Options options, Reque
       requests_(requests),
       sessions_(sessions),
       log_(log),
-      listener_(options_.socket, kSocketMode),
+      listener_(options_.socket),
       ready_(io, listener_.fd()),
       pause_(io) {}
 
@@ -38,6 +38,7 @@ ControlServer::~ControlServer() {
 }
 
 void ControlServer::start() {
+  listener_.listen(kSocketMode);
   wait_for_client();
 }
 

@@ -27,8 +27,8 @@ class ControlServer {
     std::uint64_t epoch;
   };
 
-  /// Listens from now on, and answers from start() on: clients of a restarting supervisor wait in
-  /// the socket's queue instead of failing.
+  /// Takes the socket's place, and listens from start() on: were clients to wait in its queue while
+  /// rings are adopted, producers that only look for a new supervisor would stand still meanwhile.
   ControlServer(boost::asio::io_context& io, Options options, Requests& requests,
                 SessionTable& sessions, const EventLog& log);
   ~ControlServer();

@@ -109,10 +109,15 @@ class Listener {
   /// Listens at `path` with file mode `mode`, creating its directory if missing. The socket of a
   /// dead predecessor is replaced.
   /// @throws Error busy when somebody serves there; usage when the path is too long.
-  Listener(const std::string& path, mode_t mode);
+  Listener(const std::string& path, mode_t mode) : Listener(path) { listen(mode); }
+  /// The place is taken, and who connects is refused as if nobody were there.
+  explicit Listener(const std::string& path);
   Listener(Listener&&) = default;
   Listener& operator=(Listener&&) = delete;
   ~Listener();
+
+  /// From now on it is served. @throws Error when somebody else has taken the place meanwhile.
+  void listen(mode_t mode);
 
   int fd() const noexcept { return socket_.get(); }
   const std::string& path() const noexcept { return path_; }

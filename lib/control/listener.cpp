@@ -39,7 +39,7 @@ SocketAddress::SocketAddress(const std::string& path) {
   std::memcpy(address_.sun_path, path.data(), path.size());
 }
 
-Listener::Listener(const std::string& path, mode_t mode) : path_(path) {
+Listener::Listener(const std::string& path) : path_(path) {
   const SocketAddress address(path);
   create_directories(std::filesystem::absolute(path).parent_path(), 0755);
   shm::Descriptor socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
@@ -55,13 +55,20 @@ Listener::Listener(const std::string& path, mode_t mode) : path_(path) {
       throw system_error(errno, path, "cannot be bound");
     }
   }
-  if (::chmod(path.c_str(), mode) != 0 || ::listen(socket.get(), SOMAXCONN) != 0) {
-    throw system_error(errno, path, "cannot be listened at");
-  }
   socket_ = std::move(socket);
   struct stat status{};
   ::stat(path.c_str(), &status);
   inode_ = status.st_ino;
+}
+
+void Listener::listen(mode_t mode) {
+  if (!in_place()) {
+    throw Error(ErrorCode::busy, path_, "another process has taken this socket's place",
+                "stop it or name another socket");
+  }
+  if (::chmod(path_.c_str(), mode) != 0 || ::listen(socket_.get(), SOMAXCONN) != 0) {
+    throw system_error(errno, path_, "cannot be listened at");
+  }
 }
 
 Listener::~Listener() {
