@@ -26,6 +26,9 @@ using Clock = std::chrono::steady_clock;
 
 /// Every sleep ends within this, whatever hostile clients wrote into a bell.
 constexpr std::chrono::milliseconds kLongestSleep{250};
+/// So long the rounds go on before commands and completions have their turn again: a partition that
+/// makes its file waits for the device several times, and there may be thousands.
+constexpr std::chrono::milliseconds kSlice{2};
 /// While draining, how long to wait for the device between two rounds.
 constexpr std::chrono::milliseconds kDrainPause{1};
 
@@ -121,14 +124,8 @@ class Flusher::Thread {
     while (!stopping_.load(std::memory_order::relaxed)) {  // relaxed: see ~Thread
       for (Command command; queue_.try_dequeue(command);) command(*this);
       const auto now = Clock::now();
-      auto wake_at = now + kLongestSleep;
-      for (auto& topic : topics_) {
-        if (!topic->awake()) continue;
-        wake_at = std::min(wake_at, topic->round(now));
-        if (const auto trouble = topic->trouble(now); trouble && options_.on_trouble) {
-          options_.on_trouble(topic->shared(), *trouble);
-        }
-      }
+      Clock::time_point wake_at = now + kLongestSleep;
+      wake_at = std::min(wake_at, round(now));
       reap(std::chrono::nanoseconds(0));
       if (drain_) {
         look_whether_drained();
@@ -139,6 +136,26 @@ class Flusher::Thread {
       sleep_until(wake_at);
     }
     for (auto& topic : topics_) finish_writes(*topic);
+  }
+
+  /// A look at every topic that is awake, or at as many as fit in a slice: then the next call goes
+  /// on where this one ended.
+  Clock::time_point round(Clock::time_point now) {
+    Clock::time_point due = Clock::time_point::max();
+    for (std::size_t looked = 0; looked < topics_.size(); ++looked) {
+      next_topic_ %= topics_.size();
+      TopicDuty& topic = *topics_[next_topic_];
+      if (topic.awake()) {
+        due = std::min(due, topic.round(now, now + kSlice));
+        if (!topic.round_is_over()) return now;
+        if (const auto trouble = topic.trouble(now); trouble && options_.on_trouble) {
+          options_.on_trouble(topic.shared(), *trouble);
+        }
+      }
+      ++next_topic_;
+      if (topic.awake() && Clock::now() >= now + kSlice) return now;
+    }
+    return due;
   }
 
   void look_whether_drained() {
@@ -161,17 +178,14 @@ class Flusher::Thread {
   }
 
   void sleep_until(Clock::time_point wake_at) {
-    const auto now = Clock::now();
-    bool rung = false;
-    if (wake_at > now) {
-      const auto left = std::chrono::duration_cast<std::chrono::nanoseconds>(wake_at - now);
-      const timespec timeout{.tv_sec = left.count() / 1'000'000'000,
-                             .tv_nsec = left.count() % 1'000'000'000};
-      std::array<pollfd, 2> wait{
-          {{options_.doorbells.fd(), POLLIN, 0}, {engine_->event_descriptor(), POLLIN, 0}}};
-      rung = ::ppoll(wait.data(), wait.size(), &timeout, nullptr) > 0 &&
-             (wait[0].revents & POLLIN) != 0;
-    }
+    // Also where there is no time to sleep: topics that sleep must hear their producers ring.
+    const auto left = std::max(std::chrono::nanoseconds(wake_at - Clock::now()), {});
+    const timespec timeout{.tv_sec = left.count() / 1'000'000'000,
+                           .tv_nsec = left.count() % 1'000'000'000};
+    std::array<pollfd, 2> wait{
+        {{options_.doorbells.fd(), POLLIN, 0}, {engine_->event_descriptor(), POLLIN, 0}}};
+    const bool rung =
+        ::ppoll(wait.data(), wait.size(), &timeout, nullptr) > 0 && (wait[0].revents & POLLIN) != 0;
     const bool overdue = Clock::now() >= full_look_at_;
     if (rung) options_.doorbells.answer();
     if (rung || overdue) {
@@ -203,6 +217,7 @@ class Flusher::Thread {
   std::unique_ptr<storage::WriteEngine> engine_;
   moodycamel::ConcurrentQueue<Command> queue_;
   Topics topics_;
+  std::size_t next_topic_ = 0;
   Clock::time_point full_look_at_{};
   std::optional<Drain> drain_;
   std::atomic<bool> stopping_{false};

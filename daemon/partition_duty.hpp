@@ -46,13 +46,17 @@ class PartitionDuty {
   /// `on_settled(handle, was_repaired)` for every released producer that is settled now.
   template <class OnSettled>
   Round round(SteadyTime now, OnSettled&& on_settled) {
-    if (handles_.unsettled()) {
-      handles_.settle(view_, [&](const PartitionHandles::Settled& settled) {
-        note_settled(settled);
-        on_settled(settled.handle, settled.hole.has_value());
-      });
-    }
+    settle(on_settled);
     return follow_and_flush(now);
+  }
+  /// The first part of a round: what lies behind dead producers' claims is visible afterwards.
+  template <class OnSettled>
+  void settle(OnSettled&& on_settled) {
+    if (!handles_.unsettled()) return;
+    handles_.settle(view_, [&](const PartitionHandles::Settled& settled) {
+      note_settled(settled);
+      on_settled(settled.handle, settled.hole.has_value());
+    });
   }
 
   /// Completions of the write engine, by the token that names the duty and the kind of work.

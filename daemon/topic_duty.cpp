@@ -42,7 +42,10 @@ void TopicDuty::release(std::uint64_t handle, Released done) {
     settled(handle, 0);
   } else {
     state_ = State::awake;
-    round(std::chrono::steady_clock::now());  // others wait behind that claim: now
+    // Others wait behind that claim: now, and before anything that may wait for the device.
+    for (auto& partition : partitions_) {
+      partition->settle([&](std::uint64_t id, bool repaired) { settled(id, repaired ? 1 : 0); });
+    }
   }
 }
 
@@ -58,15 +61,17 @@ void TopicDuty::settled(std::uint64_t handle, std::uint32_t repaired) {
   done.done(done.repaired);
 }
 
-SteadyTime TopicDuty::round(SteadyTime now) {
-  SteadyTime due = SteadyTime::max();
-  std::uint64_t most = 0;
-  for (auto& partition : partitions_) {
-    const PartitionDuty::Round round = partition->round(
+SteadyTime TopicDuty::round(SteadyTime now, SteadyTime until) {
+  do {
+    const PartitionDuty::Round round = partitions_[next_]->round(
         now, [&](std::uint64_t handle, bool repaired) { settled(handle, repaired ? 1 : 0); });
-    due = std::min(due, round.due);
-    most = std::max(most, round.bytes);
-  }
+    round_due_ = std::min(round_due_, round.due);
+    round_most_ = std::max(round_most_, round.bytes);
+    next_ = (next_ + 1) % partitions_.size();
+    if (next_ != 0 && std::chrono::steady_clock::now() >= until) return now;
+  } while (next_ != 0);
+  const SteadyTime due = std::exchange(round_due_, SteadyTime::max());
+  const std::uint64_t most = std::exchange(round_most_, 0);
   if (most != 0) busy_at_ = now;
   if (ending_) {
     look_at_end(now);

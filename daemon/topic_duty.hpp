@@ -27,8 +27,11 @@ class TopicDuty {
   void release(std::uint64_t handle, Released done);
   void retire(std::uint32_t partition, std::size_t count) { partitions_[partition]->retire(count); }
 
-  /// One look at every partition; returns when the next one is due at the latest.
-  SteadyTime round(SteadyTime now);
+  /// One look at every partition, or at as many as `until` leaves time for, at least one; the next
+  /// call goes on behind them. Returns when that is due at the latest.
+  SteadyTime round(SteadyTime now, SteadyTime until);
+  /// Whether the last round() came to its end.
+  bool round_is_over() const noexcept { return next_ == 0; }
 
   /// Awake topics are looked at every round. One that has been quiet is lulled: true when it was
   /// put to sleep by this call; then comes a barrier, then look_again() for what slipped in before
@@ -76,6 +79,9 @@ class TopicDuty {
   std::vector<std::unique_ptr<PartitionDuty>> partitions_;
   std::unordered_map<std::uint64_t, std::shared_ptr<const void>> keep_alive_;  ///< by handle
   std::unordered_map<std::uint64_t, Release> releases_;                        ///< by handle
+  std::size_t next_ = 0;                      ///< where the round under way goes on
+  SteadyTime round_due_ = SteadyTime::max();  ///< of what it looked at so far
+  std::uint64_t round_most_ = 0;
   State state_ = State::awake;
   SteadyTime busy_at_{};
   bool bell_is_lost_ = false;
