@@ -25,11 +25,15 @@ log::LogPoint oldest_boundary(const ring::PartitionView& view) {
 }  // namespace
 
 log::Recovered recover_log(const ServedTopic& topic, std::uint32_t partition,
-                           storage::FileSystem& file_system, const EventLog& log) {
+                           storage::FileSystem& file_system) {
   const std::string directory = topic.directory(partition).string();
   file_system.make_directories(directory);
   const log::LogIdentity identity{topic.uuid(), partition, topic.epoch()};
-  log::Recovered found = log::recover(file_system, directory, log::RecoverMode::repair, &identity);
+  return log::recover(file_system, directory, log::RecoverMode::repair, &identity);
+}
+
+void report_recovery(const ServedTopic& topic, std::uint32_t partition, const log::Recovered& found,
+                     const EventLog& log) {
   for (const log::DamagedFile& file : found.damaged) {
     log.error("segment_damaged", {{"topic", topic.name()},
                                   {"partition", partition},
@@ -44,7 +48,6 @@ log::Recovered recover_log(const ServedTopic& topic, std::uint32_t partition,
                                   {"kept_as", found.torn->name.empty() ? "nothing: the disk is full"
                                                                        : found.torn->name}});
   }
-  return found;
 }
 
 void open_partition(ServedTopic& topic, std::uint32_t partition, log::LogPoint start,

@@ -7,9 +7,12 @@
 
 namespace ringway::daemon {
 
-/// What a partition's log was found to hold; logs what a person should know.
+/// What a partition's log is found to hold, once it is mended. Any thread, one a partition.
 log::Recovered recover_log(const ServedTopic& topic, std::uint32_t partition,
-                           storage::FileSystem& file_system, const EventLog& log);
+                           storage::FileSystem& file_system);
+/// Logs what of it a person should know.
+void report_recovery(const ServedTopic& topic, std::uint32_t partition, const log::Recovered& found,
+                     const EventLog& log);
 
 /// Fills board and ring of a partition so that its first record gets `start`, and tells the flusher
 /// where the log goes on. The memory is fresh.

@@ -155,14 +155,15 @@ class TopicRegistry {
                                  std::uint32_t owner, bool strict) const;
   void keep(const Topic& topic, const ServedTopic& served) const;
   void drop(const shm::Uuid& topic, std::uint64_t generation) const noexcept;
-  log::Recovered recover(Topic& topic, ServedTopic& served, std::uint32_t partition) const;
+  std::vector<log::Recovered> recover(Topic& topic, const ServedTopic& served) const;
   bool adopt(Topic& topic, std::map<std::string, KeptDescriptor>& kept);
   void begin_ring(Topic& topic);
   void remove_leftovers() const;
   void ring_ended(const std::shared_ptr<Topic>& topic, const RingEnded& outcome);
   void give_up_replacement(Topic& topic, const std::string& why);
   void finish_replacement(Topic& topic);
-  PartitionRow go_on_behind(Topic& topic, ServedTopic& served, std::uint32_t partition);
+  PartitionRow go_on_behind(Topic& topic, ServedTopic& served, std::uint32_t partition,
+                            const log::Recovered& recovered);
   static void carry_handles(const ServedTopic& from, ServedTopic& to);
 
   SupervisorParts parts_;

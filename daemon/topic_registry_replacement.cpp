@@ -179,8 +179,9 @@ void TopicRegistry::finish_replacement(Topic& topic) {
   row.settings = control::to_json(replacement.settings).dump();
   try {
     topic.damage.clear();
+    const std::vector<log::Recovered> logs = recover(topic, served);
     for (std::uint32_t p = 0; p < served.partitions(); ++p) {
-      row.partitions[p] = go_on_behind(topic, served, p);
+      row.partitions[p] = go_on_behind(topic, served, p, logs[p]);
     }
     carry_handles(old, served);
     // Before the catalog knows: whoever dies in between finds the old ring or all of the new one.
@@ -213,8 +214,8 @@ void TopicRegistry::finish_replacement(Topic& topic) {
 }
 
 /// Opens a partition of the new ring behind the end of the old one's.
-PartitionRow TopicRegistry::go_on_behind(Topic& topic, ServedTopic& served,
-                                         std::uint32_t partition) {
+PartitionRow TopicRegistry::go_on_behind(Topic& topic, ServedTopic& served, std::uint32_t partition,
+                                         const log::Recovered& recovered) {
   const ServedTopic& old = *topic.served;
   const ring::PartitionView from = old.view(partition), to = served.view(partition);
   const layout::BoardPartition& board = from.board();
@@ -229,12 +230,8 @@ PartitionRow TopicRegistry::go_on_behind(Topic& topic, ServedTopic& served,
   end.clean_position =
       base + (how == layout::Retired::no ? board.committed_position.load(std::memory_order::relaxed)
                                          : board.end_position.load(std::memory_order::relaxed));
-  log::Recovered recovered;
   std::optional<log::LogPoint> floor;
-  if (topic.settings.persist) {
-    recovered = recover(topic, served, partition);
-    floor = recovered.floor;
-  }
+  if (topic.settings.persist) floor = recovered.floor;
   // The jump is as wide as the old ring.
   log::LogPoint start = ring_start(topic.settings, end, floor);
   open_partition(served, partition, start, recovered);

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "control/topic_settings.hpp"
+#include "daemon/log_recoveries.hpp"
 #include "daemon/ring_opening.hpp"
 #include "daemon/ring_start.hpp"
 #include "daemon/topic_registry.hpp"
@@ -23,16 +24,19 @@ void forget_kept(const Topic& topic, std::map<std::string, KeptDescriptor>& kept
 
 }  // namespace
 
-log::Recovered TopicRegistry::recover(Topic& topic, ServedTopic& served,
-                                      std::uint32_t partition) const {
-  log::Recovered found = recover_log(served, partition, parts_.file_system, parts_.log);
-  for (const log::DamagedFile& file : found.damaged) {
-    topic.damage.push_back(fmt::format(
-        "topic '{}' partition {}: {} is damaged ({}), its records are a gap; restore or remove "
-        "it and restart the supervisor",
-        topic.row.name, partition, file.name, file.rule));
+std::vector<log::Recovered> TopicRegistry::recover(Topic& topic, const ServedTopic& served) const {
+  if (!topic.settings.persist) return std::vector<log::Recovered>(served.partitions());
+  std::vector<log::Recovered> logs = recover_logs(served, parts_.file_system);
+  for (std::uint32_t p = 0; p < served.partitions(); ++p) {
+    report_recovery(served, p, logs[p], parts_.log);
+    for (const log::DamagedFile& file : logs[p].damaged) {
+      topic.damage.push_back(fmt::format(
+          "topic '{}' partition {}: {} is damaged ({}), its records are a gap; restore or remove "
+          "it and restart the supervisor",
+          topic.row.name, p, file.name, file.rule));
+    }
   }
-  return found;
+  return logs;
 }
 
 bool TopicRegistry::adopt(Topic& topic, std::map<std::string, KeptDescriptor>& kept) {
@@ -54,9 +58,10 @@ bool TopicRegistry::adopt(Topic& topic, std::map<std::string, KeptDescriptor>& k
     return false;
   }
   topic.served->adopted = true;
-  for (std::uint32_t p = 0; p < topic.settings.partitions; ++p) {
-    if (topic.settings.persist) {
-      reopen_partition(*topic.served, p, recover(topic, *topic.served, p), parts_.log);
+  if (topic.settings.persist) {
+    const std::vector<log::Recovered> logs = recover(topic, *topic.served);
+    for (std::uint32_t p = 0; p < logs.size(); ++p) {
+      reopen_partition(*topic.served, p, logs[p], parts_.log);
     }
   }
   return true;
@@ -69,14 +74,12 @@ void TopicRegistry::begin_ring(Topic& topic) {
       identity, topic.settings,
       TopicMemory::create(identity, topic.settings, parts_.config.handles_per_topic_max));
   keep(topic, *topic.served);
+  const std::vector<log::Recovered> logs = recover(topic, *topic.served);
   for (std::uint32_t p = 0; p < topic.settings.partitions; ++p) {
     PartitionRow& row = topic.row.partitions[p];
-    log::Recovered recovered;
+    const log::Recovered& recovered = logs[p];
     std::optional<log::LogPoint> floor;
-    if (topic.settings.persist) {
-      recovered = recover(topic, *topic.served, p);
-      floor = recovered.floor;
-    }
+    if (topic.settings.persist) floor = recovered.floor;
     const log::LogPoint start = ring_start(topic.settings, row, floor);
     open_partition(*topic.served, p, start, recovered);
     if (!row.clean) {

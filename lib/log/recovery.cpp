@@ -250,8 +250,12 @@ void Recovery::cut(const SegmentInfo& info, SegmentReader& reader, const Verifie
   if (static_cast<std::uint64_t>(size) > keep) {
     require(file_system_.truncate(file.descriptor(), keep), path, "truncate");
   }
+  // Nothing but reserved space went: whether it comes back makes no difference to anybody.
+  if (all_durable && claimed <= found.bytes_end) return;
   if (!all_durable) {
-    rewrite(file, path, kPageBytes, geometry.data_start);
+    // Entries of blocks that end at or before the durable end, and the slot naming it, are durable.
+    const std::uint64_t open_block = geometry.block_of(reader.durable().position);
+    rewrite(file, path, page_floor(geometry.entry_file_pos(open_block)), geometry.data_start);
     rewrite(file, path, geometry.file_pos(page_floor(reader.durable().position)), keep);
   }
   require(file_system_.sync(file.descriptor()), path, "fdatasync");
