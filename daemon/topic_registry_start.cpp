@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "control/topic_settings.hpp"
 #include "daemon/log_recoveries.hpp"
