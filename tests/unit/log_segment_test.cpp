@@ -1,4 +1,5 @@
 #include <catch2/catch.hpp>
+#include <cstring>
 
 #include "log/segment_name.hpp"
 #include "log/verify.hpp"
@@ -172,6 +173,27 @@ TEST_CASE("segment: blocks of a recycled file's former life never verify", "[log
   const auto report = small.verify();
   CHECK(report.clean());
   CHECK(report.records == small.source.tail().offset - first);
+}
+
+TEST_CASE("segment: a new header over blocks of the same positions makes none of them verify",
+          "[log]") {
+  SmallLog small(8 * kBlock);
+  small.add(40, 200);
+  auto& bytes = small.disk.bytes(small.path(0));
+  log::SegmentHeader header;
+  std::memcpy(&header, bytes.data(), sizeof header);
+  REQUIRE(log::SegmentReader(small.disk, small.open(0)).entries().size() > 1);
+  header.segment_id ^= 1;
+  header.checksum = log::checksum_of(header, 0);
+  std::memcpy(bytes.data(), &header, sizeof header);
+  const log::LogIdentity identity = LogDriver::identity();
+  const auto recovered = log::recover(small.disk, kDirectory, log::RecoverMode::repair, &identity);
+  CHECK(recovered.damaged.empty());
+  CHECK(recovered.end == log::LogPoint{header.first_position, header.base_offset});
+  CHECK_FALSE(recovered.torn);
+  const auto report = small.verify();
+  CHECK(report.clean());
+  CHECK(report.records == 0);
 }
 
 TEST_CASE("segment: a position looked up by offset or time is where the record is", "[log]") {
