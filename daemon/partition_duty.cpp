@@ -151,7 +151,9 @@ void PartitionDuty::flush(SteadyTime now) {
   } else if (log_->can_submit() && now >= retry_at_ && batch_is_due(now)) {
     submit(now);
   }
-  if (log_->can_sync() && (draining_ || topic_.settings().sync != SyncPolicy::never)) {
+  // A full segment is synced whatever the policy: the next begins where it is durable.
+  const bool wanted = draining_ || log_->full() || topic_.settings().sync != SyncPolicy::never;
+  if (log_->can_sync() && wanted) {
     const int result = log_->submit_sync(reinterpret_cast<std::uint64_t>(this) | kSyncBit);
     if (result < 0) retry_at_ = now + kRetryAfter;
   }

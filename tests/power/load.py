@@ -19,7 +19,7 @@ TOPICS = {
     'each': ('--sync', 'every_batch', '--partitions', '2', '--ring', '64KiB', '--segment', '256KiB'),
     'soon': ('--sync', 'interval', '--ring', '128KiB', '--segment', '1MiB'),
     'late': ('--sync', 'interval', '--sync-interval', '40ms', '--ring', '256KiB', '--segment', '256KiB'),
-    'never': ('--sync', 'never', '--ring', '64KiB'),
+    'never': ('--sync', 'never', '--ring', '64KiB', '--segment', '256KiB'),
 }
 PROMISES_NOTHING = ('never',)
 PRODUCERS = ('each', 'each', 'soon', 'late', 'never')

@@ -107,7 +107,9 @@ TopicSettings small() {
 
 TEST_CASE("flusher: carries many rings' worth of records to durable and rolls segments",
           "[flusher]") {
-  Served served(small());
+  TopicSettings settings = small();
+  settings.sync = GENERATE(SyncPolicy::every_batch, SyncPolicy::interval, SyncPolicy::never);
+  Served served(settings);
   served.serve();
   Slot slot{};
   served.attach(1, Role::producer, slot);
