@@ -254,6 +254,8 @@ void TopicRegistry::finish_removal(Removal removal) {
   deleted += kDeletedSuffix;
   std::error_code ignored;
   std::filesystem::rename(live, deleted, ignored);
+  // Durably, too: without row a directory under its live name would stay for ever.
+  if (!ignored) parts_.file_system.sync_directory(live.parent_path().string());
   try {
     parts_.catalog.remove_topic(topic.row.uuid);
   } catch (const Error& error) {

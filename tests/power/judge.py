@@ -95,8 +95,9 @@ def judge_catalog(told, found):
             complaints.append(f'{name}: nobody made it')
         if name not in found.topics:
             complaints.append(f'{name}: is in the catalog, and cannot be read')
-    for uuid in sorted(set(found.rows.values()) - found.directories):
-        complaints.append(f'topics/{uuid}: is in the catalog, and not on the disk')
+    for uuid in sorted(found.directories ^ set(found.rows.values())):
+        where = 'without a row in the catalog' if uuid in found.directories else 'without its directory'
+        complaints.append(f'topics/{uuid}: {where}')
     return complaints
 
 

@@ -127,9 +127,9 @@ class Judging(unittest.TestCase):
         self.found.directories.add('other')
         self.check('x: nobody made it', 'x: is in the catalog, and cannot be read')
 
-    def test_a_topic_without_its_directory(self):
-        self.found.directories = set()
-        self.check('topics/uuid: is in the catalog, and not on the disk')
+    def test_a_directory_without_a_row_and_a_row_without_its_directory(self):
+        self.found.directories = {'stray'}
+        self.check('topics/stray: without a row', 'topics/uuid: without its directory')
 
 
 if __name__ == '__main__':
