@@ -70,7 +70,7 @@ SteadyTime TopicDuty::round(SteadyTime now, SteadyTime until) {
     next_ = (next_ + 1) % partitions_.size();
     if (next_ != 0 && std::chrono::steady_clock::now() >= until) return now;
   } while (next_ != 0);
-  const SteadyTime due = std::exchange(round_due_, SteadyTime::max());
+  SteadyTime due = std::exchange(round_due_, SteadyTime::max());
   const std::uint64_t most = std::exchange(round_most_, 0);
   if (most != 0) busy_at_ = now;
   if (ending_) {
