@@ -16,7 +16,7 @@ constexpr std::uint32_t kBatch = 64;
 /// Tells the parent ten times a second how far a role is.
 class Telling {
  public:
-  explicit Telling(quickstart::Channel& parent) : parent_(parent) { parent_.send(report); }
+  explicit Telling(cli::Channel& parent) : parent_(parent) { parent_.send(report); }
 
   void maybe() {
     const auto now = Clock::now();
@@ -33,7 +33,7 @@ class Telling {
   Report report;
 
  private:
-  quickstart::Channel& parent_;
+  cli::Channel& parent_;
   Clock::time_point begin_ = Clock::now();
   Clock::time_point told_ = begin_;
 };
@@ -49,7 +49,7 @@ void require(Status status, const std::string& what) {
 
 }  // namespace
 
-void play_producer(quickstart::Channel& parent, const std::string& socket, std::uint32_t number,
+void play_producer(cli::Channel& parent, const std::string& socket, std::uint32_t number,
                    std::uint64_t records) {
   Bus bus = Bus::connect(socket);
   Producer producer = bus.producer(kTopic);
@@ -77,7 +77,7 @@ void play_producer(quickstart::Channel& parent, const std::string& socket, std::
   telling.finish();
 }
 
-void play_consumer(quickstart::Channel& parent, const std::string& socket, std::uint64_t records,
+void play_consumer(cli::Channel& parent, const std::string& socket, std::uint64_t records,
                    Pace pace) {
   Bus bus = Bus::connect(socket);
   Consumer consumer = bus.consumer(kTopic, {.from = start()});

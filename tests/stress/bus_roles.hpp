@@ -4,7 +4,7 @@
 #include <string>
 
 #include "stress/bus_content.hpp"
-#include "tools/quickstart_run/child.hpp"
+#include "tools/stage/child.hpp"
 
 // What the processes of the bus stress do. Sent to the parent as they are.
 
@@ -25,7 +25,7 @@ struct Report {
 };
 
 /// Publishes `records` records: the first producer one by one, the second in batches.
-void play_producer(quickstart::Channel& parent, const std::string& socket, std::uint32_t producer,
+void play_producer(cli::Channel& parent, const std::string& socket, std::uint32_t producer,
                    std::uint64_t records);
 
 /// How a consumer goes about it.
@@ -33,7 +33,7 @@ enum class Pace { eager, slow };
 
 /// Reads [0, records) from the start. The slow one lets the producers get two rings ahead, then
 /// catches up, and so on.
-void play_consumer(quickstart::Channel& parent, const std::string& socket, std::uint64_t records,
+void play_consumer(cli::Channel& parent, const std::string& socket, std::uint64_t records,
                    Pace pace);
 
 }  // namespace ringway::stress

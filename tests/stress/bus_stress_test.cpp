@@ -12,14 +12,14 @@
 
 #include "stress/bus_roles.hpp"
 #include "stress/memory_sampler.hpp"
-#include "tools/quickstart_run/private_bus.hpp"
+#include "tools/stage/private_bus.hpp"
 
 namespace ringway::stress {
 namespace {
 
-using quickstart::Channel;
-using quickstart::Child;
-using quickstart::PrivateBus;
+using cli::Channel;
+using cli::Child;
+using cli::PrivateBus;
 
 constexpr std::int64_t kGrowthKibMax = 5 * 1024;
 
