@@ -7,6 +7,7 @@ status, where 77 is a skip.
 """
 
 import argparse
+import collections
 import contextlib
 import dataclasses
 import fcntl
@@ -50,6 +51,21 @@ CONFIGURATIONS = {
 }
 
 
+# What a whole run may take on two cores, in seconds; what is over gets quicker, not skipped.
+BUDGETS = (
+    (('builds',), 480),
+    (('unit', 'cli'), 120),
+    (('model',), 120),
+    (('process', 'stress'), 180),
+    (('proof',), 240),
+    (('storm',), 60),
+    (('fault',), 60),
+    (('power',), 60),
+    (('hostile',), 60),
+    (('fuzz',), 180),
+)
+
+
 class Tally:
     def __init__(self):
         self.passed = 0
@@ -68,6 +84,7 @@ class Runner:
         self.known, self.wanted, self.long = known, wanted, long
         self.tally = Tally()
         self.watch = Watch()
+        self.seconds = collections.Counter()  # by suite, and of the builds
 
     def run(self):
         BUILDS.mkdir(exist_ok=True)
@@ -79,12 +96,27 @@ class Runner:
                 if name != 'plain' and (not self.wanted or name in self.wanted):
                     self.run_build(name, [name])
 
+        self.print_times()
         for line in self.tally.skipped:
             print(f'SKIPPED {line}')
         for line in self.tally.failed:
             print(f'FAILED {line}')
         print(f'{self.tally.passed} passed, {len(self.tally.failed)} failed', flush=True)
         return 0 if self.tally.passed and not self.tally.failed else 1
+
+    def print_times(self):
+        budgeted = set()
+        print('seconds')
+        for suites, budget in BUDGETS:
+            budgeted |= set(suites)
+            spent = sum(self.seconds[suite] for suite in suites)
+            if spent:
+                over = '  OVER' if spent > budget else ''
+                print(f'  {" + ".join(suites):18} {spent:6.0f} of {budget}{over}')
+        for suite, spent in self.seconds.items():
+            if suite not in budgeted:
+                print(f'  {suite:18} {spent:6.0f}')
+        print(f'  {"all":18} {sum(self.seconds.values()):6.0f}')
 
     def run_build(self, name, suites):
         """Builds configuration `name` and runs the tests of these suites in it."""
@@ -131,6 +163,7 @@ class Runner:
                 return tests
         if not self.step(name, [*ninja, *needed], env):
             return None
+        self.seconds['builds'] += time.monotonic() - start
         print(f'build {name}: {time.monotonic() - start:.1f} s', flush=True)
         return tests
 
@@ -162,6 +195,7 @@ class Runner:
                 status, left = self.watch.run(test['cmd'], env=self.environment(test, build, private),
                                               cwd=test['workdir'] or private, output=output, timeout=timeout)
                 seconds = time.monotonic() - start
+                self.seconds[suite] += seconds
                 cases = read_cases(result)
                 complaint = f'{suite}: {test["name"]}'
                 if status is None:
