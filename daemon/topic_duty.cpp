@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "shm/park.hpp"
+
 namespace ringway::daemon {
 
 namespace {
@@ -54,11 +56,22 @@ void TopicDuty::settled(std::uint64_t handle, std::uint32_t repaired) {
   if (found == releases_.end()) return;
   Release& release = found->second;
   release.repaired += repaired;
-  if (release.partitions_left > 0 && --release.partitions_left > 0) return;
+  if (release.partitions_left > 0) {
+    if (--release.partitions_left > 0) return;
+    ring_for_the_dead();
+  }
   const Release done = std::move(release);
   releases_.erase(found);
   keep_alive_.erase(handle);
   done.done(done.repaired);
+}
+
+/// Between its last stamp and its last wake-up a producer may have died, with the sleepers' marks
+/// taken away already: nobody else would ring for them.
+void TopicDuty::ring_for_the_dead() const noexcept {
+  std::atomic<std::uint32_t>& bell_seq = topic_->memory().ring().bell_seq;
+  bell_seq.fetch_add(1, std::memory_order::release);  // BELL
+  shm::wake_all(bell_seq);
 }
 
 SteadyTime TopicDuty::round(SteadyTime now, SteadyTime until) {

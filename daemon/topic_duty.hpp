@@ -64,6 +64,7 @@ class TopicDuty {
     Released done;
   };
 
+  void ring_for_the_dead() const noexcept;
   struct Ending {
     RingEnd how;
     SteadyTime begun;
