@@ -157,6 +157,7 @@ class TopicRegistry {
   void drop(const shm::Uuid& topic, std::uint64_t generation) const noexcept;
   std::vector<log::Recovered> recover(Topic& topic, const ServedTopic& served) const;
   bool adopt(Topic& topic, std::map<std::string, KeptDescriptor>& kept);
+  void forget_clean_end(Topic& topic) const;
   void begin_ring(Topic& topic);
   void remove_leftovers() const;
   void ring_ended(const std::shared_ptr<Topic>& topic, const RingEnded& outcome);

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <utility>
 
 #include "control/topic_settings.hpp"
 #include "daemon/log_recoveries.hpp"
@@ -59,6 +60,7 @@ bool TopicRegistry::adopt(Topic& topic, std::map<std::string, KeptDescriptor>& k
     return false;
   }
   topic.served->adopted = true;
+  forget_clean_end(topic);
   if (topic.settings.persist) {
     const std::vector<log::Recovered> logs = recover(topic, *topic.served);
     for (std::uint32_t p = 0; p < logs.size(); ++p) {
@@ -66,6 +68,16 @@ bool TopicRegistry::adopt(Topic& topic, std::map<std::string, KeptDescriptor>& k
     }
   }
   return true;
+}
+
+/// The supervisor may have noted the end of an orderly stop and then not got as far as the keeper.
+/// What goes on in the adopted ring lies behind that end, and must not be counted from it when it
+/// is lost.
+void TopicRegistry::forget_clean_end(Topic& topic) const {
+  bool noted = false;
+  for (PartitionRow& row : topic.row.partitions) noted = std::exchange(row.clean, false) || noted;
+  // Durable before the ring takes anything.
+  if (noted) parts_.catalog.begin_ring(topic.row);
 }
 
 void TopicRegistry::begin_ring(Topic& topic) {

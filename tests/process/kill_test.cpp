@@ -282,6 +282,38 @@ TEST_CASE("stop: a cursor position that came too late is not called kept, and is
   CHECK(next.position(0) == 10);
 }
 
+TEST_CASE("stop: where the keeper outlives it, the end that it noted is not counted from later",
+          "[kill]") {
+  DaemonProcess daemon;
+  Bus bus = daemon.connect();
+  bus.create_topic("t", {.partitions = 1, .ring_bytes = 64 * 1024, .sync_interval_ms = 60'000});
+  Producer producer = bus.producer("t");
+  publish(producer, "before");
+  const pid_t keeper = daemon.keeper();
+  // It stands still for so long that the supervisor gives up on it, and does not hear of the stop.
+  ::kill(keeper, SIGSTOP);
+  CHECK_THROWS_AS(bus.create_topic("other", kSmall), Error);
+  CHECK(daemon.stop() == 0);
+  ::kill(keeper, SIGCONT);
+  daemon.start();
+  RecordOffset last;
+  for (int i = 0; i < 10; ++i) {
+    const auto [status, offset] = producer.publish("seen, not written");
+    REQUIRE(status == Status::ok);
+    last = offset;
+  }
+  REQUIRE(producer.wait(last, Level::committed) == Status::ok);
+  REQUIRE(daemon.keeper() == keeper);
+  daemon.kill();
+  daemon.kill_keeper();
+  daemon.start();
+  Bus fresh = daemon.connect();
+  Producer other = fresh.producer("t");
+  const auto [status, offset] = other.publish("after");
+  REQUIRE(status == Status::ok);
+  CHECK(offset > last);
+}
+
 TEST_CASE("stop: it is clean and durable whenever the topic syncs", "[kill]") {
   const SyncPolicy policy =
       GENERATE(SyncPolicy::every_batch, SyncPolicy::interval, SyncPolicy::never);
