@@ -27,6 +27,7 @@ KeeperConnection::KeeperConnection(const std::string& runtime_dir,
     : channel_(Channel::connect(keeper_socket(runtime_dir))), timeout_(timeout) {}
 
 Envelope KeeperConnection::call(nlohmann::json request, std::span<const int> descriptors) {
+  if (!channel_) throw died();  // it did not answer in time: another connection may find it awake
   request["id"] = ++last_id_;
   switch (channel_.send(text_of(request), descriptors, timeout_)) {
     case Delivery::sent:

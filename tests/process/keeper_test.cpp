@@ -225,6 +225,28 @@ TEST_CASE("keeper: its death is seen and a new one takes everything again", "[pr
   CHECK(content(again.list().at(0).descriptor) == 7);
 }
 
+TEST_CASE("keeper: one that stood still for too long is asked again, not given up for ever",
+          "[process]") {
+  Bus bus;
+  const KeeperClient supervisor = bus.attach();
+  control::KeeperConnection asker(bus.runtime(), std::chrono::milliseconds(50));
+  CHECK(asker.state_dir() != "");
+  const pid_t keeper = bus.keeper_pid().value();
+  ::kill(keeper, SIGSTOP);
+  const auto code_of = [&] {
+    try {
+      static_cast<void>(asker.state_dir());
+      return ErrorCode::failed;
+    } catch (const Error& error) {
+      return error.code();
+    }
+  };
+  CHECK(code_of() == ErrorCode::timeout);
+  // What makes the supervisor connect anew.
+  CHECK(code_of() == ErrorCode::unavailable);
+  ::kill(keeper, SIGCONT);
+}
+
 TEST_CASE("keeper: a supervisor of another state directory is refused", "[process]") {
   const Bus bus;
   const KeeperClient client = bus.attach();
