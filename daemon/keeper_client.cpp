@@ -7,13 +7,19 @@
 
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <filesystem>
+#include <thread>
 
 #include "ringway/error.hpp"
 
 namespace ringway::daemon {
 namespace {
+
+/// How long a dying keeper may take to let go of what it holds.
+constexpr std::chrono::seconds kDeathPatience{2};
+constexpr std::chrono::milliseconds kAskAgain{10};
 
 /// A connection to the living keeper; nothing when none listens.
 std::optional<control::KeeperConnection> find_keeper(const std::string& runtime_dir) {
@@ -87,21 +93,25 @@ KeeperClient::KeeperClient(const std::string& executable, const std::string& run
                            const std::string& state_dir) {
   const nlohmann::json attach = {{"op", "attach"},
                                  {"state_dir", std::filesystem::weakly_canonical(state_dir)}};
-  connection_ = find_keeper(runtime_dir);
-  found_ = connection_.has_value();
-  if (found_) {
+  const auto deadline = std::chrono::steady_clock::now() + kDeathPatience;
+  for (;;) {
+    connection_ = find_keeper(runtime_dir);
+    found_ = connection_.has_value();
     try {
+      if (!found_) {
+        spawn_keeper(executable, runtime_dir, state_dir);
+        connection_.emplace(runtime_dir);
+      }
       connection_->call(attach);
       return;
     } catch (const Error& refused) {
-      // A keeper that is being killed takes connections until its last descriptor is closed.
-      if (refused.code() != ErrorCode::unavailable) throw;
-      found_ = false;
+      // A keeper that is being killed takes connections until its last descriptor is closed, and
+      // lets no other have its socket.
+      const bool dying = refused.code() == ErrorCode::unavailable || !found_;
+      if (!dying || std::chrono::steady_clock::now() >= deadline) throw;
     }
+    std::this_thread::sleep_for(kAskAgain);
   }
-  spawn_keeper(executable, runtime_dir, state_dir);
-  connection_.emplace(runtime_dir);
-  connection_->call(attach);
 }
 
 void KeeperClient::put(const std::string& name, const nlohmann::json& meta, int fd) {
