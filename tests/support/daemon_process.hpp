@@ -30,12 +30,18 @@ class DaemonProcess {
 
   /// Starts it and returns when it serves.
   void start() {
+    launch();
+    await();
+  }
+  void launch() {
     pid_ = ::fork();
     if (pid_ == 0) {
       ::execl(RINGWAYD, "ringwayd", "--socket", socket().c_str(), "--runtime-dir",
               runtime_dir().c_str(), "--state-dir", state_dir().c_str(), nullptr);
       ::_exit(127);
     }
+  }
+  void await() {
     for (;;) {
       try {
         const auto bus = connect();
