@@ -31,7 +31,7 @@ class Flushing {
                                        shm::duplicate(stage.topic().memory().ring_fd()),
                                        shm::duplicate(stage.topic().memory().board_fd()),
                                        shm::duplicate(stage.topic().memory().bell_fd())))),
-        found_(daemon::recover_log(*topic_, 0, files_, events_)) {
+        found_(daemon::recover_log(*topic_, 0, files_)) {
     daemon::reopen_partition(*topic_, 0, found_, events_);
     duty_.emplace(topic_, files_, engine_, events_);
     duty_->attach({kOther, layout::Role::producer, 4711, &stage.slot(kOther), {}});
@@ -39,7 +39,7 @@ class Flushing {
 
   void round() {
     now_ += 6ms;  // a batch is due each time
-    duty_->round(now_);
+    duty_->round(now_, daemon::SteadyTime::max());
     storage::Completion done;
     while (engine_.reap({&done, 1}, 0ns) == 1) {
       daemon::PartitionDuty::complete(done.token, done.result);

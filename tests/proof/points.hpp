@@ -26,6 +26,9 @@ inline constexpr std::array kRecordedPoints{
     RecordedPoints{"repair", 6990},
     RecordedPoints{"limit", 790},
     RecordedPoints{"committed watermark and boundary table", 2250},
+    RecordedPoints{"fence and verdict, stopped", 230},
+    RecordedPoints{"fence and verdict, killed", 230},
+    RecordedPoints{"retire, supervisor killed", 270},
     RecordedPoints{"flusher: write, table, slot, sync, roll", 450},
 };
 

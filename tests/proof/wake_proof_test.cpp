@@ -148,7 +148,8 @@ void settle_by_the_flusher(const Cast& cast, Seat dead) {
   }
   bool settled = false;
   duty.release(dead, [&](auto) { settled = true; });
-  for (int round = 0; round < 4 && !settled; ++round) duty.round(std::chrono::steady_clock::now());
+  for (int round = 0; round < 4 && !settled; ++round)
+    duty.round(std::chrono::steady_clock::now(), daemon::SteadyTime::max());
   if (!settled) throw Violation("the flusher does not settle a dead producer");
 }
 
