@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "control/topic_settings.hpp"
+#include "daemon/layout_minor.hpp"
 #include "ringway/error.hpp"
 #include "shm/barrier.hpp"
 #include "shm/memory_file.hpp"
@@ -67,7 +68,8 @@ void Handles::make_chunk(Session& session, std::uint32_t slots) {
   {
     const shm::Region writable(chunk.fd.get(), shm::Access::read_write, 0, layout::kPageBytes);
     auto& header = writable.at<layout::SessionHeader>(0);
-    header.version = layout::kLayoutVersion;
+    header.major = layout::kLayoutVersion.major;
+    header.minor = kServedMinor;
     header.slots = slots;
     header.session = session.id;
     header.chunk = number;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "daemon/layout_minor.hpp"
 #include "ringway/error.hpp"
 #include "shm/memory_file.hpp"
 #include "shm/memory_name.hpp"
@@ -24,7 +25,8 @@ std::uint64_t file_bytes(int fd, shm::MemoryKind kind) {
 
 void fill(layout::BoardHeader& board, const TopicIdentity& identity, const TopicSettings& settings,
           std::uint32_t attachments) {
-  board.version = layout::kLayoutVersion;
+  board.major = layout::kLayoutVersion.major;
+  board.minor.store(kServedMinor, std::memory_order::relaxed);  // the magic carries it
   board.header_bytes = sizeof board;
   board.compatible_flags = 0;
   board.incompatible_flags = 0;
@@ -83,7 +85,8 @@ TopicMemory TopicMemory::create(const TopicIdentity& identity, const TopicSettin
       make(shm::MemoryKind::bell, identity, layout::bell_file_bytes(settings.partitions)));
   fill(memory.board(), identity, settings, attachments);
   memory.ring().magic = layout::kRingMagic;
-  memory.ring().version = layout::kLayoutVersion;
+  memory.ring().major = layout::kLayoutVersion.major;
+  memory.ring().minor = kServedMinor;
   memory.watch_for_holes();
   return memory;
 }
@@ -96,11 +99,12 @@ TopicMemory TopicMemory::adopt(const TopicIdentity& identity, const TopicSetting
   const layout::BoardHeader& header = memory.board();
   check(header.magic.load(std::memory_order::acquire) == layout::kBoardMagic, identity,
         "the board was never finished");
-  check(header.version == layout::kLayoutVersion && header.header_bytes == sizeof header &&
-            header.incompatible_flags == 0,
+  check(layout::can_use(header.major, header.incompatible_flags) &&
+            header.header_bytes == sizeof header,
         identity,
-        fmt::format("has layout version {}, this ringwayd knows {}", header.version,
-                    layout::kLayoutVersion),
+        fmt::format("has layout version {}.{} (flags {:#x}), this ringwayd knows {}.{}",
+                    header.major, header.minor.load(std::memory_order::relaxed),
+                    header.incompatible_flags, layout::kLayoutVersion.major, kServedMinor),
         ErrorCode::incompatible);
   check(std::ranges::equal(header.topic_uuid, identity.uuid) &&
             header.generation == identity.generation,
@@ -112,6 +116,8 @@ TopicMemory TopicMemory::adopt(const TopicIdentity& identity, const TopicSetting
             memory.ring_.bytes() == layout::ring_file_bytes(header.partitions, header.ring_bytes) &&
             memory.bell_.bytes() == layout::bell_file_bytes(header.partitions),
         identity, "does not have the size that its board says");
+  // Relaxed: whoever cares maps the board after it was told of this supervisor.
+  memory.board().minor.store(kServedMinor, std::memory_order::relaxed);
   memory.watch_for_holes();
   return memory;
 }

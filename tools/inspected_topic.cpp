@@ -23,13 +23,14 @@ InspectedTopic::InspectedTopic(FoundMemory found) : found_(std::move(found)) {
   const std::uint64_t board_bytes = shm::verified_memory_bytes(found_.board.get(), "board");
   board_ = shm::Region(found_.board.get(), shm::Access::read_only, 0, board_bytes);
   header_ = &board_.at<const layout::BoardHeader>(0);
-  const std::uint32_t version = header_->version;
   if (header_->magic.load(std::memory_order::acquire) != layout::kBoardMagic ||
-      version != layout::kLayoutVersion || header_->header_bytes != sizeof(layout::BoardHeader) ||
-      header_->incompatible_flags != 0) {
+      !layout::can_use(header_->major, header_->incompatible_flags) ||
+      header_->header_bytes != sizeof(layout::BoardHeader)) {
     throw Error(ErrorCode::incompatible, "board",
-                fmt::format("its layout is version {}, this program's is {}", version,
-                            layout::kLayoutVersion),
+                fmt::format("its layout is version {}.{} (flags {:#x}), this program's is {}.{}",
+                            header_->major, header_->minor.load(std::memory_order::relaxed),
+                            header_->incompatible_flags, layout::kLayoutVersion.major,
+                            layout::kLayoutVersion.minor),
                 kOneInstallation);
   }
   partitions_ = header_->partitions;
@@ -54,6 +55,10 @@ InspectedTopic::InspectedTopic(FoundMemory found) : found_(std::move(found)) {
 
 std::string InspectedTopic::name() const {
   return text_of(header_->name, sizeof header_->name);
+}
+
+std::string InspectedTopic::layout() const {
+  return fmt::format("{}.{}", header_->major, header_->minor.load(std::memory_order::relaxed));
 }
 
 layout::TopicState InspectedTopic::state() const noexcept {

@@ -38,6 +38,8 @@ class InspectedTopic {
   std::uint64_t generation() const noexcept { return found_.generation; }
   const std::string& through() const noexcept { return found_.through; }
   std::string name() const;
+  /// The version of the shared memory, as its supervisor keeps it up: "1.0".
+  std::string layout() const;
   std::uint32_t partitions() const noexcept { return partitions_; }
   std::uint64_t ring_bytes() const noexcept { return ring_bytes_; }
   layout::ProcessId supervisor() const noexcept { return header_->supervisor; }

@@ -243,6 +243,7 @@ std::string Inspection::render(Format format, Style style) const {
     Json object = Json::object();
     object["topic"] = topic_.name();
     object["uuid"] = shm::to_string(topic_.uuid());
+    object["layout"] = topic_.layout();
     object["supervisor"] = {{"pid", supervisor.pid}, {"process", state}};
     object["partitions"] = partitions_;
     return object.dump(format == Format::json ? 2 : -1, ' ', false,
@@ -253,6 +254,7 @@ std::string Inspection::render(Format format, Style style) const {
   report.add("Topic", "topic", Cell::of_text(topic_.name()));
   report.add("UUID", "uuid", Cell::of_text(shm::to_string(topic_.uuid())));
   report.add("Ring generation", "generation", Cell::of_number(topic_.generation()));
+  report.add("Layout", "layout", Cell::of_text(topic_.layout()));
   report.add("Supervisor", "supervisor",
              Cell::of_text(fmt::format("pid {}, {}", supervisor.pid, state)));
   report.add("Seen through", "through", Cell::of_text(topic_.through()));

@@ -1,5 +1,7 @@
 #include "tools/version.hpp"
 
+#include <fmt/format.h>
+
 #include "control/messages.hpp"
 #include "layout/board.hpp"
 #include "log/segment_format.hpp"
@@ -9,7 +11,9 @@ namespace ringway::cli {
 std::string version_text(Format format) {
   Report report;
   report.add("ringway", "library", Cell::of_text(RINGWAY_VERSION));
-  report.add("layout", "layout", Cell::of_number(layout::kLayoutVersion));
+  report.add("layout", "layout",
+             Cell::of_text(
+                 fmt::format("{}.{}", layout::kLayoutVersion.major, layout::kLayoutVersion.minor)));
   report.add("log", "log", Cell::of_number(log::kSegmentVersion));
   report.add("protocol", "protocol", Cell::of_number(control::kProtocolVersion));
   return report.render(format, Style::plain);

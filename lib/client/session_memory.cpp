@@ -14,11 +14,12 @@ void SessionMemory::add(std::uint32_t number, std::uint32_t slots, shm::Descript
   auto chunk = std::make_shared<Chunk>();
   chunk->region = shm::Region(file.get(), shm::Access::read_write, 0, bytes);
   const auto& header = chunk->region.at<const layout::SessionHeader>(0);
-  if (header.magic != layout::kSessionMagic || header.version != layout::kLayoutVersion) {
-    throw Error(ErrorCode::incompatible, "session memory",
-                fmt::format("its layout is version {}, this library's is {}", header.version,
-                            layout::kLayoutVersion),
-                "let library and supervisor be of one installation");
+  if (header.magic != layout::kSessionMagic || header.major != layout::kLayoutVersion.major) {
+    throw Error(
+        ErrorCode::incompatible, "session memory",
+        fmt::format("its layout is version {}.{}, this library's is {}.{}", header.major,
+                    header.minor, layout::kLayoutVersion.major, layout::kLayoutVersion.minor),
+        "let library and supervisor be of one installation");
   }
   chunk->slots = chunk->region.array<layout::Slot>(layout::kPageBytes, slots);
   chunk->file = std::move(file);

@@ -18,11 +18,13 @@ void check_layout(const layout::BoardHeader& board, std::uint64_t bytes) {
     throw Error(ErrorCode::incompatible, "board", "it does not carry a Ringway board's magic",
                 kOneInstallation);
   }
-  if (board.version != layout::kLayoutVersion ||
-      board.header_bytes != sizeof(layout::BoardHeader) || board.incompatible_flags != 0) {
+  if (!layout::can_use(board.major, board.incompatible_flags) ||
+      board.header_bytes != sizeof(layout::BoardHeader)) {
     throw Error(ErrorCode::incompatible, "board",
-                fmt::format("its layout is version {} (flags {:#x}), this library's is {}",
-                            board.version, board.incompatible_flags, layout::kLayoutVersion),
+                fmt::format("its layout is version {}.{} (flags {:#x}), this library's is {}.{}",
+                            board.major, board.minor.load(std::memory_order::relaxed),
+                            board.incompatible_flags, layout::kLayoutVersion.major,
+                            layout::kLayoutVersion.minor),
                 kOneInstallation);
   }
   if (board.partitions == 0 || board.partitions > layout::kPartitionsMax ||

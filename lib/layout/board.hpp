@@ -13,12 +13,12 @@
 #include <string_view>
 
 #include "layout/ring.hpp"
+#include "layout/version.hpp"
 
 namespace ringway::layout {
 
 inline constexpr std::uint64_t kBoardMagic = 0x3144524259415752;  // "RWAYBRD1"
-inline constexpr std::uint32_t kLayoutVersion = 1;
-inline constexpr std::uint32_t kNonces = 64;  // four laps of ring segments
+inline constexpr std::uint32_t kNonces = 64;                      // four laps of ring segments
 inline constexpr std::uint32_t kTopicNameBytesMax = 249;
 inline constexpr std::uint32_t kCursorNameBytesMax = 127;
 
@@ -47,7 +47,8 @@ enum class TopicState : std::uint32_t {
 struct BoardHeader {
   // Written once, before `magic`, which is published last (release).
   std::atomic<std::uint64_t> magic;
-  std::uint32_t version;
+  std::uint16_t major;
+  std::atomic<std::uint16_t> minor;  ///< the serving supervisor's: written again by each
   std::uint32_t header_bytes;        ///< sizeof(BoardHeader): where the partitions start
   std::uint64_t compatible_flags;    ///< unknown bits may be ignored
   std::uint64_t incompatible_flags;  ///< unknown bits: refuse to map

@@ -34,7 +34,8 @@ constexpr std::uint64_t claim_bytes_max(std::uint64_t ring_bytes) noexcept {
 
 struct RingHeader {
   std::uint64_t magic;  ///< A hint for post-mortem tools; truth is in the board.
-  std::uint32_t version;
+  std::uint16_t major;
+  std::uint16_t minor;
   std::uint32_t reserved0;
   /// Producers bump it after a publish that saw a sleeper; sleepers futex-wait on it.
   alignas(128) std::atomic<std::uint32_t> bell_seq;

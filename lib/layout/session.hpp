@@ -21,7 +21,8 @@ inline constexpr std::uint32_t kSlotsPerChunk = 480;                // 64 KiB wi
 
 struct SessionHeader {
   std::uint64_t magic;
-  std::uint32_t version;
+  std::uint16_t major;
+  std::uint16_t minor;
   std::uint32_t slots;
   std::uint64_t session;
   std::uint32_t chunk;

@@ -39,7 +39,7 @@ class MiniSupervisor {
     for (layout::Slot& slot : slots_) slot.pin = layout::kNoPin;
     auto& header = session_region_.at<layout::SessionHeader>(0);
     header.magic = layout::kSessionMagic;
-    header.version = layout::kLayoutVersion;
+    header.major = layout::kLayoutVersion.major;
     for (std::uint32_t p = 0; p < settings_.partitions; ++p) {
       followers_.emplace_back(memory_.view(p), ring::Place{0, 0});
     }
