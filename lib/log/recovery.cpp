@@ -14,6 +14,8 @@ namespace {
 using storage::FileSystem;
 using storage::OpenMode;
 
+constexpr int kReadAttempts = 3;
+
 void require(std::int64_t result, const std::string& thing, const char* attempted) {
   if (result < 0) throw system_error(static_cast<int>(-result), thing, attempted);
 }
@@ -37,7 +39,16 @@ VerifiedEnd find_end(SegmentReader& reader) {
   SegmentWalk walk(reader);
   walk.go_to(found.end);
   Record record;
-  while (walk.next(record) == ReadStatus::ok) {
+  int refused = 0;
+  for (ReadStatus status = ReadStatus::ok; status == ReadStatus::ok;) {
+    status = walk.next(record);
+    // What the device will not give is behind the durable end: lost in the end, but not at once.
+    if (status == ReadStatus::io_error && ++refused < kReadAttempts) {
+      walk.go_to(walk.at());
+      status = ReadStatus::ok;
+      continue;
+    }
+    if (status != ReadStatus::ok) break;
     if (record.header.kind == static_cast<std::uint8_t>(layout::RecordKind::data)) {
       found.running_max = std::max(found.running_max, record.header.timestamp_ns);
     }
@@ -152,7 +163,19 @@ void Recovery::open_segments() {
     require(bytes, path_of(name), "size");
     try {
       add_segment(name, base_offset, std::move(file), static_cast<std::uint64_t>(bytes));
+    } catch (const ReadRefused& refused) {
+      // Whoever writes behind it takes its place: not before it is known what is in it.
+      if (repairs()) {
+        throw Error(ErrorCode::failed, path_of(name), refused.rule(),
+                    "start again when the device works, or move the file out of the directory");
+      }
+      result_.damaged.push_back(
+          {name, refused.rule(), base_offset, static_cast<std::uint64_t>(bytes)});
     } catch (const Error& error) {
+      if (repairs() && error.code() == ErrorCode::incompatible) {
+        throw Error(ErrorCode::incompatible, path_of(name), error.rule(),
+                    "start the ringwayd that wrote it, or a later one");
+      }
       result_.damaged.push_back(
           {name, error.rule(), base_offset, static_cast<std::uint64_t>(bytes)});
     }

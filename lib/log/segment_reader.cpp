@@ -15,7 +15,7 @@ SegmentHeader read_header(storage::FileSystem& file_system, const storage::File&
   SegmentHeader header{};
   const std::int64_t got =
       file_system.read(file.descriptor(), std::as_writable_bytes(std::span(&header, 1)), 0);
-  if (got < 0) throw system_error(static_cast<int>(-got), "segment", "read of the header");
+  if (got < 0) throw ReadRefused(static_cast<int>(-got), "read of the header");
   if (got < static_cast<std::int64_t>(sizeof header)) {
     throw Error(ErrorCode::failed, "segment", "shorter than its header", "");
   }
@@ -39,7 +39,7 @@ SegmentReader::SegmentReader(storage::FileSystem& file_system, storage::File fil
       limit_{kNoBoundary, kNoBoundary} {
   int result = read_slots();
   if (result == 0 && table == TableRead::now) result = read_table(geometry_.table_entries);
-  if (result < 0) throw system_error(-result, "segment", "read of the block table");
+  if (result < 0) throw ReadRefused(-result, "read of the block table");
 }
 
 void SegmentReader::limit_to(LogPoint end) noexcept {

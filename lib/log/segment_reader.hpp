@@ -27,6 +27,7 @@
 #include "layout/record.hpp"
 #include "log/segment_format.hpp"
 #include "log/stream.hpp"
+#include "ringway/error.hpp"
 #include "storage/file_system.hpp"
 #include "storage/page_buffer.hpp"
 
@@ -53,6 +54,13 @@ struct Run {
   std::span<const std::byte> bytes;
 };
 
+/// The device would not give what every reader of a segment needs: that says nothing about it.
+class ReadRefused : public Error {
+ public:
+  ReadRefused(int error_number, const std::string& attempted)
+      : Error(system_error(error_number, "segment", attempted)) {}
+};
+
 /// When the block table is read: `later` is enough for who wants header and tail slots only.
 enum class TableRead : unsigned char { now, later };
 
@@ -61,7 +69,8 @@ enum class TableRead : unsigned char { now, later };
 /// given out only when its checksum agrees. Not movable; one thread at a time.
 class SegmentReader {
  public:
-  /// Reads header, table and tail slots. Throws Error when the file is no segment of this format.
+  /// Reads header, table and tail slots. Throws Error when the file is no segment of this format,
+  /// ReadRefused when nobody can tell.
   SegmentReader(storage::FileSystem& file_system, storage::File file,
                 TableRead table = TableRead::now);
   SegmentReader(const SegmentReader&) = delete;

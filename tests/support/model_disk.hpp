@@ -25,6 +25,8 @@ enum class Call {
   rename,
   remove,
   sync_directory,
+  make_directories,
+  list,
   batch_write,
   batch_sync
 };
@@ -41,6 +43,8 @@ class ModelDisk final : public storage::FileSystem, public storage::WriteEngine 
     faults_[call] = {nth, error, lasting};
   }
   void heal() { faults_.clear(); }
+  /// How many calls were made to fail so far.
+  int failures() const { return failures_; }
   std::uint64_t capacity = ~std::uint64_t{0};
 
   void power_cut() {
@@ -150,8 +154,11 @@ class ModelDisk final : public storage::FileSystem, public storage::WriteEngine 
     name_history_ = {names_};
     return 0;
   }
-  int make_directories(const std::string&) noexcept override { return 0; }
+  int make_directories(const std::string&) noexcept override {
+    return fault(Call::make_directories);
+  }
   int list(const std::string& path, std::vector<std::string>& names) noexcept override {
+    if (const int error = fault(Call::list)) return error;
     for (const auto& [name, inode] : names_) names.push_back(name.substr(path.size() + 1));
     return 0;
   }
@@ -231,6 +238,7 @@ class ModelDisk final : public storage::FileSystem, public storage::WriteEngine 
     if (fault.countdown > 0) --fault.countdown;
     if (fault.countdown > 0) return 0;
     const int error = -fault.error;
+    ++failures_;
     if (!fault.lasting) faults_.erase(found);
     return error;
   }
@@ -270,6 +278,7 @@ class ModelDisk final : public storage::FileSystem, public storage::WriteEngine 
   int last_descriptor_ = 100;
   std::vector<Pending> pending_;
   std::map<Call, Fault> faults_;
+  int failures_ = 0;
 };
 
 }  // namespace ringway::test

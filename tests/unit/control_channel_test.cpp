@@ -171,6 +171,34 @@ TEST_CASE("listener: a stale socket is replaced, a live one refused, the path bo
   CHECK(std::filesystem::exists(directory / "in-the-way"));
 }
 
+TEST_CASE(
+    "listener: a place that is only taken refuses at once, and is lost to who comes meanwhile",
+    "[control]") {
+  const Directory directory;
+  const std::string path = directory / "control.sock";
+  Listener listener(path);
+  CHECK(std::filesystem::exists(path));
+  try {
+    Channel::connect(path);
+    FAIL("somebody answered");
+  } catch (const Error& error) {
+    CHECK(error.code() == ErrorCode::unavailable);
+  }
+  listener.listen(0600);
+  Channel client = Channel::connect(path);
+  CHECK(listener.accept().has_value());
+
+  Listener late(directory / "other.sock");
+  std::filesystem::remove(directory / "other.sock");
+  const Listener earlier(directory / "other.sock", 0600);
+  try {
+    late.listen(0600);
+    FAIL("two listeners at one path");
+  } catch (const Error& error) {
+    CHECK(error.code() == ErrorCode::busy);
+  }
+}
+
 TEST_CASE("listener: a successor's socket is not removed", "[control]") {
   const Directory directory;
   const std::string path = directory / "control.sock";

@@ -1,123 +1,18 @@
-#include "daemon/partition_duty.hpp"
-
 #include <catch2/catch.hpp>
 
-#include "daemon/nonce_source.hpp"
-#include "log/recovery.hpp"
 #include "shm/landing.hpp"
 #include "support/lost_page.hpp"
-#include "support/model_disk.hpp"
-#include "unit/ring_fixture.hpp"
+#include "unit/duty_fixture.hpp"
 
 using namespace ringway;
 using namespace ringway::daemon;
 using layout::Hold;
-using layout::Role;
-using layout::Slot;
-using ringway::test::Call;
-using ringway::test::ModelDisk;
+using test::Call;
+using Bench = test::DutyBench;
 
 namespace {
 
-constexpr std::uint64_t kRing = 64 * 1024;
-const TopicIdentity kTopic{{9, 9}, "t", 1};
-
-/// One partition with its producer, a model disk, and a clock that moves when told.
-struct Bench {
-  explicit Bench(std::uint64_t seed, std::uint32_t sync_interval_ms = 5) : disk(seed) {
-    TopicSettings settings;
-    settings.sync_interval_ms = sync_interval_ms;
-    settings.ring_bytes = kRing;
-    settings.segment_bytes = 256 * 1024;
-    auto memory = TopicMemory::create(kTopic, settings, 8);
-    ring::open_ring(memory.view(0), 0, NonceSource());
-    memory.publish();
-    topic = std::make_shared<ServedTopic>(ServedTopic::Options{kTopic, settings, 1, "t"},
-                                          std::move(memory));
-    duty = std::make_unique<PartitionDuty>(*topic, 0, disk, disk, events);
-    duty->attach({1, Role::producer, 4711, &slot, {}});
-    writer.emplace(topic->view(0), slot);
-  }
-
-  void round() {
-    now += std::chrono::milliseconds(6);  // a batch is due every time
-    duty->round(now, [](std::uint64_t, bool) {});
-    storage::Completion completion;
-    while (disk.reap({&completion, 1}, std::chrono::nanoseconds(0)) == 1) {
-      PartitionDuty::complete(completion.token, completion.result);
-    }
-    const auto& board = topic->view(0).board();
-    // G8: no level is ever taken back, and they stay in order.
-    REQUIRE(board.durable_offset.load() >= durable);
-    REQUIRE(board.written_offset.load() >= board.durable_offset.load());
-    REQUIRE(board.committed_offset.load() >= board.written_offset.load());
-    durable = board.durable_offset.load();
-  }
-  /// As many as fit; returns how many.
-  int publish(int count) {
-    for (int i = 0; i < count; ++i) {
-      const std::string payload = std::to_string(published) + std::string(200, '.');
-      if (ring::test::publish_record(*writer, payload).status != Status::ok) return i;
-      ++published;
-    }
-    return count;
-  }
-  Hold hold() { return static_cast<Hold>(topic->view(0).board().hold.load()); }
-
-  /// Everything that recovery and a reader find, or an empty vector and a failed check.
-  void check_log_holds_everything() {
-    const log::Recovered recovered =
-        log::recover(disk, topic->directory(0).string(), log::RecoverMode::inspect);
-    CHECK(recovered.damaged.empty());
-    CHECK(recovered.end.offset == published);
-    std::uint64_t next = 0;
-    for (const log::SegmentInfo& info : recovered.segments) {
-      const std::string path = topic->directory(0).string() + "/" + info.name;
-      log::SegmentReader reader(disk,
-                                storage::File(disk, disk.open(path, storage::OpenMode::read)));
-      reader.limit_to(info.end);
-      log::SegmentWalk walk(reader);
-      walk.seek_offset(info.first.offset);
-      log::Record record;
-      while (walk.next(record) == log::ReadStatus::ok) {
-        const std::string_view body(reinterpret_cast<const char*>(record.body.data()),
-                                    record.header.payload_bytes);
-        REQUIRE(record.at.offset == next);
-        REQUIRE(body.substr(0, body.find('.')) == std::to_string(next));
-        ++next;
-      }
-    }
-    CHECK(next == published);
-  }
-
-  void damage_first_record() {
-    std::vector<std::string> names;
-    REQUIRE(disk.list(topic->directory(0).string(), names) == 0);
-    REQUIRE(names.size() == 1);
-    const storage::File file(
-        disk, disk.open(topic->directory(0).string() + "/" + names[0], storage::OpenMode::write));
-    log::SegmentHeader header;
-    REQUIRE(disk.read(file.descriptor(), std::as_writable_bytes(std::span(&header, 1)), 0) ==
-            sizeof header);
-    REQUIRE(disk.write(file.descriptor(), std::vector(64, std::byte{0xee}), header.data_start) ==
-            0);
-  }
-
-  ModelDisk disk;
-  std::vector<std::string> lines;
-  std::function<void()> on_line;
-  EventLog events{[this](Severity, std::string_view line) {
-    lines.emplace_back(line);
-    if (on_line) on_line();
-  }};
-  Slot slot{};
-  std::shared_ptr<ServedTopic> topic;
-  std::unique_ptr<PartitionDuty> duty;
-  std::optional<ring::test::PlainWriter> writer;
-  SteadyTime now{};
-  std::uint64_t published = 0;
-  std::uint64_t durable = 0;
-};
+constexpr std::uint64_t kRing = test::kDutyRing;
 
 }  // namespace
 
@@ -144,27 +39,6 @@ TEST_CASE("duty: a full disk holds producers back, is named, and heals by itself
   CHECK(bench.hold() == Hold::none);
   CHECK(bench.publish(20) == 20);
   for (int i = 0; i < 20; ++i) bench.round();
-  bench.check_log_holds_everything();
-}
-
-TEST_CASE("duty: every file call may fail, once or for a while, and nothing is lost", "[flusher]") {
-  const Call call = GENERATE(Call::open, Call::write, Call::sync, Call::reserve, Call::rename,
-                             Call::sync_directory, Call::batch_write, Call::batch_sync);
-  const int nth = GENERATE(1, 2, 3, 5);
-  const bool lasting = GENERATE(false, true);
-  const int error = GENERATE(EIO, ENOSPC);
-  CAPTURE(static_cast<int>(call), nth, lasting, error);
-  Bench bench(static_cast<std::uint64_t>(nth));
-  bench.publish(30);
-  for (int i = 0; i < 4; ++i) bench.round();
-  bench.disk.fail(call, nth, error, lasting);
-  for (int i = 0; i < 300; ++i) {  // enough to roll several segments
-    bench.publish(40);
-    bench.round();
-  }
-  bench.disk.heal();
-  for (int i = 0; i < 300 && bench.durable < bench.published; ++i) bench.round();
-  REQUIRE(bench.durable == bench.published);
   bench.check_log_holds_everything();
 }
 

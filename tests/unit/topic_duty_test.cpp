@@ -1,0 +1,91 @@
+#include "daemon/topic_duty.hpp"
+
+#include <catch2/catch.hpp>
+#include <list>
+
+#include "daemon/nonce_source.hpp"
+#include "support/model_disk.hpp"
+#include "unit/ring_fixture.hpp"
+
+using namespace ringway;
+using namespace ringway::daemon;
+using ring::test::PlainWriter;
+using ring::test::publish_record;
+
+namespace {
+
+constexpr std::uint32_t kPartitions = 3;
+const TopicIdentity kTopic{{9, 9}, "t", 1};
+
+/// A topic of three partitions with a producer, on a model disk.
+struct Scene {
+  Scene() {
+    TopicSettings settings;
+    settings.partitions = kPartitions;
+    settings.ring_bytes = 64 * 1024;
+    settings.segment_bytes = 256 * 1024;
+    auto memory = TopicMemory::create(kTopic, settings, 8);
+    for (std::uint32_t p = 0; p < kPartitions; ++p) {
+      ring::open_ring(memory.view(p), 0, NonceSource());
+    }
+    memory.publish();
+    topic = std::make_shared<ServedTopic>(ServedTopic::Options{kTopic, settings, 1, "t"},
+                                          std::move(memory));
+    duty = std::make_unique<TopicDuty>(topic, disk, disk, events);
+    duty->attach({1, layout::Role::producer, 4711, slots, {}});
+    for (std::uint32_t p = 0; p < kPartitions; ++p) writers.emplace_back(topic->view(p), slots[p]);
+  }
+
+  std::uint64_t committed(std::uint32_t p) {
+    return topic->view(p).board().committed_offset.load();
+  }
+  void publish() {
+    for (PlainWriter& writer : writers) REQUIRE(publish_record(writer, "x").status == Status::ok);
+  }
+
+  test::ModelDisk disk{1};
+  EventLog events{[](Severity, std::string_view) {}};
+  layout::Slot slots[kPartitions]{};
+  std::shared_ptr<ServedTopic> topic;
+  std::unique_ptr<TopicDuty> duty;
+  std::list<PlainWriter> writers;
+};
+
+}  // namespace
+
+TEST_CASE("topic duty: a round out of time goes on behind where it stopped", "[flusher]") {
+  Scene scene;
+  scene.publish();
+  const auto now = std::chrono::steady_clock::now();
+  for (std::uint32_t looked = 1; looked <= kPartitions; ++looked) {
+    const auto due = scene.duty->round(now, now);
+    CHECK(scene.duty->round_is_over() == (looked == kPartitions));
+    if (looked < kPartitions) CHECK(due == now);
+    for (std::uint32_t p = 0; p < kPartitions; ++p) CHECK(scene.committed(p) == (p < looked));
+  }
+}
+
+TEST_CASE("topic duty: a round with time looks at all, and sleeps until something is due",
+          "[flusher]") {
+  Scene scene;
+  scene.publish();
+  const auto now = std::chrono::steady_clock::now();
+  CHECK(scene.duty->round(now, now + std::chrono::hours(1)) > now);
+  CHECK(scene.duty->round_is_over());
+  for (std::uint32_t p = 0; p < kPartitions; ++p) CHECK(scene.committed(p) == 1);
+}
+
+TEST_CASE("topic duty: a released claim is repaired before anything waits for the device",
+          "[flusher]") {
+  Scene scene;
+  const auto claimed = scene.writers.back().try_claim(64, 1);
+  REQUIRE(claimed.status == Status::ok);
+  scene.disk.fail(test::Call::open, 1, EIO, true);
+  std::optional<std::uint32_t> repaired;
+  scene.duty->release(1, [&](std::uint32_t count) { repaired = count; });
+  CHECK(repaired == 1);
+  CHECK(scene.disk.failures() == 0);  // nothing was opened
+  layout::RecordHeader header;
+  CHECK(ring::peek(scene.topic->view(kPartitions - 1), claimed.position, header) ==
+        ring::Found::record);
+}
