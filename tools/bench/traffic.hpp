@@ -16,6 +16,7 @@ struct TrafficShape {
   std::uint32_t topics = 1;
   std::uint32_t partitions = 1;  ///< of each topic
   std::uint64_t records_per_s = 0;
+  std::uint32_t first = 0;  ///< number of the first topic
 
   std::uint32_t lanes() const noexcept { return topics * partitions; }
   std::string topic(std::uint32_t index) const;

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <string>
+#include <utility>
 
 namespace ringway::cli {
 
@@ -22,6 +23,8 @@ class PrivateBus {
   /// Returns once clients are served. Throws Error with the end of its log when it does not come
   /// up.
   void start();
+  /// From the next start on another ringwayd is run.
+  void use(std::filesystem::path daemon) { daemon_ = std::move(daemon); }
   /// The first half of start(): its process runs, and that is all.
   void launch();
   /// Throws Error with the end of its log when it ended.
