@@ -224,6 +224,15 @@ void SessionTable::adopt(const TopicRegistry& registry,
       }
     }
   }
+  // One of which nothing was adopted is not resumed: its client would go on with slots that nobody
+  // sees. Greeted anew, it opens everything again.
+  const auto adopted = sessions_;
+  for (const auto& [id, session] : adopted) {
+    if (!session->handles.empty()) continue;
+    parts_.keepsakes.drop(pidfd_name(id));
+    parts_.keepsakes.drop(doorbell_name(id));
+    end(session);
+  }
 }
 
 void SessionTable::watch_adopted() {

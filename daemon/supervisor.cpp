@@ -139,7 +139,10 @@ void Supervisor::watch_keeper() {
                                keepsakes_.replace();
                                watch_keeper();
                              } catch (const Error& failed) {
-                               // The next tick tries again; until then a crash would lose rings.
+                               // The next tick tries again, because nothing is watched any more;
+                               // until then a crash would lose rings.
+                               boost::system::error_code closed;
+                               keeper_watch_.close(closed);
                                trouble_ = failed.what();
                                log_.error("keeper_not_replaced", {{"why", failed.what()}});
                              }

@@ -3,15 +3,22 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <cstdio>
+#include <cstdlib>
+#include <filesystem>
 #include <string>
+#include <thread>
 #include <vector>
 
+#include "control/keeper_connection.hpp"
+#include "process/raw_client.hpp"
 #include "ringway/ringway.hpp"
+#include "shm/memory_name.hpp"
 #include "support/daemon_process.hpp"
 
 using namespace ringway;
 using ringway::test::Child;
 using ringway::test::DaemonProcess;
+using ringway::test::RawClient;
 using Clock = std::chrono::steady_clock;
 
 namespace {
@@ -212,6 +219,89 @@ TEST_CASE("kill: everything dies, keeper and all: what was durable is there, no 
   const std::vector<std::string> values = take(consumer, 1001);
   for (int i = 0; i < 1000; ++i) REQUIRE(values[i] == std::to_string(i));
   CHECK(values.back() == "new life");
+}
+
+TEST_CASE("kill: a keeper that could not be replaced at once is replaced later", "[kill]") {
+  const ringway::test::TemporaryDirectory directory;
+  const std::filesystem::path executable = directory / "ringwayd";
+  std::filesystem::copy_file(RINGWAYD, executable);
+  DaemonProcess daemon(executable);
+  Bus bus = daemon.connect();
+  bus.create_topic("t", {.partitions = 1, .ring_bytes = 64 * 1024, .sync_interval_ms = 60'000});
+  Producer producer = bus.producer("t");
+  publish(producer, "before");
+  std::filesystem::permissions(executable, std::filesystem::perms::owner_read);
+  daemon.kill_keeper();
+  RawClient client(daemon.socket());
+  const auto state = [&] { return client.call(control::GetStatus{}).report["state"]; };
+  while (state() != "degraded") std::this_thread::yield();
+  std::filesystem::permissions(executable, std::filesystem::perms::owner_all);
+  while (state() != "serving") std::this_thread::yield();
+  REQUIRE(daemon.keeper() > 0);
+  daemon.kill();
+  daemon.start();
+  publish(producer, "after");
+  Consumer consumer = bus.consumer("t", {.from = start()});
+  CHECK(take(consumer, 2) == std::vector<std::string>{"before", "after"});
+}
+
+TEST_CASE("kill: a session whose memory was lost is not resumed", "[kill]") {
+  DaemonProcess daemon;
+  daemon.connect().create_topic("t", kSmall);
+  RawClient client(daemon.socket());
+  control::Open open;
+  open.topic = "t";
+  open.role = layout::Role::producer;
+  client.call(open);
+  const std::uint64_t session = client.welcome.session;
+  daemon.kill();
+  {
+    // As if the keeper had died, too, and its successor had not got everything yet.
+    control::KeeperConnection keeper(daemon.runtime_dir());
+    keeper.call({{"op", "attach"}, {"state_dir", std::filesystem::canonical(daemon.state_dir())}});
+    keeper.call(
+        {{"op", "drop"}, {"name", shm::to_string(shm::MemoryName::of_session(session, 0))}});
+  }
+  daemon.start();
+  RawClient again(daemon.socket(), session);
+  CHECK(!again.welcome.resumed);
+  CHECK(again.welcome.session != session);
+}
+
+TEST_CASE("stop: one that is killed behind its mark in the catalog costs no offset later",
+          "[kill]") {
+  DaemonProcess daemon;
+  std::uint64_t last = 0;
+  {
+    Bus bus = daemon.connect();
+    bus.create_topic("t", {.partitions = 1, .ring_bytes = 64 * 1024, .sync_interval_ms = 60'000});
+    Producer producer = bus.producer("t");
+    publish(producer, "drained");
+    REQUIRE(daemon.stop() == 0);
+    daemon.start();
+    daemon.kill();
+    // As if on the way of another stop: the mark is made, the keeper has not been told to end.
+    const std::string mark = "python3 -c \"import sqlite3; c = sqlite3.connect('" +
+                             daemon.state_dir() +
+                             "/catalog.db'); c.execute('UPDATE partitions SET clean = 1, "
+                             "clean_offset = 1'); c.commit()\"";
+    REQUIRE(std::system(mark.c_str()) == 0);
+    daemon.start();
+    const auto [status, offset] = producer.publish("seen");
+    REQUIRE(status == Status::ok);
+    Consumer consumer = bus.consumer("t", {.from = start()});
+    CHECK(take(consumer, 2) == std::vector<std::string>{"drained", "seen"});
+    last = offset;
+    const pid_t keeper = daemon.keeper();
+    daemon.kill();
+    ::kill(keeper, SIGKILL);
+  }
+  daemon.start();
+  Bus bus = daemon.connect();
+  Producer producer = bus.producer("t");
+  const auto [status, offset] = producer.publish("new life");
+  REQUIRE(status == Status::ok);
+  CHECK(offset > last);
 }
 
 TEST_CASE("stop: an orderly stop drains, and the same offsets go on in new rings", "[kill]") {

@@ -17,11 +17,13 @@
 namespace ringway::test {
 
 /// A ringwayd of the test's own, in temporary directories. The executable's path is compiled in as
-/// RINGWAYD. Whatever is left of it, the keeper included, ends with the object: the keeper goes when
-/// its runtime directory does.
+/// RINGWAYD. Whatever is left of it, the keeper included, ends with the object: the keeper goes
+/// when its runtime directory does.
 class DaemonProcess {
  public:
-  DaemonProcess() { start(); }
+  explicit DaemonProcess(std::string executable = RINGWAYD) : executable_(std::move(executable)) {
+    start();
+  }
   DaemonProcess(const DaemonProcess&) = delete;
   DaemonProcess& operator=(const DaemonProcess&) = delete;
   ~DaemonProcess() {
@@ -36,7 +38,7 @@ class DaemonProcess {
   void launch() {
     pid_ = ::fork();
     if (pid_ == 0) {
-      ::execl(RINGWAYD, "ringwayd", "--socket", socket().c_str(), "--runtime-dir",
+      ::execl(executable_.c_str(), "ringwayd", "--socket", socket().c_str(), "--runtime-dir",
               runtime_dir().c_str(), "--state-dir", state_dir().c_str(), nullptr);
       ::_exit(127);
     }
@@ -90,6 +92,7 @@ class DaemonProcess {
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
   }
 
+  std::string executable_;
   TemporaryDirectory directory_;
   pid_t pid_ = -1;
 };
@@ -125,9 +128,7 @@ class Child {
   }
 
   /// In the child: says that it has come this far.
-  void reached() {
-    static_cast<void>(!::write(report_, "x", 1));
-  }
+  void reached() { static_cast<void>(!::write(report_, "x", 1)); }
   /// In the parent: until the child has said so once more; false when it ended instead.
   bool await() {
     char byte;
