@@ -11,8 +11,9 @@
 namespace ringway::daemon {
 namespace {
 
-/// Enough for a device's queue; each holds a segment's table and a buffer of 1 MiB at most.
-constexpr std::size_t kAtOnce = 16;
+/// So many syncs share a commit of the file system; each holds a table and a buffer of 1 MiB at
+/// most.
+constexpr std::size_t kAtOnce = 64;
 
 }  // namespace
 

@@ -23,7 +23,7 @@ constexpr auto kLookEvery = 200us;
 constexpr std::uint64_t kRecordsPerLane = 1000;
 
 struct AdoptOptions : BenchOptions {
-  TrafficShape shape{1, 200, 0};
+  TrafficShape shape{.topics = 1, .partitions = 200};
 };
 
 /// Fills every partition a little, and keeps its handles open until the parent ends it.

@@ -100,7 +100,9 @@ Death kill_and_watch(const Child& victim) {
   Death death{Clock::now(), {}};
   ::kill(victim.pid(), SIGKILL);
   pollfd wait{pidfd, POLLIN, 0};
-  while (::poll(&wait, 1, -1) < 0) check_interrupted();
+  // Awake, so that the time is not that of this process's own waking up, later than the
+  // supervisor's.
+  while (::poll(&wait, 1, 0) == 0) check_interrupted();
   death.proven = Clock::now();
   ::close(pidfd);
   return death;

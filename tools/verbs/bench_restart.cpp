@@ -25,21 +25,24 @@ constexpr auto kSteady = 1s;    // of traffic, before anything is measured
 constexpr auto kAfter = 300ms;  // a pause may go on for a while after clients are served
 
 struct RestartOptions : BenchOptions {
-  TrafficShape shape{1, 200, 100'000};
+  TrafficShape shape{.topics = 1, .partitions = 200, .records_per_s = 100'000};
+  std::string ending;  ///< "" for both
 };
 
 /// What ends a supervisor.
 struct Ending {
+  const char* option;
   const char* name;
   const char* about;
   std::optional<std::chrono::nanoseconds> target;
   void (*end)(PrivateBus& bus);
 };
 const Ending kEndings[] = {
-    {"restart", "the supervisor is killed -9 under traffic and started again", kRestartTarget,
-     [](PrivateBus& bus) { bus.kill(); }},
-    {"restart_orderly", "the supervisor is stopped by SIGTERM under traffic and started again",
-     std::nullopt, [](PrivateBus& bus) { bus.stop(); }},
+    {"kill", "restart", "the supervisor is killed -9 under traffic and started again",
+     kRestartTarget, [](PrivateBus& bus) { bus.kill(); }},
+    {"orderly", "restart_orderly",
+     "the supervisor is stopped by SIGTERM under traffic and started again", std::nullopt,
+     [](PrivateBus& bus) { bus.stop(); }},
 };
 
 /// A bus with traffic, and everybody who measures it.
@@ -155,6 +158,7 @@ std::vector<Series> restart_run(const RestartOptions& options, const Ending& end
 Exit bench_restart(const RestartOptions& options, const Common& common) {
   std::vector<BenchResult> results;
   for (const Ending& ending : kEndings) {
+    if (!options.ending.empty() && options.ending != ending.option) continue;
     BenchResult result{.name = ending.name,
                        .about = ending.about,
                        .settings = bench_settings(),
@@ -191,6 +195,8 @@ void add_bench_restart(CommandLine& line) {
       });
   options->add_to(verb, "--restarts", "Restarts in each run, of each kind");
   options->add_shape_to(verb, options->shape);
+  verb.add_option("--ending", options->ending, "Only kill or orderly (default both)")
+      ->check(CLI::IsMember({"kill", "orderly"}));
   verb.add_option("--rate", options->shape.records_per_s, "Records of 64 bytes per second")
       ->check(CLI::Range(1u, 10'000'000u))
       ->capture_default_str();
