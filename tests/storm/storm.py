@@ -36,6 +36,7 @@ class Storm:
         self.killed = []  # (fault, pid) of those whose open claim was not seen: perhaps it was repaired
         self.lost = []  # (fault, number of the loss)
         self.altered = []  # ring replacements under way
+        self.missed = set()  # what never hit as it should
         self.problems = []
         self.rings = 0
 

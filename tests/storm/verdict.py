@@ -26,9 +26,9 @@ def judge(storm):
         storm.problems += part.problems
     for fault in storm.faults:
         if fault not in storm.absent and storm.hits[fault.name] == 0:
-            storm.problems.append(f'never in mid-operation: {fault.name}, done {storm.times[fault.name]} times')
+            storm.missed.add(f'never in mid-operation: {fault.name}')
     if not storm.churn.hit.get('create') and not storm.churn.hit.get('delete'):
-        storm.problems.append('no topic was being made or deleted when supervisor or keeper died')
+        storm.missed.add('no topic was being made or deleted when supervisor or keeper died')
     return verdict
 
 
