@@ -89,6 +89,7 @@ struct TopicSummary {
 
 /// The partition of a key: XXH3-64 (seed 0) of its bytes, modulo the number of partitions. Stable
 /// for ever. Vectors, with four partitions: "" 2, "a" 3, "order-1" 2, "order-2" 0.
-std::uint32_t partition_of(Bytes key, std::uint32_t partitions) noexcept;
+[[gnu::visibility("default")]] std::uint32_t partition_of(Bytes key,
+                                                          std::uint32_t partitions) noexcept;
 
 }  // namespace ringway
