@@ -134,8 +134,9 @@ void check_successor(Stage& stage, ring::Place begun, const std::vector<Seat>& p
       }
     }
     if (seen != stage.told().committed[seat]) {
-      throw Violation(fmt::format("producer {} was told of {} records, and {} are there", seat,
-                                  stage.told().committed[seat].load(), seen));
+      throw Violation(fmt::format("producer {} was told of {} records, and {} are there",
+                                  static_cast<unsigned>(seat), stage.told().committed[seat].load(),
+                                  seen));
     }
   }
 }
