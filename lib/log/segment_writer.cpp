@@ -3,6 +3,7 @@
 #include <cassert>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "log/segment_name.hpp"
 
@@ -37,6 +38,7 @@ SegmentWriter::SegmentWriter(const SegmentHeader& header)
       open_end_(geometry_.block_end(0)),
       image_end_(header.base_position),
       hashed_(header.base_position),
+      open_page_(kPageBytes),
       open_checksum_(data_seed(header.segment_id)),
       written_running_max_(header.running_max_before) {
   header_.checksum = checksum_of(header_, 0);
@@ -148,26 +150,51 @@ int SegmentWriter::submit(storage::FileSystem& file_system, storage::WriteEngine
   batch_->running_max = open_.running_max;
 
   std::vector<storage::WritePiece> pieces;
-  const std::uint64_t image_end = page_floor(noted_.position);
-  std::uint64_t file_pos = geometry_.file_pos(image_end_);
-  for (const auto span : stream.spans(image_end_, image_end)) {
-    if (!span.empty()) pieces.push_back({span.data(), span.size(), file_pos});
-    file_pos += span.size();
-  }
-  hash_up_to(noted_.position, stream, now_ns);
+  add_image(*batch_, stream, now_ns, pieces);
   add_entries(*batch_, pieces);
-  add_slot(*batch_, stream, now_ns, pieces);
-  image_end_ = image_end;
+  add_slot(*batch_, now_ns, pieces);
   engine.submit_writes(file_.descriptor(), pieces, token);
   return 0;
 }
 
-void SegmentWriter::hash_up_to(std::uint64_t end, const Stream& stream, std::int64_t now_ns) {
-  while (hashed_ < end) {
+/// Whole pages go out of the ring, but for one that a tail slot has the beginning of: what is done
+/// to the ring afterwards must not change what was made durable.
+void SegmentWriter::add_image(Batch& batch, const Stream& stream, std::int64_t now_ns,
+                              std::vector<storage::WritePiece>& pieces) {
+  const std::uint64_t image_end = page_floor(batch.end.position);
+  if (image_end > image_end_ && hashed_ > image_end_) {
+    copy_to_open_page(image_end_ + kPageBytes, stream, now_ns);
+    batch.page_memory = std::exchange(open_page_, storage::PageBuffer(kPageBytes));
+    pieces.push_back(
+        {batch.page_memory.data(), batch.page_memory.size(), geometry_.file_pos(image_end_)});
+    image_end_ += kPageBytes;
+  }
+  std::uint64_t file_pos = geometry_.file_pos(image_end_);
+  for (const auto span : stream.spans(image_end_, image_end)) {
+    if (!span.empty()) pieces.push_back({span.data(), span.size(), file_pos});
+    file_pos += span.size();
+    hash(span, now_ns);
+  }
+  image_end_ = image_end;
+  copy_to_open_page(batch.end.position, stream, now_ns);
+}
+
+void SegmentWriter::copy_to_open_page(std::uint64_t end, const Stream& stream,
+                                      std::int64_t now_ns) {
+  std::byte* const to = open_page_.data() + (hashed_ - image_end_);
+  const auto from = stream.spans(hashed_, end)[0];  // a page never wraps
+  if (from.empty()) return;
+  std::memcpy(to, from.data(), from.size());
+  hash({to, from.size()}, now_ns);
+}
+
+void SegmentWriter::hash(std::span<const std::byte> bytes, std::int64_t now_ns) {
+  while (!bytes.empty()) {
     const std::uint64_t block_end = geometry_.block_end(hashed_blocks_);
-    const std::uint64_t until = std::min(end, block_end);
-    for (const auto span : stream.spans(hashed_, until)) open_checksum_.add(span);
-    hashed_ = until;
+    const auto part = bytes.first(std::min(bytes.size(), block_end - hashed_));
+    open_checksum_.add(part);
+    hashed_ += part.size();
+    bytes = bytes.subspan(part.size());
     if (hashed_ < block_end) return;
     BlockEntry entry{};
     entry.facts = closed_[new_entries_.size()];
@@ -201,13 +228,11 @@ void SegmentWriter::add_entries(Batch& batch, std::vector<storage::WritePiece>& 
                       page_entries_.begin() + static_cast<std::ptrdiff_t>(whole));
 }
 
-void SegmentWriter::add_slot(Batch& batch, const Stream& stream, std::int64_t now_ns,
+void SegmentWriter::add_slot(Batch& batch, std::int64_t now_ns,
                              std::vector<storage::WritePiece>& pieces) {
   batch.slot_memory = storage::PageBuffer(sizeof(TailSlot));
   auto& slot = *new (batch.slot_memory.data()) TailSlot{};
-  const std::uint64_t page = page_floor(batch.end.position);
-  const auto partial = stream.spans(page, batch.end.position)[0];  // a page never wraps
-  if (!partial.empty()) std::memcpy(slot.page, partial.data(), partial.size());
+  std::memcpy(slot.page, open_page_.data(), batch.end.position - image_end_);
   slot.sequence = ++sequence_;
   slot.end_position = batch.end.position;
   slot.end_offset = batch.end.offset;

@@ -102,6 +102,7 @@ class SegmentWriter {
     std::int64_t running_max;
     storage::PageBuffer slot_memory;
     storage::PageBuffer table_memory;
+    storage::PageBuffer page_memory;
   };
   struct Sync {
     LogPoint end;
@@ -120,10 +121,12 @@ class SegmentWriter {
   int make_file(storage::FileSystem& file_system, const std::string& path);
   int reserve(storage::FileSystem& file_system, std::uint64_t end) noexcept;
   std::uint64_t free_slot() const noexcept;
-  void hash_up_to(std::uint64_t end, const Stream& stream, std::int64_t now_ns);
+  void add_image(Batch& batch, const Stream& stream, std::int64_t now_ns,
+                 std::vector<storage::WritePiece>& pieces);
+  void copy_to_open_page(std::uint64_t end, const Stream& stream, std::int64_t now_ns);
+  void hash(std::span<const std::byte> bytes, std::int64_t now_ns);
   void add_entries(Batch& batch, std::vector<storage::WritePiece>& pieces);
-  void add_slot(Batch& batch, const Stream& stream, std::int64_t now_ns,
-                std::vector<storage::WritePiece>& pieces);
+  void add_slot(Batch& batch, std::int64_t now_ns, std::vector<storage::WritePiece>& pieces);
 
   SegmentHeader header_;
   Geometry geometry_;
@@ -147,9 +150,11 @@ class SegmentWriter {
   std::int64_t time_max_ = kNoTime;
   std::vector<BlockFacts> closed_;
 
-  // What went out: whole pages up to image_end_, checksums up to hashed_.
+  // What went out: whole pages up to image_end_, a copy of the page behind it and checksums up to
+  // hashed_.
   std::uint64_t image_end_;
   std::uint64_t hashed_;
+  storage::PageBuffer open_page_;
   std::uint64_t hashed_blocks_ = 0;
   storage::RunningChecksum open_checksum_;
   std::vector<BlockEntry> page_entries_;  // of the table page the next entry goes to

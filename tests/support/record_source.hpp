@@ -43,6 +43,10 @@ class RecordSource {
     const auto header = layout::skip_header(bytes, offsets);
     put(header, std::string(header.payload_bytes, '\xee'));
   }
+  /// What a hostile producer does; positions of the ring's first round.
+  void scribble(std::uint64_t from, std::uint64_t end) {
+    std::memset(memory_.data() + from, 0x5a, end - from);
+  }
   /// Whether a record of this size overwrites nothing that the log still needs.
   bool room(std::uint64_t value_bytes, std::uint64_t durable) const {
     return tail_.position + layout::record_bytes(value_bytes, 0, 0) <=
