@@ -385,6 +385,8 @@ void PartitionDuty::look_for_damage(SteadyTime now) {
   } else if (end < board_.committed_position.load(std::memory_order::relaxed)) {  // own
     // Tail was loaded after the stamps that were followed: it was ahead of them, and only grows.
     quarantine("its tail was put back behind committed records");
+  } else if (end > board_.limit.load(std::memory_order::relaxed)) {  // own
+    quarantine("its tail was put ahead of what may be claimed");
   } else if (stuck_at_ == follower_.committed().position && now - stuck_since_ >= kForgedAfter &&
              unsettled() && !handles_.claimed(stuck_at_) && !something_came()) {
     // In this order: who has let go of the claim has stamped it before.
@@ -439,7 +441,8 @@ std::optional<Trouble> PartitionDuty::trouble(SteadyTime now) const noexcept {
       now - pinned_since_ >= std::chrono::milliseconds(settings.pin_budget_ms)) {
     return Trouble{Trouble::Kind::long_pin, partition_, 0, pinned_by_};
   }
-  if (tail() >= view_.codec().position_end() / 2) {
+  // Not by the tail, which a producer may have put anywhere.
+  if (follower_.committed().position >= view_.codec().position_end() / 2) {
     return Trouble{Trouble::Kind::worn_out, partition_, 0, 0};
   }
   return std::nullopt;

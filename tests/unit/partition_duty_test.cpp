@@ -142,6 +142,20 @@ TEST_CASE("duty: a tail that was put back behind committed records is quarantine
   CHECK(view.codec().unpack(view.tail().load()).closed);
 }
 
+TEST_CASE("duty: a tail that was put far ahead is quarantined, not taken for a worn-out ring",
+          "[flusher]") {
+  Bench bench(1);
+  bench.publish(50);
+  for (int i = 0; i < 5; ++i) bench.round();
+  const auto view = bench.topic->view(0);
+  const std::uint64_t ahead = GENERATE_COPY(view.board().limit.load() + layout::kUnitBytes,
+                                            view.codec().position_end() - layout::kUnitBytes);
+  view.tail().store(view.codec().pack({false, ahead, 0}));
+  bench.round();
+  CHECK(bench.hold() == Hold::quarantined);
+  CHECK_FALSE(bench.duty->trouble(std::chrono::steady_clock::now()));
+}
+
 TEST_CASE("duty: a slow claim that ends while it is looked at is no forgery", "[flusher]") {
   Bench bench(1, 1100);
   bench.publish(5);
