@@ -9,7 +9,10 @@ from among_strangers import ATTACKER, LONG, AmongStrangers, Bystander, wait_unti
 
 SCRIBBLE_MS = 60_000 if LONG else 2_500
 ALL_MEMORY = ['header', 'tails', 'data', 'bell', 'session', 'forge']
-BEFORE = [b'record %d of before' % n for n in range(2000)]
+BEFORE = [b'record %d of before' % n for n in range(6000)]
+# The records in the first block of the log, which is complete: 64 bytes each. Whoever writes into what is on its way
+# to the disk spoils the block that is being filled.
+FIRST_BLOCK = 256 * 1024 // 64
 
 
 class Spoiled(AmongStrangers):
@@ -33,7 +36,12 @@ class Spoiled(AmongStrangers):
         self.assertIn(b'quarantined', self.bus.run('inspect', 't', status=None))
         self.assertTrue(self.logged(r'event=quarantined topic=t partition=0 .*reason=".*fix='))
         self.bus.run('produce', 't', stdin=b'x\n', status=1)
-        self.assertEqual(self.replay(), BEFORE)
+        self.assert_log_is_served()
+
+    def assert_log_is_served(self):
+        served = [value for offset, value in self.offsets_and_values() if offset < len(BEFORE)]
+        self.assertEqual(served, BEFORE[:len(served)])
+        self.assertGreaterEqual(len(served), FIRST_BLOCK)
 
     # How a quarantined partition is brought back.
 
@@ -43,13 +51,14 @@ class Spoiled(AmongStrangers):
 
     def replace_the_ring(self):
         self.bus.run('topic', 'alter', 't', '--ring', self.RING)
+        wait_until(lambda: self.partition_state() == 'serving', 'the new ring to be served')
 
     def assert_it_comes_back(self, way_back):
         visible = self.offsets_and_values()
         way_back()
         self.assertEqual(self.partition_state(), 'serving')
         self.assertEqual(self.bus.run_for_status('status'), 0, self.bus.json('status', status=None))
-        self.assertEqual(self.replay(), BEFORE)
+        self.assert_log_is_served()
         after = [b'record %d of after' % n for n in range(2000)]
         self.produce(after)
         rows = self.offsets_and_values()
@@ -93,7 +102,6 @@ class Spoiled(AmongStrangers):
             self.wait_for_quarantine()
             self.end_attack(scribbler)
             self.replace_the_ring()
-            self.assertEqual(self.partition_state(), 'serving')
             for victim in victims:
                 self.assertTrue(victim.outcomes())
             self.scribble(*ALL_MEMORY, ms=SCRIBBLE_MS // 5)
@@ -109,7 +117,7 @@ class Spoiled(AmongStrangers):
                 self.scribble(target, ms=SCRIBBLE_MS // 5)
                 for victim in victims:
                     self.assertTrue(victim.outcomes())
-                self.assertEqual(self.replay(), BEFORE)
+                self.assert_log_is_served()
                 if self.partition_state() != 'serving':
                     self.wait_for_quarantine()
                     self.restart_in_an_orderly_way()
@@ -127,7 +135,7 @@ class Spoiled(AmongStrangers):
         for target in ('bell', 'session', 'tails', 'ring'):
             with self.subTest(target=target), self.peace():
                 self.assertEqual(self.attack('punch', self.bus.socket, 't', target), [f'punched {target} done'])
-                self.assertEqual(self.replay(), BEFORE)
+                self.assert_log_is_served()
                 if target in ('tails', 'ring'):
                     self.assert_quarantined()
                     self.restart_in_an_orderly_way()
