@@ -19,6 +19,7 @@
 // Places that the tracer knows by their address; a forked process has its code where its parent
 // has.
 extern "C" {
+extern const char __executable_start, etext;  // the linker's
 void ringway_proof_begin();
 void ringway_proof_end();
 void ringway_proof_system_call();
@@ -134,6 +135,11 @@ bool Puppet::at_system_call() const noexcept {
   // Its code lies here as well, at the same place.
   static constexpr unsigned char kSystemCall[] = {0x0f, 0x05};
   return std::memcmp(reinterpret_cast<const void*>(place_), kSystemCall, sizeof kSystemCall) == 0;
+}
+
+bool Puppet::in_own_code() const noexcept {
+  return place_ >= reinterpret_cast<std::uint64_t>(&__executable_start) &&
+         place_ < reinterpret_cast<std::uint64_t>(&etext);
 }
 
 Puppet Puppet::copy() {

@@ -38,6 +38,10 @@ class Puppet {
   bool done() const noexcept { return done_; }
   /// Whether its next instruction is a system call.
   bool at_system_call() const noexcept;
+  /// Whether its next instruction is this program's, not a library's nor the kernel's. Those have
+  /// as many as processor and kernel want: routines are chosen by what the one can do, and a clock
+  /// may be read by 200 instructions or by one system call.
+  bool in_own_code() const noexcept;
   /// Instructions done so far.
   std::uint64_t steps() const noexcept { return steps_; }
   pid_t pid() const noexcept { return pid_; }
