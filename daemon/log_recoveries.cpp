@@ -17,8 +17,8 @@ constexpr std::size_t kAtOnce = 64;
 
 }  // namespace
 
-std::vector<log::Recovered> recover_logs(const ServedTopic& topic,
-                                         storage::FileSystem& file_system) {
+std::vector<log::Recovered> recover_logs(const ServedTopic& topic, storage::FileSystem& file_system,
+                                         log::RecoverMode mode) {
   std::vector<log::Recovered> found(topic.partitions());
   std::vector<std::exception_ptr> failed(topic.partitions());
   std::atomic<std::uint32_t> next{0};
@@ -26,7 +26,7 @@ std::vector<log::Recovered> recover_logs(const ServedTopic& topic,
     // Relaxed: it only deals them out; the end of the threads publishes what they did.
     for (std::uint32_t p; (p = next.fetch_add(1, std::memory_order::relaxed)) < found.size();) {
       try {
-        found[p] = recover_log(topic, p, file_system);
+        found[p] = recover_log(topic, p, file_system, mode);
       } catch (...) {
         failed[p] = std::current_exception();
       }

@@ -11,7 +11,7 @@ namespace ringway::daemon {
 /// What the logs of a topic's partitions hold once they are mended, recovered side by side: each
 /// mostly waits for the device, and what several wait for at once the file system does at once.
 /// @throws what the recovery of one of them threw.
-std::vector<log::Recovered> recover_logs(const ServedTopic& topic,
-                                         storage::FileSystem& file_system);
+std::vector<log::Recovered> recover_logs(const ServedTopic& topic, storage::FileSystem& file_system,
+                                         log::RecoverMode mode);
 
 }  // namespace ringway::daemon

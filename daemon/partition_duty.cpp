@@ -152,7 +152,8 @@ void PartitionDuty::flush(SteadyTime now) {
     submit(now);
   }
   // A full segment is synced whatever the policy: the next begins where it is durable.
-  const bool wanted = draining_ || log_->full() || topic_.settings().sync != SyncPolicy::never;
+  const bool wanted =
+      draining_ || log_->full() || !log_->settled() || topic_.settings().sync != SyncPolicy::never;
   if (log_->can_sync() && wanted) {
     const int result = log_->submit_sync(reinterpret_cast<std::uint64_t>(this) | kSyncBit);
     if (result < 0) retry_at_ = now + kRetryAfter;

@@ -25,11 +25,11 @@ log::LogPoint oldest_boundary(const ring::PartitionView& view) {
 }  // namespace
 
 log::Recovered recover_log(const ServedTopic& topic, std::uint32_t partition,
-                           storage::FileSystem& file_system) {
+                           storage::FileSystem& file_system, log::RecoverMode mode) {
   const std::string directory = topic.directory(partition).string();
   file_system.make_directories(directory);
   const log::LogIdentity identity{topic.uuid(), partition, topic.epoch()};
-  return log::recover(file_system, directory, log::RecoverMode::repair, &identity);
+  return log::recover(file_system, directory, mode, &identity);
 }
 
 void report_recovery(const ServedTopic& topic, std::uint32_t partition, const log::Recovered& found,
@@ -87,6 +87,13 @@ void reopen_partition(ServedTopic& topic, std::uint32_t partition, const log::Re
         recovered.jump({base, board.base_offset.load(std::memory_order::relaxed)});
   } else if (recovered.end.position - base + view.ring_bytes() >= announced) {
     topic.log_start(partition) = recovered.go_on();
+    // The ring may have been reused up to what was published, which a file may not say yet.
+    const log::LogPoint published{base + board.durable_position.load(std::memory_order::relaxed),
+                                  board.durable_offset.load(std::memory_order::relaxed)};
+    log::LogPoint& durable = topic.log_start(partition).durable;
+    if (published.position > durable.position && published.position <= recovered.end.position) {
+      durable = published;
+    }
   } else {
     const log::LogPoint oldest = oldest_boundary(view);
     log.error("log_shorter_than_ring", {{"topic", topic.name()},

@@ -9,7 +9,7 @@ namespace ringway::daemon {
 
 /// What a partition's log is found to hold, once it is mended. Any thread, one a partition.
 log::Recovered recover_log(const ServedTopic& topic, std::uint32_t partition,
-                           storage::FileSystem& file_system);
+                           storage::FileSystem& file_system, log::RecoverMode mode);
 /// Logs what of it a person should know.
 void report_recovery(const ServedTopic& topic, std::uint32_t partition, const log::Recovered& found,
                      const EventLog& log);

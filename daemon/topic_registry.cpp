@@ -211,7 +211,8 @@ std::shared_ptr<Topic> TopicRegistry::create(const std::string& name, const Topi
   for (std::uint32_t p = 0; p < settings.partitions; ++p) {
     log::Recovered nothing;
     if (settings.persist) make_directory(*topic->served, p);
-    if (settings.persist) nothing = recover_log(*topic->served, p, parts_.file_system);
+    if (settings.persist)
+      nothing = recover_log(*topic->served, p, parts_.file_system, log::RecoverMode::repair);
     open_partition(*topic->served, p, {0, 0}, nothing);
   }
   begin_service(*topic->served);

@@ -155,7 +155,8 @@ class TopicRegistry {
                                  std::uint32_t owner, bool strict) const;
   void keep(const Topic& topic, const ServedTopic& served) const;
   void drop(const shm::Uuid& topic, std::uint64_t generation) const noexcept;
-  std::vector<log::Recovered> recover(Topic& topic, const ServedTopic& served) const;
+  std::vector<log::Recovered> recover(Topic& topic, const ServedTopic& served,
+                                      log::RecoverMode mode) const;
   bool adopt(Topic& topic, std::map<std::string, KeptDescriptor>& kept);
   void forget_clean_end(Topic& topic) const;
   void begin_ring(Topic& topic);

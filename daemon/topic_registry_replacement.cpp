@@ -179,7 +179,7 @@ void TopicRegistry::finish_replacement(Topic& topic) {
   row.settings = control::to_json(replacement.settings).dump();
   try {
     topic.damage.clear();
-    const std::vector<log::Recovered> logs = recover(topic, served);
+    const std::vector<log::Recovered> logs = recover(topic, served, log::RecoverMode::repair);
     for (std::uint32_t p = 0; p < served.partitions(); ++p) {
       row.partitions[p] = go_on_behind(topic, served, p, logs[p]);
     }

@@ -26,9 +26,10 @@ void forget_kept(const Topic& topic, std::map<std::string, KeptDescriptor>& kept
 
 }  // namespace
 
-std::vector<log::Recovered> TopicRegistry::recover(Topic& topic, const ServedTopic& served) const {
+std::vector<log::Recovered> TopicRegistry::recover(Topic& topic, const ServedTopic& served,
+                                                   log::RecoverMode mode) const {
   if (!topic.settings.persist) return std::vector<log::Recovered>(served.partitions());
-  std::vector<log::Recovered> logs = recover_logs(served, parts_.file_system);
+  std::vector<log::Recovered> logs = recover_logs(served, parts_.file_system, mode);
   for (std::uint32_t p = 0; p < served.partitions(); ++p) {
     report_recovery(served, p, logs[p], parts_.log);
     for (const log::DamagedFile& file : logs[p].damaged) {
@@ -62,7 +63,7 @@ bool TopicRegistry::adopt(Topic& topic, std::map<std::string, KeptDescriptor>& k
   topic.served->adopted = true;
   forget_clean_end(topic);
   if (topic.settings.persist) {
-    const std::vector<log::Recovered> logs = recover(topic, *topic.served);
+    const std::vector<log::Recovered> logs = recover(topic, *topic.served, log::RecoverMode::adopt);
     for (std::uint32_t p = 0; p < logs.size(); ++p) {
       reopen_partition(*topic.served, p, logs[p], parts_.log);
     }
@@ -87,7 +88,7 @@ void TopicRegistry::begin_ring(Topic& topic) {
       identity, topic.settings,
       TopicMemory::create(identity, topic.settings, parts_.config.handles_per_topic_max));
   keep(topic, *topic.served);
-  const std::vector<log::Recovered> logs = recover(topic, *topic.served);
+  const std::vector<log::Recovered> logs = recover(topic, *topic.served, log::RecoverMode::repair);
   for (std::uint32_t p = 0; p < topic.settings.partitions; ++p) {
     PartitionRow& row = topic.row.partitions[p];
     const log::Recovered& recovered = logs[p];

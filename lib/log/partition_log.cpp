@@ -22,7 +22,7 @@ std::int64_t wall_clock_ns() {
 /// An empty segment of the same base offset is replaced by the new one: it has the same name.
 LogStart without_empty_namesake(LogStart start) {
   if (!start.segments.empty() && start.segments.back().first.offset == start.at.offset) {
-    start.predecessor_end = start.segments.back().predecessor_end;
+    start.predecessor_end = start.durable = start.segments.back().predecessor_end;
     start.segments.pop_back();
   }
   return start;
@@ -40,6 +40,7 @@ PartitionLog::PartitionLog(storage::FileSystem& file_system, storage::WriteEngin
       settings_(settings),
       segment_([&] {
         start = without_empty_namesake(std::move(start));
+        if (start.durable != start.predecessor_end) unsettled_ = start.durable;
         sealed_ = std::move(start.segments);
         return header_at(start.at, start.predecessor_end, start.running_max, 0);
       }()) {}
@@ -96,9 +97,25 @@ bool PartitionLog::roll(std::uint64_t record_bytes) noexcept {
 
 LogPoint PartitionLog::restart() {
   assert(idle());
-  begin_segment(0);
+  if (settled()) {
+    begin_segment(0);
+  } else {
+    give_up_predecessor();
+  }
   error_ = 0;
   return segment_.noted();
+}
+
+/// It ends where it is durable. Nothing was written behind it.
+void PartitionLog::give_up_predecessor() {
+  SegmentInfo& last = sealed_.back();
+  const LogPoint at = segment_.first() == last.end ? *unsettled_ : segment_.first();
+  last.end = *unsettled_;
+  LogStart start = without_empty_namesake({at, last.end, last.running_max, std::move(sealed_)});
+  sealed_ = std::move(start.segments);
+  segment_ = SegmentWriter(header_at(at, start.predecessor_end, start.running_max, 0));
+  unsettled_.reset();
+  full_ = false;
 }
 
 int PartitionLog::submit(const Stream& stream, std::int64_t now_ns, std::uint64_t token) {
@@ -112,6 +129,14 @@ int PartitionLog::submit(const Stream& stream, std::int64_t now_ns, std::uint64_
 }
 
 int PartitionLog::submit_sync(std::uint64_t token) {
+  if (!settled()) {
+    const int descriptor =
+        file_system_.open(path_of(sealed_.back().name), storage::OpenMode::write);
+    if (descriptor < 0) return descriptor;
+    settling_ = storage::File(file_system_, descriptor);
+    engine_.submit_sync(descriptor, token);
+    return 0;
+  }
   return segment_.submit_sync(file_system_, engine_, token);
 }
 
@@ -121,7 +146,12 @@ void PartitionLog::wrote(int result) noexcept {
 }
 
 void PartitionLog::synced(int result) noexcept {
-  segment_.synced(result);
+  if (settling_.is_open()) {
+    settling_.close();
+    if (result == 0) unsettled_.reset();
+  } else {
+    segment_.synced(result);
+  }
   if (result < 0 && error_ == 0) error_ = result;
 }
 

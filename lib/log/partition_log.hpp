@@ -33,6 +33,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -58,7 +59,8 @@ struct LogStart {
   LogPoint at;               ///< of the next record
   LogPoint predecessor_end;  ///< where what is on disk ends; behind `at` after a jump
   std::int64_t running_max = kNoTime;
-  std::vector<SegmentInfo> segments;  ///< on disk, oldest first
+  std::vector<SegmentInfo> segments;   ///< on disk, oldest first
+  LogPoint durable = predecessor_end;  ///< of them; behind it they want a sync before anything else
 };
 
 /// The appending side of one partition's log: a sequence of segments. A new one is made when the
@@ -83,15 +85,18 @@ class PartitionLog {
   }
 
   bool can_submit() const noexcept {
-    return error_ == 0 && segment_.can_submit() && segment_.noted() != segment_.written();
+    return error_ == 0 && settled() && segment_.can_submit() &&
+           segment_.noted() != segment_.written();
   }
   /// Everything is durable, and the file does not say so yet: submit() will, by 8 KiB.
-  bool can_confirm() const noexcept { return error_ == 0 && segment_.can_confirm(); }
+  bool can_confirm() const noexcept { return error_ == 0 && settled() && segment_.can_confirm(); }
   /// One batch with everything noted. Needs can_submit() or can_confirm(). 0, or a negative errno
   /// after which nothing has changed: ENOSPC, EMFILE, … Call again later.
   int submit(const Stream& stream, std::int64_t now_ns, std::uint64_t token);
 
-  bool can_sync() const noexcept { return error_ == 0 && segment_.can_sync(); }
+  bool can_sync() const noexcept {
+    return error_ == 0 && (settled() ? segment_.can_sync() : !settling_.is_open());
+  }
   /// Makes written() durable. The next batch may be submitted meanwhile.
   int submit_sync(std::uint64_t token);
 
@@ -100,10 +105,12 @@ class PartitionLog {
 
   LogPoint noted() const noexcept { return segment_.noted(); }
   LogPoint written() const noexcept { return segment_.written(); }
-  LogPoint durable() const noexcept { return segment_.durable(); }
+  LogPoint durable() const noexcept { return settled() ? segment_.durable() : *unsettled_; }
+  /// False until what an earlier process wrote is durable, too: nothing goes out before.
+  bool settled() const noexcept { return !unsettled_; }
   std::int64_t running_max() const noexcept { return segment_.running_max(); }
   bool full() const noexcept { return full_; }
-  bool idle() const noexcept { return segment_.idle(); }
+  bool idle() const noexcept { return segment_.idle() && !settling_.is_open(); }
 
   /// The negative errno of the write or sync that failed, until restart().
   int error() const noexcept { return error_; }
@@ -127,6 +134,7 @@ class PartitionLog {
   SegmentHeader header_at(LogPoint at, LogPoint predecessor_end, std::int64_t running_max,
                           std::uint64_t record_bytes) const;
   void begin_segment(std::uint64_t record_bytes);
+  void give_up_predecessor();
   bool roll(std::uint64_t record_bytes) noexcept;
   std::string path_of(const std::string& name) const { return directory_ + "/" + name; }
 
@@ -136,7 +144,9 @@ class PartitionLog {
   LogIdentity identity_;
   LogSettings settings_;
   std::vector<SegmentInfo> sealed_;
-  std::string spare_;  // path of a retired segment to be written over
+  std::optional<LogPoint> unsettled_;  // the durable end, while the last of sealed_ wants a sync
+  storage::File settling_;             // that one, during its sync
+  std::string spare_;                  // path of a retired segment to be written over
   SegmentWriter segment_;
   bool full_ = false;
   int error_ = 0;

@@ -98,7 +98,7 @@ class Recovery {
 
  private:
   std::string path_of(const std::string& name) const { return directory_ + "/" + name; }
-  bool repairs() const noexcept { return mode_ == RecoverMode::repair; }
+  bool repairs() const noexcept { return mode_ != RecoverMode::inspect; }
 
   void list();
   void open_segments();
@@ -246,7 +246,7 @@ void Recovery::settle_ends() {
   SegmentInfo& last = segments.back();
   last.end = found_->end;
   last.running_max = found_->running_max;
-  result_.end = last.end;
+  result_.end = result_.durable = last.end;
   for (const SegmentInfo& segment : segments) {
     result_.running_max = std::max(result_.running_max, segment.running_max);
   }
@@ -281,7 +281,11 @@ void Recovery::cut(const SegmentInfo& info, SegmentReader& reader, const Verifie
     rewrite(file, path, page_floor(geometry.entry_file_pos(open_block)), geometry.data_start);
     rewrite(file, path, geometry.file_pos(page_floor(reader.durable().position)), keep);
   }
-  require(file_system_.sync(file.descriptor()), path, "fdatasync");
+  if (mode_ == RecoverMode::adopt) {
+    result_.durable = reader.durable();
+  } else {
+    require(file_system_.sync(file.descriptor()), path, "fdatasync");
+  }
 }
 
 /// Writes the same bytes again. A sync alone would prove nothing: where an earlier one failed, the

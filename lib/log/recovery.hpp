@@ -14,6 +14,7 @@ namespace ringway::log {
 
 enum class RecoverMode : unsigned char {
   repair,   ///< by the supervisor, before it writes: cuts the torn tail, removes what was unborn
+  adopt,    ///< the same for a ring that lives: the last sync is left to PartitionLog
   inspect,  ///< by anybody, at any time: changes nothing
 };
 
@@ -36,7 +37,8 @@ struct TornTail {
 /// What a partition's directory holds after any crash.
 struct Recovered {
   std::vector<SegmentInfo> segments;  ///< oldest first
-  LogPoint end;                       ///< of the last record that counts; durable in repair mode
+  LogPoint end;                       ///< of the last record that counts
+  LogPoint durable;                   ///< end, where mode is repair
   std::int64_t running_max = kNoTime;
   LogPoint floor;  ///< no offset or position at or behind it was ever used; end, or behind damage
   std::vector<DamagedFile> damaged;
@@ -44,9 +46,9 @@ struct Recovered {
   std::optional<TornTail> torn;
 
   /// The ring lives: it holds everything from page_floor(end) on.
-  LogStart go_on() const { return {end, end, running_max, segments}; }
+  LogStart go_on() const { return {end, end, running_max, segments, durable}; }
   /// The ring was lost or released: a new one starts at `at`, at or behind `floor`, page aligned.
-  LogStart jump(LogPoint at) const { return {at, end, running_max, segments}; }
+  LogStart jump(LogPoint at) const { return {at, end, running_max, segments, durable}; }
 };
 
 /// Reads headers and tail slots of all segments, and of the last one the table and the data behind

@@ -31,7 +31,7 @@ class Flushing {
                                        shm::duplicate(stage.topic().memory().ring_fd()),
                                        shm::duplicate(stage.topic().memory().board_fd()),
                                        shm::duplicate(stage.topic().memory().bell_fd())))),
-        found_(daemon::recover_log(*topic_, 0, files_)) {
+        found_(daemon::recover_log(*topic_, 0, files_, log::RecoverMode::adopt)) {
     daemon::reopen_partition(*topic_, 0, found_, events_);
     duty_.emplace(topic_, files_, engine_, events_);
     duty_->attach({kOther, layout::Role::producer, 4711, &stage.slot(kOther), {}});

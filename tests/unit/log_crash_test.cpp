@@ -43,6 +43,7 @@ class History {
     check_all(source_.tail());
   }
   std::uint64_t recycled() const { return recycled_; }
+  std::uint64_t unsettled() const { return unsettled_; }
 
  private:
   static log::LogPoint start_of(std::uint64_t choice) {
@@ -52,7 +53,8 @@ class History {
 
   void open() {
     driver_.emplace(disk_, disk_, source_, settings_, start_);
-    written_ = durable_ = start_.predecessor_end;
+    written_ = start_.predecessor_end;
+    durable_ = start_.durable;
   }
 
   void live() {
@@ -128,25 +130,31 @@ class History {
       disk_.kill();
     }
     const log::LogIdentity identity = LogDriver::identity();
-    const log::Recovered recovered =
-        log::recover(disk_, kDirectory, log::RecoverMode::repair, &identity);
+    const auto mode =
+        crash == Crash::power_cut ? log::RecoverMode::repair : log::RecoverMode::adopt;
+    const log::Recovered recovered = log::recover(disk_, kDirectory, mode, &identity);
     CAPTURE(recovered.end.offset, durable_.offset, written_.offset, source_.tail().offset);
     REQUIRE(recovered.damaged.empty());
     REQUIRE(recovered.foreign.empty());
     const log::LogPoint end = recovered.end;
     // After a failure of the device, written records are in the ring and the abandoned file.
     const log::LogPoint kept = crash == Crash::kill && !failed ? written_ : durable_;
-    REQUIRE(end.position >= kept.position);
-    REQUIRE(end.offset >= kept.offset);
+    // A mark at the place where a ring began says nothing: there was a jump before it.
+    if (kept != source_.first()) {
+      REQUIRE(end.position >= kept.position);
+      REQUIRE(end.offset >= kept.offset);
+    }
     REQUIRE(end.position <= source_.tail().position);
     check_all(end);
 
     // Recovery is repeatable.
-    const log::Recovered again =
-        log::recover(disk_, kDirectory, log::RecoverMode::repair, &identity);
+    const log::Recovered again = log::recover(disk_, kDirectory, mode, &identity);
     REQUIRE(again.end == recovered.end);
     REQUIRE(!again.torn);
     start_ = again.go_on();
+    // As the board says: the ring may have been reused up to there.
+    if (start_.durable.position < durable_.position) start_.durable = durable_;
+    unsettled_ += start_.durable != end ? 1 : 0;
     // Nothing of this ring was written yet: its first record follows a jump.
     if (end.position < source_.first().position) start_ = again.jump(source_.first());
     if (crash == Crash::power_cut) {
@@ -194,6 +202,7 @@ class History {
   RecordSource source_;
   std::uint64_t gone_below_ = 0;  // what lies before may have been retired
   std::uint64_t recycled_ = 0;
+  std::uint64_t unsettled_ = 0;  // adoptions that left the last sync to the log
   log::LogSettings settings_;
   log::LogStart start_;
   std::optional<LogDriver> driver_;
@@ -222,7 +231,13 @@ void run_histories(const std::function<void(std::uint64_t seed)>& run) {
 }  // namespace
 
 TEST_CASE("log: nothing durable is lost and nothing torn is read after any crash", "[log]") {
-  run_histories([](std::uint64_t seed) { History(seed).run(); });
+  std::uint64_t unsettled = 0;
+  run_histories([&](std::uint64_t seed) {
+    History history(seed);
+    history.run();
+    unsettled += history.unsettled();
+  });
+  CHECK(unsettled > 0);
 }
 
 TEST_CASE("log: recycled files full of old blocks are recovered right after any crash", "[log]") {

@@ -170,6 +170,55 @@ TEST_CASE("recovery: a torn tail is cut at the last verified slot and kept aside
   CHECK(log::verify_log(bus.disk, kDirectory).records == 90);
 }
 
+TEST_CASE("recovery: what an adopted ring's log holds is durable before anything follows it",
+          "[log]") {
+  Bus bus;
+  bus.add(10);
+  bus.driver->drain();
+  const log::LogPoint durable = bus.driver->log().durable();
+  bus.add(20);
+  bus.driver->note_up_to(bus.source.tail());
+  REQUIRE(bus.driver->submit() == 0);
+  bus.driver->reap_one();
+  const log::LogPoint written = bus.driver->log().written();
+  bus.driver.reset();
+  bus.disk.kill();
+  const log::LogIdentity identity = LogDriver::identity();
+  const log::Recovered found = log::recover(bus.disk, kPath, log::RecoverMode::adopt, &identity);
+  CHECK(found.end == written);
+  CHECK(found.durable == durable);
+  bus.begin(found.go_on());
+  CHECK_FALSE(bus.driver->log().settled());
+  bus.add(5);
+  bus.driver->note_up_to(bus.source.tail());
+  CHECK_FALSE(bus.driver->log().can_submit());
+  SECTION("when the device works") {
+    bus.driver->sync();
+    bus.driver->settle();
+    CHECK(bus.driver->log().durable() == written);
+    bus.driver.reset();
+    bus.disk.power_cut();
+    CHECK(bus.recover().end == written);
+  }
+  SECTION("when it refuses: the ring has it, and it goes into a new segment") {
+    bus.disk.fail(Call::batch_sync, 1, EIO);
+    bus.driver->sync();
+    bus.driver->settle();
+    CHECK(bus.driver->log().durable() == durable);
+    bus.disk.heal();
+    bus.driver->drain();
+    CHECK(bus.driver->log().durable() == bus.source.tail());
+    bus.driver.reset();
+    bus.disk.power_cut();
+    CHECK(log::verify_log(bus.disk, kDirectory).records == 35);
+  }
+  SECTION("when it is cut off before") {
+    bus.driver.reset();
+    bus.disk.power_cut();
+    CHECK(bus.recover().end == durable);
+  }
+}
+
 TEST_CASE("recovery: without its newest slot the log ends at the one before", "[log]") {
   Bus bus;
   bus.add(3);
