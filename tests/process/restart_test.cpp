@@ -120,15 +120,15 @@ class Traffic {
 
 TEST_CASE("restart: supervisors that come and go under traffic lose, double and reorder nothing",
           "[restart]") {
-  const int restarts = is_long() ? 100 : 12;
+  constexpr int kRestarts = 100;
   Traffic traffic;
   std::mt19937 random(7);
-  for (int i = 0; i < restarts; ++i) {
+  for (int i = 0; i < kRestarts; ++i) {
     std::this_thread::sleep_for(std::chrono::milliseconds(random() % 100));
     traffic.restart(i % 3 == 2);
   }
   traffic.finish();
-  traffic.print_pauses(restarts);
+  traffic.print_pauses(kRestarts);
 }
 
 TEST_CASE("upgrade: a supervisor of the next layout minor version takes over, and gives back",
