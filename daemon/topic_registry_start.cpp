@@ -24,6 +24,19 @@ void forget_kept(const Topic& topic, std::map<std::string, KeptDescriptor>& kept
   }
 }
 
+/// Whose intents and pins nobody can see: its claims would stay open for ever, and what it holds
+/// would be overwritten. 0: nobody. Keeper and supervisor may both have died, the latter when it had
+/// given the next keeper only a part.
+std::uint32_t pid_without_slots(const TopicMemory& memory,
+                                const std::map<std::string, KeptDescriptor>& kept) {
+  for (const layout::Attachment& entry : memory.attachments()) {
+    if (entry.state.load(std::memory_order::acquire) == layout::kFree) continue;
+    const auto slots = shm::MemoryName::of_session(entry.session, entry.chunk);
+    if (!kept.contains(shm::to_string(slots))) return entry.process.pid;
+  }
+  return 0;
+}
+
 }  // namespace
 
 std::vector<log::Recovered> TopicRegistry::recover(Topic& topic, const ServedTopic& served,
@@ -58,6 +71,13 @@ bool TopicRegistry::adopt(Topic& topic, std::map<std::string, KeptDescriptor>& k
   } catch (const Error& error) {
     if (error.code() == ErrorCode::incompatible) throw;
     parts_.log.warning("kept_memory_dropped", {{"topic", topic.row.name}, {"why", error.what()}});
+    return false;
+  }
+  if (const std::uint32_t pid = pid_without_slots(topic.served->memory(), kept)) {
+    parts_.log.warning("kept_memory_dropped",
+                       {{"topic", topic.row.name},
+                        {"why", fmt::format("the session memory of pid {} is gone", pid)}});
+    topic.served = nullptr;
     return false;
   }
   topic.served->adopted = true;

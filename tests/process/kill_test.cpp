@@ -268,6 +268,39 @@ TEST_CASE("kill: a session whose memory was lost is not resumed", "[kill]") {
   CHECK(again.welcome.session != session);
 }
 
+TEST_CASE("kill: a ring is not adopted without the memory that says who claims in it", "[kill]") {
+  DaemonProcess daemon;
+  Bus bus = daemon.connect();
+  bus.create_topic("t", kSmall);
+  Producer producer = bus.producer("t");
+  const auto [status, offset] = producer.publish("before");
+  REQUIRE(status == Status::ok);
+  REQUIRE(producer.wait(offset, Level::durable) == Status::ok);
+  Child claimant([&](Child& self) {
+    Bus own = daemon.connect();
+    Producer other = own.producer("t");
+    const Claim claim = other.claim(100);
+    self.reached();
+    self.stay();
+  });
+  REQUIRE(claimant.await());
+  daemon.kill();
+  {
+    // As if the keeper had died, too, and its successor had not got everything yet.
+    control::KeeperConnection keeper(daemon.runtime_dir());
+    keeper.call({{"op", "attach"}, {"state_dir", std::filesystem::canonical(daemon.state_dir())}});
+    for (const auto& kept : keeper.pages({{"op", "list"}})) {
+      if (kept.meta["kind"] == "session") keeper.call({{"op", "drop"}, {"name", kept.name}});
+    }
+  }
+  daemon.start();
+  claimant.kill();
+  Producer fresh = daemon.connect().producer("t");
+  publish(fresh, "after");
+  Consumer consumer = bus.consumer("t", {.from = start()});
+  CHECK(take(consumer, 2) == std::vector<std::string>{"before", "after"});
+}
+
 TEST_CASE("stop: one that is killed behind its mark in the catalog costs no offset later",
           "[kill]") {
   DaemonProcess daemon;
