@@ -42,22 +42,27 @@ class ModelBell {
   Word<std::uint32_t>& sleepers() { return sleepers_; }
   Word<std::uint32_t>& seq() { return seq_; }
 
-  void publisher_fence() {
-    if (barrier == Barrier::fences) fence(Name::publisher_fence, std::memory_order::seq_cst);
-  }
-  void sleeper_barrier() {
+  void publisher_fence(Where where = Where::current()) {
     if (barrier == Barrier::fences) {
-      fence(Name::sleeper_barrier, std::memory_order::seq_cst);
-    } else {
-      membarrier<kThreads>();
+      fence(Name::publisher_fence, std::memory_order::seq_cst, where);
     }
   }
-  void wake_consumers() { wake(seq_); }
+  void sleeper_barrier(Where where = Where::current()) {
+    if (barrier == Barrier::fences) {
+      fence(Name::sleeper_barrier, std::memory_order::seq_cst, where);
+    } else {
+      membarrier<kThreads>(where);
+    }
+  }
+  void wake_consumers(Where where = Where::current()) {
+    if (wakes(Name::consumers, where)) wake(seq_);
+  }
   void park(std::uint32_t seq) {
     if (seq_after_the_look) seq = seq_.load(std::memory_order::acquire);
     sleep_while(seq_, seq);
   }
-  void wake_supervisor() {
+  void wake_supervisor(Where where = Where::current()) {
+    if (!wakes(Name::supervisor, where)) return;
     doorbell_.fetch_add(1, std::memory_order::acq_rel);
     wake(doorbell_);
   }
@@ -117,35 +122,38 @@ struct Sleep : rl::test_suite<Sleep<barrier>, kThreads> {
 using Registered = Sleep<Barrier::system_call>;
 using Fenced = Sleep<Barrier::fences>;
 
+const RegisteredModel<Registered> sweep_registered("bell, membarrier");
+const RegisteredModel<Fenced> sweep_fenced("bell, fences");
+
 }  // namespace
 
-TEST_CASE("model: no wake-up is lost, producers registered for membarrier", "[model]") {
+TEST_CASE("model: no wake-up is lost, producers registered for membarrier", "[bell]") {
   CHECK(holds<Registered>("sleep and wake, membarrier", 200'000, 2, 200'000));
 }
 
-TEST_CASE("model: no wake-up is lost, producers with a full fence", "[model]") {
+TEST_CASE("model: no wake-up is lost, producers with a full fence", "[bell]") {
   CHECK(holds<Fenced>("sleep and wake, full fences", 200'000, 2, 200'000));
 }
 
-TEST_CASE("mutation: sleeping without a barrier is caught", "[model]") {
+TEST_CASE("mutation: sleeping without a barrier is caught", "[bell]") {
   Drop change(kind(Name::sleeper_barrier, Op::fence));
   CHECK(caught<Registered>("no membarrier", change, 20'000));
   CHECK(caught<Fenced>("no fence of the sleeper", change, 20'000));
 }
 
-TEST_CASE("mutation: publishing without a fence, unregistered, is caught", "[model]") {
+TEST_CASE("mutation: publishing without a fence, unregistered, is caught", "[bell]") {
   Drop change(kind(Name::publisher_fence, Op::fence));
   CHECK(caught<Fenced>("no fence of the publisher", change, 20'000));
 }
 
-TEST_CASE("mutation: the bell read after the look is caught", "[model]") {
+TEST_CASE("mutation: the bell read after the look is caught", "[bell]") {
   Mutation change;
   seq_after_the_look = true;
   CHECK(caught<Registered>("bell read after the look", change, 20'000));
   seq_after_the_look = false;
 }
 
-TEST_CASE("mutation: a bell that is not rung is caught", "[model]") {
+TEST_CASE("mutation: a bell that is not rung is caught", "[bell]") {
   Drop change(kind(Name::seq, Op::exchange));
   CHECK(caught<Registered>("bell not rung", change, 20'000));
 }

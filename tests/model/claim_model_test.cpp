@@ -84,19 +84,21 @@ struct Follow : rl::test_suite<Follow, 3> {
   void after() { RL_ASSERT(ring.claims == 4 && ring.offset_end == 10); }
 };
 
+const RegisteredModel<Follow> sweep_follow("claim");
+
 }  // namespace
 
-TEST_CASE("model: a consumer sees whole records only, in claim order", "[model]") {
+TEST_CASE("model: a consumer sees whole records only, in claim order", "[claim]") {
   CHECK(holds<Follow>("claim, commit, poll", 100'000, 2, 50'000));
 }
 
-TEST_CASE("mutation: COMMIT, released relaxed, is caught", "[model]") {
+TEST_CASE("mutation: COMMIT, released relaxed, is caught", "[claim]") {
   Weaken change(std::memory_order::relaxed,
                 kind(Name::stamp, Op::store, std::memory_order::release));
   CHECK(caught<Follow>("COMMIT, released relaxed", change, 20'000));
 }
 
-TEST_CASE("mutation: the first stamp of a batch before the inner ones is caught", "[model]") {
+TEST_CASE("mutation: the first stamp of a batch before the inner ones is caught", "[claim]") {
   Delay change(
       [](const Access& access) {
         return kind(Name::stamp, Op::store)(access) &&
@@ -106,7 +108,7 @@ TEST_CASE("mutation: the first stamp of a batch before the inner ones is caught"
   CHECK(caught<Follow>("first stamp of a batch first", change, 20'000));
 }
 
-TEST_CASE("mutation: COMMIT, acquired relaxed, is caught", "[model]") {
+TEST_CASE("mutation: COMMIT, acquired relaxed, is caught", "[claim]") {
   Weaken change(std::memory_order::relaxed, kind(Name::stamp, Op::load));
   CHECK(caught<Follow>("COMMIT, acquired relaxed", change, 20'000));
 }

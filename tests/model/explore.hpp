@@ -9,6 +9,7 @@
 #include <sstream>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "model/mutation.hpp"
 // relacy comes last
@@ -93,8 +94,12 @@ struct Result {
   std::string history;  ///< of the failing schedule
 };
 
+/// Whether a failing schedule is run once more to tell its steps.
+enum class Telling : bool { no, yes };
+
 template <class Suite, class Scheduler>
-Result run(rl::scheduler_type_e kind, unsigned bound, std::uint64_t first, std::uint64_t count) {
+Result run(rl::scheduler_type_e kind, unsigned bound, std::uint64_t first, std::uint64_t count,
+           Telling telling = Telling::yes) {
   rl::ostringstream history, state;  // their memory is not the model's
   rl::test_params params;
   params.search_type = kind;
@@ -107,7 +112,7 @@ Result run(rl::scheduler_type_e kind, unsigned bound, std::uint64_t first, std::
       kind == rl::random_scheduler_type ? rl::string(std::to_string(first).c_str()) : rl::string();
   rl::test_result_e result = rl::run_test<Suite, Scheduler>(params, state, false);
   const std::uint64_t schedules = params.stop_iteration - first + 1;
-  if (result != rl::test_result_success) {
+  if (result != rl::test_result_success && telling == Telling::yes) {
     params.initial_state = state.str();
     params.collect_history = true;
     result = rl::run_test<Suite, Scheduler>(params, state, true);
@@ -121,6 +126,29 @@ Result run_random(std::uint64_t count) {
   return run<Suite, StickyScheduler<Suite::params::thread_count>>(rl::random_scheduler_type, 0,
                                                                   first_schedule(), count);
 }
+
+/// A model as the sweep runs it: random schedules from a number on.
+struct Model {
+  std::string_view name;
+  Result (*run)(std::uint64_t first, std::uint64_t count);
+};
+
+/// All of this executable, each entered by a RegisteredModel beside it.
+inline std::vector<Model>& models() {
+  static std::vector<Model> all;
+  return all;
+}
+
+template <class Suite>
+struct RegisteredModel {
+  explicit RegisteredModel(std::string_view name) {
+    models().push_back({name, [](std::uint64_t first, std::uint64_t count) {
+                          return run<Suite, StickyScheduler<Suite::params::thread_count>>(
+                              rl::random_scheduler_type, 0, first, count, Telling::no);
+                        }});
+  }
+};
+
 template <class Suite>
 Result run_bounded(unsigned bound, std::uint64_t count) {
   return run<Suite, BoundedSearch<Suite::params::thread_count>>(

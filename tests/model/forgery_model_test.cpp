@@ -104,29 +104,31 @@ bool is_new_nonce(const Access& access) {
   return is_nonce_store(access) && access.before != 0;
 }
 
+const RegisteredModel<Forgery> sweep_forgery("forgery");
+
 }  // namespace
 
-TEST_CASE("model: a payload that equals an old stamp is never taken for a record", "[model]") {
+TEST_CASE("model: a payload that equals an old stamp is never taken for a record", "[forgery]") {
   CHECK(holds<Forgery>("forged stamps", 200'000, 1, 50'000));
 }
 
-TEST_CASE("mutation: nonces that are never drawn again are caught", "[model]") {
+TEST_CASE("mutation: nonces that are never drawn again are caught", "[forgery]") {
   Drop change(is_new_nonce);
   CHECK(caught<Forgery>("nonces never drawn again", change, 50'000));
 }
 
-TEST_CASE("mutation: a nonce after ANNOUNCE is caught", "[model]") {
+TEST_CASE("mutation: a nonce after ANNOUNCE is caught", "[forgery]") {
   Delay change(is_new_nonce, kind(Name::announced, Op::store, std::memory_order::seq_cst));
   CHECK(caught<Forgery>("nonce after ANNOUNCE", change, 100'000));
 }
 
-TEST_CASE("mutation: nonces loaded before announced are caught", "[model]") {
+TEST_CASE("mutation: nonces loaded before announced are caught", "[forgery]") {
   Early change(kind(Name::announced, Op::load, std::memory_order::seq_cst),
                kind(Name::nonce, Op::load), 8);
   CHECK(caught<Forgery>("nonces loaded before announced", change, 100'000));
 }
 
-TEST_CASE("mutation: ANNOUNCE, stored relaxed and loaded relaxed, is caught", "[model]") {
+TEST_CASE("mutation: ANNOUNCE, stored relaxed and loaded relaxed, is caught", "[forgery]") {
   Weaken change(std::memory_order::relaxed, [](const Access& access) {
     return access.name == Name::announced && access.order == std::memory_order::seq_cst;
   });

@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
-#include <string_view>
+#include <source_location>
 
 namespace ringway::ring::model {
 
@@ -36,9 +36,14 @@ enum class Name : unsigned char {
   read_fence,
   publisher_fence,
   sleeper_barrier,
+  consumers,   ///< those that a wake-up is for
+  supervisor,  ///< likewise
 };
 
-enum class Op : unsigned char { load, store, exchange, cas, fence };
+enum class Op : unsigned char { load, store, exchange, cas, fence, wake };
+
+/// Where an operation stands.
+using Where = std::source_location;
 
 /// One operation of the shipped code, as a mutation sees it.
 struct Access {
@@ -48,6 +53,7 @@ struct Access {
   std::uint64_t before;  ///< newest value
   std::uint64_t value;   ///< to be stored
   std::memory_order order;
+  Where where{};
 };
 
 using When = std::function<bool(const Access&)>;
@@ -82,6 +88,7 @@ class Mutation {
   virtual std::optional<std::uint64_t> remembered(const Access&) { return {}; }
   virtual void loaded(const Access&, std::uint64_t) {}
   virtual bool held(const Access&, Bare&) { return false; }
+  virtual bool torn(const Access&) { return false; }
   virtual void after(const Access&) {}
 };
 

@@ -206,9 +206,15 @@ class ModelView {
     return unit(position).bytes(RL_INFO);
   }
 
-  static void full_fence() noexcept { fence(Name::full_fence, std::memory_order::seq_cst); }
-  static void write_fence() noexcept { fence(Name::write_fence, std::memory_order::release); }
-  static void read_fence() noexcept { fence(Name::read_fence, std::memory_order::acquire); }
+  static void full_fence(Where where = Where::current()) noexcept {
+    fence(Name::full_fence, std::memory_order::seq_cst, where);
+  }
+  static void write_fence(Where where = Where::current()) noexcept {
+    fence(Name::write_fence, std::memory_order::release, where);
+  }
+  static void read_fence(Where where = Where::current()) noexcept {
+    fence(Name::read_fence, std::memory_order::acquire, where);
+  }
 
   Ring& ring() const noexcept { return *ring_; }
 

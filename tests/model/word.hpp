@@ -4,6 +4,7 @@
 // be the last one of its thread.
 
 #include <csetjmp>
+#include <utility>
 
 #include "model/mutation.hpp"
 // relacy comes last
@@ -82,19 +83,27 @@ inline void enter(const Access& access) {
   mutation->before(access);
 }
 
-/// A fence of the shipped code that a mutation can take away.
-inline void fence(Name name, std::memory_order order) {
-  const Access access{name, 0, Op::fence, 0, 0, order};
+/// A fence of the shipped code that a mutation can take away or weaken.
+inline void fence(Name name, std::memory_order order, Where where) {
+  const Access access{name, 0, Op::fence, 0, 0, order, where};
   enter(access);
-  if (!mutation->dropped(access)) rl::atomic_thread_fence(to_relacy(order), RL_INFO);
+  if (mutation->dropped(access)) return;
+  rl::atomic_thread_fence(to_relacy(mutation->order(access)), RL_INFO);
+}
+
+/// Whether a wake-up is made that a mutation can take away.
+inline bool wakes(Name whom, Where where) {
+  const Access access{whom, 0, Op::wake, 0, 0, std::memory_order::relaxed, where};
+  enter(access);
+  return !mutation->dropped(access);
 }
 
 /// The full fence in all threads that the system call puts there: the caller is fenced before and
 /// after all others, each of them at its own moment. relacy keeps its threads in one array, in
 /// which the running thread knows its index.
 template <rl::thread_id_t thread_count>
-void membarrier() {
-  const Access access{Name::sleeper_barrier, 0, Op::fence, 0, 0, std::memory_order::seq_cst};
+void membarrier(Where where) {
+  const Access access{Name::sleeper_barrier, 0, Op::fence, 0, 0, std::memory_order::seq_cst, where};
   enter(access);
   if (mutation->dropped(access)) return;
   using Info = rl::aligned<rl::thread_info<thread_count>>;
@@ -120,8 +129,8 @@ class Word final : public Bare {
   }
   Word(const Word&) = delete;
 
-  T load(std::memory_order order) const noexcept {
-    const Access access{name_, index_, Op::load, newest(), 0, order};
+  T load(std::memory_order order, Where where = Where::current()) const noexcept {
+    const Access access{name_, index_, Op::load, newest(), 0, order, where};
     enter(access);
     if (const auto value = mutation->remembered(access)) return static_cast<T>(*value);
     const std::memory_order used = mutation->order(access);
@@ -139,9 +148,9 @@ class Word final : public Bare {
     return value;
   }
 
-  void store(T value, std::memory_order order) noexcept {
+  void store(T value, std::memory_order order, Where where = Where::current()) noexcept {
     if (name_ == Name::unused) return;
-    const Access access{name_, index_, Op::store, newest(), value, order};
+    const Access access{name_, index_, Op::store, newest(), value, order, where};
     enter(access);
     if (mutation->dropped(access)) return;
     if (mutation->held(access, *this)) return;
@@ -150,9 +159,10 @@ class Word final : public Bare {
     mutation->after(access);
   }
 
-  T exchange(T value, std::memory_order order) noexcept {
-    const Access access{name_, index_, Op::exchange, newest(), value, order};
+  T exchange(T value, std::memory_order order, Where where = Where::current()) noexcept {
+    const Access access{name_, index_, Op::exchange, newest(), value, order, where};
     enter(access);
+    if (mutation->dropped(access)) return newest();
     const std::memory_order used = mutation->order(access);
     if (used == std::memory_order::seq_cst) current_thread().ordered = false;
     const T old = atomic_.exchange(value, to_relacy(used), RL_INFO);
@@ -160,8 +170,8 @@ class Word final : public Bare {
     return old;
   }
 
-  T fetch_add(T value, std::memory_order order) noexcept {
-    const Access access{name_, index_, Op::exchange, newest(), value, order};
+  T fetch_add(T value, std::memory_order order, Where where = Where::current()) noexcept {
+    const Access access{name_, index_, Op::exchange, newest(), value, order, where};
     enter(access);
     if (mutation->dropped(access)) return newest();
     const T old = atomic_.fetch_add(value, to_relacy(mutation->order(access)), RL_INFO);
@@ -169,21 +179,25 @@ class Word final : public Bare {
     return old;
   }
 
-  T fetch_or(T value, std::memory_order order) noexcept {
-    const Access access{name_, index_, Op::exchange, newest(), value, order};
+  T fetch_or(T value, std::memory_order order, Where where = Where::current()) noexcept {
+    const Access access{name_, index_, Op::exchange, newest(), value, order, where};
     enter(access);
+    if (mutation->dropped(access)) return newest();
     const T old = atomic_.fetch_or(value, to_relacy(mutation->order(access)), RL_INFO);
     mutation->after(access);
     return old;
   }
 
   bool compare_exchange_strong(T& expected, T value, std::memory_order success,
-                               std::memory_order failure) noexcept {
-    const Access access{name_, index_, Op::cas, newest(), value, success};
+                               std::memory_order failure, Where where = Where::current()) noexcept {
+    const Access access{name_, index_, Op::cas, newest(), value, success, where};
     enter(access);
     const T from = expected;
-    const bool done = atomic_.compare_exchange_strong(
-        expected, value, to_relacy(mutation->order(access)), RL_INFO, to_relacy(failure), RL_INFO);
+    const bool done =
+        mutation->torn(access)
+            ? load_then_store(expected, value)
+            : atomic_.compare_exchange_strong(expected, value, to_relacy(mutation->order(access)),
+                                              RL_INFO, to_relacy(failure), RL_INFO);
     if (done && name_ == Name::tail) watcher->won(from, value);
     mutation->after(access);
     return done;
@@ -203,6 +217,14 @@ class Word final : public Bare {
   rl::atomic<T>& atomic() { return atomic_; }
 
  private:
+  /// A compare-and-swap that others can get between.
+  bool load_then_store(T& expected, T value) {
+    const T found = atomic_.load(rl::mo_acquire, RL_INFO);
+    if (found != std::exchange(expected, found)) return false;
+    atomic_.store(value, rl::mo_release, RL_INFO);
+    return true;
+  }
+
   Name name_;
   unsigned index_;
   rl::atomic<T> atomic_;
