@@ -15,7 +15,8 @@ HERE = pathlib.Path(__file__).resolve().parent
 LONG = 'RINGWAY_TEST_LONG' in os.environ
 SECONDS = 300 if LONG else 15
 AT_ONCE = 2
-TARGETS = sorted(path.stem.removesuffix('_fuzz') for path in HERE.glob('*_fuzz.cpp'))
+PLANTED = 'planted'
+TARGETS = sorted({path.stem.removesuffix('_fuzz') for path in HERE.glob('*_fuzz.cpp')} - {PLANTED})
 # libFuzzer gives up on one input that takes so long, which no honest one does.
 INPUT_SECONDS = 20
 
@@ -82,6 +83,11 @@ class Fuzz(unittest.TestCase):
         self.assertGreater(kept, 0)
         self.assertGreater(new, 0, run.searched[-2000:])
         self.assertGreater(features, 0, run.searched[-2000:])
+
+    def test_a_planted_crash_is_found(self):
+        run = Run(PLANTED, 1)()
+        self.assertTrue(run.failed)
+        self.assertIn('heap-buffer-overflow', run.found)
 
     def test_there_are_targets(self):
         self.assertGreaterEqual(len(TARGETS), 8)
