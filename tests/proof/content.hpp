@@ -2,20 +2,14 @@
 
 #include <cstdint>
 #include <cstring>
-#include <stdexcept>
 #include <string>
 #include <string_view>
 
 #include "client/record_shape.hpp"
+#include "proof/violation.hpp"
 #include "ring/stamp.hpp"
 
 namespace ringway::proof {
-
-/// A guarantee that does not hold; the text says which, and where.
-class Violation : public std::runtime_error {
- public:
-  using std::runtime_error::runtime_error;
-};
 
 /// What a record of a puppet says about itself, so that whoever reads it knows what must be there:
 /// its author's `sequence`-th (from 1), one of `batch` records claimed together from `batch_first`.

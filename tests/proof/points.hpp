@@ -16,7 +16,9 @@ struct RecordedPoints {
 /// Kill points that each operation has at least on any machine: about four fifths of what a release
 /// build of GCC 12 was counted to have. Counted are those before an instruction of Ringway's own,
 /// as libraries have what they choose for processor and kernel (Puppet::in_own_code()); of the
-/// flusher the boundaries, not what chance adds. Without optimization there are more.
+/// flusher the boundaries, not what chance adds. Without optimization there are more. Of whole
+/// processes system call boundaries are counted: half of the fewest that were seen, as the traffic
+/// beside them adds the more the slower the machine is.
 inline constexpr std::array kRecordedPoints{
     RecordedPoints{"claim, fill, commit", 2460},
     RecordedPoints{"claim beside rivals", 3350},
@@ -32,6 +34,17 @@ inline constexpr std::array kRecordedPoints{
     RecordedPoints{"fence and verdict, killed", 180},
     RecordedPoints{"retire, supervisor killed", 260},
     RecordedPoints{"flusher: write, table, slot, sync, roll", 115},
+    RecordedPoints{"topic create", 500},
+    RecordedPoints{"topic delete", 200},
+    RecordedPoints{"attach, flush, detach", 250},
+    RecordedPoints{"cursor commit", 200},
+    RecordedPoints{"ring replacement", 500},
+    RecordedPoints{"ring replacement, a producer stopped", 1000},
+    RecordedPoints{"orderly stop", 200},
+    RecordedPoints{"adoption at restart", 600},
+    RecordedPoints{"keeper take-over", 200},
+    RecordedPoints{"topic create, keeper killed", 100},
+    RecordedPoints{"ring replacement, keeper killed", 70},
 };
 
 inline std::uint64_t recorded_points(std::string_view operation) {

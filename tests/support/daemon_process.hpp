@@ -85,6 +85,7 @@ class DaemonProcess {
 
  private:
   int end(int signal) {
+    if (pid_ <= 0) throw std::logic_error("no ringwayd to be ended");  // kill(-1) ends everything
     int status = 0;
     ::kill(pid_, signal);
     ::waitpid(pid_, &status, 0);

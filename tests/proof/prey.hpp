@@ -1,0 +1,35 @@
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "proof/world.hpp"
+
+namespace ringway::proof {
+
+/// What a process of the bus is doing when it is killed, and what must hold afterwards.
+struct Prey {
+  std::string name;
+  std::function<void(World&, int trial)> prepare = [](auto&&...) {};
+  /// Between two supervisors, of Span::life.
+  std::function<void()> meanwhile = [] {};
+  /// A client's, in a process of its own; throws when it is not told of success.
+  std::function<void(const World&, int trial)> act;
+  std::function<void(World&, int trial, bool told)> check = [](auto&&...) {};
+  enum class Victim : unsigned char { supervisor, keeper } victim = Victim::supervisor;
+  enum class Span : unsigned char {
+    act,       ///< from the beginning of the act to its end
+    life,      ///< the supervisor is launched for it
+    last_act,  ///< the act asks for it and does not wait: to the victim's end
+  } span = Span::act;
+  bool memory_may_be_lost = false;
+};
+
+/// Kills the victim again and again while it is at it, in three ways: at system calls, at
+/// instructions, and at moments of a run that nobody watches; has the others go on, and checks
+/// the world. Prints a line. Fails the running test case at violations, and when there were fewer
+/// system calls than points.hpp says. RINGWAY_TEST_SEED chooses where; RINGWAY_TEST_LONG has every
+/// system call.
+void hunt(const Prey& prey);
+
+}  // namespace ringway::proof
