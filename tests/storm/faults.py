@@ -1,8 +1,7 @@
 """What a storm does to whom, how often, and when: all of it drawn from one seed before anything happens.
 
 A fault names the method of Storm that does it. "In mid-operation" is counted only where the storm saw it; what it
-looked for stands in `evidence`. `verb` is a verb of the command line without which there is no such fault: it is
-listed as not there yet, and from the day that verb exists no hit of it is a failure, as of every other.
+looked for stands in `evidence`.
 """
 
 import dataclasses
@@ -15,7 +14,6 @@ class Fault:
     action: str
     per_minute: float
     evidence: str
-    verb: tuple = ()
 
 
 FAULTS = (
@@ -35,8 +33,7 @@ FAULTS = (
     Fault('keeper stopped', 'stop_keeper', 4, 'a topic was being made or deleted'),
     Fault('keeper and supervisor killed', 'kill_keeper_and_supervisor', 6, 'committed records were lost'),
     Fault('all killed', 'kill_all', 3, 'committed records were lost'),
-    # Storm.replace_ring: not there before `ringway topic alter NAME --ring SIZE` is.
-    Fault('ring replaced', 'replace_ring', 6, 'records were not durable yet', ('topic', 'alter', '--ring')),
+    Fault('ring replaced', 'replace_ring', 6, 'records were not durable yet'),
 )
 
 

@@ -43,8 +43,6 @@ class Storm:
     # The storm
 
     def run(self):
-        present = [fault for fault in self.faults if self.is_there(fault)]
-        self.absent = [fault for fault in self.faults if fault not in present]
         self.supervision.launch()
         self.until(self.supervision.serves, 'ringwayd')
         for topic, words in TOPICS.items():
@@ -52,19 +50,12 @@ class Storm:
         self.cast.is_open = True
         self.churn.start()
         try:
-            self.rage(schedule(self.seed, self.seconds, present))
+            self.rage(schedule(self.seed, self.seconds, self.faults))
             self.calm.come()
         finally:
             self.churn.ending.set()
             self.cast.close()
             self.churn.finish()
-
-    def is_there(self, fault):
-        if not fault.verb:
-            return True
-        *words, option = fault.verb
-        told = self.bus.run(*words, '--help', status=None).decode()
-        return ' '.join(words) in told and option in told
 
     def rage(self, events):
         begun = time.monotonic()

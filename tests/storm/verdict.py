@@ -27,7 +27,7 @@ def judge(storm):
     for part in (storm.supervision, storm.cast, storm.churn, storm.lookout):
         storm.problems += part.problems
     for fault in storm.faults:
-        if fault not in storm.absent and storm.hits[fault.name] == 0:
+        if storm.hits[fault.name] == 0:
             storm.missed.add(fault.name)
     if not storm.churn.hit.get('create') and not storm.churn.hit.get('delete'):
         storm.missed.add(UNDER_CHURN)
@@ -40,11 +40,7 @@ def report(storm, verdict):
             f'{len(storm.supervision.losses)} losses of all memory, {storm.calm.log_bytes / 1e6:.0f} MB of log',
             f'{"fault":38} {"done":>5} {"in mid-operation":>17}   seen by']
     for fault in storm.faults:
-        if fault in storm.absent:
-            rows.append(f'{fault.name:38} not there yet: no `ringway {" ".join(fault.verb)}`')
-        else:
-            rows.append(f'{fault.name:38} {storm.times[fault.name]:5} {storm.hits[fault.name]:17}   '
-                        f'{fault.evidence}')
+        rows.append(f'{fault.name:38} {storm.times[fault.name]:5} {storm.hits[fault.name]:17}   {fault.evidence}')
     under = storm.churn.hit
     rows.append(f'{"topics made, filled, read, deleted":38} {storm.churn.cycles:5} {sum(under.values()):17}   '
                 'supervisor or keeper died under ' + ', '.join(f'{verb} {under[verb]}' for verb in sorted(under)))
