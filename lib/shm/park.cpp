@@ -42,8 +42,4 @@ int wake_all(const std::atomic<std::uint32_t>& word) noexcept {
   return static_cast<int>(futex(word, FUTEX_WAKE, INT_MAX, nullptr));
 }
 
-int wake_one(const std::atomic<std::uint32_t>& word) noexcept {
-  return static_cast<int>(futex(word, FUTEX_WAKE, 1, nullptr));
-}
-
 }  // namespace ringway::shm

@@ -21,7 +21,4 @@ Parked park(const std::atomic<std::uint32_t>& word, std::uint32_t expected,
 /// Wakes all that sleep on the word; returns how many.
 int wake_all(const std::atomic<std::uint32_t>& word) noexcept;
 
-/// Wakes one, if any.
-int wake_one(const std::atomic<std::uint32_t>& word) noexcept;
-
 }  // namespace ringway::shm

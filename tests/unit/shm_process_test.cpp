@@ -143,7 +143,7 @@ TEST_CASE("park: a sleeper on a read-only mapping is woken through another proce
   if (child == 0) {
     const Region writable(file.get(), Access::read_write, 0, 4096);
     auto& same = writable.at<std::atomic<std::uint32_t>>(128);
-    while (wake_one(same) == 0) ::sched_yield();  // until the parent sleeps
+    while (wake_all(same) == 0) ::sched_yield();  // until the parent sleeps
     ::_exit(0);
   }
   CHECK(park(word, 0, 1h) == Parked::woken);
