@@ -2,7 +2,8 @@
 
 // How a flusher uses it, per partition (one thread; one engine serves all partitions):
 //
-//   Recovered recovered = recover(file_system, directory);
+//   Recovered recovered = recover(file_system, directory,
+//                                 ring lives on ? RecoverMode::adopt : RecoverMode::repair);
 //   PartitionLog log(file_system, engine, directory, identity, settings,
 //                    ring lives on ? recovered.go_on() : recovered.jump({position, offset}));
 //   walker.start_at(log.noted());                    // position and offset of the next record
@@ -108,7 +109,6 @@ class PartitionLog {
   LogPoint durable() const noexcept { return settled() ? segment_.durable() : *unsettled_; }
   /// False until what an earlier process wrote is durable, too: nothing goes out before.
   bool settled() const noexcept { return !unsettled_; }
-  std::int64_t running_max() const noexcept { return segment_.running_max(); }
   bool full() const noexcept { return full_; }
   bool idle() const noexcept { return segment_.idle() && !settling_.is_open(); }
 

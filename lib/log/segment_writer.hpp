@@ -86,8 +86,7 @@ class SegmentWriter {
   LogPoint noted() const noexcept { return noted_; }
   LogPoint written() const noexcept { return written_; }
   LogPoint durable() const noexcept { return durable_; }
-  std::int64_t running_max() const noexcept { return open_.running_max; }
-  /// The same, of the durable records or a little later: what a successor at durable() starts from.
+  /// The latest timestamp up to durable() or a little later: what a successor there starts from.
   std::int64_t durable_running_max() const noexcept { return durable_running_max_; }
   bool is_direct(storage::FileSystem& file_system) const noexcept {
     return file_.is_open() && file_system.is_direct(file_.descriptor());
