@@ -18,25 +18,19 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
-#include "control/quantity.hpp"
 #include "control/topic_settings.hpp"
 #include "daemon/ring_opening.hpp"
 #include "daemon/ring_start.hpp"
 #include "daemon/topic_registry.hpp"
 #include "ring/carry_over.hpp"
 #include "ringway/error.hpp"
+#include "shm/clock.hpp"
 
 namespace ringway::daemon {
 namespace {
 
 /// What a caller of `topic alter` waits for claims to be finished.
 constexpr std::chrono::milliseconds kPatience{3000};
-
-std::uint64_t wall_clock_ns() {
-  return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(
-                                        std::chrono::system_clock::now().time_since_epoch())
-                                        .count());
-}
 
 layout::Retired retired(const ring::PartitionView& view) {
   return static_cast<layout::Retired>(view.retired().load(std::memory_order::acquire));
@@ -68,19 +62,16 @@ void carry_counters(const layout::BoardPartition& from, layout::BoardPartition& 
     copy(to.hole[i], hole.offset.load(kRelaxed), hole.offsets.load(kRelaxed),
          hole.bytes.load(kRelaxed), hole.repaired_at_ns.load(kRelaxed), hole.pid.load(kRelaxed));
   }
+  const auto now_ns = static_cast<std::uint64_t>(shm::realtime_ns());
   const std::uint32_t voids = with_voids ? from.void_claims.load(kRelaxed) : 0;
   for (std::uint32_t i = 0; i < std::min(voids, layout::kVoidClaims); ++i) {
     const layout::VoidClaim& claim = from.void_claim[i];
     copy(to.hole[holes++ % layout::kHoles], claim.offset.load(kRelaxed),
-         claim.offsets.load(kRelaxed), claim.bytes.load(kRelaxed), wall_clock_ns(),
+         claim.offsets.load(kRelaxed), claim.bytes.load(kRelaxed), now_ns,
          claim.pid.load(kRelaxed));
   }
   to.repairs.store(holes, kRelaxed);
 }
-
-}  // namespace
-
-namespace {
 
 /// Without a log a consumer finds what it has not read yet in the ring before only.
 void demand_nobody_behind(const Topic& topic) {
