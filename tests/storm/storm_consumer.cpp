@@ -23,6 +23,7 @@
 #include "storm/content.hpp"
 #include "storm/joining.hpp"
 #include "storm/line_log.hpp"
+#include "storm/role.hpp"
 
 using namespace ringway;
 using namespace ringway::storm;
@@ -34,11 +35,6 @@ constexpr std::int64_t kWatermarksEveryNs = 100'000'000;
 
 std::atomic<bool> leaving = false;
 std::atomic<bool> finishing = false;
-
-/// What cannot be gone on from. The storm takes it for a failure.
-struct Lost {
-  Status status;
-};
 
 ConsumerOptions options_of(const Arguments& arguments) {
   ConsumerOptions options;
@@ -222,19 +218,12 @@ int main(int count, char** words) {
   action.sa_handler = [](int) { finishing = true; };
   ::sigaction(SIGUSR1, &action, nullptr);
   finishing = arguments.text("--until") == "end";
-  try {
+  return play([&] {
     LineLog log(arguments.text("--log"));
     log.add("consumer", arguments.text("--id"), ::getpid(), arguments.text("--topic"),
             arguments.text("--from"), arguments.text("--cursor"));
     log.write();
     Bus bus = join(arguments.text("--socket"));
     StormConsumer(arguments, bus, log).run();
-    return 0;
-  } catch (const Lost& lost) {
-    say("lost: " + std::string(to_string(lost.status)));
-    return 3;
-  } catch (const std::exception& error) {
-    say(error.what());
-    return 4;
-  }
+  });
 }

@@ -22,6 +22,7 @@
 #include "storm/content.hpp"
 #include "storm/joining.hpp"
 #include "storm/line_log.hpp"
+#include "storm/role.hpp"
 
 using namespace ringway;
 using namespace ringway::storm;
@@ -41,11 +42,6 @@ void end(int) {
   ending = true;
   if (Producer* const producer = publishing) producer->interrupt();
 }
-
-/// What cannot be gone on from. The storm takes it for a failure.
-struct Lost {
-  Status status;
-};
 
 class StormProducer {
  public:
@@ -295,18 +291,11 @@ int main(int count, char** words) {
   struct sigaction action{};
   action.sa_handler = end;
   ::sigaction(SIGTERM, &action, nullptr);
-  try {
+  return play([&] {
     LineLog log(arguments.text("--log"));
     log.add("producer", arguments.text("--id"), ::getpid(), arguments.text("--topic"));
     log.write();
     Bus bus = join(arguments.text("--socket"));
     StormProducer(arguments, bus, log).run();
-    return 0;
-  } catch (const Lost& lost) {
-    say("lost: " + std::string(to_string(lost.status)));
-    return 3;
-  } catch (const std::exception& error) {
-    say(error.what());
-    return 4;
-  }
+  });
 }
