@@ -47,9 +47,11 @@ class Calm:
         if ended.returncode != 0:
             self.storm.problems.append(f'the last orderly stop ended with {ended.returncode}')
         self.last = self.replay_all()
-        for child, began in self.storm.altered:
+        for fault, child, began, behind in self.storm.altered:
             calm = self.storm.supervision.disturbed_ns < began
-            if child.wait(PATIENCE_SECONDS) != 0 and calm:
+            if child.wait(PATIENCE_SECONDS) == 0:
+                self.storm.hits[fault.name] += behind
+            elif calm:
                 self.storm.problems.append(f'ringway topic alter: {child.stderr.read()[-300:]}')
         self.look_around()
 

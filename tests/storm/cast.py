@@ -35,9 +35,11 @@ class Place:
             self.log.stat().st_size > 60 and time.monotonic() - self.begun > 0.05
 
 
-# Two kinds of topics: a small ring and small files, so that all of it laps and rolls; and one as everybody has it.
+# Two kinds of topics: a small ring and small files, so that all of it laps and rolls, and no patience with who stands
+# still; and one as everybody has it.
 TOPICS = {
-    'storm': ('--partitions', '4', '--ring', '256KiB', '--segment', '4MiB'),
+    'storm': ('--partitions', '4', '--ring', '256KiB', '--segment', '4MiB', '--when-stopped', 'fence',
+              '--stopped-after', '200ms', '--pin-budget', '200ms'),
     'plain': (),
 }
 

@@ -33,7 +33,7 @@ FAULTS = (
     Fault('keeper stopped', 'stop_keeper', 4, 'a topic was being made or deleted'),
     Fault('keeper and supervisor killed', 'kill_keeper_and_supervisor', 6, 'committed records were lost'),
     Fault('all killed', 'kill_all', 3, 'committed records were lost'),
-    Fault('ring replaced', 'replace_ring', 6, 'records were not durable yet'),
+    Fault('ring replaced', 'replace_ring', 6, 'records were not durable yet, and it was'),
 )
 
 

@@ -35,7 +35,7 @@ class Storm:
         self.hits = collections.Counter()  # ... in mid-operation
         self.killed = []  # (fault, pid) of those whose open claim was not seen: perhaps it was repaired
         self.lost = []  # (fault, number of the loss)
-        self.altered = []  # ring replacements under way
+        self.altered = []  # (fault, process, when it began, whether records were not durable yet) of ring replacements
         self.missed = set()  # what never hit as it should
         self.problems = []
         self.rings = 0
@@ -309,11 +309,11 @@ class Storm:
     def replace_ring(self, event):
         if not self.supervision.serves():
             return False
-        hit = self.lookout.is_behind()
+        behind = self.lookout.is_behind()
         topic = list(TOPICS)[event.victim % len(TOPICS)]
         self.rings += 1
         began = now_ns()
         child = self.bus.spawn('topic', 'alter', topic, '--ring', RINGS[(event.order + self.rings) % len(RINGS)],
                                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-        self.altered.append((child, began))
-        return self.done(event.fault, hit)
+        self.altered.append((event.fault, child, began, behind))
+        return self.done(event.fault, False)

@@ -149,6 +149,7 @@ class StormProducer {
     }
     sent(claim.payload().size());
     const Published published = claim.commit();
+    if (published.status == Status::fenced) return;  // nobody may ever see it
     if (published.status != Status::ok) throw Lost{published.status};
     told(published.offset, 1, t0);
     write_told();
@@ -175,6 +176,7 @@ class StormProducer {
     dwell();
     if (appended == 0 || one_in(16)) return batch.abort();
     const Published published = batch.commit();
+    if (published.status == Status::fenced) return;  // nobody may ever see it
     if (published.status != Status::ok) throw Lost{published.status};
     told(published.offset, appended, t0);
     write_told();
@@ -192,7 +194,7 @@ class StormProducer {
   void refused(Status status) const {
     if (status == Status::timeout || status == Status::back_pressured) {
       say("refused: " + std::string(to_string(status)) + ": " + producer_.why());
-    } else if (status != Status::interrupted) {
+    } else if (status != Status::interrupted && status != Status::fenced) {
       throw Lost{status};
     }
   }

@@ -1,5 +1,6 @@
 """The storm's service manager: keeps ringwayd running, kills it, and knows when all memory was lost with it."""
 
+import collections
 import os
 import signal
 import time
@@ -25,6 +26,7 @@ class Supervision:
         self.stopped = False
         self.losses = []
         self.repaired = set()  # pids whose claims were finished for them
+        self.replaced = collections.Counter()  # rings, by the reason
         self.problems = []
         self.starts = 0
         self.disturbed_ns = now_ns()  # when something was last done to supervisor or keeper
@@ -69,6 +71,8 @@ class Supervision:
             event = fields.get('event')
             if event == 'claim_repaired':
                 self.repaired.add(int(fields['pid']))
+            elif event == 'ring_replaced':
+                self.replaced[fields['reason']] += 1
             elif event == 'keeper_replaced':
                 self.keeper_is(int(fields['pid']))
             elif event == 'serving':

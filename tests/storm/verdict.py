@@ -6,6 +6,8 @@ import subprocess
 from supervision import now_ns
 
 UNDER_CHURN = 'a topic being made or deleted when supervisor or keeper dies'
+FENCED = 'a producer that is fenced'
+REASONS = ('altered', 'stopped_claim', 'long_pin', 'interrupted')
 
 
 def judge(storm):
@@ -31,6 +33,8 @@ def judge(storm):
             storm.missed.add(fault.name)
     if not storm.churn.hit.get('create') and not storm.churn.hit.get('delete'):
         storm.missed.add(UNDER_CHURN)
+    if storm.supervision.replaced['stopped_claim'] == 0:
+        storm.missed.add(FENCED)
     return verdict
 
 
@@ -44,5 +48,6 @@ def report(storm, verdict):
     under = storm.churn.hit
     rows.append(f'{"topics made, filled, read, deleted":38} {storm.churn.cycles:5} {sum(under.values()):17}   '
                 'supervisor or keeper died under ' + ', '.join(f'{verb} {under[verb]}' for verb in sorted(under)))
+    rows.append('rings replaced: ' + ', '.join(f'{reason} {storm.supervision.replaced[reason]}' for reason in REASONS))
     rows += [line for line in verdict if not line.startswith('loss ')]
     return '\n'.join(rows)
