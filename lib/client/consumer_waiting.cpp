@@ -41,6 +41,7 @@ Status ConsumerState::wait_until(const Deadline& deadline) noexcept {
     if (something_came()) return Status::ok;
     if (interrupt_.take()) return Status::interrupted;
     const auto before = handle_.memory;
+    const std::uint32_t state = before->board().state.load(std::memory_order::acquire);
     if (const Status status = keep_going(); status != Status::ok) return status;
     if (handle_.memory != before) continue;  // another ring may have what this one had not
     if (std::ranges::all_of(cursors_, &PartitionCursor::at_quarantine)) return Status::quarantined;
@@ -55,7 +56,10 @@ Status ConsumerState::wait_until(const Deadline& deadline) noexcept {
     const bool in_vain = std::any_of(cursors_.begin(), cursors_.end(),
                                      [](const auto& cursor) { return cursor.in_vain(); });
     bell_->prepare(interrupt_, deadline.sleep(in_vain ? Timeout(kAskAgain) : kSleepMax));
-    ring::sleep_on_bell(*bell_, [&] { return something_came(); });
+    // The state, too: who rang because of it may have done so before the bell was looked at.
+    ring::sleep_on_bell(*bell_, [&] {
+      return something_came() || before->board().state.load(std::memory_order::acquire) != state;
+    });
     for (PartitionCursor& cursor : cursors_) cursor.try_again();
   }
 }

@@ -228,12 +228,19 @@ Status ProducerState::wait(RecordOffset offset, Level level, Timeout timeout) no
     if (interrupt_.take()) return Status::interrupted;
     if (deadline.passed()) return Status::timeout;
     const std::uint64_t serial = handle_.session_serial;
+    const auto memory = handle_.memory;
+    const std::uint32_t state = memory->board().state.load(std::memory_order::acquire);
     if (const Status status = keep_going(); status != Status::ok) return status;
-    if (serial != handle_.session_serial) continue;  // opened anew: `lane` is gone
+    // Opened anew, or in another ring: `lane` is gone.
+    if (serial != handle_.session_serial || memory != handle_.memory) continue;
     if (level == Level::committed) {
       // Other producers settle what is in the way, and they ring the bell.
       bell_->prepare(interrupt_, deadline.sleep(kSleepMax));
-      ring::sleep_on_bell(*bell_, [&] { return offset < lane.watermark(level); });
+      // The state, too: who rang because of it may have done so before the bell was looked at.
+      ring::sleep_on_bell(*bell_, [&] {
+        return offset < lane.watermark(level) ||
+               memory->board().state.load(std::memory_order::acquire) != state;
+      });
       continue;
     }
     // Relaxed: hints; the fence that follows orders them.

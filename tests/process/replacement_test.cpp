@@ -120,6 +120,20 @@ TEST_CASE("fence: who stood still in mid-claim learns of it, and nobody else has
   CHECK(other.wait({5, 0}, Level::durable, 10s) == Status::ok);
 }
 
+TEST_CASE("fence: who waits behind such a claim goes on in the next ring", "[replacement]") {
+  DaemonProcess daemon;
+  Bus bus = daemon.connect();
+  bus.create_topic("t", kFencing);
+  Producer other = bus.producer("t");
+  const Level level = GENERATE(Level::committed, Level::durable);
+  Stopped stopped(daemon, "t");
+  const auto [status, offset] = other.publish("behind");
+  REQUIRE(status == Status::ok);
+  // It holds the old ring until it waits.
+  CHECK(other.wait(offset, level, 20s) == Status::ok);
+  CHECK(stopped.wake_up() == 42);
+}
+
 TEST_CASE("fence: several at once, in one partition and in others", "[replacement]") {
   DaemonProcess daemon;
   Bus bus = daemon.connect();
