@@ -89,7 +89,7 @@ void PartitionDuty::say(Severity severity, std::string_view event,
 PartitionDuty::Round PartitionDuty::follow_and_flush(SteadyTime now) {
   const ring::Place before = follower_.committed();
   if (persisted()) catch_up_log();
-  if (!quarantined_ && !ending_.retired()) follow();
+  if (!quarantined_) follow();
   if (persisted()) flush(now);
   if (ending_.state() == RingEnding::State::none) {
     hand_back_space();
@@ -120,8 +120,10 @@ PartitionDuty::Round PartitionDuty::follow_and_flush(SteadyTime now) {
 void PartitionDuty::follow() {
   bool log_keeps_up = persisted() && ring_place(log_->noted()) == follower_.committed();
   const ring::Place before = follower_.committed();
+  std::uint64_t bytes_max = view_.ring_bytes() / 4;
+  if (ending_.retired()) bytes_max = std::min(bytes_max, end_position() - before.position);
   const ring::Found found = follower_.follow(
-      view_.ring_bytes() / 4, [&](const ring::Place& place, const layout::RecordHeader& header) {
+      bytes_max, [&](const ring::Place& place, const layout::RecordHeader& header) {
         if (log_keeps_up) log_keeps_up = log_->note(header);
         if (!unplaced_holes_.empty()) place_holes(place);
       });
@@ -418,8 +420,11 @@ void PartitionDuty::cancel_end() noexcept {
 
 bool PartitionDuty::ended(SteadyTime now) const noexcept {
   if (ending_.state() != RingEnding::State::over) return false;
+  // Who adopted a retired ring follows it once more: what is not in the log yet goes there.
+  const bool followed = !ending_.retired() || follower_.committed().position == end_position();
   // Of a ring in quarantine there may be pages that can never be written.
-  return log_drained() || (quarantined_ && !writing() && now - over_since_ >= kSpoiledPatience);
+  return (followed && log_drained()) ||
+         (quarantined_ && !writing() && now - over_since_ >= kSpoiledPatience);
 }
 
 PartitionHandles::Open PartitionDuty::open_claims() const noexcept {

@@ -125,6 +125,10 @@ class PartitionDuty {
   std::uint64_t tail() const noexcept {
     return view_.codec().unpack(view_.tail().load(std::memory_order::acquire)).position;
   }
+  /// Of a retired ring. Relaxed: own, or of a supervisor that is dead.
+  std::uint64_t end_position() const noexcept {
+    return board_.end_position.load(std::memory_order::relaxed);
+  }
   bool unsettled() const noexcept { return follower_.committed().position < tail(); }
 
   ServedTopic& topic_;

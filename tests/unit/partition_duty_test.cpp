@@ -201,3 +201,36 @@ TEST_CASE("duty: a quiet log says in its file how far it is durable", "[flusher]
   CHECK_FALSE(recovered.torn);
   CHECK(recovered.end.offset == 5);
 }
+
+TEST_CASE("duty: who adopts a ring that is being retired brings the rest of it into the log",
+          "[flusher]") {
+  Bench bench(1);
+  const auto adopt = [&] {
+    bench.duty.reset();
+    bench.topic->log_start(0) =
+        log::recover(bench.disk, bench.topic->directory(0).string(), log::RecoverMode::repair)
+            .go_on();
+    bench.duty =
+        std::make_unique<PartitionDuty>(*bench.topic, 0, bench.disk, bench.disk, bench.events);
+    bench.duty->attach({2, layout::Role::producer, 4711, &bench.slot, {}, true});
+  };
+  bench.publish(50);
+  for (int i = 0; i < 5; ++i) bench.round();
+  REQUIRE(bench.durable == 50);
+  adopt();
+  bench.disk.capacity = 0;
+  bench.publish(50);
+  REQUIRE(bench.writer->try_claim(64, 1).status == Status::ok);  // and stands still
+  for (int i = 0; i < 5; ++i) bench.round();
+  bench.duty->begin_end();
+  bench.duty->fence();
+  bench.round();
+  REQUIRE(bench.duty->end_is_final());
+  CHECK_FALSE(bench.duty->ended(bench.now));
+  bench.disk.capacity = ~std::uint64_t{0};
+  adopt();
+  bench.duty->begin_end();
+  for (int i = 0; i < 200 && !bench.duty->ended(bench.now); ++i) bench.round();
+  CHECK(bench.duty->ended(bench.now));
+  bench.check_log_holds_everything();
+}
