@@ -26,8 +26,8 @@ class RingEnding {
       case layout::Retired::no:
         break;
       case layout::Retired::deciding:
-        state_ = State::deciding;
-        retired_ = true;
+        fence({view_.end_position().load(std::memory_order::relaxed),  // relaxed: who wrote it is dead
+               view_.end_offset().load(std::memory_order::relaxed)});  // and had no barrier, maybe
         break;
       case layout::Retired::decided:
       case layout::Retired::spoiled:
