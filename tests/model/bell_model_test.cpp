@@ -119,11 +119,49 @@ struct Sleep : rl::test_suite<Sleep<barrier>, kThreads> {
   }
 };
 
+/// A producer publishes once more into a ring that the supervisor replaces: a consumer that sleeps
+/// goes on in the next one (client/consumer_waiting.cpp, ServedTopic::wake_everybody).
+bool looks_for_replaced = true;
+
+struct SleepAtEnd : rl::test_suite<SleepAtEnd, kThreads> {
+  static constexpr unsigned kReplaced = 1;
+
+  Schedule schedule;
+  ModelBell<Barrier::system_call> bell;
+  Word<std::uint32_t> stamp{Name::stamp};
+  Word<std::uint32_t> state{Name::magic};
+
+  void consume() {
+    for (unsigned seen = 0;;) {
+      seen = std::max<unsigned>(seen, stamp.load(std::memory_order::acquire));
+      if (state.load(std::memory_order::acquire) == kReplaced) break;
+      sleep_on_bell(bell, [&] {
+        return stamp.load(std::memory_order::acquire) > seen ||
+               (looks_for_replaced && state.load(std::memory_order::acquire) == kReplaced);
+      });
+    }
+  }
+
+  void thread(unsigned index) {
+    if (index == 0) {
+      stamp.store(1, std::memory_order::release);  // COMMIT
+      ring_bell(bell);
+    }
+    if (index == 1) {
+      state.store(kReplaced, std::memory_order::release);
+      bell.seq().fetch_add(1, std::memory_order::release);  // BELL
+      bell.wake_consumers();
+    }
+    if (index >= kProducers) consume();
+  }
+};
+
 using Registered = Sleep<Barrier::system_call>;
 using Fenced = Sleep<Barrier::fences>;
 
 const RegisteredModel<Registered> sweep_registered("bell, membarrier");
 const RegisteredModel<Fenced> sweep_fenced("bell, fences");
+const RegisteredModel<SleepAtEnd> sweep_at_end("bell, end");
 
 }  // namespace
 
@@ -133,6 +171,18 @@ TEST_CASE("model: no wake-up is lost, producers registered for membarrier", "[be
 
 TEST_CASE("model: no wake-up is lost, producers with a full fence", "[bell]") {
   CHECK(holds<Fenced>("sleep and wake, full fences", 200'000, 2, 200'000));
+}
+
+TEST_CASE("model: no wake-up is lost when the ring is replaced", "[bell]") {
+  CHECK(holds<SleepAtEnd>("sleep at the ring's end", 50'000, 2, 50'000));
+}
+
+TEST_CASE("mutation: a sleeper that does not look whether its ring was replaced is caught",
+          "[bell]") {
+  Mutation change;
+  looks_for_replaced = false;
+  CHECK(caught<SleepAtEnd>("replaced not looked for", change, 20'000));
+  looks_for_replaced = true;
 }
 
 TEST_CASE("mutation: sleeping without a barrier is caught", "[bell]") {

@@ -20,6 +20,10 @@ enum class Name : unsigned char {
   announced,
   retired,
   ring_end,
+  end_offset,
+  void_claims,  ///< how many
+  void_claim,   ///< four words each
+  magic,        ///< of a board: published last
   nonce,
   stamp,
   word,
@@ -90,6 +94,7 @@ class Mutation {
   virtual bool held(const Access&, Bare&) { return false; }
   virtual bool torn(const Access&) { return false; }
   virtual void after(const Access&) {}
+  virtual void died() {}  ///< the running thread, which made no store that it still held back
 };
 
 /// Accesses of one kind take a weaker order.

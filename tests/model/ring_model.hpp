@@ -48,6 +48,17 @@ struct Unit {
   layout::RecordHeader header{};
 };
 
+/// An entry of the board's table of claims that were taken away.
+struct VoidClaim {
+  explicit VoidClaim(unsigned index)
+      : position(Name::void_claim, 4 * index),
+        bytes(Name::void_claim, 4 * index + 1),
+        offset(Name::void_claim, 4 * index + 2),
+        offsets(Name::void_claim, 4 * index + 3) {}
+  Word<std::uint64_t> position, bytes, offset;
+  Word<std::uint32_t> offsets;
+};
+
 /// A record's header, `mark` standing for whatever its producer says.
 inline layout::RecordHeader data_header(std::uint64_t bytes, std::uint64_t mark) {
   layout::RecordHeader header{};
@@ -85,15 +96,20 @@ class ModelRing final : public Watcher {
   static constexpr std::uint32_t kNonceStep = layout::kRingSegments / kUnits;
   static constexpr std::size_t kClaimsMax = 16;
 
-  explicit ModelRing(Mapping mapping_of_data = Mapping::mirrored) : mapping(mapping_of_data) {
-    watcher = this;
+  /// Of a suite's rings the one that is declared first begins the schedule. `successor`: nobody
+  /// keeps account of its claims.
+  explicit ModelRing(Mapping mapping_of_data = Mapping::mirrored, bool successor = false)
+      : schedule(!successor), mapping(mapping_of_data) {
+    if (!successor) watcher = this;
   }
 
-  std::uint64_t draw() { return mix(++draws) | 1; }
+  /// Far from what mix() makes of a position.
+  std::uint64_t draw() { return mix(++draws << 32) | 1; }
   static std::size_t unit_of(std::uint64_t position) { return position / kUnit % kUnits; }
 
   /// A claim was won: `from` is the tail it replaced.
-  void won(std::uint64_t from, std::uint64_t to) override {
+  void won(const Bare& word, std::uint64_t from, std::uint64_t to) override {
+    if (&word != &tail) return;
     const layout::TailCodec codec(kBytes);
     const layout::Tail begin = codec.unpack(from), end = codec.unpack(to);
     const std::uint64_t offsets = (end.offset_low - begin.offset_low) & codec.offset_mask();
@@ -105,7 +121,8 @@ class ModelRing final : public Watcher {
   }
 
   /// A first stamp settles the claim that starts in `index`; inner stamps settle nothing.
-  void stamped(unsigned index) override {
+  void stamped(const Bare& stamp, unsigned index) override {
+    if (&stamp != &unit[index].stamp) return;
     const bool by_repair = rl::thread_index() == supervisor;
     for (std::size_t i = claims; i-- > 0;) {
       Truth& claim = truth[i];
@@ -154,6 +171,9 @@ class ModelRing final : public Watcher {
   Word<std::uint64_t> announced{Name::announced};
   Word<std::uint64_t> retired{Name::retired};
   Word<std::uint64_t> end_position{Name::ring_end};
+  Word<std::uint64_t> end_offset{Name::end_offset};
+  Word<std::uint32_t> void_claims{Name::void_claims};
+  std::array<VoidClaim, 4> void_claim{VoidClaim(0), VoidClaim(1), VoidClaim(2), VoidClaim(3)};
   std::array<Word<std::uint64_t>, layout::kNonces / kNonceStep> nonce =
       make_words<layout::kNonces / kNonceStep>(
           Name::nonce, std::make_index_sequence<layout::kNonces / kNonceStep>());
@@ -186,6 +206,9 @@ class ModelView {
   }
   Word<std::uint64_t>& retired() const noexcept { return ring_->retired; }
   Word<std::uint64_t>& end_position() const noexcept { return ring_->end_position; }
+  Word<std::uint64_t>& end_offset() const noexcept { return ring_->end_offset; }
+  Word<std::uint32_t>& void_claims() const noexcept { return ring_->void_claims; }
+  VoidClaim& void_claim(std::uint32_t index) const noexcept { return ring_->void_claim.at(index); }
   Word<std::uint64_t>& stamp(std::uint64_t position) const noexcept { return unit(position).stamp; }
   layout::RecordHeader load_header(std::uint64_t position) const noexcept {
     (void)static_cast<std::uint64_t>(unit(position).bytes(RL_INFO));
@@ -195,6 +218,13 @@ class ModelView {
     unit(position).bytes(RL_INFO) = 0;
     unit(position).header = header;
     unit(position).header.stamp = 0;
+  }
+
+  void copy(std::uint64_t to, const ModelView& source, std::uint64_t from,
+            std::uint64_t bytes) const noexcept {
+    for (std::uint64_t at = 0; at < bytes; at += kUnit) {
+      write(to + at, source.read(from + at), source.unit(from + at).stamp.newest());
+    }
   }
 
   /// Payload of one unit. The word where a stamp could stand is written too.

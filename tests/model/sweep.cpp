@@ -33,6 +33,14 @@ std::string_view text(Name name) {
       return "retired";
     case Name::ring_end:
       return "ring_end";
+    case Name::end_offset:
+      return "end_offset";
+    case Name::void_claims:
+      return "void_claims";
+    case Name::void_claim:
+      return "void_claim";
+    case Name::magic:
+      return "magic";
     case Name::nonce:
       return "nonce";
     case Name::stamp:
@@ -227,8 +235,8 @@ std::vector<Mutant> mutants_of(const std::vector<Site>& sites) {
     const auto add = [&](Change change, std::memory_order order) {
       mutants.push_back({&site, change, order});
     };
-    // A ring is opened before there is anybody who could see in which order.
-    const bool alone = site.function == "open_ring";
+    // A ring is opened, and filled, before there is anybody who could see in which order.
+    const bool alone = site.function == "open_ring" || site.function == "carry_over";
     if (!alone) {
       for (const std::memory_order order : weaker_orders(site.op, site.order)) {
         add(Change::weaker, order);
@@ -291,9 +299,14 @@ void SweptMutation::after(const Access& access) {
   if (mutant_.change != Change::late || access.op == Op::load || access.op == Op::fence) return;
   auto& held = held_.at(rl::thread_index());
   if (!held) return;
+  may_die();  // between the two
   const Store store = *held;
   held.reset();  // first: storing leads to another thread
   store.bare->store_bare(store.value, store.order);
+}
+
+void SweptMutation::died() {
+  held_.at(rl::thread_index()).reset();
 }
 
 }  // namespace ringway::ring::model

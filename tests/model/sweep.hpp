@@ -106,6 +106,7 @@ class SweptMutation final : public Mutation {
   void loaded(const Access& access, std::uint64_t value) override;
   bool held(const Access& access, Bare& bare) override;
   void after(const Access& access) override;
+  void died() override;
 
  private:
   bool here(const Access& access) const;

@@ -31,8 +31,8 @@ struct Known {
 /// Told at the very moment, before any other thread moves.
 class Watcher {
  public:
-  virtual void won(std::uint64_t from, std::uint64_t to) = 0;
-  virtual void stamped(unsigned unit) = 0;
+  virtual void won(const Bare& tail, std::uint64_t from, std::uint64_t to) = 0;
+  virtual void stamped(const Bare& stamp, unsigned unit) = 0;
 
  protected:
   ~Watcher() = default;
@@ -40,14 +40,15 @@ class Watcher {
 
 inline Watcher* watcher = nullptr;
 inline std::array<Thread, kThreadsMax> threads;
-inline std::array<Known, 128> known;
+inline std::array<Known, 256> known;
 inline std::size_t known_count = 0;
 inline Mutation shipped;
 inline Mutation* mutation = &shipped;
 
 /// First member of every suite: forgets the schedule before.
 struct Schedule {
-  Schedule() {
+  explicit Schedule(bool begins = true) {
+    if (!begins) return;
     threads.fill({});
     watcher = nullptr;
     known_count = 0;
@@ -76,10 +77,17 @@ inline rl::memory_order to_relacy(std::memory_order order) {
   return rl::mo_seq_cst;
 }
 
+/// The thread may die here.
+inline void may_die() {
+  Thread& thread = current_thread();
+  if (thread.exit == nullptr || thread.steps-- != 0) return;
+  mutation->died();
+  std::longjmp(*thread.exit, 1);
+}
+
 /// Before every operation: the thread may die here, the mutation may do something first.
 inline void enter(const Access& access) {
-  Thread& thread = current_thread();
-  if (thread.exit != nullptr && thread.steps-- == 0) std::longjmp(*thread.exit, 1);
+  may_die();
   mutation->before(access);
 }
 
@@ -105,7 +113,7 @@ template <rl::thread_id_t thread_count>
 void membarrier(Where where) {
   const Access access{Name::sleeper_barrier, 0, Op::fence, 0, 0, std::memory_order::seq_cst, where};
   enter(access);
-  if (mutation->dropped(access)) return;
+  if (mutation->dropped(access) || mutation->order(access) != access.order) return;
   using Info = rl::aligned<rl::thread_info<thread_count>>;
   rl::context& context = rl::ctx();
   auto& self = *static_cast<Info*>(static_cast<rl::thread_info<thread_count>*>(context.threadx_));
@@ -188,6 +196,15 @@ class Word final : public Bare {
     return old;
   }
 
+  T fetch_and(T value, std::memory_order order, Where where = Where::current()) noexcept {
+    const Access access{name_, index_, Op::exchange, newest(), value, order, where};
+    enter(access);
+    if (mutation->dropped(access)) return newest();
+    const T old = atomic_.fetch_and(value, to_relacy(mutation->order(access)), RL_INFO);
+    mutation->after(access);
+    return old;
+  }
+
   bool compare_exchange_strong(T& expected, T value, std::memory_order success,
                                std::memory_order failure, Where where = Where::current()) noexcept {
     const Access access{name_, index_, Op::cas, newest(), value, success, where};
@@ -198,7 +215,7 @@ class Word final : public Bare {
             ? load_then_store(expected, value)
             : atomic_.compare_exchange_strong(expected, value, to_relacy(mutation->order(access)),
                                               RL_INFO, to_relacy(failure), RL_INFO);
-    if (done && name_ == Name::tail) watcher->won(from, value);
+    if (done && name_ == Name::tail) watcher->won(*this, from, value);
     mutation->after(access);
     return done;
   }
@@ -212,7 +229,7 @@ class Word final : public Bare {
   void store_bare(std::uint64_t value, std::memory_order order) override {
     if (order == std::memory_order::seq_cst) current_thread().ordered = false;
     atomic_.store(static_cast<T>(value), to_relacy(order), RL_INFO);
-    if (name_ == Name::stamp && watcher != nullptr) watcher->stamped(index_);
+    if (name_ == Name::stamp && watcher != nullptr) watcher->stamped(*this, index_);
   }
   rl::atomic<T>& atomic() { return atomic_; }
 
