@@ -157,12 +157,14 @@ struct BoardPartition {
   alignas(128) std::atomic<std::uint64_t> limit;
   std::atomic<std::uint64_t> anchor;
 
-  // Written only when the ring ends; read by producers after each commit, by consumers in each
-  // poll. The end is stored before `retired` leaves `no`, the void claims before it says decided.
+  // Hardly ever written; read by producers after each commit, by consumers in each poll, by an
+  // exclusive producer in each claim. When the ring ends, the end is stored before `retired` leaves
+  // `no`, the void claims before it says decided.
   alignas(64) std::atomic<std::uint32_t> retired;  ///< Retired
   std::atomic<std::uint32_t> void_claims;          ///< how many there are
   std::atomic<std::uint64_t> end_position;
   std::atomic<std::uint64_t> end_offset;
+  std::atomic<std::uint32_t> share_wanted;  ///< 1: an exclusive producer must become a shared one
 
   // Read by consumers on every poll. Always a multiple of ring_bytes / 16; limit <= announced.
   alignas(128) std::atomic<std::uint64_t> announced;
@@ -205,6 +207,7 @@ struct BoardPartition {
   std::uint8_t reserved3[4096 - 3840];
 };
 static_assert(offsetof(BoardPartition, retired) == 64);
+static_assert(offsetof(BoardPartition, share_wanted) == 88);
 static_assert(offsetof(BoardPartition, announced) == 128);
 static_assert(offsetof(BoardPartition, nonce) == 256);
 static_assert(offsetof(BoardPartition, committed_offset) == 768);
@@ -223,8 +226,9 @@ enum AttachmentState : std::uint32_t {
 };
 
 enum AttachmentFlags : std::uint32_t {
-  kProtects = 1,  ///< its named cursor keeps segments from retention
-  kReached = 2,   ///< the asymmetric barrier reaches its process
+  kProtects = 1,   ///< its named cursor keeps segments from retention
+  kReached = 2,    ///< the asymmetric barrier reaches its process
+  kExclusive = 4,  ///< the topic's only producer: it may claim without compare-and-swap
 };
 
 /// One open handle: which process holds which session slots. All slots of a handle lie in one

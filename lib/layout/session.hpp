@@ -39,14 +39,22 @@ enum class Intent : std::uint64_t {
 
 inline constexpr std::uint64_t kNoPin = ~std::uint64_t{0};
 
+/// How a producer moves tail.
+enum class ClaimMode : std::uint32_t {
+  shared = 0,     ///< by compare-and-swap
+  exclusive = 1,  ///< by a plain store: nobody else claims
+};
+
 /// One handle on one partition. A producer uses the first half, a consumer the second.
 struct Slot {
   // Producer. length: {units: high 32, offsets: low 32}; word: {position / 32, Intent: low 2 bits};
   // tail: the tail word that the attempt starts from. length and tail change only while word is 0.
+  // mode: ClaimMode; as the supervisor gave the slot away, until the client makes it `shared`.
   alignas(128) std::atomic<std::uint64_t> length;
   std::atomic<std::uint64_t> word;
   std::atomic<std::uint64_t> tail;
-  std::uint64_t reserved0[5];
+  std::atomic<std::uint32_t> mode;
+  std::uint32_t reserved0[9];
   // Consumer. pin: ring position held in place, or kNoPin; offset: next to be polled;
   // committed: named cursors, the position given by commit(), as offset.
   std::atomic<std::uint64_t> pin;
@@ -55,6 +63,7 @@ struct Slot {
   std::uint64_t reserved1[5];
 };
 static_assert(sizeof(Slot) == 128);
+static_assert(offsetof(Slot, mode) == 24);
 static_assert(offsetof(Slot, pin) == 64);
 
 constexpr std::uint64_t session_file_bytes(std::uint32_t slots) noexcept {

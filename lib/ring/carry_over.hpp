@@ -14,14 +14,20 @@ template <class View>
 bool carry_over(const View& from, const View& to) noexcept {
   // Nobody but a spoiler writes what is read here: claims are decided, and the decider is us or
   // dead. Hence relaxed, and every word checked.
-  const layout::Tail tail = from.codec().unpack(from.tail().load(std::memory_order::relaxed));
+  layout::Tail tail = from.codec().unpack(from.tail().load(std::memory_order::relaxed));
   const Place end{from.end_position().load(std::memory_order::relaxed),
                   from.end_offset().load(std::memory_order::relaxed)};
   const std::uint32_t void_claims = from.void_claims().load(std::memory_order::relaxed);
-  if (tail.position < end.position || tail.position - end.position > to.ring_bytes() ||
-      void_claims > layout::kVoidClaims) {
-    return false;
+  if (void_claims > layout::kVoidClaims) return false;
+  if (void_claims > 0) {
+    // An exclusive producer stores the last claim to tail when it wakes up, or has done so.
+    const auto& last = from.void_claim(void_claims - 1);
+    if (last.position.load(std::memory_order::relaxed) == tail.position) {
+      tail.position += last.bytes.load(std::memory_order::relaxed);
+      tail.offset_low += last.offsets.load(std::memory_order::relaxed);
+    }
   }
+  if (tail.position < end.position || tail.position - end.position > to.ring_bytes()) return false;
   Place place = end;
   std::uint32_t next_void = 0;
   layout::RecordHeader header;

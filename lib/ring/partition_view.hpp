@@ -41,6 +41,7 @@ class PartitionView {
   std::atomic<std::uint64_t>& limit() const noexcept { return board_->limit; }
   std::atomic<std::uint64_t>& anchor() const noexcept { return board_->anchor; }
   std::atomic<std::uint64_t>& announced() const noexcept { return board_->announced; }
+  std::atomic<std::uint32_t>& share_wanted() const noexcept { return board_->share_wanted; }
   std::atomic<std::uint64_t>& nonce(std::uint32_t index) const noexcept {
     return board_->nonce[index];
   }

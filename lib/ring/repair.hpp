@@ -32,6 +32,7 @@ struct Claimant {
   const Slot* slot;
   bool dead;             ///< proven
   bool reached = false;  ///< by the barrier (ring/retire.hpp)
+  bool stores = false;   ///< a claim that it tries may reach tail any time (ring/sharing.hpp)
 };
 
 /// What one slot said, read without tearing.

@@ -20,6 +20,13 @@
 // barrier must reach the producer's process; one that it does not reach cannot be fenced.
 //
 // Whoever wakes up later writes into bytes that nobody reads again, and is told at its commit.
+//
+// An exclusive producer is asked to share first (sharing.hpp). One that stands still between INTENT
+// and OWN may yet store its claim to tail, over the closed mark. Its claim is decided whether it is
+// in tail or not: P and length are in its slot, nobody else claims at P, and carry_over.hpp takes
+// the end from the last void claim where tail does not have it. That its word still says `trying`
+// at P behind RETIRE's barrier means that OWN comes behind the barrier, and so does its look at
+// `retired`: it is told, and closes tail again before it can claim anything else.
 
 #include <cstddef>
 #include <cstdint>
@@ -69,10 +76,19 @@ enum class Decision : unsigned char {
 template <class View, class Slot, class OnVoid>
 Decision decide(const View& view, std::span<const Claimant<Slot>> claimants,
                 std::span<Intention> snapshot, std::size_t& culprit, OnVoid&& on_void) noexcept {
-  const layout::Tail tail = view.codec().unpack(view.tail().load(std::memory_order::acquire));
+  layout::Tail tail = view.codec().unpack(view.tail().load(std::memory_order::acquire));
   // The slots before the stamps: an intent that is gone by now left a stamp.
   for (std::size_t i = 0; i < claimants.size(); ++i) {
     if (!read_intention(*claimants[i].slot, snapshot[i])) return Decision::again;
+  }
+  for (std::size_t i = 0; i < claimants.size(); ++i) {
+    if (!claimants[i].stores || snapshot[i].state() != layout::Intent::trying ||
+        snapshot[i].position() != tail.position) {
+      continue;
+    }
+    // Nobody knows whether it will store its claim to tail: decided as if it had.
+    tail = {true, tail.position + snapshot[i].bytes(), tail.offset_low + snapshot[i].offsets()};
+    break;
   }
   // Relaxed: own, or of a supervisor that is dead.
   Place place{view.end_position().load(std::memory_order::relaxed),

@@ -3,7 +3,8 @@
 // Claim, commit, abort: the producer's side of a partition.
 //
 //   edge     release end                  acquire end          publishes
-//   CLAIM    tail.CAS (acq_rel)           tail.load (acquire)  the intent and all before it
+//   CLAIM    tail.CAS (acq_rel), or the   tail.load (acquire)  the intent and all before it
+//            exclusive owner's store
 //   RECLAIM  publish_limit: limit         limit.load           read space, anchor, nonces
 //   INTENT   slot.word = trying           repair: slot.word    slot.length, slot.tail
 //   OWN      slot.word = owned, inner     repair: slot.word,   whose the claim is
@@ -12,6 +13,7 @@
 //   IDLE     slot.word = 0                repair: slot.word    the stamp
 //   RETIRE   retire: retired, barrier     commit: retired      that the stamp may come too late
 //   VERDICT  retire: retired              verdict(): retired   which claims are void
+//   SHARED   slot.mode                    sharing: slot.mode   that no store to tail follows
 //
 // kill -9 stops a process between two instructions, so program order counts as well as memory
 // order: a signal fence stands where the compiler must not move a store over a later one.
@@ -51,7 +53,12 @@ enum class Verdict : unsigned char {
 template <class View, class Slot>
 class Writer {
  public:
-  Writer(View view, Slot& slot) noexcept : view_(view), slot_(&slot) {}
+  Writer(View view, Slot& slot) noexcept
+      : view_(view),
+        slot_(&slot),
+        // Relaxed: the message that gave the slot away brought it.
+        exclusive_(slot.mode.load(std::memory_order::relaxed) ==
+                   static_cast<std::uint32_t>(layout::ClaimMode::exclusive)) {}
 
   /// Takes space for `bytes` (a multiple of the unit, at most claim_bytes_max) and `offsets` record
   /// numbers. At most one claim may be open.
@@ -77,11 +84,7 @@ class Writer {
       }
       announce(word, tail.position, layout::pack_length(filler + bytes, offsets));
       const layout::Tail next{false, end, tail.offset_low + offsets};
-      std::uint64_t expected = word;
-      if (view_.tail().compare_exchange_strong(expected, view_.codec().pack(next),
-                                               std::memory_order::acq_rel,  // CLAIM
-                                               std::memory_order::relaxed)) {
-        // ^ relaxed on failure: the loop loads tail again.
+      if (move_tail(word, view_.codec().pack(next))) {
         slot_->word.store(layout::pack_intent(tail.position, layout::Intent::owned),
                           std::memory_order::release);  // OWN
         // No store of the record may move above OWN (repair believes an unowned claim is empty),
@@ -108,11 +111,7 @@ class Writer {
       view_.store_header(claim.first, layout::skip_header(claim.position - claim.first, 0));
       stamp_inner(claim.position);
     }
-    publish(claim.first);
-    // After the stamp, as RETIRE's barrier makes sure: either we see that the ring is being
-    // retired, or whoever retires it sees the stamp.
-    return view_.retired().load(std::memory_order::acquire) ==  // RETIRE
-           static_cast<std::uint32_t>(layout::Retired::no);
+    return publish(claim.first);
   }
 
   /// After commit() returned false.
@@ -144,7 +143,12 @@ class Writer {
   /// Gives the claim up: its offsets are used and skipped by every reader.
   void abort(const Claimed& claim, std::uint32_t offsets) noexcept {
     view_.store_header(claim.first, layout::skip_header(claim.bytes, offsets));
-    publish(claim.first);
+    static_cast<void>(publish(claim.first));
+  }
+
+  /// Whether the next claim may go without compare-and-swap.
+  bool exclusive() const noexcept {
+    return exclusive_ && view_.share_wanted().load(std::memory_order::relaxed) == 0;  // a hint
   }
 
   const View& view() const noexcept { return view_; }
@@ -169,16 +173,46 @@ class Writer {
                       std::memory_order::release);  // INTENT
   }
 
+  /// Whether the claim that was announced is won.
+  bool move_tail(std::uint64_t from, std::uint64_t to) noexcept {
+    if (exclusive_) {
+      std::atomic_signal_fence(std::memory_order::seq_cst);  // the look only after INTENT
+      // Relaxed: whoever wants to share puts a full fence into this process (sharing.hpp).
+      if (view_.share_wanted().load(std::memory_order::relaxed) == 0) [[likely]] {
+        view_.tail().store(to, std::memory_order::release);  // CLAIM
+        return true;
+      }
+      exclusive_ = false;
+      slot_->mode.store(static_cast<std::uint32_t>(layout::ClaimMode::shared),
+                        std::memory_order::release);  // SHARED
+    }
+    // Relaxed on failure: the loop loads tail again.
+    return view_.tail().compare_exchange_strong(from, to, std::memory_order::acq_rel,  // CLAIM
+                                                std::memory_order::relaxed);
+  }
+
   Claimed refuse(Status status) noexcept {
     slot_->word.store(0, std::memory_order::release);  // IDLE: nothing was claimed
     return {status, 0, 0, 0, 0};
   }
 
-  void publish(std::uint64_t first) noexcept {
+  /// Whether the ring goes on.
+  bool publish(std::uint64_t first) noexcept {
     view_.stamp(first).store(current_stamp(view_, first), std::memory_order::release);  // COMMIT
     std::atomic_signal_fence(std::memory_order::seq_cst);  // IDLE only after the stamp
     slot_->word.store(0, std::memory_order::release);      // IDLE
-    std::atomic_signal_fence(std::memory_order::seq_cst);  // RETIRE is looked at after the stamp
+    std::atomic_signal_fence(std::memory_order::seq_cst);
+    // After the stamp, as RETIRE's barrier makes sure: either we see that the ring is being
+    // retired, or whoever retires it sees the stamp.
+    if (view_.retired().load(std::memory_order::acquire) ==  // RETIRE
+        static_cast<std::uint32_t>(layout::Retired::no)) [[likely]] {
+      return true;
+    }
+    // Retired while we stood between INTENT and OWN: our store may have opened a closed tail.
+    if (exclusive_) {
+      view_.tail().fetch_or(layout::TailCodec::kClosed, std::memory_order::acq_rel);  // CLAIM
+    }
+    return false;
   }
 
   View view_;
@@ -186,6 +220,7 @@ class Writer {
   std::uint64_t limit_ = 0;                   // last limit seen; never ahead of the real one
   std::uint64_t anchor_ = 0;                  // as of limit_
   std::uint64_t length_ = ~std::uint64_t{0};  // what slot_->length holds
+  bool exclusive_;                            // slot_->mode
 };
 
 }  // namespace ringway::ring

@@ -59,7 +59,7 @@ struct CellSlot {
       : word{static_cast<std::uint8_t>(kSlots + 3 * index)},
         length{static_cast<std::uint8_t>(kSlots + 3 * index + 1)},
         tail{static_cast<std::uint8_t>(kSlots + 3 * index + 2)} {}
-  Cell word, length, tail;
+  Cell word, length, tail, mode{Cell::kConstant, 0};
 };
 
 /// One lap: the supervisor publishes no limit here, so the board is constant.
@@ -77,6 +77,7 @@ class CellView {
   Cell& tail() const noexcept { return tail_; }
   Cell& limit() const noexcept { return limit_; }
   Cell& anchor() const noexcept { return zero_; }
+  Cell& share_wanted() const noexcept { return zero_; }
   Cell& nonce(std::uint32_t) const noexcept { return nonce_; }
   Cell& retired() const noexcept { return zero_; }
   Cell& stamp(std::uint64_t position) const noexcept { return stamps_[position / kUnit % kUnits]; }

@@ -29,6 +29,8 @@ enum class Name : unsigned char {
   word,
   length,
   seen,  ///< the tail word in a slot
+  mode,
+  share_wanted,
   pin,
   sleepers,
   data,  ///< record bytes that are read while they may be written

@@ -32,10 +32,12 @@ struct ModelSlot {
       : length(Name::length, index),
         word(Name::word, index),
         tail(Name::seen, index),
+        mode(Name::mode, index),
         pin(Name::pin, index, layout::kNoPin) {}
   Word<std::uint64_t> length;
   Word<std::uint64_t> word;
   Word<std::uint64_t> tail;
+  Word<std::uint32_t> mode;
   Word<std::uint64_t> pin;
 };
 
@@ -113,7 +115,12 @@ class ModelRing final : public Watcher {
     const layout::TailCodec codec(kBytes);
     const layout::Tail begin = codec.unpack(from), end = codec.unpack(to);
     const std::uint64_t offsets = (end.offset_low - begin.offset_low) & codec.offset_mask();
+    if (end.position == begin.position) return;  // opened, or closed
     RL_ASSERT(claims < kClaimsMax);
+    if (claims > 0) {
+      const Truth& last = truth[claims - 1];
+      RL_ASSERT(begin.position == last.position + last.bytes);  // nobody's claim is stored over
+    }
     truth[claims++] = {begin.position,     end.position - begin.position,
                        offset_end,         offsets,
                        rl::thread_index(), Truth::State::open};
@@ -174,6 +181,7 @@ class ModelRing final : public Watcher {
   Word<std::uint64_t> end_offset{Name::end_offset};
   Word<std::uint32_t> void_claims{Name::void_claims};
   std::array<VoidClaim, 4> void_claim{VoidClaim(0), VoidClaim(1), VoidClaim(2), VoidClaim(3)};
+  Word<std::uint32_t> share_wanted{Name::share_wanted};
   std::array<Word<std::uint64_t>, layout::kNonces / kNonceStep> nonce =
       make_words<layout::kNonces / kNonceStep>(
           Name::nonce, std::make_index_sequence<layout::kNonces / kNonceStep>());
@@ -201,6 +209,7 @@ class ModelView {
   Word<std::uint64_t>& limit() const noexcept { return ring_->limit; }
   Word<std::uint64_t>& anchor() const noexcept { return ring_->anchor; }
   Word<std::uint64_t>& announced() const noexcept { return ring_->announced; }
+  Word<std::uint32_t>& share_wanted() const noexcept { return ring_->share_wanted; }
   Word<std::uint64_t>& nonce(std::uint32_t index) const noexcept {
     return index % Ring::kNonceStep == 0 ? ring_->nonce[index / Ring::kNonceStep] : ring_->unused;
   }

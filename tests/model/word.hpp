@@ -164,6 +164,9 @@ class Word final : public Bare {
     if (mutation->held(access, *this)) return;
     const std::memory_order used = mutation->order(access);
     store_bare(value, used);
+    if constexpr (sizeof(T) == 8) {
+      if (name_ == Name::tail && watcher != nullptr) watcher->won(access.before, value);
+    }
     mutation->after(access);
   }
 
