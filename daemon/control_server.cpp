@@ -123,7 +123,8 @@ Answer ControlServer::answer_to(const ClientPtr& client, std::uint64_t id) const
               [connection, id](const Error& error) {
                 connection->send(control::encode(id, error));
                 connection->end_work();
-              }};
+              },
+          .wanted = [connection] { return connection->is_open(); }};
 }
 
 void ControlServer::received(const ClientPtr& client, control::Message& message) {

@@ -262,6 +262,16 @@ void Flusher::release(std::shared_ptr<ServedTopic> topic, std::uint64_t handle,
   });
 }
 
+void Flusher::share(std::shared_ptr<ServedTopic> topic, std::function<void()> done) {
+  thread_->post([topic = std::move(topic), done = std::move(done)](Thread& thread) {
+    if (TopicDuty* duty = thread.duty(topic.get())) {
+      duty->share(done);
+    } else {
+      done();
+    }
+  });
+}
+
 void Flusher::retire(std::shared_ptr<ServedTopic> topic, std::uint32_t partition,
                      std::size_t count) {
   thread_->post([topic = std::move(topic), partition, count](Thread& thread) {

@@ -27,6 +27,7 @@ struct HandleSlots {
   const layout::Slot* slots = nullptr;     ///< slots[p] for partition p; read-only mapping
   std::shared_ptr<const void> keep_alive;  ///< whatever keeps that mapping
   bool reached = false;                    ///< its process is, by the asymmetric barrier
+  bool exclusive = false;                  ///< it may claim by storing to tail
 };
 
 /// How a topic's ring is to end, so that another can follow it.
@@ -89,6 +90,9 @@ class Flusher {
   /// reports how many claims were finished for it. Its slots may be given away after `done`.
   void release(std::shared_ptr<ServedTopic> topic, std::uint64_t handle,
                std::function<void(std::uint32_t repaired)> done);
+  /// An exclusive producer of the topic, if there is one, is asked to share; `done` when no store
+  /// to a tail of the topic can come from it any more. Never, while it stands still in mid-claim.
+  void share(std::shared_ptr<ServedTopic> topic, std::function<void()> done);
   /// Removes the oldest `count` segments of a partition (retention's choice), never the last.
   void retire(std::shared_ptr<ServedTopic> topic, std::uint32_t partition, std::size_t count);
   /// Brings a topic's ring to its end: nobody claims any more, what is claimed is settled or, by

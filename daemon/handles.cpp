@@ -38,14 +38,33 @@ void copy_cut(char (&to)[N], const std::string& from) {
   std::memset(to + bytes, 0, N - bytes);
 }
 
-HandleSlots slots_of(const Session& session, std::uint64_t id, const Handle& handle) {
+/// How a producer that has the topic exclusively claims in its present ring. As others do where no
+/// barrier could show that it claims nothing, and in a ring that is to end.
+layout::ClaimMode claim_mode(const Session& session, const Topic& topic, bool exclusive) {
+  if (!exclusive || !session.reached || !shm::ProcessBarrier::instance().available() ||
+      topic.replacement) {
+    return layout::ClaimMode::shared;
+  }
+  for (std::uint32_t p = 0; p < topic.served->partitions(); ++p) {
+    // Relaxed: only supervisors write it.
+    if (topic.served->view(p).retired().load(std::memory_order::relaxed) !=
+        static_cast<std::uint32_t>(layout::Retired::no)) {
+      return layout::ClaimMode::shared;
+    }
+  }
+  return layout::ClaimMode::exclusive;
+}
+
+HandleSlots slots_of(const Session& session, std::uint64_t id, const Handle& handle,
+                     layout::ClaimMode mode) {
   const Chunk& chunk = session.chunks.at(handle.chunk);
   return {.handle = id,
           .role = handle.role,
           .pid = session.process.pid,
           .slots = chunk.slot(handle.first_slot),
           .keep_alive = chunk.mapping,
-          .reached = session.reached && shm::ProcessBarrier::instance().available()};
+          .reached = session.reached && shm::ProcessBarrier::instance().available(),
+          .exclusive = mode == layout::ClaimMode::exclusive};
 }
 
 }  // namespace
@@ -118,6 +137,7 @@ std::vector<shm::Descriptor> Handles::descriptors_of(const Topic& topic, layout:
 /// answer and touches none of them.
 bool Handles::move(const std::shared_ptr<Session>& session, const std::shared_ptr<Topic>& topic,
                    const control::Open& request, const Done& done) {
+  if (!request.moved) return false;
   const auto found = session->handles.find(*request.moved);
   if (found == session->handles.end() || found->second.topic != topic ||
       found->second.role != request.role || found->second.releasing) {
@@ -128,6 +148,9 @@ bool Handles::move(const std::shared_ptr<Session>& session, const std::shared_pt
   control::Opened& reply = opened.reply;
   const Chunk& chunk = session->chunks.at(handle.chunk);
   const bool moves = handle.generation != topic->row.generation;
+  // Somebody who was let in meanwhile does not expect it to be.
+  if (moves) handle.exclusive = topic->producers.stays_exclusive(found->first);
+  const layout::ClaimMode mode = claim_mode(*session, *topic, handle.exclusive);
   reply.memory = request.mapped_generation != topic->row.generation;
   if (reply.memory) opened.descriptors = descriptors_of(*topic, request.role);
   if (moves) {
@@ -136,7 +159,8 @@ bool Handles::move(const std::shared_ptr<Session>& session, const std::shared_pt
                 blocker_of(topic->served->memory().attachments()[handle.attachment],
                            topic->served->memory().board())
                     ? 0
-                    : layout::kNoPin);
+                    : layout::kNoPin,
+                mode);
     handle.generation = topic->row.generation;
     topic->served->memory().attachments()[handle.attachment].generation = handle.generation;
     TopicRegistry::forget_retired(*topic);
@@ -149,6 +173,7 @@ bool Handles::move(const std::shared_ptr<Session>& session, const std::shared_pt
   reply.first_slot = handle.first_slot;
   reply.slots = chunk.runs.slots();
   reply.producer = handle.producer;
+  reply.exclusive = handle.exclusive;
   reply.settings = topic->settings;
   if (const NamedCursor* cursor = topic->cursors.find(handle.cursor)) {
     reply.cursor_offsets = cursor->offsets;
@@ -156,7 +181,7 @@ bool Handles::move(const std::shared_ptr<Session>& session, const std::shared_pt
   auto box = std::make_shared<OpenedHandle>(std::move(opened));
   auto answer = [this, box, done] { parts_.post([box, done] { done(std::move(*box)); }); };
   if (moves) {
-    parts_.flusher.attach(topic->served, slots_of(*session, found->first, handle), answer);
+    parts_.flusher.attach(topic->served, slots_of(*session, found->first, handle, mode), answer);
   } else {
     answer();
   }
@@ -165,7 +190,6 @@ bool Handles::move(const std::shared_ptr<Session>& session, const std::shared_pt
 
 void Handles::open(const std::shared_ptr<Session>& session, const std::shared_ptr<Topic>& topic,
                    const control::Open& request, Done done) {
-  if (request.moved && move(session, topic, request, done)) return;
   const std::uint32_t partitions = topic->settings.partitions;
   if (session->slots_taken() + partitions > parts_.config.slots_per_client_max) {
     throw Error(
@@ -183,8 +207,9 @@ void Handles::open(const std::shared_ptr<Session>& session, const std::shared_pt
   OpenedHandle opened;
   control::Opened& reply = opened.reply;
   bool protects = false;
+  const layout::ClaimMode mode = claim_mode(*session, *topic, request.exclusive);
   try {
-    chunk.clear(run.first, partitions);
+    chunk.clear(run.first, partitions, layout::kNoPin, mode);
     reply.memory = request.mapped_generation != topic->row.generation;
     if (reply.memory) opened.descriptors = descriptors_of(*topic, request.role);
     if (run.is_new) opened.descriptors.push_back(shm::duplicate(chunk.fd.get()));
@@ -205,7 +230,8 @@ void Handles::open(const std::shared_ptr<Session>& session, const std::shared_pt
                 .producer = producer,
                 .attachment = attachment,
                 .cursor = request.cursor.value_or(""),
-                .generation = topic->row.generation};
+                .generation = topic->row.generation,
+                .exclusive = request.exclusive};
   layout::Attachment& entry = topic->served->memory().attachments()[attachment];
   entry.role = handle.role;
   entry.session = session->id;
@@ -213,13 +239,15 @@ void Handles::open(const std::shared_ptr<Session>& session, const std::shared_pt
   entry.chunk = handle.chunk;
   entry.first_slot = handle.first_slot;
   entry.producer = handle.producer;
-  entry.flags = (protects ? layout::kProtects : 0u) | (session->reached ? layout::kReached : 0u);
+  entry.flags = (protects ? layout::kProtects : 0u) | (session->reached ? layout::kReached : 0u) |
+                (handle.exclusive ? layout::kExclusive : 0u);
   entry.generation = handle.generation;
   entry.process = session->process;
   copy_cut(entry.user, session->user);
   copy_cut(entry.cursor_name, handle.cursor);
   entry.state.store(kOpen, std::memory_order::release);
   session->handles.emplace(id, handle);
+  note_producer(*session, id, handle);
   // Not only with the next position: who never moves the cursor has its records kept, too.
   try {
     if (request.protects) save_cursors(*topic);
@@ -237,12 +265,21 @@ void Handles::open(const std::shared_ptr<Session>& session, const std::shared_pt
   reply.producer = handle.producer;
   reply.settings = topic->settings;
   reply.new_chunk = run.is_new;
+  reply.exclusive = handle.exclusive;
 
   // Descriptors are move-only and std::function copies: hence the shared box.
   auto box = std::make_shared<OpenedHandle>(std::move(opened));
   parts_.flusher.attach(
-      topic->served, slots_of(*session, id, handle),
+      topic->served, slots_of(*session, id, handle, mode),
       [this, box, done = std::move(done)] { parts_.post([box, done] { done(std::move(*box)); }); });
+}
+
+void Handles::note_producer(const Session& session, std::uint64_t id, const Handle& handle) {
+  if (handle.role != layout::Role::producer) return;
+  handle.topic->producers.add(id, {.session = session.id,
+                                   .pid = session.process.pid,
+                                   .exclusive = handle.exclusive,
+                                   .attachment = handle.attachment});
 }
 
 void Handles::release(const std::shared_ptr<Session>& session, std::uint64_t id,
@@ -254,6 +291,7 @@ void Handles::release(const std::shared_ptr<Session>& session, std::uint64_t id,
   }
   Handle& handle = found->second;
   handle.releasing = true;
+  handle.topic->producers.leaves(id);
   if (session->dead) {
     handle.topic->served->memory().attachments()[handle.attachment].state.store(
         kDead, std::memory_order::release);
@@ -286,6 +324,7 @@ void Handles::finish_release(Session& session, std::uint64_t id) {
       kFree, std::memory_order::release);
   session.handles.erase(found);
   free_slots(session, handle);
+  for (const auto& wake : handle.topic->producers.gone(id)) (*wake)();
 }
 
 void Handles::free_slots(Session& session, const Handle& handle) {
@@ -313,6 +352,9 @@ void Handles::forget(Session& session, const Topic& topic) {
       continue;
     }
     free_slots(session, handle->second);
+    for (const auto& wake : handle->second.topic->producers.gone(handle->first)) {
+      parts_.post([wake] { (*wake)(); });
+    }
     handle = session.handles.erase(handle);
   }
 }
@@ -333,7 +375,8 @@ bool Handles::adopt(Session& session, const std::shared_ptr<Topic>& topic, std::
                 .attachment = attachment,
                 .cursor = std::string(entry.cursor_name,
                                       ::strnlen(entry.cursor_name, sizeof entry.cursor_name)),
-                .generation = entry.generation};
+                .generation = entry.generation,
+                .exclusive = (entry.flags & layout::kExclusive) != 0};
   session.reached = session.reached || (entry.flags & layout::kReached) != 0;
   try {
     if (!handle.cursor.empty()) {
@@ -348,10 +391,13 @@ bool Handles::adopt(Session& session, const std::shared_ptr<Topic>& topic, std::
   }
   const layout::BoardHeader& board = topic->served->memory().board();
   if (handle.generation == board.generation) {
-    topic->served->adopted_handles.push_back(slots_of(session, entry.handle, handle));
+    topic->served->adopted_handles.push_back(
+        slots_of(session, entry.handle, handle,
+                 handle.exclusive ? layout::ClaimMode::exclusive : layout::ClaimMode::shared));
   } else if (auto blocker = blocker_of(entry, board)) {
     topic->served->adopted_handles.push_back(std::move(*blocker));
   }
+  note_producer(session, entry.handle, handle);
   session.handles.emplace(entry.handle, std::move(handle));
   return true;
 }

@@ -35,6 +35,11 @@ class Handles {
   void open(const std::shared_ptr<Session>& session, const std::shared_ptr<Topic>& topic,
             const control::Open& request, Done done);
 
+  /// The handle that `request` names goes on in the topic's present ring; whoever had the topic
+  /// exclusively still has it. False: there is no such handle.
+  bool move(const std::shared_ptr<Session>& session, const std::shared_ptr<Topic>& topic,
+            const control::Open& request, const Done& done);
+
   /// Closed, or its process is dead: claims are settled, positions saved, then everything it had is
   /// free. `done(repaired)` says how many claims were finished for it.
   void release(const std::shared_ptr<Session>& session, std::uint64_t handle,
@@ -62,12 +67,11 @@ class Handles {
     std::uint32_t first;
     bool is_new;
   };
-  bool move(const std::shared_ptr<Session>& session, const std::shared_ptr<Topic>& topic,
-            const control::Open& request, const Done& done);
   static std::vector<shm::Descriptor> descriptors_of(const Topic& topic, layout::Role role);
   Run take_slots(Session& session, std::uint32_t count);
   void give_back(Session& session, const Run& run, std::uint32_t count);
   void make_chunk(Session& session, std::uint32_t slots);
+  static void note_producer(const Session& session, std::uint64_t id, const Handle& handle);
   void finish_release(Session& session, std::uint64_t handle);
   void free_slots(Session& session, const Handle& handle);
 

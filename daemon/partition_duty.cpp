@@ -95,14 +95,15 @@ PartitionDuty::Round PartitionDuty::follow_and_flush(SteadyTime now) {
     hand_back_space();
   } else if (ending_.state() != RingEnding::State::over) {
     over_since_ = now;
-    if (quarantined_ || !ending_.look(follower_.committed(), handles_)) {
+    if (quarantined_ || !ending_.look(follower_.committed(), handles_, storing_owner())) {
       ending_.give_up(follower_.committed());
     }
   }
   if (quarantined_) {
-    ring::close(view_);  // again: who spoiled the ring may have opened it
+    ring::close(view_);  // again: who spoiled the ring, or stored over it, may have opened it
   } else {
     look_for_damage(now);
+    if (draining_ && shared() && !tail_is_closed()) ring::close(view_);
   }
   say_why(now);
   wake_waiters();
@@ -335,7 +336,7 @@ void PartitionDuty::say_why(SteadyTime now) {
   Hold hold = Hold::none;
   std::uint32_t pid = 0;
   const std::uint64_t end = tail();
-  const bool unsettled = follower_.committed().position < end;
+  const bool unsettled = follower_.committed().position < end || sharing_stands();
   const bool wait_for_pin =
       limit_is_pinned_ &&
       end + view_.ring_bytes() / 4 > board_.limit.load(std::memory_order::relaxed);  // own
@@ -354,7 +355,11 @@ void PartitionDuty::say_why(SteadyTime now) {
     hold = last_error_ == -ENOSPC || last_error_ == -EDQUOT ? Hold::disk_full : Hold::disk_error;
   } else if (unsettled && now - stuck_since_ >= kStuckAfter) {
     hold = Hold::stopped_claim;
-    if (const auto holder = handles_.claim_holder(stuck_at_)) pid = holder->pid;
+    if (const auto holder = handles_.claim_holder(stuck_at_)) {
+      pid = holder->pid;
+    } else if (sharing_stands()) {
+      pid = owner_->pid;
+    }
   } else if (limit_is_pinned_) {
     const bool blocks = topic_.memory().board().mode == layout::TopicMode::memory_block;
     hold = blocks ? Hold::slow_consumer : Hold::pinned;
@@ -399,6 +404,7 @@ void PartitionDuty::look_for_damage(SteadyTime now) {
 
 void PartitionDuty::quarantine(std::string_view reason) {
   quarantined_ = true;
+  want_sharing();
   ring::close(view_);
   say(Severity::error, "quarantined",
       {{"offset", follower_.committed().offset},
@@ -429,13 +435,13 @@ bool PartitionDuty::ended(SteadyTime now) const noexcept {
 
 PartitionHandles::Open PartitionDuty::open_claims() const noexcept {
   if (ending_.state() != RingEnding::State::closing) return {};
-  return handles_.open_claims(follower_.committed().position, tail());
+  return handles_.open_claims(follower_.committed().position, tail(), storing_owner());
 }
 
 std::optional<Trouble> PartitionDuty::trouble(SteadyTime now) const noexcept {
   const TopicSettings& settings = topic_.settings();
   if (ending_.state() != RingEnding::State::none || quarantined_) return std::nullopt;
-  if (settings.when_stopped != WhenStopped::wait && unsettled() &&
+  if (settings.when_stopped != WhenStopped::wait && (unsettled() || sharing_stands()) &&
       stuck_at_ == follower_.committed().position &&
       now - stuck_since_ >= std::chrono::milliseconds(settings.stopped_after_ms)) {
     if (const auto holder = handles_.claim_holder(stuck_at_)) {
@@ -454,9 +460,14 @@ std::optional<Trouble> PartitionDuty::trouble(SteadyTime now) const noexcept {
   return std::nullopt;
 }
 
-void PartitionDuty::drain() noexcept {
-  draining_ = true;
-  ring::close(view_);
+bool PartitionDuty::want_sharing() noexcept {
+  if (shared()) return false;
+  owner_->sharing.want();
+  return true;
+}
+
+bool PartitionDuty::sharing_stands() const noexcept {
+  return !shared() && view_.share_wanted().load(std::memory_order::relaxed) != 0;  // own
 }
 
 bool PartitionDuty::quiet() const noexcept {
@@ -474,7 +485,8 @@ bool PartitionDuty::something_came() const noexcept {
 }
 
 bool PartitionDuty::drained() const noexcept {
-  if (!quarantined_ && (follower_.committed().position != tail() || handles_.unsettled())) {
+  if (!quarantined_ &&
+      (!tail_is_closed() || follower_.committed().position != tail() || handles_.unsettled())) {
     return false;
   }
   return log_drained();

@@ -18,6 +18,7 @@
 #include "daemon/served_topic.hpp"
 #include "log/partition_log.hpp"
 #include "ring/limit.hpp"
+#include "ring/sharing.hpp"
 
 namespace ringway::daemon {
 
@@ -34,10 +35,21 @@ class PartitionDuty {
   PartitionDuty& operator=(const PartitionDuty&) = delete;
 
   void attach(const HandleSlots& handle) {
-    handles_.add(handle.role, handle.handle, handle.pid, handle.slots + partition_, handle.reached);
+    const layout::Slot* const slot = handle.slots + partition_;
+    handles_.add(handle.role, handle.handle, handle.pid, slot, handle.reached);
+    if (handle.exclusive) owner_.emplace(Owner{handle.handle, handle.pid, {view_, *slot}});
   }
   /// True when nothing is left to settle; else `on_settled` of a later round says so.
   bool release(std::uint64_t handle) { return handles_.release(handle); }
+
+  /// An exclusive producer is asked to share. True: barrier_passed() must follow a barrier in all
+  /// producers before shared() can say so of one that claims nothing.
+  bool want_sharing() noexcept;
+  void barrier_passed() noexcept {
+    if (owner_) owner_->sharing.barrier_passed();
+  }
+  /// No producer stores to tail any more: others may claim, and it may be closed.
+  bool shared() const noexcept { return !owner_ || owner_->sharing.over(); }
 
   struct Round {
     std::uint64_t bytes;  ///< newly committed
@@ -55,6 +67,7 @@ class PartitionDuty {
     if (!handles_.unsettled()) return;
     handles_.settle(view_, [&](const PartitionHandles::Settled& settled) {
       note_settled(settled);
+      if (owner_ && owner_->handle == settled.handle) owner_.reset();
       on_settled(settled.handle, settled.hole.has_value());
     });
   }
@@ -82,8 +95,9 @@ class PartitionDuty {
   /// What somebody should do something about.
   std::optional<Trouble> trouble(SteadyTime now) const noexcept;
 
-  /// Orderly stop: no claim succeeds any more, and what there is goes out without delay.
-  void drain() noexcept;
+  /// Orderly stop: no claim succeeds any more as soon as producers share, and what there is goes
+  /// out without delay.
+  void drain() noexcept { draining_ = true; }
   /// Everything claimed is settled, and durable where the topic is persisted. In quarantine:
   /// everything that could be followed.
   bool drained() const noexcept;
@@ -114,6 +128,15 @@ class PartitionDuty {
   void look_for_damage(SteadyTime now);
   bool log_drained() const noexcept;
   void quarantine(std::string_view reason);
+  bool tail_is_closed() const noexcept {
+    return view_.codec().unpack(view_.tail().load(std::memory_order::acquire)).closed;
+  }
+  /// An exclusive producer was asked to share, and does not yet.
+  bool sharing_stands() const noexcept;
+  /// The handle that may still store to tail.
+  std::optional<std::uint64_t> storing_owner() const noexcept {
+    return shared() ? std::nullopt : std::optional(owner_->handle);
+  }
   void note_settled(const PartitionHandles::Settled& settled);
   void wrote(int result);
   void synced(int result);
@@ -131,6 +154,13 @@ class PartitionDuty {
   }
   bool unsettled() const noexcept { return follower_.committed().position < tail(); }
 
+  /// The only producer, while it may claim by storing to tail.
+  struct Owner {
+    std::uint64_t handle;
+    std::uint32_t pid;
+    ring::Sharing<ring::PartitionView, layout::Slot> sharing;
+  };
+
   ServedTopic& topic_;
   std::uint32_t partition_;
   const EventLog& events_;
@@ -139,6 +169,7 @@ class PartitionDuty {
   layout::BellPartition& bell_;
   std::uint64_t base_position_;
   PartitionHandles handles_;
+  std::optional<Owner> owner_;
   std::unique_ptr<log::PartitionLog> log_;  ///< persisted topics only
   CommitFollower follower_;
   ring::Place reusable_;  ///< what publish_limit was last told

@@ -127,39 +127,43 @@ class PartitionHandles {
     return tried;
   }
 
-  /// What live producers have, or may have, open in [from, to).
+  /// What live producers have, or may have, open in [from, to); `owner` wherever it stands.
   struct Open {
     std::size_t claims = 0;
     bool one_place = true;            ///< all of them start at `from`
     std::optional<Holder> unreached;  ///< one that the barrier does not reach
     std::optional<Holder> first;
   };
-  Open open_claims(std::uint64_t from, std::uint64_t to) const noexcept {
+  Open open_claims(std::uint64_t from, std::uint64_t to,
+                   std::optional<std::uint64_t> owner = {}) const noexcept {
     Open open;
     for (std::size_t i = 0; i < claimants_.size(); ++i) {
       const std::uint64_t word = claimants_[i].slot->word.load(std::memory_order::acquire);
       const std::uint64_t position = layout::intent_position(word);
-      if (claimants_[i].dead || layout::intent_state(word) == layout::Intent::idle ||
-          position < from || position >= to) {
-        continue;
-      }
+      const bool there =
+          layout::intent_state(word) != layout::Intent::idle && position >= from && position < to;
+      const bool stores = producers_[i].handle == owner;
+      if (claimants_[i].dead || (!there && !stores)) continue;
       ++open.claims;
-      open.one_place = open.one_place && position == from;
+      open.one_place = open.one_place && (position == from || stores);
       if (!claimants_[i].reached) open.unreached = producers_[i];
       if (position == from || !open.first) open.first = producers_[i];
     }
     return open;
   }
 
-  /// ring::decide() over all producers.
-  ring::Decision decide(const ring::PartitionView& view) {
+  /// ring::decide() over all producers; `owner` may still store to tail.
+  ring::Decision decide(const ring::PartitionView& view, std::optional<std::uint64_t> owner) {
+    for (std::size_t i = 0; i < claimants_.size(); ++i) {
+      claimants_[i].stores = producers_[i].handle == owner;
+    }
     snapshot_.resize(claimants_.size());
     std::size_t culprit = 0;
     return ring::decide<ring::PartitionView, layout::Slot>(
         view, claimants_, std::span(snapshot_).first(claimants_.size()), culprit,
-        [&](layout::VoidClaim& claim, std::size_t owner) {
+        [&](layout::VoidClaim& claim, std::size_t by) {
           // Relaxed: for people.
-          claim.pid.store(owner < producers_.size() ? producers_[owner].pid : 0,
+          claim.pid.store(by < producers_.size() ? producers_[by].pid : 0,
                           std::memory_order::relaxed);
         });
   }

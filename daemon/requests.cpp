@@ -23,11 +23,12 @@ constexpr std::size_t kCursorOffsetsAPage = 8'000;  // so that a page is one mes
 }  // namespace
 
 Requests::Requests(const SupervisorParts& parts, TopicRegistry& registry, SessionTable& sessions,
-                   Handles& handles, Status status)
+                   Handles& handles, ProducerAdmission& admission, Status status)
     : parts_(parts),
       registry_(registry),
       sessions_(sessions),
       handles_(handles),
+      admission_(admission),
       status_(std::move(status)) {
   std::vector<std::string> creators = parts_.config.create;
   everybody_creates_ = std::erase(creators, "*") > 0;
@@ -146,9 +147,18 @@ void Requests::handle(Asker session, const control::Open& open, const Answer& an
       return;
     }
   }
-  handles_.open(session, topic, open, [answer](OpenedHandle opened) {
-    answer(std::move(opened.reply), std::move(opened.descriptors));
-  });
+  const auto opened = [answer](OpenedHandle handle) {
+    answer(std::move(handle.reply), std::move(handle.descriptors));
+  };
+  if (handles_.move(session, topic, open, opened)) return;
+  const auto again = [this, session, open, answer] {
+    if (answer.wanted()) dispatch(session, open, answer);
+  };
+  if (open.role == layout::Role::producer &&
+      !admission_.admits(topic, open.exclusive, {.again = again, .refused = answer.refuse})) {
+    return;
+  }
+  handles_.open(session, topic, open, opened);
 }
 
 void Requests::handle(Asker session, const control::Close& close, const Answer& answer) {

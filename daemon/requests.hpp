@@ -8,6 +8,7 @@
 #include "control/access.hpp"
 #include "control/messages.hpp"
 #include "daemon/handles.hpp"
+#include "daemon/producer_admission.hpp"
 #include "daemon/session_table.hpp"
 #include "daemon/topic_registry.hpp"
 
@@ -17,6 +18,7 @@ namespace ringway::daemon {
 struct Answer {
   std::function<void(control::Reply, std::vector<shm::Descriptor>)> reply;
   std::function<void(const Error&)> refuse;
+  std::function<bool()> wanted;  ///< whether somebody is still there to get it
 
   void operator()(control::Reply with, std::vector<shm::Descriptor> descriptors = {}) const {
     reply(std::move(with), std::move(descriptors));
@@ -30,7 +32,7 @@ class Requests {
   using Status = std::function<nlohmann::json()>;
 
   Requests(const SupervisorParts& parts, TopicRegistry& registry, SessionTable& sessions,
-           Handles& handles, Status status);
+           Handles& handles, ProducerAdmission& admission, Status status);
 
   void dispatch(const std::shared_ptr<Session>& session, const control::Request& request,
                 const Answer& answer);
@@ -59,6 +61,7 @@ class Requests {
   TopicRegistry& registry_;
   SessionTable& sessions_;
   Handles& handles_;
+  ProducerAdmission& admission_;
   Status status_;
   control::AccessList creators_;
   bool everybody_creates_ = false;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "daemon/partition_handles.hpp"
 #include "ring/retire.hpp"
@@ -16,7 +17,7 @@ class RingEnding {
  public:
   enum class State : unsigned char {
     none,      ///< the ring goes on
-    closing,   ///< no claim succeeds any more; some are still open
+    closing,   ///< no claim succeeds once producers share; some are still open
     deciding,  ///< what is open becomes void
     over,      ///< every claim is settled or decided
   };
@@ -42,9 +43,7 @@ class RingEnding {
   bool retired() const noexcept { return retired_; }
 
   void begin() noexcept {
-    if (state_ != State::none) return;
-    ring::close(view_);
-    state_ = State::closing;
+    if (state_ == State::none) state_ = State::closing;
   }
   void cancel() noexcept {
     if (retired_ || state_ == State::none) return;
@@ -62,13 +61,18 @@ class RingEnding {
     ring::give_up(view_);
     state_ = State::over;
   }
-  /// One look. False: the content is corrupt, give_up() is next.
-  bool look(ring::Place committed, PartitionHandles& handles) noexcept {
+  /// One look. `owner` may still store to tail: what closes it before that one shares, does not
+  /// last. False: the content is corrupt, give_up() is next.
+  bool look(ring::Place committed, PartitionHandles& handles,
+            std::optional<std::uint64_t> owner = {}) noexcept {
     if (state_ == State::closing) {
+      if (owner) return true;
+      ring::close(view_);
       const auto tail = view_.codec().unpack(view_.tail().load(std::memory_order::acquire));
       if (tail.position == committed.position && !handles.unsettled()) state_ = State::over;
     } else if (state_ == State::deciding) {
-      switch (handles.decide(view_)) {
+      ring::close(view_);
+      switch (handles.decide(view_, owner)) {
         case ring::Decision::decided:
           state_ = State::over;
           break;

@@ -24,7 +24,8 @@ const layout::Slot* Chunk::slot(std::uint32_t index) const {
                                                  index * sizeof(layout::Slot));
 }
 
-void Chunk::clear(std::uint32_t first, std::uint32_t count, std::uint64_t pin) const {
+void Chunk::clear(std::uint32_t first, std::uint32_t count, std::uint64_t pin,
+                  layout::ClaimMode mode) const {
   const shm::Region writable(fd.get(), shm::Access::read_write, 0, mapping->region.bytes());
   const shm::LandingArea landing(writable.array<const std::byte>(0, writable.bytes()));
   const std::uint64_t offset = sizeof(layout::SessionHeader) + first * sizeof(layout::Slot);
@@ -32,6 +33,7 @@ void Chunk::clear(std::uint32_t first, std::uint32_t count, std::uint64_t pin) c
     // Relaxed: the client learns of them by a message.
     slot.word.store(0, std::memory_order::relaxed);
     slot.length.store(0, std::memory_order::relaxed);
+    slot.mode.store(static_cast<std::uint32_t>(mode), std::memory_order::relaxed);
     slot.pin.store(pin, std::memory_order::relaxed);
     slot.offset.store(kNoOffset, std::memory_order::relaxed);
     slot.committed.store(kNoOffset, std::memory_order::relaxed);

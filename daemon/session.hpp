@@ -34,7 +34,8 @@ struct Chunk {
 
   const layout::Slot* slot(std::uint32_t index) const;
   /// Slots as nobody has used them, before they are given away.
-  void clear(std::uint32_t first, std::uint32_t count, std::uint64_t pin = layout::kNoPin) const;
+  void clear(std::uint32_t first, std::uint32_t count, std::uint64_t pin = layout::kNoPin,
+             layout::ClaimMode mode = layout::ClaimMode::shared) const;
 };
 
 /// One open handle: a role on a topic, its run of slots, its entry on the board.
@@ -47,6 +48,7 @@ struct Handle {
   std::size_t attachment = 0;
   std::string cursor;
   std::uint64_t generation = 0;  ///< of the ring that its slots speak of
+  bool exclusive = false;        ///< as opened; whether it still is: Topic::producers
   bool releasing = false;
 };
 

@@ -144,15 +144,22 @@ void SessionTable::end(const std::shared_ptr<Session>& session) {
   for (auto& waiting : std::exchange(session->when_gone, {})) waiting();
 }
 
+bool SessionTable::is_dead(std::uint64_t id) {
+  const auto found = sessions_.find(id);
+  if (found == sessions_.end()) return true;
+  const auto session = found->second;
+  if (!session->dead && !shm::is_dead(session->pidfd.get())) return false;
+  died(session);
+  return true;
+}
+
 std::shared_ptr<Session> SessionTable::dead_holder(const Topic& topic, const std::string& cursor) {
   const NamedCursor* found = topic.cursors.find(cursor);
   if (found == nullptr || !found->holder) return nullptr;
   for (const auto& [id, session] : sessions_) {
     if (!session->handles.contains(found->holder->handle)) continue;
-    if (!session->dead && !shm::is_dead(session->pidfd.get())) return nullptr;
     const auto holder = session;
-    died(holder);
-    return holder;
+    return is_dead(id) ? holder : nullptr;
   }
   return nullptr;
 }

@@ -46,6 +46,8 @@ class SessionTable {
   /// The flusher has let go of a topic that is being deleted.
   void forget(const Topic& topic);
 
+  /// Whether the session's process is dead; its release has begun then.
+  bool is_dead(std::uint64_t session);
   /// The session that holds a named cursor although its process is dead, if so; its release has
   /// begun then.
   std::shared_ptr<Session> dead_holder(const Topic& topic, const std::string& cursor);

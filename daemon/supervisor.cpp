@@ -83,7 +83,8 @@ Supervisor::Supervisor(boost::asio::io_context& io, Options options, const Event
       handles_(parts_),
       sessions_(io, parts_, handles_, doorbells_),
       trouble_response_(parts_, registry_, sessions_),
-      requests_(parts_, registry_, sessions_, handles_, [this] { return status(); }),
+      admission_(io, parts_, sessions_),
+      requests_(parts_, registry_, sessions_, handles_, admission_, [this] { return status(); }),
       server_(io,
               {.socket = options_.config.socket.string(),
                .clients_max = options_.config.clients_max,
@@ -241,11 +242,15 @@ nlohmann::json Supervisor::status() const {
                         {"handles", session->handles.size()},
                         {"connected", static_cast<bool>(session->disconnect)}});
   }
+  auto exclusive = nlohmann::json::array();
   auto degraded = nlohmann::json::array();
   for (const auto& [name, topic] : registry_.all()) {
     if (!topic->served) {
       degraded.push_back(fmt::format("topic '{}' is not served: {}", name, topic->fault));
       continue;
+    }
+    if (const auto pid = exclusive_pid(*topic)) {
+      exclusive.push_back({{"topic", name}, {"exclusive_pid", *pid}});
     }
     for (const std::string& damage : topic->damage) degraded.push_back(damage);
     for (std::uint32_t p = 0; p < topic->settings.partitions; ++p) {
@@ -268,6 +273,7 @@ nlohmann::json Supervisor::status() const {
       {"uptime_s", duration_cast<std::chrono::seconds>(uptime).count()},
       {"topics", registry_.all().size()},
       {"sessions", std::move(sessions)},
+      {"exclusive", std::move(exclusive)},
       {"memory", {{"used", registry_.memory_used()}, {"limit", registry_.memory_limit()}}},
       {"disk", {{"free", disk.f_bavail * disk.f_frsize}, {"total", disk.f_blocks * disk.f_frsize}}},
       {"keeper", keepsakes_.pid()},

@@ -75,6 +75,7 @@ class Supervisor {
   Handles handles_;
   SessionTable sessions_;
   TroubleResponse trouble_response_;
+  ProducerAdmission admission_;
   Requests requests_;
   ControlServer server_;
   Retention retention_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "shm/barrier.hpp"
 #include "shm/park.hpp"
 
 namespace ringway::daemon {
@@ -28,12 +29,46 @@ TopicDuty::TopicDuty(std::shared_ptr<ServedTopic> topic, storage::FileSystem& fi
   for (std::uint32_t p = 0; p < topic_->partitions(); ++p) {
     partitions_.push_back(std::make_unique<PartitionDuty>(*topic_, p, file_system, engine, events));
   }
-  for (const HandleSlots& handle : topic_->adopted_handles) attach(handle);
+  for (const HandleSlots& handle : topic_->adopted_handles) know(handle);
 }
 
-void TopicDuty::attach(HandleSlots handle) {
+void TopicDuty::attach(const HandleSlots& handle) {
+  if (handle.exclusive) {
+    // Nobody else produces, so nobody waits. Relaxed: the client learns of its slots by a message.
+    for (std::uint32_t p = 0; p < topic_->partitions(); ++p) {
+      topic_->view(p).share_wanted().store(0, std::memory_order::relaxed);
+    }
+  }
+  know(handle);
+  if (draining_) want_sharing();
+}
+
+void TopicDuty::know(const HandleSlots& handle) {
   for (auto& partition : partitions_) partition->attach(handle);
-  keep_alive_[handle.handle] = std::move(handle.keep_alive);
+  keep_alive_[handle.handle] = handle.keep_alive;
+}
+
+void TopicDuty::want_sharing() {
+  bool needs_barrier = false;
+  for (auto& partition : partitions_) needs_barrier |= partition->want_sharing();
+  if (needs_barrier && shm::ProcessBarrier::instance().issue()) {
+    for (auto& partition : partitions_) partition->barrier_passed();
+  }
+}
+
+void TopicDuty::share(std::function<void()> done) {
+  want_sharing();
+  shares_.push_back(std::move(done));
+  state_ = State::awake;
+  say_if_shared();
+}
+
+void TopicDuty::say_if_shared() {
+  if (shares_.empty() || !std::all_of(partitions_.begin(), partitions_.end(),
+                                      [](const auto& partition) { return partition->shared(); })) {
+    return;
+  }
+  for (const auto& done : std::exchange(shares_, {})) done();
 }
 
 void TopicDuty::release(std::uint64_t handle, Released done) {
@@ -83,6 +118,7 @@ SteadyTime TopicDuty::round(SteadyTime now, SteadyTime until) {
     next_ = (next_ + 1) % partitions_.size();
     if (next_ != 0 && std::chrono::steady_clock::now() >= until) return now;
   } while (next_ != 0);
+  say_if_shared();
   SteadyTime due = std::exchange(round_due_, SteadyTime::max());
   const std::uint64_t most = std::exchange(round_most_, 0);
   if (most != 0) busy_at_ = now;
@@ -106,7 +142,9 @@ void TopicDuty::say_that_bell_is_lost() {
 }
 
 bool TopicDuty::lull(SteadyTime now) {
-  if (state_ != State::awake || ending_ || now - busy_at_ < kQuietAfter) return false;
+  if (state_ != State::awake || ending_ || !shares_.empty() || now - busy_at_ < kQuietAfter) {
+    return false;
+  }
   if (!std::all_of(partitions_.begin(), partitions_.end(),
                    [](const auto& partition) { return partition->quiet(); })) {
     return false;
@@ -146,6 +184,7 @@ std::optional<Trouble> TopicDuty::trouble(SteadyTime now) {
 
 void TopicDuty::end_ring(SteadyTime now, RingEnd how, std::function<void(RingEnded)> done) {
   state_ = State::awake;
+  want_sharing();
   for (auto& partition : partitions_) partition->begin_end();
   ending_ = Ending{how, now, std::move(done)};
 }
@@ -191,10 +230,13 @@ void TopicDuty::let_go() {
   if (ending_) std::exchange(ending_->done, nullptr)({});
   ending_.reset();
   for (auto& [handle, release] : std::exchange(releases_, {})) release.done(release.repaired);
+  for (const auto& done : std::exchange(shares_, {})) done();
 }
 
 void TopicDuty::drain() {
   state_ = State::awake;  // and stays so: nothing is lulled any more
+  draining_ = true;
+  want_sharing();
   for (auto& partition : partitions_) partition->drain();
 }
 

@@ -23,8 +23,10 @@ class TopicDuty {
   const ServedTopic& topic() const noexcept { return *topic_; }
   const std::shared_ptr<ServedTopic>& shared() const noexcept { return topic_; }
 
-  void attach(HandleSlots handle);
+  void attach(const HandleSlots& handle);
   void release(std::uint64_t handle, Released done);
+  /// `done`, now or in a later round, when no exclusive producer stores to a tail any more.
+  void share(std::function<void()> done);
   void retire(std::uint32_t partition, std::size_t count) { partitions_[partition]->retire(count); }
 
   /// One look at every partition, or at as many as `until` leaves time for, at least one; the next
@@ -71,6 +73,9 @@ class TopicDuty {
     std::function<void(RingEnded)> done;
   };
 
+  void know(const HandleSlots& handle);
+  void want_sharing();
+  void say_if_shared();
   void settled(std::uint64_t handle, std::uint32_t repaired);
   void look_at_end(SteadyTime now);
   void say_that_bell_is_lost();
@@ -80,12 +85,14 @@ class TopicDuty {
   std::vector<std::unique_ptr<PartitionDuty>> partitions_;
   std::unordered_map<std::uint64_t, std::shared_ptr<const void>> keep_alive_;  ///< by handle
   std::unordered_map<std::uint64_t, Release> releases_;                        ///< by handle
-  std::size_t next_ = 0;                      ///< where the round under way goes on
-  SteadyTime round_due_ = SteadyTime::max();  ///< of what it looked at so far
+  std::vector<std::function<void()>> shares_;  ///< who waits for an exclusive producer to share
+  std::size_t next_ = 0;                       ///< where the round under way goes on
+  SteadyTime round_due_ = SteadyTime::max();   ///< of what it looked at so far
   std::uint64_t round_most_ = 0;
   State state_ = State::awake;
   SteadyTime busy_at_{};
   bool bell_is_lost_ = false;
+  bool draining_ = false;
   std::optional<Ending> ending_;
   SteadyTime next_trouble_{};
 };

@@ -16,6 +16,7 @@
 #include "daemon/flusher.hpp"
 #include "daemon/keepsakes.hpp"
 #include "daemon/named_cursors.hpp"
+#include "daemon/open_producers.hpp"
 #include "daemon/served_topic.hpp"
 #include "log/recovery.hpp"
 #include "ringway/error.hpp"
@@ -48,6 +49,7 @@ struct Topic {
   TopicSettings settings;
   control::TopicAccess access;
   NamedCursors cursors;
+  OpenProducers producers{};
   std::shared_ptr<ServedTopic> served{};  ///< null: it cannot be served, and `fault` says why
   std::string fault{};
   std::vector<std::string> damage{};  ///< what of its log was unreadable at the start

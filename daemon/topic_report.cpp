@@ -15,6 +15,12 @@ std::string partition_state(const Topic& topic, std::uint32_t partition) {
                   : fmt::format("{} by pid {}", to_string(hold), pid);
 }
 
+std::optional<std::uint32_t> exclusive_pid(const Topic& topic) {
+  const auto owner = topic.producers.owner();
+  if (!owner) return std::nullopt;
+  return topic.producers.all().at(*owner).pid;
+}
+
 nlohmann::json describe(const Topic& topic) {
   auto partitions = nlohmann::json::array();
   for (std::uint32_t p = 0; topic.served && p < topic.settings.partitions; ++p) {
@@ -37,6 +43,7 @@ nlohmann::json describe(const Topic& topic) {
                         {"generation", topic.row.generation},
                         {"partitions", std::move(partitions)},
                         {"settings", control::to_json(topic.settings)}};
+  if (const auto pid = exclusive_pid(topic)) report["exclusive_pid"] = *pid;
   if (!topic.served) report["fault"] = topic.fault;
   return report;
 }

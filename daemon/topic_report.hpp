@@ -1,10 +1,14 @@
 #pragma once
 
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "daemon/topic_registry.hpp"
 
 namespace ringway::daemon {
+
+/// The process that has the topic for itself, if one has.
+std::optional<std::uint32_t> exclusive_pid(const Topic& topic);
 
 /// A topic for people and tools: settings, and what the board says of each partition.
 nlohmann::json describe(const Topic& topic);

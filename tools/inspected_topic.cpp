@@ -75,6 +75,7 @@ std::vector<Handle> InspectedTopic::handles() const {
                        .process = shared.process,
                        .user = text_of(shared.user, sizeof shared.user),
                        .cursor = text_of(shared.cursor_name, sizeof shared.cursor_name),
+                       .exclusive = (shared.flags & layout::kExclusive) != 0,
                        .session = shared.session,
                        .chunk = shared.chunk,
                        .first_slot = shared.first_slot});

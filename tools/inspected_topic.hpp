@@ -20,7 +20,8 @@ struct Handle {
   std::uint32_t producer = 0;  ///< identity
   layout::ProcessId process{};
   std::string user;
-  std::string cursor;  ///< "" for none
+  std::string cursor;      ///< "" for none
+  bool exclusive = false;  ///< a producer that has the topic for itself
   std::uint64_t session = 0;
   std::uint32_t chunk = 0;
   std::uint32_t first_slot = 0;

@@ -32,11 +32,8 @@ std::vector<Column> overview_columns() {
 }
 
 std::vector<Column> producer_columns() {
-  return {{"PID", "pid", Align::right},
-          {"USER", "user"},
-          {"PROCESS", "process"},
-          {"IDENTITY", "identity", Align::right},
-          {"CLAIM IN FLIGHT", "claim"}};
+  return {{"PID", "pid", Align::right},           {"USER", "user"}, {"PROCESS", "process"},
+          {"IDENTITY", "identity", Align::right}, {"MODE", "mode"}, {"CLAIM IN FLIGHT", "claim"}};
 }
 std::vector<Column> cursor_columns() {
   return {
@@ -157,7 +154,7 @@ Rows Inspection::producers(const ring::PartitionView& view, std::uint32_t partit
     add(rows, all_producers_, partition,
         {Cell::of_number(handle.process.pid), Cell::of_text(handle.user),
          Cell::of_text(std::string(process_state(handle.process))),
-         Cell::of_number(handle.producer),
+         Cell::of_number(handle.producer), Cell::of_text(handle.exclusive ? "exclusive" : "shared"),
          claim_cell(view, topic_.slot(handle, partition), committed_position)});
   }
   return rows;

@@ -24,6 +24,7 @@ struct OpenHandle {
   std::uint64_t handle = 0;
   std::uint32_t producer = 0;
   bool named = false;  ///< holds a named cursor
+  bool exclusive = false;
   std::shared_ptr<TopicMemory> memory;
   std::shared_ptr<SessionMemory::Chunk> chunk;
   layout::Slot* slots = nullptr;  ///< slots[p] for partition p
@@ -40,6 +41,7 @@ class BusState {
   ~BusState();
 
   const std::string& socket() const noexcept { return socket_; }
+  std::chrono::milliseconds timeout() const noexcept { return timeout_; }
   bool in_child() const noexcept { return guard_.in_child(); }
   void log(std::string_view line) const noexcept;
 

@@ -65,6 +65,9 @@ std::uint32_t Producer::partitions() const noexcept {
 std::uint32_t Producer::identity() const noexcept {
   return state_ ? state_->identity() : 0;
 }
+bool Producer::exclusive() const noexcept {
+  return state_ && state_->exclusive();
+}
 void Producer::interrupt() noexcept {
   if (state_) state_->interrupt();
 }

@@ -14,11 +14,25 @@ namespace {
 // How often a healthy-looking supervisor is checked on while records are published.
 constexpr std::int64_t kWatchEveryNs = 50'000'000;
 
-control::Open open_request(const std::string& topic) {
+control::Open open_request(const std::string& topic, bool exclusive) {
   control::Open request;
   request.topic = topic;
   request.role = layout::Role::producer;
+  request.exclusive = exclusive;
   return request;
+}
+
+/// Waits for an exclusive producer to share; whoever wants to be one does not wait for others to
+/// go.
+OpenHandle open_in_time(BusState& bus, const std::string& topic, bool exclusive) {
+  const Deadline deadline(bus.timeout());
+  for (;;) {
+    try {
+      return bus.open(open_request(topic, exclusive), BusState::Patience::until_timeout);
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::busy || exclusive || deadline.passed()) throw;
+    }
+  }
 }
 
 }  // namespace
@@ -26,8 +40,12 @@ control::Open open_request(const std::string& topic) {
 ProducerState::ProducerState(std::shared_ptr<BusState> bus, std::string topic,
                              const ProducerOptions& options)
     : bus_(std::move(bus)), topic_(std::move(topic)), options_(options) {
-  OpenHandle fresh = bus_->open(open_request(topic_), BusState::Patience::until_timeout);
+  OpenHandle fresh = open_in_time(*bus_, topic_, options_.exclusive);
   try {
+    if (options_.exclusive && !fresh.exclusive) {
+      throw Error(ErrorCode::incompatible, topic_, "the supervisor knows no exclusive producers",
+                  "let library and supervisor be of one installation");
+    }
     if (options_.partition && *options_.partition >= fresh.memory->partitions()) {
       throw Error(ErrorCode::usage, topic_,
                   fmt::format("partition {} does not exist: the topic has {}", *options_.partition,
@@ -57,6 +75,7 @@ void ProducerState::adopt(OpenHandle fresh) {
   lanes_ = std::move(lanes);
   handle_ = std::move(fresh);
   partitions_ = handle_.memory->partitions();
+  alone_ = handle_.exclusive;
   bell_.emplace(*handle_.memory, bus_->doorbell(), bus_->fenced_by_sleepers());
 }
 
@@ -69,13 +88,26 @@ void ProducerState::remember_levels(std::vector<ProducerLane>& fresh) noexcept {
   }
 }
 
+/// Who had the topic for itself has it again, unless somebody else was faster.
+OpenHandle ProducerState::open_again(std::optional<std::uint64_t> moved) {
+  control::Open request = open_request(topic_, options_.exclusive);
+  request.moved = moved;
+  if (options_.exclusive) {
+    try {
+      return bus_->open(request, BusState::Patience::none);
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::busy) throw;
+    }
+    request.exclusive = false;
+  }
+  return bus_->open(request, BusState::Patience::none);
+}
+
 bool ProducerState::reopen() noexcept {
   try {
-    control::Open request = open_request(topic_);
     // In the session it was opened in, the handle moves along; else there is none any more.
     const bool moves = bus_->session_serial() == handle_.session_serial;
-    if (moves) request.moved = handle_.handle;
-    OpenHandle fresh = bus_->open(request, BusState::Patience::none);
+    OpenHandle fresh = open_again(moves ? std::optional(handle_.handle) : std::nullopt);
     if (moves && fresh.handle == handle_.handle && fresh.memory == handle_.memory) return true;
     if (fresh.memory->identity().topic != handle_.memory->identity().topic) {
       bus_->close(fresh);
@@ -86,7 +118,10 @@ bool ProducerState::reopen() noexcept {
                           topic_, handle_.memory->identity().generation));
     return true;
   } catch (const Error& error) {
-    if (error.code() == ErrorCode::unavailable || error.code() == ErrorCode::timeout) return true;
+    if (error.code() == ErrorCode::unavailable || error.code() == ErrorCode::timeout ||
+        error.code() == ErrorCode::busy) {
+      return true;
+    }
     bus_->log(fmt::format("severity=error event=producer_lost topic=\"{}\" reason=\"{}\"", topic_,
                           error.what()));
     return error.code() != ErrorCode::not_found && error.code() != ErrorCode::denied;
@@ -97,12 +132,21 @@ bool ProducerState::reopen() noexcept {
   }
 }
 
+/// Who has the topic for itself and is wanted to share says so for all partitions, also for those
+/// it never claims in.
+void ProducerState::give_way() noexcept {
+  if (!alone_ || open_offsets_ != 0 || exclusive()) return;
+  for (ProducerLane& lane : lanes_) lane.writer.give_way();
+  alone_ = false;
+}
+
 /// Between two looks at the ring: attaches again where the supervisor or the ring was replaced. Not
 /// with a claim open: that is settled in the ring it was made in.
 Status ProducerState::keep_going() noexcept {
   const auto state = static_cast<layout::TopicState>(
       handle_.memory->board().state.load(std::memory_order::acquire));
   if (state == layout::TopicState::deleted) return Status::closed;
+  give_way();
   bus_->keep_attached();
   const bool elsewhere =
       state == layout::TopicState::replaced || bus_->session_serial() != handle_.session_serial;
@@ -115,6 +159,7 @@ Status ProducerState::keep_going() noexcept {
 /// still is a system call spent on it.
 void ProducerState::watch_supervisor(std::int64_t now_ns) noexcept {
   next_watch_ns_ = now_ns + kWatchEveryNs;
+  give_way();
   // Relaxed: whether it moved is all that counts.
   const std::uint64_t committed =
       lanes_[watched_.partition].board().committed_offset.load(std::memory_order::relaxed);

@@ -48,11 +48,13 @@ class ProducerState {
   std::uint64_t record_bytes_max() const noexcept;
   std::uint32_t partitions() const noexcept { return partitions_; }
   std::uint32_t identity() const noexcept { return handle_.producer; }
+  bool exclusive() const noexcept { return lanes_.front().writer.exclusive(); }
   void interrupt() noexcept { interrupt_.raise(); }
 
  private:
   void adopt(OpenHandle fresh);
   void remember_levels(std::vector<ProducerLane>& fresh) noexcept;
+  OpenHandle open_again(std::optional<std::uint64_t> moved);
   bool reopen() noexcept;
 
   bool admits(const RecordShape& shape, std::size_t payload_bytes,
@@ -70,6 +72,7 @@ class ProducerState {
   }
   std::int64_t timestamp(const PublishOptions& options) noexcept;
   void watch_supervisor(std::int64_t now_ns) noexcept;
+  void give_way() noexcept;
 
   Status keep_going() noexcept;
   Status settled(std::uint32_t partition, const ring::Claimed& claim) noexcept;
@@ -104,6 +107,7 @@ class ProducerState {
   };
   TooLarge too_large_{};
   std::uint32_t refused_partition_ = 0;
+  bool alone_ = false;  // as an exclusive producer, and nobody was told otherwise
   std::int64_t next_watch_ns_ = 0;
   RecordOffset last_{};     // published last
   RecordOffset watched_{};  // what it was when the supervisor was watched last

@@ -125,6 +125,7 @@ struct Opened {
   TopicSettings settings{};
   bool memory = true;      ///< board, ring and bell are attached
   bool new_chunk = false;  ///< the chunk is attached, last
+  bool exclusive = false;  ///< nobody else produces, until the board's share_wanted
   // descriptors: board (read-only), ring (writable for producers), bell, chunk
 };
 struct Open {
@@ -138,6 +139,7 @@ struct Open {
   /// A handle of this session on the topic's ring before: it moves to the present one, with its
   /// slots and its cursor. One that is unknown is opened anew.
   std::optional<std::uint64_t> moved{};
+  bool exclusive = false;  ///< producers: as the only one, on all partitions
 };
 
 struct Close {

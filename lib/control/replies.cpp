@@ -123,6 +123,7 @@ void write(nlohmann::json& json, const Opened& opened) {
   json["settings"] = to_json(opened.settings);
   json["memory"] = opened.memory;
   json["new_chunk"] = opened.new_chunk;
+  if (opened.exclusive) json["exclusive"] = true;
 }
 void read(const Fields& fields, Opened& opened) {
   opened.handle = fields.number<std::uint64_t>("handle");
@@ -141,6 +142,7 @@ void read(const Fields& fields, Opened& opened) {
   opened.settings = topic_settings_from_json(fields.any("settings"));
   opened.memory = fields.flag("memory");
   opened.new_chunk = fields.flag("new_chunk");
+  if (fields.has("exclusive")) opened.exclusive = fields.flag("exclusive");
 }
 
 void write(nlohmann::json& json, const SegmentFound& segment) {

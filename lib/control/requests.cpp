@@ -76,6 +76,7 @@ void write(nlohmann::json& json, const Open& open) {
   if (open.protects) json["protects"] = *open.protects;
   if (open.mapped_generation) json["mapped_generation"] = *open.mapped_generation;
   if (open.moved) json["moved"] = *open.moved;
+  if (open.exclusive) json["exclusive"] = true;
 }
 void read(const Fields& fields, Open& open) {
   open.topic = fields.text("topic", kNameBytesMax);
@@ -91,6 +92,10 @@ void read(const Fields& fields, Open& open) {
   if (fields.has("protects")) open.protects = fields.flag("protects");
   open.mapped_generation = optional_number(fields, "mapped_generation");
   open.moved = optional_number(fields, "moved");
+  if (fields.has("exclusive")) open.exclusive = fields.flag("exclusive");
+  if (open.exclusive && open.role == layout::Role::consumer) {
+    throw fields.wrong("exclusive", "is for producers only");
+  }
 }
 
 void write(nlohmann::json& json, const Close& close) {

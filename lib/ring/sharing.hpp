@@ -15,8 +15,8 @@
 // barrier will see share_wanted, and one whose intent shows is awaited. So an owner that claims
 // nothing for hours is in nobody's way; only one that stands still between INTENT and OWN is.
 // Without a barrier nothing is known until the owner has stored SHARED, which it does with its next
-// claim. One that is killed there is repaired like any other; one that is stopped there is fenced by
-// another ring (retire.hpp), since nothing the supervisor stores to tail would last.
+// claim. One that is killed there is repaired like any other; one that is stopped there is fenced
+// by another ring (retire.hpp), since nothing the supervisor stores to tail would last.
 //
 //   edge    release end             acquire end   publishes
 //   OWN     owner: word             over: word    that its last store to tail is done

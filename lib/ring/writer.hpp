@@ -151,6 +151,16 @@ class Writer {
     return exclusive_ && view_.share_wanted().load(std::memory_order::relaxed) == 0;  // a hint
   }
 
+  /// Between claims: the owner that is wanted to share says so, without waiting for its next claim
+  /// here. Only where no barrier can see that it claims nothing does anybody depend on it.
+  void give_way() noexcept {
+    if (!exclusive_ || view_.share_wanted().load(std::memory_order::relaxed) == 0)
+      return;  // a hint
+    exclusive_ = false;
+    slot_->mode.store(static_cast<std::uint32_t>(layout::ClaimMode::shared),
+                      std::memory_order::release);  // SHARED
+  }
+
   const View& view() const noexcept { return view_; }
 
  private:
@@ -182,9 +192,7 @@ class Writer {
         view_.tail().store(to, std::memory_order::release);  // CLAIM
         return true;
       }
-      exclusive_ = false;
-      slot_->mode.store(static_cast<std::uint32_t>(layout::ClaimMode::shared),
-                        std::memory_order::release);  // SHARED
+      give_way();
     }
     // Relaxed on failure: the loop loads tail again.
     return view_.tail().compare_exchange_strong(from, to, std::memory_order::acq_rel,  // CLAIM

@@ -470,6 +470,48 @@ class WithoutASupervisor(OnABus):
         self.assertEqual(producer.poll(), None)
 
 
+class Exclusive(OnABus):
+    """A topic with one producer, which is faster, until another one comes."""
+
+    def setUp(self):
+        super().setUp()
+        self.create('t', '--partitions', '2')
+        self.owner = self.bus.spawn('produce', 't', '--exclusive')
+        wait_until(self.holder, 'the exclusive producer')
+
+    def holder(self):
+        return self.bus.json('topic', 'describe', 't')['exclusive_pid']
+
+    def modes(self):
+        return [producer['mode'] for producer in self.partition('inspect')['producers']]
+
+    def test_its_holder_is_shown(self):
+        self.assertEqual(self.holder(), self.owner.pid)
+        self.assertEqual(self.bus.json('status')['exclusive'], [{'topic': 't', 'exclusive_pid': self.owner.pid}])
+        self.assertEqual(self.modes(), ['exclusive'])
+        for verb in (['topic', 'describe', 't'], ['status'], ['inspect', 't']):
+            self.assertIn(str(self.owner.pid).encode(), self.run_ringway(*verb))
+
+    def test_a_second_one_is_refused_and_told_who_has_it(self):
+        error = self.bus.refusal('produce', 't', '--exclusive', status=1)
+        self.assertEqual(error['code'], 'busy')
+        self.assertIn(f'pid {self.owner.pid}', error['rule'])
+
+    def test_an_ordinary_producer_comes_in_beside_it(self):
+        self.owner.stdin.write(b'a\n')
+        self.owner.stdin.flush()
+        wait_until(lambda: self.consumed() == b'a\n', 'the first record')
+        self.run_ringway('produce', 't', stdin=b'b\n')
+        self.assertEqual(self.holder(), None)
+        self.assertEqual(self.modes(), ['shared'])
+        self.owner.communicate(b'c\n', timeout=60)
+        self.assertEqual(sorted(self.consumed().split()), [b'a', b'b', b'c'])
+
+    def test_it_still_has_the_topic_after_a_restart_of_the_supervisor(self):
+        self.bus.restart()
+        self.assertEqual(self.holder(), self.owner.pid)
+
+
 class Log(OnABus):
     def setUp(self):
         super().setUp()

@@ -8,6 +8,7 @@
 #include <atomic>
 #include <csetjmp>
 #include <cstdint>
+#include <cstdlib>
 #include <functional>
 #include <map>
 #include <vector>
@@ -60,6 +61,8 @@ class Cell {
     expected = old;
     return false;
   }
+  /// Of retired rings, which are not modelled here.
+  void fetch_or(std::uint64_t, std::memory_order) noexcept { std::abort(); }
 
   std::uint8_t index = kConstant;
   std::uint64_t constant = 0;

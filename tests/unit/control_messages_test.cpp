@@ -70,6 +70,12 @@ TEST_CASE("messages: every request survives the wire", "[control]") {
   const Open producer = round_trip(Open{"t", layout::Role::producer, {}, {}, {}});
   CHECK(producer.role == layout::Role::producer);
   CHECK(producer.protects == std::nullopt);
+  CHECK_FALSE(producer.exclusive);
+  Open alone{"t", layout::Role::producer, {}, {}, {}};
+  alone.exclusive = true;
+  CHECK(round_trip(alone).exclusive);
+  alone.role = layout::Role::consumer;
+  CHECK(refusal(encode(7, Request(alone))).find("exclusive") != std::string::npos);
   CHECK(round_trip(Close{12}).handle == 12);
   const Uuid uuid = shm::random_uuid();
   const auto by_time = round_trip(FindSegment{uuid, 3, AtTime{-5}});
@@ -106,6 +112,9 @@ TEST_CASE("messages: every reply survives the wire", "[control]") {
   const Opened back = reply_trip(opened);
   CHECK(back.cursor_offsets == opened.cursor_offsets);
   CHECK(back.first_slot == 478);
+  CHECK_FALSE(back.exclusive);
+  opened.exclusive = true;
+  CHECK(reply_trip(opened).exclusive);
   SegmentFound segment;
   segment.end_offset = 10;
   segment.next_base_offset = 20;

@@ -47,10 +47,16 @@ struct Served {
     flusher = std::make_unique<Flusher>(Flusher::Options{file_system, doorbells, events});
     flusher->add(topic);
   }
-  void attach(std::uint64_t handle, Role role, const Slot& slot) {
+  void attach(std::uint64_t handle, Role role, const Slot& slot, bool exclusive = false) {
     std::promise<void> done;
-    flusher->attach(topic, {handle, role, 4711, &slot, {}}, [&] { done.set_value(); });
+    flusher->attach(topic, {handle, role, 4711, &slot, {}, true, exclusive},
+                    [&] { done.set_value(); });
     done.get_future().wait();
+  }
+  std::future<void> share() {
+    const auto done = std::make_shared<std::promise<void>>();
+    flusher->share(topic, [done] { done->set_value(); });
+    return done->get_future();
   }
   std::uint32_t release(std::uint64_t handle) {
     std::promise<std::uint32_t> done;
@@ -202,4 +208,114 @@ TEST_CASE("flusher: a record that cannot be followed quarantines its partition",
     std::this_thread::yield();
   }
   CHECK(ring::test::publish_record(writer, "late").status == Status::closed);
+}
+
+namespace {
+
+struct ExclusiveSlot : Slot {
+  ExclusiveSlot() : Slot{} { mode.store(static_cast<std::uint32_t>(layout::ClaimMode::exclusive)); }
+};
+
+/// A claim of one record of 64 bytes, step by step.
+struct SlowClaim {
+  SlowClaim(const ring::PartitionView& of, Slot& claimant)
+      : view(of), slot(claimant), word(view.tail().load()), begin(view.codec().unpack(word)) {}
+
+  void intend() {
+    slot.length.store(layout::pack_length(64, 1));
+    slot.tail.store(word);
+    slot.word.store(layout::pack_intent(begin.position, layout::Intent::trying));
+  }
+  void win() {
+    view.tail().store(view.codec().pack({false, begin.position + 64, begin.offset_low + 1}));
+    slot.word.store(layout::pack_intent(begin.position, layout::Intent::owned));
+  }
+  void commit() {
+    ring::test::fill(view, begin.position, "slow");
+    view.stamp(begin.position).store(ring::current_stamp(view, begin.position));
+    slot.word.store(0);
+  }
+
+  ring::PartitionView view;
+  Slot& slot;
+  std::uint64_t word;
+  layout::Tail begin;
+};
+
+}  // namespace
+
+TEST_CASE("flusher: an exclusive producer that claims nothing shares at once", "[flusher]") {
+  Served served(small());
+  served.serve();
+  ExclusiveSlot slot;
+  served.attach(1, Role::producer, slot, true);
+  ring::test::PlainWriter owner(served.topic->view(0), slot);
+  served.publish(owner, "alone");
+  CHECK(owner.exclusive());
+  served.share().wait();
+  CHECK_FALSE(owner.exclusive());
+  Slot beside{};
+  served.attach(2, Role::producer, beside);
+  ring::test::PlainWriter other(served.topic->view(0), beside);
+  CHECK(served.publish(other, "beside").offset == 1);
+  CHECK(served.publish(owner, "swapped").offset == 2);
+
+  // Whoever comes when all are gone has the topic for itself again.
+  served.release(1);
+  served.release(2);
+  ExclusiveSlot next;
+  served.attach(3, Role::producer, next, true);
+  CHECK(ring::test::PlainWriter(served.topic->view(0), next).exclusive());
+}
+
+TEST_CASE("flusher: nobody shares with an owner between intent and claim, until it is dead",
+          "[flusher]") {
+  Served served(small());
+  served.serve();
+  ExclusiveSlot slot;
+  served.attach(1, Role::producer, slot, true);
+  SlowClaim claim(served.topic->view(0), slot);
+  claim.intend();
+  auto shared = served.share();
+  CHECK(shared.wait_for(std::chrono::milliseconds(50)) == std::future_status::timeout);
+  SECTION("it goes on") {
+    claim.win();
+    shared.wait();
+    claim.commit();
+    CHECK(served.release(1) == 0);
+  }
+  SECTION("it dies without its claim") {
+    CHECK(served.release(1) == 0);
+    shared.wait();
+  }
+  SECTION("it dies with its claim") {
+    served.topic->view(0).tail().store(
+        claim.view.codec().pack({false, claim.begin.position + 64, claim.begin.offset_low + 1}));
+    CHECK(served.release(1) == 1);
+    shared.wait();
+  }
+}
+
+TEST_CASE("flusher: an orderly stop is clean beside an exclusive producer", "[flusher]") {
+  Served served(small());
+  served.serve();
+  ExclusiveSlot slot;
+  served.attach(1, Role::producer, slot, true);
+  ring::test::PlainWriter owner(served.topic->view(0), slot);
+  served.publish(owner, "one");
+  SECTION("that claims nothing") {
+    CHECK(served.drain());
+    CHECK(served.board().durable_offset.load() == 1);
+  }
+  SECTION("that stands between intent and claim: its tail is closed behind that") {
+    SlowClaim claim(served.topic->view(0), slot);
+    claim.intend();
+    auto drained = std::async(std::launch::async, [&] { return served.drain(); });
+    CHECK(drained.wait_for(std::chrono::milliseconds(50)) == std::future_status::timeout);
+    claim.win();
+    claim.commit();
+    CHECK(drained.get());
+    CHECK(served.board().durable_offset.load() == 2);
+  }
+  CHECK(ring::test::publish_record(owner, "late").status == Status::closed);
 }

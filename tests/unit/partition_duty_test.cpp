@@ -234,3 +234,17 @@ TEST_CASE("duty: who adopts a ring that is being retired brings the rest of it i
   CHECK(bench.duty->ended(bench.now));
   bench.check_log_holds_everything();
 }
+
+TEST_CASE("duty: in quarantine tail stays closed, whatever an exclusive producer stored over it",
+          "[flusher]") {
+  Bench bench(1);
+  bench.publish(1);
+  const std::uint64_t open = bench.topic->view(0).tail().load();
+  bench.topic->view(0).store_header(0, layout::RecordHeader{});  // kind 0 is none
+  bench.round();
+  REQUIRE(bench.hold() == Hold::quarantined);
+  CHECK(bench.publish(1) == 0);
+  bench.topic->view(0).tail().store(open);
+  bench.round();
+  CHECK(bench.publish(1) == 0);
+}

@@ -176,8 +176,8 @@ TEST_CASE("exclusive: a dead owner's claim is repaired wherever it died", "[ring
 TEST_CASE("exclusive: an owner stopped between intent and own is fenced, whenever its claim comes",
           "[ring]") {
   enum class Stores { before_the_decision, behind_it, after_the_copy };
-  const Stores when = GENERATE(Stores::before_the_decision, Stores::behind_it,
-                               Stores::after_the_copy);
+  const Stores when =
+      GENERATE(Stores::before_the_decision, Stores::behind_it, Stores::after_the_copy);
   PlainRing ring;
   const PartitionView view = ring.view();
   ExclusiveSlot slot;

@@ -31,6 +31,7 @@ struct ProduceOptions {
   std::string wait = "committed";
   std::optional<std::uint64_t> rate;
   bool create = false;
+  bool exclusive = false;
 };
 
 Level parse_level(const std::string& text) {
@@ -94,7 +95,7 @@ class Pace {
 };
 
 Producer open_producer(Bus& bus, const ProduceOptions& options) {
-  const ProducerOptions wanted{.partition = options.partition};
+  const ProducerOptions wanted{.partition = options.partition, .exclusive = options.exclusive};
   try {
     return bus.producer(options.topic, wanted);
   } catch (const Error& error) {
@@ -231,6 +232,9 @@ void add_produce(CommandLine& line) {
       ->type_name("LEVEL");
   verb.add_option("--rate", options->rate, "Records per second (default: as fast as they come)")
       ->type_name("N");
+  verb.add_flag("--exclusive", options->exclusive,
+                "As the topic's only producer, which is faster, until another one comes; refused "
+                "while there are others");
   verb.add_flag("--create", options->create, "Create the topic, with defaults, if it is missing");
 }
 

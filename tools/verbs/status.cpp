@@ -59,6 +59,12 @@ std::string render(const Said& said) {
                  Cell::of_truth(session.value("connected", false))});
   }
   if (!clients.empty()) report.add("CLIENTS", "sessions", std::move(clients));
+  Rows exclusive{{"TOPIC", "topic"}, {"PRODUCED EXCLUSIVELY BY", "exclusive_pid"}};
+  for (const Said& topic : said.value("exclusive", Said::array())) {
+    exclusive.add({Cell::of_text(topic.value("topic", "")),
+                   Cell::of_text(fmt::format("pid {}", topic.value("exclusive_pid", 0)))});
+  }
+  if (!exclusive.empty()) report.add("EXCLUSIVE", "exclusive", std::move(exclusive));
   Rows trouble{{"WHAT NEEDS ATTENTION", "degraded"}};
   for (const Said& what : said.value("degraded", Said::array())) {
     trouble.add({Cell::of_text(what.is_string() ? what.get<std::string>() : what.dump())});

@@ -1,3 +1,4 @@
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <memory>
@@ -76,6 +77,9 @@ Exit describe(const std::string& topic, const Common& common) {
   Report report;
   report.add("Topic", "topic", Cell::of_text(topic));
   report.add("UUID", "uuid", Cell::of_text(shm::to_string(description.uuid)));
+  const auto pid = description.details.value("exclusive_pid", std::uint64_t{0});
+  report.add("Exclusive producer", "exclusive_pid",
+             pid == 0 ? Cell::none() : Cell{fmt::format("pid {}", pid), pid});
   report.add("PARTITIONS", "partitions", std::move(partitions));
   report.add("SETTINGS", "settings", settings_report(description.settings));
   static_cast<void>(

@@ -47,6 +47,13 @@ struct ProducerOptions {
   ClockSource clock = ClockSource::fast;
   /// Keyless records stay on one partition until it took this many bytes, then go to the next.
   std::uint64_t keyless_batch_bytes = 64 * 1024;
+  /// Claims without compare-and-swap, as long as this is the topic's only producer (on all of its
+  /// partitions). Opening throws Error{busy} naming another producer's pid when there is one. It is
+  /// a way to be faster, not a lock: whoever opens the topic next ends it, and from then on both
+  /// claim as producers do. That one waits only while this one stands still (stopped, say) within a
+  /// claim, up to its bus's timeout, and then gets Error{busy} with this one's pid. (Where a
+  /// supervisor came to serve without membarrier, it waits for this one's next call.)
+  bool exclusive = false;
 };
 
 /// Space in the ring for one record, to be filled in place and then committed. Destroying it
@@ -156,6 +163,10 @@ class Producer {
   std::uint32_t partitions() const noexcept;
   /// Stamped into every record; RecordView::producer().
   std::uint32_t identity() const noexcept;
+
+  /// Whether it is still the only producer, as asked for by ProducerOptions::exclusive. False, too,
+  /// on hosts without membarrier, and while the topic gets another ring: claims go as others' do.
+  bool exclusive() const noexcept;
 
   /// Makes a waiting call, or else the next one that would wait, return `interrupted`.
   /// Async-signal-safe.
