@@ -51,6 +51,10 @@ std::string_view text(Name name) {
       return "length";
     case Name::seen:
       return "slot.tail";
+    case Name::mode:
+      return "mode";
+    case Name::share_wanted:
+      return "share_wanted";
     case Name::pin:
       return "pin";
     case Name::sleepers:

@@ -124,7 +124,7 @@ const std::vector<Site>& surveyed_sites() {
 
 /// The table of README.md: `site`, `site` | changes | why.
 struct Believed {
-  std::set<std::string> survivors, sometimes;
+  std::set<std::string> survivors, sometimes, not_met;
 };
 
 Believed read_believed() {
@@ -137,11 +137,18 @@ Believed read_believed() {
   for (std::string line; std::getline(readme, line);) {
     if (!std::regex_match(line, cells, row)) continue;
     const std::string sites = cells[1];
+    const bool not_met = cells[2] == "not met";
+    for (std::sregex_iterator site(sites.begin(), sites.end(), quoted), end; not_met && site != end;
+         ++site) {
+      believed.not_met.insert((*site)[1].str());
+    }
+    if (not_met) continue;
     std::istringstream changes(cells[2]);
     for (std::string change; std::getline(changes >> std::ws, change, ',');) {
       REQUIRE(std::regex_match(change, parts, word));
       auto& list = parts[1].matched ? believed.sometimes : believed.survivors;
-      for (std::sregex_iterator site(sites.begin(), sites.end(), quoted), end; site != end; ++site) {
+      for (std::sregex_iterator site(sites.begin(), sites.end(), quoted), end; site != end;
+           ++site) {
         list.insert((*site)[1].str() + ' ' + parts[2].str());
       }
     }
@@ -155,6 +162,7 @@ TEST_CASE("sweep: the models meet every atomic operation of lib/ring", "[sweep]"
   static const std::regex operation(
       "^[^/]*\\.(load|store|exchange|fetch_[a-z]+|compare_exchange_strong)\\(.*");
   const std::vector<Site>& sites = surveyed_sites();
+  std::set<std::string> not_met = read_believed().not_met;
   for (const auto& entry : std::filesystem::directory_iterator(RINGWAY_SOURCE_DIR "/lib/ring")) {
     std::ifstream source(entry.path());
     unsigned number = 0;
@@ -165,8 +173,16 @@ TEST_CASE("sweep: the models meet every atomic operation of lib/ring", "[sweep]"
         return site.line == number && site.file.ends_with(entry.path().filename().string());
       });
       INFO(entry.path().filename().string() << ':' << number << line);
-      CHECK(met);
+      // A part of the line, listed once and to be struck off when a model comes to it.
+      const bool excused = std::erase_if(not_met, [&](const std::string& part) {
+                             return line.find(part) != std::string::npos;
+                           }) > 0;
+      CHECK(met != excused);
     }
+  }
+  for (const std::string& part : not_met) {
+    INFO(part);
+    FAIL_CHECK("listed as not met, but there is no such operation");
   }
 }
 

@@ -165,7 +165,7 @@ class Word final : public Bare {
     const std::memory_order used = mutation->order(access);
     store_bare(value, used);
     if constexpr (sizeof(T) == 8) {
-      if (name_ == Name::tail && watcher != nullptr) watcher->won(access.before, value);
+      if (name_ == Name::tail && watcher != nullptr) watcher->won(*this, access.before, value);
     }
     mutation->after(access);
   }
