@@ -100,7 +100,12 @@ class AmongStrangers(unittest.TestCase):
     def peace(self, topic='others'):
         """Honest traffic on a topic: everything arrives, in order and whole, and the supervisor lives on."""
         consumer, producer = Bystander(self, 'consume', topic), Bystander(self, 'produce', topic)
-        yield
+        try:
+            yield
+        except BaseException:
+            for bystander in (consumer, producer):  # or they would go on beside the next ones
+                bystander.process.kill()
+            raise
         self.assert_serving()
         word, count, longest = producer.end()[-1].split()
         self.assertEqual(word, 'published')

@@ -171,6 +171,9 @@ class OwnWriter {
 
 }  // namespace
 
+/// However busy the machine is.
+constexpr std::uint64_t kWordsMin = 2000;
+
 void scribble(const Arguments& arguments) {
   const layout::Role role = role_of(arguments.at(2));
   const Loot loot(arguments.at(0), arguments.at(1), role);
@@ -180,7 +183,7 @@ void scribble(const Arguments& arguments) {
   const std::vector<std::string> targets(arguments.begin() + 5, arguments.end());
   std::uint64_t words = 0;
   tell("scribbling", "now");
-  while (!span.over()) {
+  while (!span.over() || words < kWordsMin) {
     for (int i = 0; i < 64; ++i) words += memory.once(targets[random() % targets.size()], random);
     std::this_thread::yield();
   }
