@@ -21,7 +21,7 @@ from load import CONFIG, PROMISES_NOTHING, REVIVER, Load, judge_verified, revive
 from recorder import MOMENT
 
 LONG = 'RINGWAY_TEST_LONG' in os.environ
-SEED = int(os.environ.get('RINGWAY_TEST_SEED', '1'))
+SEED = int(os.environ.get('RINGWAY_TEST_SEED') or random.SystemRandom().randrange(1 << 31))
 LOAD_SECONDS = 0.8  # of each life
 WORKERS = 2
 

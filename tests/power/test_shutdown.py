@@ -16,7 +16,7 @@ from recorder import MOMENT
 from syscall_filter import pretend
 
 LONG = 'RINGWAY_TEST_LONG' in os.environ
-SEED = int(os.environ.get('RINGWAY_TEST_SEED', '1'))
+SEED = int(os.environ.get('RINGWAY_TEST_SEED') or random.SystemRandom().randrange(1 << 31))
 DISKS = 20 if LONG else 1
 LOSSES = 5 if LONG else 3  # of each disk
 LOAD_SECONDS = 0.2, 1.2    # before a loss
