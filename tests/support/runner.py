@@ -47,7 +47,7 @@ CONFIGURATIONS = {
     'fuzz': Build(('-Dfuzz=true', '-Db_sanitize=address,undefined', '-Db_lundef=false', '-Doptimization=1',
                    '-Dcpp_args=-g1 -fsanitize=fuzzer-no-link -fno-sanitize-recover=all'), 1,
                   (('CXX', 'clang++-19'),)),
-    COMPILE_ONLY: Build(('-Doptimization=0', '-Dunity=off'), 1, (('CXX', 'clang++-19'),)),
+    COMPILE_ONLY: Build(('-Dtests=false', '-Doptimization=0', '-Dunity=off'), 1, (('CXX', 'clang++-19'),)),
 }
 
 
@@ -64,6 +64,7 @@ BUDGETS = (
     (('hostile',), 60),
     (('fuzz',), 180),
 )
+BUDGET_OF_ALL = 45 * 60
 
 
 class Tally:
@@ -116,7 +117,7 @@ class Runner:
         for suite, spent in self.seconds.items():
             if suite not in budgeted:
                 print(f'  {suite:18} {spent:6.0f}')
-        print(f'  {"all":18} {sum(self.seconds.values()):6.0f}')
+        print(f'  {"all":18} {sum(self.seconds.values()):6.0f} of {BUDGET_OF_ALL}')
 
     def run_build(self, name, suites):
         """Builds configuration `name` and runs the tests of these suites in it."""
