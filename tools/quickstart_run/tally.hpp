@@ -9,8 +9,8 @@ namespace ringway::quickstart {
 inline constexpr std::uint32_t kProducers = 2;
 inline constexpr std::uint32_t kPartitions = 4;
 
-/// What travels in each record's only header: who published it, and as his how manyeth in its
-/// partition.
+/// What travels in each record's only header: who published it, and how many this producer had
+/// published to the partition before it.
 struct Mark {
   std::uint32_t producer = 0;
   std::uint64_t sequence = 0;
