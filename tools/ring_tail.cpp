@@ -5,6 +5,7 @@
 
 #include "client/boundary_table.hpp"
 #include "client/committed_walk.hpp"
+#include "client/record_view.hpp"
 
 namespace ringway::cli {
 namespace {
@@ -41,15 +42,7 @@ std::string copy_body(const ring::PartitionView& view, const Seen& seen) {
 }  // namespace
 
 RecordView RingRecord::view(std::uint32_t partition) const noexcept {
-  return {reinterpret_cast<const std::byte*>(body.data()),
-          header.payload_bytes,
-          header.key_bytes,
-          header.headers_bytes,
-          (header.flags & layout::kHasKey) != 0,
-          header.producer,
-          header.timestamp_ns,
-          place.offset,
-          partition};
+  return view_of(header, reinterpret_cast<const std::byte*>(body.data()), place.offset, partition);
 }
 
 std::vector<RingRecord> last_records(const ring::PartitionView& view, std::size_t count) {

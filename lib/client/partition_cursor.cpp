@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "client/boundary_table.hpp"
+#include "client/record_view.hpp"
 
 namespace ringway {
 
@@ -154,9 +155,7 @@ bool PartitionCursor::wanted(const RecordHeader& header) noexcept {
 
 void PartitionCursor::append(Harvest& harvest, const std::byte* body,
                              const RecordHeader& header) noexcept {
-  harvest.records.emplace_back(body, header.payload_bytes, header.key_bytes, header.headers_bytes,
-                               (header.flags & layout::kHasKey) != 0, header.producer,
-                               header.timestamp_ns, place_.offset, partition_);
+  harvest.records.push_back(view_of(header, body, place_.offset, partition_));
 }
 
 // The ring.

@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "client/record_view.hpp"
 #include "log/verify.hpp"
 #include "storage/posix_file_system.hpp"
 #include "tools/bus_access.hpp"
@@ -24,19 +25,6 @@ struct DumpOptions {
   bool meta_only = false;
 };
 
-RecordView view_of(const log::Record& record, std::uint32_t partition) noexcept {
-  const layout::RecordHeader& header = record.header;
-  return {record.body.data(),
-          header.payload_bytes,
-          header.key_bytes,
-          header.headers_bytes,
-          (header.flags & layout::kHasKey) != 0,
-          header.producer,
-          header.timestamp_ns,
-          record.at.offset,
-          partition};
-}
-
 Exit dump(const DumpOptions& options, const Common& common) {
   const LogSelection logs = select_logs(options.log, common);
   RecordPrinter printer(logs.topic.name, common.format, options.format,
@@ -55,7 +43,7 @@ Exit dump(const DumpOptions& options, const Common& common) {
   for (const std::uint32_t p : logs.partitions) {
     if (!going) break;
     const auto print = [&](const log::Record& record) {
-      printer.append(out, view_of(record, p));
+      printer.append(out, view_of(record.header, record.body.data(), record.at.offset, p));
       return out.size() < kDumpFlushBytes || flush();
     };
     const log::LogReport found =
