@@ -99,7 +99,7 @@ class Flusher {
   /// `how`, void, and all below the end is durable. `done` may take as long as the device does.
   void end_ring(std::shared_ptr<ServedTopic> topic, RingEnd how,
                 std::function<void(RingEnded)> done);
-  /// Orderly stop: freezes every limit at its tail and brings everything to `durable`. False when a
+  /// Orderly stop: no claim succeeds any more, and everything is brought to `durable`. False when a
   /// device refused, or a live producer did not finish its claim within `patience_ms`.
   void drain(std::uint32_t patience_ms, std::function<void(bool complete)> done);
 
