@@ -13,8 +13,6 @@
 
 namespace ringway::daemon {
 
-inline constexpr std::uint64_t kNoOffset = ~std::uint64_t{0};  ///< in Slot::committed: none yet
-
 /// Who has a named cursor open, and where it keeps its positions.
 struct CursorHolder {
   std::uint64_t handle = 0;
@@ -72,7 +70,7 @@ class NamedCursors {
     for (std::uint32_t p = 0; p < partitions_; ++p) {
       const std::uint64_t offset =
           cursor.holder->slots[p].committed.load(std::memory_order::acquire);
-      if (offset == kNoOffset || cursor.offsets[p] == offset || offset > committed(p)) continue;
+      if (offset == layout::kNoOffset || cursor.offsets[p] == offset || offset > committed(p)) continue;
       cursor.offsets[p] = offset;
       unsaved_.insert_or_assign({name, p}, CursorRow{topic_, name, p, offset, cursor.protects});
     }

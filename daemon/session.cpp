@@ -35,8 +35,8 @@ void Chunk::clear(std::uint32_t first, std::uint32_t count, std::uint64_t pin,
     slot.length.store(0, std::memory_order::relaxed);
     slot.mode.store(static_cast<std::uint32_t>(mode), std::memory_order::relaxed);
     slot.pin.store(pin, std::memory_order::relaxed);
-    slot.offset.store(kNoOffset, std::memory_order::relaxed);
-    slot.committed.store(kNoOffset, std::memory_order::relaxed);
+    slot.offset.store(layout::kNoOffset, std::memory_order::relaxed);
+    slot.committed.store(layout::kNoOffset, std::memory_order::relaxed);
   }
 }
 

@@ -174,8 +174,10 @@ Rows Inspection::cursors(const PartitionFacts& facts) {
     if (slot != nullptr) {
       const std::uint64_t at = slot->offset.load(std::memory_order::acquire);
       const std::uint64_t pinned = slot->pin.load(std::memory_order::acquire);
-      offset = Cell::of_number(at);
-      lag = lag_cell(facts.committed, at);
+      if (at != layout::kNoOffset) {  // a partition that it does not read
+        offset = Cell::of_number(at);
+        lag = lag_cell(facts.committed, at);
+      }
       if (pinned != layout::kNoPin) pin = Cell::of_number(pinned);
     }
     add(rows, all_cursors_, facts.partition,
@@ -208,10 +210,11 @@ Rows Inspection::holes(const layout::BoardPartition& board, std::uint32_t partit
     const layout::Hole& hole = board.hole[i % layout::kHoles];
     // Relaxed: for people.
     const auto load = [](const auto& word) { return word.load(std::memory_order::relaxed); };
+    const std::uint64_t offset = load(hole.offset);
     add(rows, all_holes_, partition,
-        {Cell::of_number(load(hole.offset)), Cell::of_number(load(hole.offsets)),
-         Cell::of_number(load(hole.position)), Cell::of_number(load(hole.bytes)),
-         Cell::of_number(load(hole.pid)),
+        {offset == layout::kNoOffset ? Cell::none() : Cell::of_number(offset),
+         Cell::of_number(load(hole.offsets)), Cell::of_number(load(hole.position)),
+         Cell::of_number(load(hole.bytes)), Cell::of_number(load(hole.pid)),
          Cell::of_time(static_cast<std::int64_t>(load(hole.repaired_at_ns)))});
   }
   return rows;

@@ -55,7 +55,7 @@ PartitionCursor::PartitionCursor(std::uint32_t partition, const ring::PartitionV
   keeps_pin_ = arrival == Arrival::moved && mode == TopicMode::memory_block;
   // The slot may have been another handle's.
   if (!keeps_pin_) slot_->pin.store(layout::kNoPin, std::memory_order::release);
-  slot_->committed.store(kNothingCommitted, std::memory_order::release);
+  slot_->committed.store(layout::kNoOffset, std::memory_order::release);
 }
 
 // Pins. On topics that overwrite nobody is held up, so nothing is pinned; on topics that block, the

@@ -15,9 +15,6 @@
 
 namespace ringway {
 
-/// In Slot::committed while commit() was not called.
-inline constexpr std::uint64_t kNothingCommitted = ~std::uint64_t{0};
-
 /// One consumer's place in one partition (G4). It is in the ring while the ring has it, else in the
 /// log, and passes from one to the other by position, comparing offsets on arrival. Positions here
 /// are relative to the ring generation, also in the log, where they may lie before 0 (modulo 2^64).
@@ -117,7 +114,7 @@ class PartitionCursor {
   std::uint64_t wanted_ = 0;     // records before this offset are passed over
   std::uint64_t held_from_ = 0;  // ring position
   std::optional<std::int64_t> not_before_ns_;
-  std::uint64_t committed_ = kNothingCommitted;
+  std::uint64_t committed_ = layout::kNoOffset;
   std::unique_ptr<LogSource> log_;    // none without persistence
   std::span<const std::byte> chunk_;  // of the log, from place_ on
   std::vector<std::byte> unwrapped_;  // a record that lies across the end of the data area

@@ -80,7 +80,7 @@ struct Boundary {
 
 /// A claim that was finished for its dead owner.
 struct Hole {
-  std::atomic<std::uint64_t> offset;
+  std::atomic<std::uint64_t> offset;   ///< kNoOffset until everything before it is settled
   std::atomic<std::uint64_t> offsets;  ///< how many
   std::atomic<std::uint64_t> position;
   std::atomic<std::uint64_t> bytes;

@@ -26,6 +26,8 @@ inline constexpr std::uint64_t kRingBytesMin = 64 * 1024;
 inline constexpr std::uint64_t kRingBytesMax = std::uint64_t{4} << 30;  // record sizes are 32-bit
 inline constexpr std::uint64_t kRingSegments = 16;  // a ring segment is ring_bytes / 16
 inline constexpr std::uint32_t kPartitionsMax = 10'000;
+/// In words that hold an offset: there is none, or it is not known yet.
+inline constexpr std::uint64_t kNoOffset = ~std::uint64_t{0};
 
 /// The largest record or batch claim a ring of this size takes: a quarter of it.
 constexpr std::uint64_t claim_bytes_max(std::uint64_t ring_bytes) noexcept {

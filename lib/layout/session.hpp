@@ -56,7 +56,7 @@ struct Slot {
   std::atomic<std::uint32_t> mode;
   std::uint32_t reserved0[9];
   // Consumer. pin: ring position held in place, or kNoPin; offset: next to be polled;
-  // committed: named cursors, the position given by commit(), as offset.
+  // committed: named cursors, the position given by commit(), as offset. Both kNoOffset at first.
   std::atomic<std::uint64_t> pin;
   std::atomic<std::uint64_t> offset;
   std::atomic<std::uint64_t> committed;

@@ -310,6 +310,15 @@ class ProduceAndConsume(OnABus):
         self.assertEqual(sorted(self.consumed('t', '-p', '1', '-p', '2').split()), [b'1', b'2'])
         self.assertEqual(self.bus.refusal('consume', 't', '-p', '3', status=2)['code'], 'usage')
 
+    def test_inspect_tells_no_offset_of_a_partition_that_a_consumer_does_not_read(self):
+        self.create('t', '--partitions', '2')
+        self.run_ringway('produce', 't', '-p', '1', stdin=b'1\n')
+        consumer = self.bus.spawn('consume', 't', '-p', '1', '-o', 'start')
+        self.assertEqual(consumer.stdout.readline(), b'1\n')
+        wait_until(lambda: self.partition('inspect', partition=1)['cursors'][0]['offset'] == 1, 'the offset')
+        cursor = self.partition('inspect')['cursors'][0]
+        self.assertEqual((cursor['pid'], cursor['offset'], cursor['lag']), (consumer.pid, None, None))
+
     def test_a_named_cursor_goes_on_where_its_output_ended(self):
         self.create()
         self.run_ringway('produce', 't', stdin=b'1\n2\n3\n4\n5\n')

@@ -139,7 +139,7 @@ TEST_CASE("named cursors: positions come from the holder, hostile ones are not b
   NamedCursors cursors(topic, 2, {{topic, "c", 0, 5, true}});
   std::vector<layout::Slot> slots(2);
   slots[0].committed = 7;
-  slots[1].committed = kNoOffset;
+  slots[1].committed = layout::kNoOffset;
   slots[1].offset = 3;
   std::vector<CursorRow> changed;
   cursors.hold("c", true, {.handle = 1, .pid = 1, .slots = slots.data()});
