@@ -424,17 +424,17 @@ class WithoutASupervisor(OnABus):
             producer.stdin.flush()
             self.assertEqual(consumer.stdout.readline(), b'%d\n' % number)
 
-    def inspect_while(self, publishing):
+    def inspect_while(self, publishing, topic='t'):
         """One client publishes; what inspect says of it."""
-        partition = self.partition('inspect')
+        partition = self.partition('inspect', topic=topic)
         self.assertEqual(partition['committed'], 3)
         self.assertEqual([p['pid'] for p in partition['producers']], [publishing.pid])
         for field in ('first_offset', 'written', 'durable', 'ring_bytes', 'log_bytes', 'state', 'tail', 'limit',
                       'generation', 'fill', 'cursors', 'holes', 'repairs'):
             self.assertIn(field, partition)
-        records = self.bus.json('inspect', 't', '--records', '2')['partitions'][0]['records']
+        records = self.bus.json('inspect', topic, '--records', '2')['partitions'][0]['records']
         self.assertEqual([(r['offset'], r['value']) for r in records], [(1, 'b'), (2, 'c')])
-        return self.bus.json('inspect', 't')['supervisor']['process']
+        return self.bus.json('inspect', topic)['supervisor']['process']
 
     def publishing(self):
         self.create()
@@ -458,10 +458,11 @@ class WithoutASupervisor(OnABus):
 
     def test_inspect_shows_the_rings_with_everything_but_one_client_killed(self):
         producer = self.publishing()
+        uuid = self.bus.json('inspect', 't')['uuid']  # others on this machine may have a topic of that name
         self.bus.kill()
         self.bus.kill_keeper()
-        self.assertEqual(self.inspect_while(producer), 'dead')
-        self.assertIn(f'/proc/{producer.pid}/fd'.encode(), self.run_ringway('inspect', 't'))
+        self.assertEqual(self.inspect_while(producer, uuid), 'dead')
+        self.assertIn(f'/proc/{producer.pid}/fd'.encode(), self.run_ringway('inspect', uuid))
 
     def test_inspect_names_cursors_held_or_not(self):
         producer = self.publishing()
