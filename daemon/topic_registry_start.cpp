@@ -25,8 +25,8 @@ void forget_kept(const Topic& topic, std::map<std::string, KeptDescriptor>& kept
 }
 
 /// Whose intents and pins nobody can see: its claims would stay open for ever, and what it holds
-/// would be overwritten. 0: nobody. Keeper and supervisor may both have died, the latter when it had
-/// given the next keeper only a part.
+/// would be overwritten. 0: nobody. Keeper and supervisor may both have died, the latter when it
+/// had given the next keeper only a part.
 std::uint32_t pid_without_slots(const TopicMemory& memory,
                                 const std::map<std::string, KeptDescriptor>& kept) {
   for (const layout::Attachment& entry : memory.attachments()) {

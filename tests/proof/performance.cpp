@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <random>
+#include <set>
 #include <span>
 
 #include "proof/points.hpp"
@@ -29,9 +30,14 @@ constexpr int kBeyondMax = 8;
 constexpr std::uint64_t kBaseOffset = 3 * 4096 - 60;
 constexpr std::size_t kSamplesMax = 1 << 14;
 
-unsigned proof_seed() {
+/// Of a long operation's instructions, besides its boundaries.
+std::uint64_t chosen_instructions() {
+  return std::getenv("RINGWAY_TEST_LONG") == nullptr ? 150 : 2000;
+}
+
+std::uint64_t proof_seed() {
   const char* const given = std::getenv("RINGWAY_TEST_SEED");
-  return given == nullptr ? 1 : static_cast<unsigned>(std::strtoul(given, nullptr, 10));
+  return given == nullptr ? std::random_device()() : std::strtoull(given, nullptr, 10);
 }
 
 /// What a worker found, in memory it shares with who started it.
@@ -46,12 +52,23 @@ struct Findings {
   std::uint32_t repair_ns[kSamplesMax];
 };
 
+/// Of the instructions that are no boundaries; the same in every worker.
+struct Choice {
+  std::uint64_t length = 0;  ///< of the whole act
+  std::uint64_t seed = 0;
+};
+
 /// Which points of a long operation are looked at: those where something outside the victim changed
-/// by its last instruction, or may change by its next, and some others by chance.
+/// by its last instruction, or may change by its next, and some others that a seed chooses.
 class Boundaries {
  public:
-  Boundaries(const Stage& stage, const Puppet& puppet)
-      : stage_(stage), seen_(stage.keep()), was_at_call_(puppet.at_system_call()) {}
+  Boundaries(const Stage& stage, const Puppet& puppet, Choice choice)
+      : stage_(stage), seen_(stage.keep()), was_at_call_(puppet.at_system_call()) {
+    std::mt19937_64 random(choice.seed);
+    for (std::uint64_t i = 0; i < chosen_instructions(); ++i) {
+      chosen_.insert(random() % choice.length);
+    }
+  }
 
   /// Once for each instruction. The same in every worker.
   enum class At : unsigned char { neither, chance, boundary };
@@ -60,16 +77,14 @@ class Boundaries {
     const bool changed = !stage_.is_as(seen_);
     if (changed) seen_ = stage_.keep();
     if (is_at_call || std::exchange(was_at_call_, is_at_call) || changed) return At::boundary;
-    return random_() % kRare == 0 ? At::chance : At::neither;
+    return chosen_.contains(puppet.steps()) ? At::chance : At::neither;
   }
 
  private:
-  static constexpr unsigned kRare = 500;
-
   const Stage& stage_;
   Stage::Kept seen_;
   bool was_at_call_;
-  std::minstd_rand random_{proof_seed()};
+  std::set<std::uint64_t> chosen_;
 };
 
 class Performance {
@@ -107,9 +122,9 @@ class Performance {
   }
 
   /// The same, by copies of one victim.
-  void kill_copies(std::uint64_t worker) {
+  void kill_copies(std::uint64_t worker, Choice choice) {
     begin();
-    Boundaries boundaries(stage_, victim_->puppet());
+    Boundaries boundaries(stage_, victim_->puppet(), choice);
     std::uint64_t points = 0;
     for (std::uint64_t n = 0;; ++n) {
       bool point = true, sure = victim_->puppet().in_own_code();
@@ -226,14 +241,14 @@ class Performance {
   bool overtaken_ = false;
 };
 
-void work(const Scene& scene, std::uint64_t worker, Findings& findings) {
+void work(const Scene& scene, std::uint64_t worker, Choice choice, Findings& findings) {
   try {
     Performance performance(scene, findings);
     const bool copies = scene.grain == Scene::Grain::boundaries;
     if (scene.company || (!copies && performance.length() <= kBegunAnewMax)) {
       performance.kill_victims(worker);
     } else {
-      performance.kill_copies(worker);
+      performance.kill_copies(worker, choice);
     }
     findings.whole = true;
   } catch (const std::exception& error) {
@@ -265,14 +280,34 @@ struct Sum {
   }
 };
 
+/// In a process and on files of its own: a victim leaves them changed.
+Choice choose(const Scene& scene) {
+  static const std::uint64_t seed = proof_seed();
+  if (scene.grain == Scene::Grain::instructions) return {};
+  const SharedWithChildren<Choice> choice;
+  std::fflush(nullptr);
+  const pid_t process = ::fork();
+  if (process == 0) {
+    const SharedWithChildren<Findings> none;
+    *choice = {Performance(scene, *none).length(), seed};
+    ::_exit(0);
+  }
+  ::waitpid(process, nullptr, 0);
+  fmt::print("seed {} chooses {} of {} instructions\n", seed, chosen_instructions(),
+             choice->length);
+  REQUIRE(choice->length != 0);
+  return *choice;
+}
+
 Sum perform(const Scene& scene) {
+  const Choice choice = choose(scene);
   std::array<SharedWithChildren<Findings>, kWorkers> findings;
   std::array<pid_t, kWorkers> workers{};
   std::fflush(nullptr);
   for (int i = 0; i < kWorkers; ++i) {
     workers[i] = ::fork();
     if (workers[i] == 0) {
-      work(scene, i, *findings[i]);
+      work(scene, i, choice, *findings[i]);
       ::_exit(0);
     }
   }

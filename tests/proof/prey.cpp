@@ -43,8 +43,8 @@ constexpr Kills kLong{~std::uint64_t{0}, 2000, 400};  // every boundary
 
 /// Where it is killed.
 struct Death {
-  std::uint64_t boundary = 0;  ///< so many system call boundaries behind the beginning
-  std::uint64_t steps = 0;     ///< and single steps behind that
+  std::uint64_t boundary = 0;         ///< so many system call boundaries behind the beginning
+  std::uint64_t steps = 0;            ///< and single steps behind that
   std::chrono::nanoseconds moment{};  ///< if not 0: no boundary, but so much later, unwatched
 
   std::string text() const {
@@ -125,8 +125,8 @@ class Hunting {
             .steps = static_cast<std::uint64_t>(std::pow(kStepsMax, part))});
     }
     for (std::uint64_t i = 0; i < kills.moments; ++i) {
-      kill({.moment = std::chrono::nanoseconds(1 + random_() % static_cast<std::uint64_t>(
-                                                               time.count()))});
+      kill({.moment = std::chrono::nanoseconds(1 + random_() %
+                                                       static_cast<std::uint64_t>(time.count()))});
     }
     attempt([&] { world_->check_from_the_start(); });
     report(boundaries);
@@ -177,8 +177,8 @@ class Hunting {
     world.client().done = false;
     std::atomic<bool> ready = false;
     // A thread of its own waits for nobody else's children.
-    auto hunter = std::async(std::launch::async,
-                             [&] { return pursue(world, prey_, victim, death, ready); });
+    auto hunter =
+        std::async(std::launch::async, [&] { return pursue(world, prey_, victim, death, ready); });
     while (!ready && hunter.wait_for(100us) == std::future_status::timeout) {
     }
     Child client([&](Child&) {
@@ -223,7 +223,9 @@ class Hunting {
 
   void report(std::uint64_t boundaries) {
     std::ranges::sort(served_again_);
-    const auto ms = [&](std::size_t at) { return static_cast<double>(served_again_[at].count()) / 1e6; };
+    const auto ms = [&](std::size_t at) {
+      return static_cast<double>(served_again_[at].count()) / 1e6;
+    };
     fmt::print("{:<44} {:>10} {:>6} {:>10} {:>9.1f} {:>9.1f}  seed {}\n", prey_.name, boundaries,
                kills_, violations_, ms(served_again_.size() / 2), ms(served_again_.size() - 1),
                chosen_);
@@ -249,7 +251,8 @@ class Hunting {
 
 void hunt(const Prey& prey) {
   static const bool titled = [] {
-    fmt::print("{:<44} {:>10} {:>6} {:>10} {:>19}\n", "", "system call", "", "", "served again, ms");
+    fmt::print("{:<44} {:>10} {:>6} {:>10} {:>19}\n", "", "system call", "", "",
+               "served again, ms");
     fmt::print("{:<44} {:>10} {:>6} {:>10} {:>9} {:>9}\n", "operation", "boundaries", "kills",
                "violations", "median", "max");
     return true;

@@ -58,7 +58,7 @@ struct Scene {
   std::function<void(Cast&)> audience{};
   /// How all go on, if not by go_on().
   std::function<void(const Cast&)> aftermath{};
-  /// Boundaries: system calls, stores to shared memory, and some other instructions by seed.
+  /// Boundaries: system calls, stores to shared memory, and other instructions that a seed chooses.
   enum class Grain : unsigned char { instructions, boundaries } grain = Grain::instructions;
   Stage::Log log = Stage::Log::none;
 };

@@ -88,8 +88,8 @@ void StoppedProducer::check(bool behind_was_seen) const {
   expected.emplace_back("end");
   const auto found = read_up_to(socket_, topic_, "end");
   if (found != expected) {
-    throw Violation(fmt::format("the topic holds {}, not {}", fmt::join(found, " "),
-                                fmt::join(expected, " ")));
+    throw Violation(
+        fmt::format("the topic holds {}, not {}", fmt::join(found, " "), fmt::join(expected, " ")));
   }
 }
 

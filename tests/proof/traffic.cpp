@@ -100,8 +100,8 @@ void Traffic::await(const std::atomic<std::uint64_t>& number, std::uint64_t at_l
   while (number < at_least) {
     if (told_->complained) throw Violation(told_->complaint);
     if (std::chrono::steady_clock::now() > until) {
-      throw Violation(fmt::format("a live {} does not go on from {} to {}", who, number.load(),
-                                  at_least));
+      throw Violation(
+          fmt::format("a live {} does not go on from {} to {}", who, number.load(), at_least));
     }
     std::this_thread::sleep_for(100us);
   }

@@ -154,8 +154,8 @@ void World::await_another_keeper(pid_t than) const {
 std::size_t World::keepers_descriptors() const {
   std::error_code ignored;
   std::size_t count = 0;
-  for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator(
-           fmt::format("/proc/{}/fd", daemon.keeper()), ignored)) {
+  for ([[maybe_unused]] const auto& entry :
+       std::filesystem::directory_iterator(fmt::format("/proc/{}/fd", daemon.keeper()), ignored)) {
     ++count;
   }
   return count;
