@@ -21,6 +21,7 @@ std::string text_of(std::uint64_t value) {
 
 World::World() {
   bus().create_topic("kept", {.partitions = 1, .ring_bytes = 64 * 1024});
+  uuid_ = bus().topics().front().uuid;
   traffic_.emplace(daemon.socket(), "kept");
   kept_by_keeper_ = keepers_descriptors();
 }
@@ -132,6 +133,11 @@ World::Checked World::check_records(Checked from, std::set<std::uint64_t> values
 }
 
 void World::check_nothing_is_left() const {
+  for (const auto& entry : std::filesystem::directory_iterator(daemon.state_dir() + "/topics")) {
+    if (entry.path().filename() != uuid_) {
+      throw Violation(fmt::format("{} is left over", entry.path().string()));
+    }
+  }
   const auto until = std::chrono::steady_clock::now() + kPatience;
   while (keepers_descriptors() > kept_by_keeper_) {
     if (std::chrono::steady_clock::now() > until) {

@@ -72,6 +72,7 @@ class World {
   void publish();
   std::size_t keepers_descriptors() const;
 
+  std::string uuid_;  // of "kept"
   std::optional<Traffic> traffic_;
   std::uint64_t last_ = 0;
   std::set<std::uint64_t> told_, told_since_, maybe_;  // values
