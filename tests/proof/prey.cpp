@@ -48,6 +48,9 @@ struct Death {
   std::chrono::nanoseconds moment{};  ///< if not 0: no boundary, but so much later, unwatched
 
   std::string text() const {
+    if (boundary == ~std::uint64_t{0} || moment == std::chrono::nanoseconds::max()) {
+      return "at its end";
+    }
     if (moment != 0ns) return fmt::format("{} ns from its beginning", moment.count());
     return fmt::format("at boundary {} and {} steps", boundary, steps);
   }
