@@ -109,6 +109,7 @@ PartitionDuty::Round PartitionDuty::follow_and_flush(SteadyTime now) {
   wake_waiters();
 
   Round round{follower_.committed().position - before.position, SteadyTime::max()};
+  if (persisted() && writing() && !log_->can_submit()) return round;  // what it waits for wakes us
   if (persisted() && submitted_ < log_->noted().position) {
     round.due = std::max(
         retry_at_, pending_since_ + std::chrono::milliseconds(topic_.settings().sync_interval_ms));
