@@ -148,6 +148,7 @@ Aftermath go_on(Cast cast, const Fallen& fallen, std::vector<Bystander> living) 
     throw Violation("producers wait for a dead consumer");
   }
   for (const Seat seat : fallen.producers) {
+    cast.stage().slot(seat).mode = static_cast<std::uint32_t>(layout::ClaimMode::shared);
     Writer fresh(cast.view(), cast.stage().slot(seat));
     if (!cast.publish(fresh, 100)) throw Violation("no room for who takes a dead one's seat");
   }

@@ -5,14 +5,15 @@
 #include <fmt/format.h>
 
 #include <catch2/catch.hpp>
-#include <cstdlib>
 #include <set>
 
 #include "daemon/ring_ending.hpp"
 #include "proof/acts.hpp"
-#include "proof/points.hpp"
+#include "proof/each_instruction.hpp"
 #include "proof/states.hpp"
 #include "ring/carry_over.hpp"
+#include "ring/sharing.hpp"
+#include "shm/barrier.hpp"
 
 namespace ringway::proof {
 namespace {
@@ -23,31 +24,34 @@ constexpr int kRoundsMax = 8;
 /// Told::woke of a producer whose claim was taken away.
 constexpr std::uint32_t kFenced = 1;
 
-/// Claims, fills and commits two records as one claim, and asks what became of it when it must.
-Act commits_into_a_ring_that_may_end(std::uint32_t payload_bytes) {
+/// Claims, fills and commits two records as one claim, and asks what became of it when it must; as
+/// often as `claims` says, or until it is refused.
+Act commits_into_a_ring_that_may_end(std::uint32_t payload_bytes, std::uint32_t claims = 1) {
   return [=](Cast& cast, Seat seat) -> Puppet::Part {
     auto writer = std::make_shared<Writer>(cast.view(), cast.stage().slot(seat));
     auto payload = std::make_shared<std::vector<std::string>>();
-    for (std::uint64_t i = 1; i <= 2; ++i) {
-      payload->push_back(Content{seat, payload_bytes, i, 1, 2}.text());
+    for (std::uint64_t i = 1; i <= 2 * claims; ++i) {
+      payload->push_back(Content{seat, payload_bytes, i, (i - 1) / 2 * 2 + 1, 2}.text());
     }
     return [=, told = &cast.stage().told()] {
       const std::uint64_t each = claim_bytes(payload->front());
-      const auto claimed = writer->try_claim(each * 2, 2);
-      if (claimed.status != Status::ok) return;
-      write_record(writer->view(), claimed.position, payload->front(), seat);
-      write_record(writer->view(), claimed.position + each, payload->back(), seat);
-      writer->stamp_inner(claimed.position + each);
-      ring::Verdict verdict = ring::Verdict::accepted;
-      if (!writer->commit(claimed)) {
-        do {
-          verdict = writer->verdict(claimed);
-        } while (verdict == ring::Verdict::pending);
-      }
-      if (verdict == ring::Verdict::accepted) {
-        told->committed[seat] = 2;
-      } else {
-        told->woke = kFenced;
+      for (std::size_t i = 0; i < payload->size(); i += 2) {
+        const auto claimed = writer->try_claim(each * 2, 2);
+        if (claimed.status != Status::ok) return;
+        write_record(writer->view(), claimed.position, (*payload)[i], seat);
+        write_record(writer->view(), claimed.position + each, (*payload)[i + 1], seat);
+        writer->stamp_inner(claimed.position + each);
+        ring::Verdict verdict = ring::Verdict::accepted;
+        if (!writer->commit(claimed)) {
+          do {
+            verdict = writer->verdict(claimed);
+          } while (verdict == ring::Verdict::pending);
+        }
+        if (verdict == ring::Verdict::accepted) {
+          told->committed[seat] += 2;
+        } else {
+          told->woke = kFenced;
+        }
       }
     };
   };
@@ -56,8 +60,9 @@ Act commits_into_a_ring_that_may_end(std::uint32_t payload_bytes) {
 /// The supervisor's side: one life of it, up to `rounds` looks.
 class Retirement {
  public:
-  explicit Retirement(const Cast& cast, std::set<Seat> dead = {})
-      : cast_(cast), view_(cast.stage().topic().view(0)), ending_(view_) {
+  explicit Retirement(const Cast& cast, std::set<Seat> dead = {},
+                      std::optional<Seat> exclusive = {})
+      : cast_(cast), view_(cast.stage().topic().view(0)), exclusive_(exclusive), ending_(view_) {
     for (const Seat seat : {kVictim, kOther, kEarlier, kRivalA}) {
       handles_.add(layout::Role::producer, seat, 4000 + seat, &cast.stage().slot(seat), true);
       if (dead.contains(seat)) handles_.release(seat);
@@ -66,15 +71,27 @@ class Retirement {
 
   /// False: not over within so many rounds.
   bool run() {
+    std::optional<ring::Sharing<ring::PartitionView, layout::Slot>> sharing;
+    if (exclusive_) {
+      sharing.emplace(view_, cast_.stage().slot(*exclusive_));
+      sharing->want();
+      shm::ProcessBarrier::instance().issue();
+      sharing->barrier_passed();
+    }
     for (int round = 0; round < kRoundsMax; ++round) {
       if (ending_.state() == daemon::RingEnding::State::over) return true;
       if (!ending_.retired()) cast_.follow();
       ending_.begin();
-      handles_.settle(view_, [](const auto&) {});
+      handles_.settle(view_, [&](const auto& settled) {
+        if (settled.handle == exclusive_) sharing.reset();
+      });
+      std::optional<std::uint64_t> owner;
+      if (sharing && !sharing->over()) owner = *exclusive_;
       if (!ending_.retired()) cast_.follow();
-      if (!ending_.look(cast_.committed(), handles_)) return false;
+      if (!ending_.look(cast_.committed(), handles_, owner)) return false;
       if (ending_.state() == daemon::RingEnding::State::closing &&
-          handles_.open_claims(cast_.committed().position, cast_.stage().tail().position).claims) {
+          handles_.open_claims(cast_.committed().position, cast_.stage().tail().position, owner)
+              .claims) {
         ending_.fence(cast_.committed());
       }
     }
@@ -84,6 +101,7 @@ class Retirement {
  private:
   Cast cast_;
   ring::PartitionView view_;
+  std::optional<Seat> exclusive_;
   daemon::PartitionHandles handles_;
   daemon::RingEnding ending_;
 };
@@ -107,8 +125,12 @@ std::uint64_t records_of(const ring::PartitionView& view, ring::Place from, std:
   return count;
 }
 
+/// Whether producers have heard of all that is theirs.
+enum class Knows : unsigned char { all, too_little };
+
 /// The successor begins where the ring ends, and holds what stands, once.
-void check_successor(Stage& stage, ring::Place begun, const std::vector<Seat>& producers) {
+void check_successor(Stage& stage, ring::Place begun, const std::vector<Seat>& producers,
+                     Knows knows = Knows::all) {
   const ring::PartitionView old = stage.view(ring::Mapping::mirrored);
   const layout::Tail tail = stage.tail();
   const bool retired = old.retired().load() != 0;
@@ -133,45 +155,17 @@ void check_successor(Stage& stage, ring::Place begun, const std::vector<Seat>& p
         throw Violation("the successor's next offset is wrong");
       }
     }
-    if (seen != stage.told().committed[seat]) {
+    const std::uint64_t told = stage.told().committed[seat];
+    if (seen < told || seen > told + (knows == Knows::all ? 0 : 2)) {
       throw Violation(fmt::format("producer {} was told of {} records, and {} are there",
-                                  static_cast<unsigned>(seat), stage.told().committed[seat].load(),
-                                  seen));
+                                  static_cast<unsigned>(seat), told, seen));
     }
   }
 }
 
-/// Where a victim stands when it is led on to the n-th instruction.
-enum class Stands : unsigned char { beyond_its_end, in_own_code, in_library };
-
-/// One act per instruction count, until `body(n)` says that there are no more. `stride`: of an
-/// operation that is long, every so manieth; with RINGWAY_TEST_LONG all.
-template <class Body>
-void for_every_instruction(const std::string& operation, Body&& body, std::uint64_t stride = 1) {
-  if (std::getenv("RINGWAY_TEST_LONG") != nullptr) stride = 1;
-  std::uint64_t points = 0, sure_points = 0, violations = 0;
-  std::string first;
-  for (std::uint64_t n = 0;; n += stride, ++points) {
-    try {
-      const Stands stands = body(n);
-      if (stands == Stands::beyond_its_end) break;
-      if (stands == Stands::in_own_code) ++sure_points;
-    } catch (const Violation& violation) {
-      if (violations++ == 0) first = fmt::format("instruction {}: {}", n, violation.what());
-    }
-  }
-  fmt::print("{:<62} {:>6} {:>6} {:>6} {:>10}\n", operation, points, sure_points, "-",
-             violations);
-  std::fflush(stdout);
-  INFO(first);
-  CHECK(violations == 0);
-  CHECK(sure_points >= recorded_points(operation));
-}
-
-Stands step_to(Actor& actor, const Stage& stage, std::uint64_t n) {
-  while (actor.puppet().steps() < n && !actor.puppet().done()) actor.step(stage);
-  if (actor.puppet().steps() < n) return Stands::beyond_its_end;
-  return actor.puppet().in_own_code() ? Stands::in_own_code : Stands::in_library;
+/// Who stamps now waits for a verdict.
+bool decides(const Cast& cast) {
+  return cast.view().retired().load() == static_cast<std::uint32_t>(layout::Retired::deciding);
 }
 
 }  // namespace
@@ -179,29 +173,33 @@ Stands step_to(Actor& actor, const Stage& stage, std::uint64_t n) {
 TEST_CASE("fence: stopped at every instruction, a producer is told what became of its claim",
           "[proof]") {
   std::uint32_t fenced = 0, accepted = 0;
-  for_every_instruction("fence and verdict, stopped", [&](std::uint64_t n) {
+  Tally tally;
+  for_every_instruction([&](std::uint64_t n) {
     Stage stage(kBaseOffset);
     Cast cast(stage, ring::Mapping::mirrored, kBaseOffset);
     in_the_middle(cast);
     const ring::Place begun = cast.place();
     Actor victim(cast, kVictim, commits_into_a_ring_that_may_end(200));
-    const Stands stands = step_to(victim, stage, n);
-    if (stands == Stands::beyond_its_end) return stands;
-    static_cast<void>(cast.publish(100));
-    if (!Retirement(cast).run()) throw Violation("the ring does not come to its end");
-    victim.puppet().finish();
-    check_successor(stage, begun, {kVictim});
+    if (!step_to(victim, stage, n)) return false;
+    tally.point(victim.puppet(), [&] {
+      static_cast<void>(cast.publish(100));
+      if (!Retirement(cast).run()) throw Violation("the ring does not come to its end");
+      victim.puppet().finish();
+      check_successor(stage, begun, {kVictim});
+    });
     fenced += stage.told().woke == kFenced;
     accepted += stage.told().committed[kVictim] == 2;
-    return stands;
+    return true;
   });
+  tally.report("fence and verdict, stopped");
   // Both were seen: neither outcome is there for show.
   CHECK(fenced > 100);
   CHECK(accepted > 10);
 }
 
 TEST_CASE("fence: killed at every instruction, a producer's claim is repaired or void", "[proof]") {
-  for_every_instruction("fence and verdict, killed", [&](std::uint64_t n) {
+  Tally tally;
+  for_every_instruction([&](std::uint64_t n) {
     Stage stage(kBaseOffset);
     Cast cast(stage, ring::Mapping::mirrored, kBaseOffset);
     in_the_middle(cast);
@@ -209,23 +207,25 @@ TEST_CASE("fence: killed at every instruction, a producer's claim is repaired or
     Actor other(cast, kRivalA, commits_into_a_ring_that_may_end(60));
     other.lead_to(stage, Point::owned);
     Actor victim(cast, kVictim, commits_into_a_ring_that_may_end(200));
-    const Stands stands = step_to(victim, stage, n);
-    if (stands == Stands::beyond_its_end) return stands;
-    static_cast<void>(cast.publish(100));
-    victim.puppet().kill();
-    if (!Retirement(cast, {kVictim}).run()) throw Violation("the ring does not come to its end");
-    other.puppet().finish();
-    check_successor(stage, begun, {kRivalA});
-    if (stage.told().woke != kFenced) throw Violation("who stood still was not told");
-    return stands;
+    if (!step_to(victim, stage, n)) return false;
+    tally.point(victim.puppet(), [&] {
+      static_cast<void>(cast.publish(100));
+      victim.puppet().kill();
+      if (!Retirement(cast, {kVictim}).run()) throw Violation("the ring does not come to its end");
+      other.puppet().finish();
+      check_successor(stage, begun, {kRivalA});
+      if (stage.told().woke != kFenced) throw Violation("who stood still was not told");
+    });
+    return true;
   });
+  tally.report("fence and verdict, killed");
 }
 
 TEST_CASE("retire: the supervisor is killed at every instruction, the next one ends the ring",
           "[proof]") {
   // Two stand still, one of them before it said that it owns its claim; a third is dead.
+  Tally tally;
   for_every_instruction(
-      "retire, supervisor killed",
       [&](std::uint64_t n) {
         Stage stage(kBaseOffset);
         Cast cast(stage, ring::Mapping::mirrored, kBaseOffset);
@@ -243,23 +243,123 @@ TEST_CASE("retire: the supervisor is killed at every instruction, the next one e
           auto retirement = std::make_shared<Retirement>(own, std::set<Seat>{kEarlier});
           return [retirement] { retirement->run(); };
         });
-        const Stands stands = step_to(supervisor, stage, n);
-        if (stands == Stands::beyond_its_end) return stands;
-        supervisor.puppet().kill();
-        // In between one of those who stood still may have gone on.
-        const bool goes_on =
-            n % 2 == 0 &&
-            cast.view().retired().load() != static_cast<std::uint32_t>(layout::Retired::deciding);
-        if (goes_on) second.puppet().finish();
-        cast.replace_supervisor();
-        if (!Retirement(cast, {kEarlier}).run())
-          throw Violation("the ring does not come to its end");
-        first.puppet().finish();
-        if (!goes_on) second.puppet().finish();
-        check_successor(stage, begun, {kRivalA, kVictim});
-        return stands;
+        if (!step_to(supervisor, stage, n)) return false;
+        tally.point(supervisor.puppet(), [&] {
+          supervisor.puppet().kill();
+          // In between one of those who stood still may have gone on.
+          const bool goes_on = n % 2 == 0 && !decides(cast);
+          if (goes_on) second.puppet().finish();
+          cast.replace_supervisor();
+          if (!Retirement(cast, {kEarlier}).run()) {
+            throw Violation("the ring does not come to its end");
+          }
+          first.puppet().finish();
+          if (!goes_on) second.puppet().finish();
+          check_successor(stage, begun, {kRivalA, kVictim});
+        });
+        return true;
       },
       7);
+  tally.report("retire, supervisor killed");
+}
+
+namespace {
+
+/// A ring whose only producer has it for itself.
+struct Exclusive {
+  Exclusive() : stage(kBaseOffset), cast(stage, ring::Mapping::mirrored, kBaseOffset) {
+    in_the_middle(cast);
+    begun = cast.place();
+    stage.slot(kVictim).mode = static_cast<std::uint32_t>(layout::ClaimMode::exclusive);
+  }
+  void end_ring(const std::set<Seat>& dead = {}) {
+    if (!Retirement(cast, dead, kVictim).run()) {
+      throw Violation("the ring does not come to its end");
+    }
+  }
+
+  Stage stage;
+  Cast cast;
+  ring::Place begun;
+  Act act = commits_into_a_ring_that_may_end(40, 2);
+};
+
+}  // namespace
+
+TEST_CASE("fence: stopped at every instruction, an exclusive producer is told", "[proof]") {
+  std::uint32_t fenced = 0, unclaimed = 0;
+  Tally tally;
+  for_every_instruction([&](std::uint64_t n) {
+    Exclusive play;
+    Actor victim(play.cast, kVictim, play.act);
+    if (!step_to(victim, play.stage, n)) return false;
+    tally.point(victim.puppet(), [&] {
+      const std::uint64_t tail = play.stage.tail().position;
+      play.end_ring();
+      // Stopped before its store to tail, and taken for one that has made it.
+      const auto view = play.cast.view();
+      unclaimed += view.void_claims() == 1 && view.void_claim(0).position == tail;
+      victim.puppet().finish();
+      check_successor(play.stage, play.begun, {kVictim});
+      if (!play.stage.tail().closed) throw Violation("a tail that was opened again stays open");
+    });
+    fenced += play.stage.told().woke == kFenced;
+    return true;
+  });
+  tally.report("fence and verdict, exclusive, stopped");
+  CHECK(fenced > 100);
+  CHECK(unclaimed > 2);
+}
+
+TEST_CASE("fence: killed at every instruction, an exclusive producer's ring comes to its end",
+          "[proof]") {
+  Tally tally;
+  for (const bool fenced_before : {false, true}) {
+    for_every_instruction([&](std::uint64_t n) {
+      Exclusive play;
+      Actor victim(play.cast, kVictim, play.act);
+      if (!step_to(victim, play.stage, n)) return false;
+      tally.point(victim.puppet(), [&] {
+        if (fenced_before) play.end_ring();  // as of one that stands still
+        victim.puppet().kill();
+        play.end_ring({kVictim});
+        check_successor(play.stage, play.begun, {kVictim}, Knows::too_little);
+      });
+      return true;
+    });
+  }
+  tally.report("fence and verdict, exclusive, killed");
+}
+
+TEST_CASE("retire: the supervisor is killed at every instruction beside an exclusive producer",
+          "[proof]") {
+  Tally tally;
+  for (const Point point : {Point::trying, Point::claimed, Point::owned}) {
+    for_every_instruction(
+        [&](std::uint64_t n) {
+          Exclusive play;
+          Actor victim(play.cast, kVictim, play.act);
+          victim.lead_to(play.stage, point);
+          Actor supervisor(play.cast, kOther, [](Cast& own, Seat) -> Puppet::Part {
+            auto retirement = std::make_shared<Retirement>(own, std::set<Seat>{}, kVictim);
+            return [retirement] { retirement->run(); };
+          });
+          if (!step_to(supervisor, play.stage, n)) return false;
+          tally.point(supervisor.puppet(), [&] {
+            supervisor.puppet().kill();
+            // In between it may have gone on.
+            const bool goes_on = n % 2 == 0 && !decides(play.cast);
+            if (goes_on) victim.puppet().finish();
+            play.cast.replace_supervisor();
+            play.end_ring();
+            if (!goes_on) victim.puppet().finish();
+            check_successor(play.stage, play.begun, {kVictim});
+          });
+          return true;
+        },
+        7);
+  }
+  tally.report("retire an exclusive ring, supervisor killed");
 }
 
 }  // namespace ringway::proof

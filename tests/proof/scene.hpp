@@ -73,6 +73,7 @@ class Actor {
 
   Seat seat() const noexcept { return seat_; }
   Puppet& puppet() noexcept { return puppet_; }
+  const Puppet& puppet() const noexcept { return puppet_; }
   const std::vector<Claim>& claims() const noexcept { return claims_; }
   Actor copy() { return {seat_, puppet_.copy(), claims_}; }
 
