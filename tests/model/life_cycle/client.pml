@@ -40,14 +40,33 @@ proctype client(byte me) {
          drop_handle(me);
          finished[me] = true
        }
+    /* ProducerState::keep_going: another ring; Handles: the entry moves along */
+    :: atomic {
+         HAS_HANDLE(me) && MY_WORD == 0 && connected[me] && listening && served != NONE &&
+         mem[memory_of[me]].state == REPLACED && served != memory_of[me] &&
+         handle_session[me] == session_of[me] && !LEFT_OUT(REPLACED_NOT_SEEN) ->
+         if
+         :: mem[served].entry_state[entry_of[me]] == 1 &&
+            mem[served].entry_session[entry_of[me]] == session_of[me] -> memory_of[me] = served
+         :: else -> drop_handle(me)
+         fi
+       }
+    /* likewise: the topic was deleted meanwhile */
+    :: atomic {
+         HAS_HANDLE(me) && MY_WORD == 0 && connected[me] && listening && served == NONE && !row &&
+         mem[memory_of[me]].state == REPLACED ->
+         drop_handle(me);
+         finished[me] = true
+       }
     /* Writer::try_claim: intent, tail, owned */
     :: atomic {
          HAS_HANDLE(me) && MY_WORD == 0 && records[me] > 0 && !mem[memory_of[me]].closed &&
          mem[memory_of[me]].tail < mem[memory_of[me]].limit && mem[memory_of[me]].tail < POSITIONS ->
          m = memory_of[me];
          p = mem[m].tail;
-         /* The space is that of the record one ring before, which must be in the log. */
-         assert(p < RING || mem[m].cell[p - RING] != COMMITTED || HAS(logged, OFFSET(m, p - RING)));
+         /* The space is that of the record one ring before, which must be in the log, if there is one. */
+         assert(p < RING || !row || mem[m].cell[p - RING] != COMMITTED ||
+                HAS(logged, OFFSET(m, p - RING)));
          mem[m].cell[p] = CLAIMED_BY(me);
          mem[m].tail++;
          MY_WORD = p + 1;
@@ -56,7 +75,11 @@ proctype client(byte me) {
        }
     /* Writer::commit: the stamp; idle again */
     :: atomic {
-         HAS_HANDLE(me) && MY_WORD > 0 ->
+         HAS_HANDLE(me) && MY_WORD > 0 && mem[memory_of[me]].cell[MY_WORD - 1] == VOID ->
+         MY_WORD = 0 /* Verdict::voided: `fenced`; it publishes again */
+       }
+    :: atomic {
+         HAS_HANDLE(me) && MY_WORD > 0 && mem[memory_of[me]].cell[MY_WORD - 1] != VOID ->
          m = memory_of[me];
          p = MY_WORD - 1;
          assert(mem[m].cell[p] == CLAIMED_BY(me)); /* nobody else has settled it */

@@ -12,7 +12,7 @@ inline keeper_killed() {
 
 inline judge() {
   assert(lock_holder != NONE);
-  assert(phase[lock_holder] == SERVES && listening && !stopping);
+  assert(phase[lock_holder] == SERVES && listening && !stopping && !replacing);
   assert(keeper_alive && has_keeper[lock_holder] && watch == WATCHED && !unrestored);
   assert((written & ~logged) == 0);
   if
@@ -20,7 +20,7 @@ inline judge() {
      assert(served != NONE && mem[served].magic && mem[served].state == SERVING);
      assert(directory && !deleted_directory);
      assert(mem[served].generation == row_generation && mem[served].base == row_base);
-     assert(!mem[served].closed && kept[served] && mine[served]);
+     assert(!mem[served].closed && kept[served] && mine[served] && mem[served].retired == 0);
      /* Every claim is settled, and everything is in the log. */
      assert(place == mem[served].tail && log_place == place);
      assert(MISSING == 0)

@@ -6,6 +6,7 @@ byte flushed_memory; /* the memory of that topic */
 byte place;          /* CommitFollower: position behind what is settled */
 byte log_place;      /* position behind what is in the log */
 bool draining;
+bool ending;         /* Flusher::end_ring */
 byte releasing;      /* entry whose handle is to be released; NONE */
 
 /* The claim that an entry's slot speaks of is finished by nobody else. */
@@ -39,7 +40,9 @@ proctype flusher() {
        releasing = NONE
      }
   :: atomic { /* PartitionDuty::follow */
-       flushing && place < POSITIONS && M.cell[place] >= COMMITTED ->
+       flushing && place < POSITIONS && M.cell[place] >= COMMITTED &&
+       (M.retired == 0 || (place < M.end && !LEFT_OUT(RETIRED_NOT_FOLLOWED))) ->
+       assert(M.cell[place] != VOID); /* nobody reads it again */
        place++;
        if
        :: LEFT_OUT(SPACE_TOO_EARLY) -> hand_back_space(place)
@@ -63,8 +66,36 @@ proctype flusher() {
   :: atomic { /* PartitionDuty::drain */
        flushing && draining && !M.closed && !LEFT_OUT(TAIL_OPEN) -> M.closed = true
      }
+  :: atomic { /* PartitionDuty::begin_end */
+       flushing && ending && !M.closed -> M.closed = true
+     }
+  :: atomic { /* TopicDuty::look_at_end: somebody stands still for too long: PartitionDuty::fence */
+       flushing && ending && M.closed && M.retired == 0 && place < M.tail && M.cell[place] < COMMITTED ->
+       M.retired = DECIDING;
+       M.end = place
+     }
+  :: atomic { /* RingEnding::look, ring::decide */
+       flushing && M.retired == DECIDING ->
+       M.retired = DECIDED;
+       client = M.end;
+       do
+       :: client < M.tail ->
+          if
+          :: M.cell[client] < COMMITTED -> M.cell[client] = VOID
+          :: else -> skip
+          fi;
+          client++
+       :: else -> break
+       od;
+       client = 0
+     }
   od
 }
+
+/* PartitionDuty::ended */
+#define ENDED (flushing && M.closed && releasing == NONE && M.retired != DECIDING && \
+  (log_place == place || LEFT_OUT(RING_UNDRAINED)) && \
+  (place == (M.retired == 0 -> M.tail : M.end) || (M.retired == DECIDED && LEFT_OUT(RETIRED_NOT_FOLLOWED))))
 
 /* PartitionDuty::drained */
 #define DRAINED (!flushing || (place == M.tail && log_place == place && releasing == NONE && \
@@ -76,11 +107,16 @@ inline begin_flushing(m) {
     flushing = true;
     flushed_memory = m;
     draining = false;
+    ending = false;
     releasing = NONE;
     lost = lost & ~BIT(m);
     ended = ended & ~BIT(m);
     if
-    :: !LEFT_OUT(TAIL_STAYS_CLOSED) -> mem[m].closed = false
+    :: mem[m].retired != 0 && !LEFT_OUT(RETIRED_REOPENED) -> skip
+    :: else -> mem[m].retired = 0
+    fi;
+    if
+    :: !LEFT_OUT(TAIL_STAYS_CLOSED) && mem[m].retired == 0 -> mem[m].closed = false
     :: else -> skip
     fi;
     if
@@ -107,6 +143,7 @@ inline begin_flushing(m) {
 inline end_flushing() {
   d_step {
     flushing = false;
+    ending = false;
     flushed_memory = 0;
     place = 0;
     log_place = 0;

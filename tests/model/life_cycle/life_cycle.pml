@@ -42,6 +42,7 @@ init {
       now.stops = setting("STOPS", 0);
       now.deletions = setting("DELETIONS", 0);
       now.closes = setting("CLOSES", 0);
+      now.replacements = setting("REPLACEMENTS", 0);
       now.failed_spawns = setting("FAILED_SPAWNS", 0);
       now.kills_after_stop = setting("KILLS_AFTER_STOP", 0);
       now.two_supervisors = setting("TWO_SUPERVISORS", 0);

@@ -37,7 +37,15 @@ byte left_out;
 #define STALE_HANDLE       33  /* BusState::connect_locked: a new session leaves the handles */
 #define CLIENT_NEVER_LOOKS 34  /* BusState::keep_attached: left out */
 #define KEPT_FOR_EVER      35  /* SessionTable::end: the keeper is not told */
-#define SESSION_WITHOUT_MEMORY 36 /* SessionTable::adopt: a session whose memory is gone is resumed */
-#define LAST_MUTANT        36
+#define SESSION_WITHOUT_MEMORY 36 /* TopicRegistry::adopt: although session memory of its users is gone */
+#define NEXT_NOT_KEPT      37  /* TopicRegistry::replace_ring: the keeper does not get the next ring */
+#define RING_UNDRAINED     38  /* PartitionDuty::ended: before everything is in the log */
+#define RETIRED_REOPENED   39  /* RingEnding's constructor: an end that was decided is forgotten */
+#define RETIRED_NOT_FOLLOWED 40 /* PartitionDuty::follow: not where the end is final */
+#define NOT_RESUMED        41  /* TopicRegistry::resume_replacements: left out */
+#define NOT_CARRIED_OVER   42  /* go_on_behind: what stands behind void claims is left behind */
+#define OLD_DROPPED_FIRST  43  /* finish_replacement: the keeper forgets the old ring before the row */
+#define REPLACED_NOT_SEEN  44  /* ProducerState::keep_going: goes on in the old ring */
+#define LAST_MUTANT        44
 
 #define LEFT_OUT(step) (left_out == step)

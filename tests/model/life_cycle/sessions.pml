@@ -153,12 +153,9 @@ inline adopt_sessions() {
         }
      :: else -> /* its session memory is gone: handle_not_adopted */
         atomic {
-          if
-          :: LEFT_OUT(SESSION_WITHOUT_MEMORY) ->
-             knows[mem[m].entry_session[e]] = true;
-             watches[mem[m].entry_session[e]] = true
-          :: else -> skip
-          fi;
+          assert(LEFT_OUT(SESSION_WITHOUT_MEMORY) || LEFT_OUT(NOT_ADOPTED_FIRST));
+          knows[mem[m].entry_session[e]] = true;
+          watches[mem[m].entry_session[e]] = true;
           mem[m].entry_state[e] = 0;
           e++
         }

@@ -25,6 +25,9 @@ inline forget_everything(n) {
        served = NONE;
        watch = UNWATCHED;
        stopping = false;
+       replacing = false;
+       next = 0;
+       ending = false;
        i = 0;
        do
        :: i < CLIENTS ->
@@ -233,6 +236,25 @@ again:
        release(e);
        e = 0
     :: atomic { DELETES(0) && !stopping -> deletions-- }; delete_topic(0)
+    /* TopicRegistry::alter, trouble_response; resume_replacements */
+    :: atomic {
+         replacements > 0 && served != NONE && flushing && !replacing && !stopping &&
+         mem[served].retired == 0 -> replacements--
+       };
+       replace_ring()
+    :: atomic {
+         served != NONE && mem[served].retired != 0 && !replacing && !stopping &&
+         !LEFT_OUT(NOT_RESUMED) -> skip
+       };
+       replace_ring()
+    /* TopicRegistry::ring_ended: it ended, or could not */
+    :: atomic { replacing && !stopping && ENDED -> skip }; finish_replacement()
+    :: atomic {
+         replacing && !stopping && ending && M.closed && M.retired == 0 && place < M.tail ->
+         M.closed = false;
+         ending = false
+       };
+       give_up_replacement()
     /* Supervisor::watch_keeper */
     :: atomic { watch == READABLE && !stopping && !LEFT_OUT(KEEPER_STAYS_DEAD) -> watch = UNWATCHED };
        replace(no_keeper);

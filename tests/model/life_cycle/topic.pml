@@ -79,6 +79,10 @@ inline delete_topic(c) {
      mem[served].state = DELETED;
      end_flushing();
      if
+     :: replacing -> give_up_replacement()
+     :: else -> skip
+     fi;
+     if
      :: LEFT_OUT(DROP_BEFORE_ROW) -> drop_memory(served)
      :: else -> skip
      fi;
@@ -106,6 +110,86 @@ inline delete_topic(c) {
      };
      remove_files()
   fi
+}
+
+/* TopicRegistry::replace_ring */
+inline replace_ring() {
+  make_memory(m);
+  mem[m].generation = row_generation + 1;
+  if
+  :: !LEFT_OUT(NEXT_NOT_KEPT) -> put_memory(m)
+  :: else -> skip
+  fi;
+  atomic {
+    next = m;
+    replacing = true;
+    ending = true;
+    m = 0
+  }
+}
+
+/* TopicRegistry::give_up_replacement */
+inline give_up_replacement() {
+  drop_memory(next);
+  replacing = false;
+  next = 0
+}
+
+/* TopicRegistry::go_on_behind, ring::carry_over, carry_handles */
+inline go_on_behind(old) {
+  d_step {
+    j = (mem[old].retired == 0 -> mem[old].tail : mem[old].end);
+    mem[next].base = OFFSET(old, j);
+    i = j;
+    do
+    :: i < mem[old].tail && !LEFT_OUT(NOT_CARRIED_OVER) ->
+       mem[next].cell[i - j] = (mem[old].cell[i] == COMMITTED -> COMMITTED : SKIPPED);
+       i++
+    :: else -> break
+    od;
+    mem[next].tail = mem[old].tail - j;
+    if
+    :: LEFT_OUT(NOT_CARRIED_OVER) -> mem[next].tail = 0
+    :: else -> skip
+    fi;
+    mem[next].limit = RING;
+    i = 0;
+    do
+    :: i < ENTRIES ->
+       mem[next].entry_state[i] = mem[old].entry_state[i];
+       mem[next].entry_session[i] = mem[old].entry_session[i];
+       i++
+    :: else -> break
+    od;
+    i = 0;
+    j = 0;
+    mem[next].filled = true
+  }
+}
+
+/* TopicRegistry::finish_replacement; the flusher has let go of the old ring */
+inline finish_replacement() {
+  end_flushing();
+  go_on_behind(served);
+  mem[next].state = SERVING;
+  mem[next].magic = true;
+  mem[served].state = REPLACED;
+  m = served;
+  if
+  :: LEFT_OUT(OLD_DROPPED_FIRST) -> drop_memory(m)
+  :: else -> skip
+  fi;
+  write_ring_row(next);
+  atomic {
+    served = next;
+    begin_flushing(next)
+  };
+  atomic {
+    drop_memory(m);
+    replacing = false;
+    next = 0;
+    m = 0
+  }
 }
 
 /* TopicRegistry::remove_leftovers */
@@ -171,7 +255,7 @@ inline begin_ring() {
 }
 
 /* TopicRegistry::adopt: `m` is the memory that the row means, NONE if the keeper has none that
- * was finished. */
+ * was finished, or not all session memory of who may claim in it. */
 inline find_listed() {
   d_step {
     m = 0;
@@ -182,7 +266,20 @@ inline find_listed() {
     od;
     if
     :: m == MEMORIES -> m = NONE
-    :: else -> assert(mem[m].filled)
+    :: else ->
+       assert(mem[m].filled);
+       /* pid_without_slots */
+       i = 0;
+       do
+       :: i < ENTRIES && (mem[m].entry_state[i] == 0 || LEFT_OUT(SESSION_WITHOUT_MEMORY) ||
+                          HAS(listed_sessions, mem[m].entry_session[i])) -> i++
+       :: else -> break
+       od;
+       if
+       :: i < ENTRIES -> m = NONE
+       :: else -> skip
+       fi;
+       i = 0
     fi
   }
 }

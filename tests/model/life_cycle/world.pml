@@ -13,15 +13,20 @@ int logged;   /* set of offsets */
 #define CLAIMED_BY(c) (1 + (c))
 #define COMMITTED 4
 #define SKIPPED 5
+#define VOID 6 /* taken from who stood still in it */
 #define SERVING 1
 #define STOPPING 2
 #define DELETED 3
+#define REPLACED 4
+#define DECIDING 1
+#define DECIDED 2
 typedef Memory {
   byte generation, base;
   bool filled, magic;
   byte state;
   byte tail, limit;
   bool closed;
+  byte retired, end; /* from `end` on the ring is not read any more */
   byte cell[POSITIONS];
   byte entry_state[ENTRIES]; /* as in handles.cpp: 0 free, 1 open, 2 dead */
   byte entry_session[ENTRIES]
@@ -57,11 +62,14 @@ bool listening;
 byte served; /* memory; NONE */
 bool knows[SESSIONS], watches[SESSIONS], knows_dead[SESSIONS];
 bool stopping, stop_wanted;
+bool replacing; /* Topic::replacement, */
+byte next;      /* and its memory */
 
 /* Budgets. */
 bool two_supervisors;
 byte kills_after_stop;
 byte supervisor_kills, keeper_kills, client_kills, hang_ups, stops, deletions, closes, failed_spawns;
+byte replacements;
 
 /* Ghosts of what was promised. */
 int visible;  /* set of offsets that were committed */
@@ -105,6 +113,8 @@ inline clear_memory(m) {
     mem[m].tail = 0;
     mem[m].limit = 0;
     mem[m].closed = false;
+    mem[m].retired = 0;
+    mem[m].end = 0;
     i = 0;
     do
     :: i < POSITIONS -> mem[m].cell[i] = 0; i++
