@@ -54,7 +54,7 @@ struct Findings {
 
 /// Of the instructions that are no boundaries; the same in every worker.
 struct Choice {
-  std::uint64_t length = 0;  ///< of the whole act
+  std::uint64_t length = 0;  ///< of the whole act; 0: none is chosen, since all are looked at
   std::uint64_t seed = 0;
 };
 
@@ -65,7 +65,7 @@ class Boundaries {
   Boundaries(const Stage& stage, const Puppet& puppet, Choice choice)
       : stage_(stage), seen_(stage.keep()), was_at_call_(puppet.at_system_call()) {
     std::mt19937_64 random(choice.seed);
-    for (std::uint64_t i = 0; i < chosen_instructions(); ++i) {
+    for (std::uint64_t i = 0; choice.length != 0 && i < chosen_instructions(); ++i) {
       chosen_.insert(random() % choice.length);
     }
   }
