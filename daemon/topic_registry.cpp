@@ -250,14 +250,17 @@ void TopicRegistry::finish_removals() {
 void TopicRegistry::finish_removal(Removal removal) {
   const Topic& topic = *removal.topic;
   // Renamed before the row goes: what a crash leaves is then known to be rubbish.
+  // Durably, too: without row a directory under its live name would stay for ever.
   const auto live = directory(topic.row.uuid);
   auto deleted = live;
   deleted += kDeletedSuffix;
-  std::error_code ignored;
-  std::filesystem::rename(live, deleted, ignored);
-  // Durably, too: without row a directory under its live name would stay for ever.
-  if (!ignored) parts_.file_system.sync_directory(live.parent_path().string());
+  int result = parts_.file_system.rename(live.string(), deleted.string());
+  // Not there: it has no log, or an earlier try came this far.
+  if (result == 0 || result == -ENOENT) {
+    result = parts_.file_system.sync_directory(live.parent_path().string());
+  }
   try {
+    if (result < 0 && result != -ENOENT) throw system_error(-result, deleted.string(), "rename");
     parts_.catalog.remove_topic(topic.row.uuid);
   } catch (const Error& error) {
     removal.refused = error.what();
@@ -266,7 +269,13 @@ void TopicRegistry::finish_removal(Removal removal) {
   }
   drop(topic.row.uuid, topic.row.generation);
   topics_.erase(topic.row.name);
-  std::filesystem::remove_all(deleted, ignored);
+  std::error_code refused;
+  std::filesystem::remove_all(deleted, refused);
+  if (refused) {
+    parts_.log.warning("files_not_removed", {{"directory", deleted.string()},
+                                             {"error", refused.message()},
+                                             {"effect", "the next start tries again"}});
+  }
   parts_.log.info("topic_deleted", {{"topic", topic.row.name}});
   removal.done();
 }

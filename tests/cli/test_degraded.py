@@ -69,6 +69,18 @@ class Degraded(OnABus):
         self.assert_sound()
         self.assertEqual(self.offsets(), list(range(20_000)))
 
+    def test_a_deleted_topic_whose_files_cannot_be_set_aside_stays_in_the_catalog_until_they_can(self):
+        in_the_way = self.directory.parent.with_name(self.uuid + '.deleted') / 'something'
+        in_the_way.mkdir(parents=True)
+        self.bus.run('topic', 'delete', 't', '--yes', '--timeout', '1s', status=None)
+        self.wait_until(lambda: 'event=housekeeping_failed' in self.bus.log.read_text(), 'the refusal in the log')
+        self.assertIn('stays in the catalog', self.bus.log.read_text())
+        self.assertTrue(self.directory.exists())
+        in_the_way.rmdir()
+        self.wait_until(lambda: 'event=topic_deleted topic=t' in self.bus.log.read_text(), 'the deletion to go on')
+        self.assertEqual([path.name for path in self.directory.parents[1].iterdir() if self.uuid in path.name], [])
+        self.assert_sound()
+
     def test_settings_that_no_memory_could_hold_keep_only_their_topic_out(self):
         self.bus.stop()
         catalog = sqlite3.connect(self.bus.state_dir / 'catalog.db')
