@@ -39,6 +39,19 @@ std::vector<std::string> take(Consumer& consumer, std::size_t count) {
   return values;
 }
 
+/// What the command line says, whatever its exit status.
+std::string said(const DaemonProcess& daemon, const std::string& words) {
+  const std::string command = std::string(RINGWAY) + " " + words + " --socket " + daemon.socket();
+  FILE* const pipe = ::popen(command.c_str(), "r");
+  REQUIRE(pipe != nullptr);
+  std::string text;
+  for (char buffer[4096]; const std::size_t got = std::fread(buffer, 1, sizeof buffer, pipe);) {
+    text.append(buffer, got);
+  }
+  REQUIRE(::pclose(pipe) != -1);
+  return text;
+}
+
 /// Holds children up until it is opened.
 struct Gate {
   Gate() { REQUIRE(::pipe(ends) == 0); }
@@ -177,6 +190,10 @@ TEST_CASE("fence: by default it waits, says who it is, and loses nothing", "[rep
   Stopped stopped(daemon, "t");
   publish(other, "behind");
   CHECK(consumer.poll(1, 300ms).empty());
+  // Whoever asks is told who is in the way.
+  const std::string culprit = "stopped_claim by pid " + std::to_string(stopped.child.pid());
+  CHECK_THAT(said(daemon, "status"), Catch::Contains(culprit));
+  CHECK_THAT(said(daemon, "inspect t"), Catch::Contains(std::to_string(stopped.child.pid())));
   // To alter it does not take the claim away either.
   try {
     bus.alter_topic("t", {.ring_bytes = 128 * 1024});
