@@ -45,9 +45,12 @@ class Messages(AmongStrangers):
     def test_a_descriptor_that_takes_an_hour_to_close(self):
         """A socket that lingers: whoever closes it last waits, and the supervisor's threads must not be that one."""
         with self.peace():
+            # Read only when they have closed theirs, or it would be they who wait.
+            self.bus.pause()
             attacks = [self.begin_attack('linger', self.bus.socket, uid=OUTSIDER) for _ in range(8)]
             for attack in attacks:
                 self.assertEqual(attack.stdout.readline(), b'attached yes\n')
+            self.bus.resume()
             self.assertEqual(self.bus.run_for_status('status'), 0)
             for attack in attacks:
                 self.end_attack(attack)
