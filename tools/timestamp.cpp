@@ -150,14 +150,20 @@ std::int64_t parse_time(std::string_view flag, std::string_view text) {
 
 void append_rfc3339(std::string& out, std::int64_t ns) {
   using namespace std::chrono;
-  const sys_time<nanoseconds> time{nanoseconds(ns)};
+  // Apart from its fraction: the day that the earliest time belongs to begins before any time.
+  std::int64_t second = ns / kSecondNs, fraction = ns % kSecondNs;
+  if (fraction < 0) {
+    fraction += kSecondNs;
+    --second;
+  }
+  const sys_seconds time{seconds(second)};
   const auto day = floor<days>(time);
   const year_month_day date(day);
   const hh_mm_ss clock(time - day);
   fmt::format_to(std::back_inserter(out), "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:09}Z",
                  static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
                  static_cast<unsigned>(date.day()), clock.hours().count(), clock.minutes().count(),
-                 clock.seconds().count(), clock.subseconds().count());
+                 clock.seconds().count(), fraction);
 }
 
 }  // namespace ringway::cli

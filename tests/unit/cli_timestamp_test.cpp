@@ -104,3 +104,13 @@ TEST_CASE("timestamp: what is printed is parsed to the same nanosecond", "[cli]"
   append_rfc3339(text, kValentine + 5);
   CHECK(text == "2024-02-14T10:30:00.000000005Z");
 }
+
+TEST_CASE("timestamp: the earliest and the latest are shown", "[cli]") {
+  std::string text;
+  append_rfc3339(text, INT64_MIN);
+  append_rfc3339(text, -1);
+  append_rfc3339(text, INT64_MAX);
+  CHECK(
+      text ==
+      "1677-09-21T00:12:43.145224192Z1969-12-31T23:59:59.999999999Z2262-04-11T23:47:16.854775807Z");
+}
