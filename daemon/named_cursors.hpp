@@ -70,7 +70,8 @@ class NamedCursors {
     for (std::uint32_t p = 0; p < partitions_; ++p) {
       const std::uint64_t offset =
           cursor.holder->slots[p].committed.load(std::memory_order::acquire);
-      if (offset == layout::kNoOffset || cursor.offsets[p] == offset || offset > committed(p)) continue;
+      const bool moved = offset != layout::kNoOffset && cursor.offsets[p] != offset;
+      if (!moved || offset > committed(p)) continue;
       cursor.offsets[p] = offset;
       unsaved_.insert_or_assign({name, p}, CursorRow{topic_, name, p, offset, cursor.protects});
     }

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <system_error>
 
+#include "shm/clock.hpp"
 #include "shm/park.hpp"
 #include "shm/withheld.hpp"
 
@@ -23,14 +24,7 @@ constexpr std::chrono::milliseconds kConfirmAfter{10};
 /// How long the end of a ring in quarantine waits for its log.
 constexpr std::chrono::milliseconds kSpoiledPatience{2000};
 
-constexpr std::uint64_t kOffsetUnknown = ~std::uint64_t{0};
 constexpr std::uint64_t kSyncBit = 1;  // duties are aligned, so the token's lowest bit is free
-
-std::int64_t wall_clock_ns() {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
 
 log::LogSettings log_settings(const TopicSettings& settings) {
   log::LogSettings out;
@@ -167,7 +161,7 @@ void PartitionDuty::flush(SteadyTime now) {
 void PartitionDuty::submit(SteadyTime now) {
   bell_.sync_wanted.store(0, std::memory_order::relaxed);  // relaxed: a hint
   const std::uint64_t end = log_->noted().position;
-  const int result = log_->submit(topic_.stream(partition_), wall_clock_ns(),
+  const int result = log_->submit(topic_.stream(partition_), shm::realtime_ns(),
                                   reinterpret_cast<std::uint64_t>(this));
   if (result < 0) {
     retry_at_ = now + kRetryAfter;
@@ -510,10 +504,10 @@ void PartitionDuty::note_settled(const PartitionHandles::Settled& settled) {
   // Relaxed: for people, published by `repairs`.
   hole.position.store(settled.hole->position, std::memory_order::relaxed);
   hole.bytes.store(settled.hole->bytes, std::memory_order::relaxed);
-  hole.offset.store(kOffsetUnknown, std::memory_order::relaxed);
+  hole.offset.store(layout::kNoOffset, std::memory_order::relaxed);
   hole.offsets.store(settled.hole->offsets, std::memory_order::relaxed);
   hole.pid.store(settled.pid, std::memory_order::relaxed);
-  hole.repaired_at_ns.store(static_cast<std::uint64_t>(wall_clock_ns()),
+  hole.repaired_at_ns.store(static_cast<std::uint64_t>(shm::realtime_ns()),
                             std::memory_order::relaxed);
   board_.repairs.store(index + 1, std::memory_order::release);
   unplaced_holes_.push_back(&hole);

@@ -27,8 +27,9 @@ class RingEnding {
       case layout::Retired::no:
         break;
       case layout::Retired::deciding:
-        fence({view_.end_position().load(std::memory_order::relaxed),  // relaxed: who wrote it is dead
-               view_.end_offset().load(std::memory_order::relaxed)});  // and had no barrier, maybe
+        // Relaxed: who wrote it is dead, and had no barrier, maybe.
+        fence({view_.end_position().load(std::memory_order::relaxed),
+               view_.end_offset().load(std::memory_order::relaxed)});
         break;
       case layout::Retired::decided:
       case layout::Retired::spoiled:

@@ -273,8 +273,9 @@ struct Retire : rl::test_suite<Retire<ending>, kThreads> {
     const View from(ring), to(next);
     const Retired how = retired();
     const layout::Tail tail = from.codec().unpack(from.tail().load(std::memory_order::acquire));
-    const Place end = how == Retired::no ? committed
-                                         : Place{ring.end_position.newest(), ring.end_offset.newest()};
+    const Place end = how == Retired::no
+                          ? committed
+                          : Place{ring.end_position.newest(), ring.end_offset.newest()};
     next_base = end.offset;
     // Behind everything that may have been visible.
     if (how == Retired::spoiled) next_base = ring.offset_end + 4;
@@ -298,8 +299,8 @@ struct Retire : rl::test_suite<Retire<ending>, kThreads> {
     if (index == kSupervisor) supervise();
   }
 
-  /// Everything that somebody was told stands there once, nothing else does, and nobody saw anything
-  /// that does not.
+  /// Everything that somebody was told stands there once, nothing else does, and nobody saw
+  /// anything that does not.
   void after() {
     ring.supervisor = rl::thread_index();
     freed = false;
@@ -335,8 +336,8 @@ struct Retire : rl::test_suite<Retire<ending>, kThreads> {
         }
         if (stopped) continue;
         // What was spoiled by then is nobody's promise.
-        const bool promised = mine.in_next || how != Retired::spoiled ||
-                              mine.claim.first < end || mine.what != Told::at_once;
+        const bool promised = mine.in_next || how != Retired::spoiled || mine.claim.first < end ||
+                              mine.what != Told::at_once;
         for (std::uint64_t n = mine.claim.offset; promised && n < mine.claim.offset + mine.offsets;
              n += mine.offsets == 2 ? 1 : mine.offsets) {
           RL_ASSERT(there[n] == (mine.what != Told::voided));
