@@ -151,7 +151,7 @@ void PartitionDuty::flush(SteadyTime now) {
   }
   // A full segment is synced whatever the policy: the next begins where it is durable.
   const bool wanted =
-      draining_ || log_->full() || !log_->settled() || topic_.settings().sync != SyncPolicy::never;
+      hurries() || log_->full() || !log_->settled() || topic_.settings().sync != SyncPolicy::never;
   if (log_->can_sync() && wanted) {
     const int result = log_->submit_sync(reinterpret_cast<std::uint64_t>(this) | kSyncBit);
     if (result < 0) retry_at_ = now + kRetryAfter;
@@ -184,7 +184,7 @@ void PartitionDuty::submit(SteadyTime now) {
 bool PartitionDuty::batch_is_due(SteadyTime now) const {
   const TopicSettings& settings = topic_.settings();
   const std::uint64_t pending = log_->noted().position - submitted_;
-  return settings.sync == SyncPolicy::every_batch || log_->full() || draining_ ||
+  return settings.sync == SyncPolicy::every_batch || log_->full() || hurries() ||
          pending >= std::min(settings.sync_bytes, view_.ring_bytes() / 4) ||
          bell_.sync_wanted.load(std::memory_order::relaxed) != 0 ||  // relaxed: a hint
          now >= pending_since_ + std::chrono::milliseconds(settings.sync_interval_ms);
@@ -408,15 +408,9 @@ void PartitionDuty::quarantine(std::string_view reason) {
        {"fix", "ringway topic alter NAME --ring SIZE makes a new ring"}});
 }
 
-void PartitionDuty::begin_end() noexcept {
-  draining_ = true;  // what there is goes out without delay
-  ending_.begin();
-}
-
 void PartitionDuty::cancel_end() noexcept {
-  if (quarantined_) return;
-  ending_.cancel();
-  draining_ = false;
+  // An orderly stop that came meanwhile closes the tail again.
+  if (!quarantined_) ending_.cancel();
 }
 
 bool PartitionDuty::ended(SteadyTime now) const noexcept {

@@ -81,7 +81,7 @@ class PartitionDuty {
   bool something_came() const noexcept;
 
   /// The ring is to end, so that another can follow it (ring_ending.hpp).
-  void begin_end() noexcept;
+  void begin_end() noexcept { ending_.begin(); }
   void cancel_end() noexcept;
   void fence() noexcept { ending_.fence(follower_.committed()); }
   /// Every claim is settled or void, and what is settled is durable where the topic is persisted.
@@ -128,6 +128,8 @@ class PartitionDuty {
   void look_for_damage(SteadyTime now);
   bool log_drained() const noexcept;
   void quarantine(std::string_view reason);
+  /// What there is goes out without delay.
+  bool hurries() const noexcept { return draining_ || ending_.state() != RingEnding::State::none; }
   bool tail_is_closed() const noexcept {
     return view_.codec().unpack(view_.tail().load(std::memory_order::acquire)).closed;
   }

@@ -156,6 +156,21 @@ TEST_CASE("duty: a tail that was put far ahead is quarantined, not taken for a w
   CHECK_FALSE(bench.duty->trouble(std::chrono::steady_clock::now()));
 }
 
+TEST_CASE("duty: a stop during a ring's end that is taken back drains all the same", "[flusher]") {
+  Bench bench(1);
+  bench.publish(50);
+  const ring::Claimed claimed = bench.writer->try_claim(64, 1);
+  bench.duty->begin_end();
+  bench.round();
+  bench.duty->drain();
+  bench.round();
+  bench.duty->cancel_end();
+  bench.writer->abort(claimed, 1);
+  for (int i = 0; i < 20 && !bench.duty->drained(); ++i) bench.round();
+  CHECK(bench.duty->drained());
+  CHECK(bench.publish(1) == 0);
+}
+
 TEST_CASE("duty: a slow claim that ends while it is looked at is no forgery", "[flusher]") {
   Bench bench(1, 1100);
   bench.publish(5);
