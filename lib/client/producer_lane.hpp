@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "client/committed_walk.hpp"
+#include "client/former_rings.hpp"
 #include "layout/session.hpp"
 #include "ring/partition_view.hpp"
 #include "ring/writer.hpp"
@@ -14,14 +15,7 @@ namespace ringway {
 struct ProducerLane {
   ring::Writer<ring::PartitionView, layout::Slot> writer;
   CommittedWalk<ring::PartitionView> walk;
-  /// Of the ring before this one, when this handle had to be opened anew: what had reached the
-  /// levels there. Offsets below `first_offset` are judged by it.
-  struct Before {
-    std::uint64_t first_offset = 0;  ///< of the present ring
-    std::uint64_t committed = 0;
-    std::uint64_t written = 0;
-    std::uint64_t durable = 0;
-  } before;
+  FormerRings former;  ///< judges the offsets before the present ring's
 
   ProducerLane(const ring::PartitionView& view, layout::Slot& slot) noexcept
       : writer(view, slot), walk(view) {}

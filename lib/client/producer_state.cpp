@@ -79,12 +79,16 @@ void ProducerState::adopt(OpenHandle fresh) {
   bell_.emplace(*handle_.memory, bus_->doorbell(), bus_->fenced_by_sleepers());
 }
 
-void ProducerState::remember_levels(std::vector<ProducerLane>& fresh) noexcept {
+void ProducerState::remember_levels(std::vector<ProducerLane>& fresh) {
   for (std::size_t p = 0; p < std::min(fresh.size(), lanes_.size()); ++p) {
     ProducerLane& old = lanes_[p];
-    fresh[p].before = {fresh[p].board().base_offset.load(std::memory_order::acquire),
-                       old.watermark(Level::committed), old.watermark(Level::written),
-                       old.watermark(Level::durable)};
+    fresh[p].former = old.former;
+    // Relaxed: a ring's base stands before anybody can open it.
+    const auto base = fresh[p].board().base_offset.load(std::memory_order::relaxed);
+    if (base == old.board().base_offset.load(std::memory_order::relaxed)) continue;  // the same ring
+    fresh[p].former.left({old.watermark(Level::committed), old.watermark(Level::written),
+                          old.watermark(Level::durable)},
+                         base);
   }
 }
 
@@ -257,12 +261,8 @@ Status ProducerState::wait(RecordOffset offset, Level level, Timeout timeout) no
     ProducerLane& lane = lanes_[offset.partition];
     layout::BellPartition& bell = handle_.memory->bell(offset.partition);
     const std::uint32_t seq = lane.board().progress.load(std::memory_order::acquire);
-    if (offset < lane.before.first_offset) {
-      // It was published into a ring that is gone: what that ring reached is all there is.
-      const std::uint64_t reached = level == Level::committed ? lane.before.committed
-                                    : level == Level::written ? lane.before.written
-                                                              : lane.before.durable;
-      return offset < reached ? Status::ok : Status::not_found;
+    if (const auto reached = lane.former.reached(offset.value, level)) {
+      return *reached ? Status::ok : Status::not_found;
     }
     if (offset < lane.watermark(level)) return Status::ok;
     // Relaxed: it does not end.

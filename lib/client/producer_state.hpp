@@ -53,7 +53,7 @@ class ProducerState {
 
  private:
   void adopt(OpenHandle fresh);
-  void remember_levels(std::vector<ProducerLane>& fresh) noexcept;
+  void remember_levels(std::vector<ProducerLane>& fresh);
   OpenHandle open_again(std::optional<std::uint64_t> moved);
   bool reopen() noexcept;
 

@@ -1,5 +1,7 @@
 // What kill -9 leaves behind, on the real daemon with real processes (G3, G5, G6).
 
+#include <sys/wait.h>
+
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <cstdio>
@@ -219,6 +221,45 @@ TEST_CASE("kill: everything dies, keeper and all: what was durable is there, no 
   const std::vector<std::string> values = take(consumer, 1001);
   for (int i = 0; i < 1000; ++i) REQUIRE(values[i] == std::to_string(i));
   CHECK(values.back() == "new life");
+}
+
+TEST_CASE("kill: what was lost with its ring is never called durable, whatever comes after",
+          "[kill]") {
+  DaemonProcess daemon;
+  Bus bus = daemon.connect();
+  bus.create_topic("t", {.partitions = 1, .ring_bytes = 64 * 1024});
+  Producer producer = bus.producer("t");
+  // Once it is attached anew: what it publishes before goes into a ring that is nobody's.
+  const auto durable = [&](std::string_view payload) {
+    for (;;) {
+      const RecordOffset offset = producer.publish(payload).offset;
+      if (producer.wait(offset, Level::durable) == Status::ok) return offset;
+    }
+  };
+  const RecordOffset kept = durable("kept");
+  ::kill(daemon.pid(), SIGSTOP);
+  REQUIRE(::waitpid(daemon.pid(), nullptr, WUNTRACED) == daemon.pid());
+  const auto [status, lost] = producer.publish("lost");
+  REQUIRE(status == Status::ok);
+  daemon.kill_keeper();
+  daemon.kill();
+
+  const auto check = [&] {
+    durable("after");
+    CHECK(producer.wait(kept, Level::durable) == Status::ok);
+    CHECK(producer.wait(lost, Level::written) == Status::not_found);
+    CHECK(producer.wait(lost, Level::durable) == Status::not_found);
+  };
+  daemon.start();
+  check();
+  daemon.kill();  // the ring is adopted
+  daemon.start();
+  check();
+  bus.alter_topic("t", {.ring_bytes = 128 * 1024});
+  check();
+  CHECK(daemon.stop() == 0);  // another ring, as large
+  daemon.start();
+  check();
 }
 
 TEST_CASE("kill: a keeper that could not be replaced at once is replaced later", "[kill]") {

@@ -58,6 +58,8 @@ class Storms(unittest.TestCase):
                                 ignore=lambda _, names: [name for name in names if name.endswith('.sock')])
             self.assertEqual(storm.problems, [], '\n'.join(map(str, storm.problems)))
             return storm.missed
+        except TimeoutError as error:
+            raise AssertionError('\n'.join([str(error), *storm.cast.problems, *storm.problems])) from error
         finally:
             bus.close()
 

@@ -151,7 +151,9 @@ class Producer {
   Batch claim_batch(std::uint32_t records, std::size_t record_bytes,
                     const PublishOptions& options = {}) noexcept;
 
-  /// Waits until the record at `offset` has reached the level. ok | timeout | interrupted | ...
+  /// Waits until the record at `offset`, one of this producer's, has reached the level.
+  /// ok | timeout | interrupted | quarantined | closed | forked; not_found when it went with its
+  /// ring before it had, or when the topic keeps no log and the level needs one.
   Status wait(RecordOffset offset, Level level, Timeout timeout = forever) noexcept;
 
   /// Why the last back_pressured, timeout or too_large came about: "the disk is full", "pinned by
