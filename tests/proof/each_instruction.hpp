@@ -4,7 +4,6 @@
 
 #include <catch2/catch.hpp>
 #include <cstdint>
-#include <cstdlib>
 #include <string>
 
 #include "proof/points.hpp"
@@ -43,20 +42,18 @@ class Tally {
   std::string first_;
 };
 
-/// Calls `play(n)` for n = 0, 1, 2, … until it says that the victim has no such instruction; it
-/// does all else within Tally::point(). `stride`: of an operation that is long, every so manieth;
-/// with RINGWAY_TEST_LONG all.
+/// Calls `play(copy)` behind each instruction of the victim, the 0th to the last, with a copy of it
+/// that stands there; then memory is put back. Of all else that `play` moves it takes a copy of its
+/// own.
 template <class Play>
-void for_every_instruction(Play&& play, std::uint64_t stride = 1) {
-  if (std::getenv("RINGWAY_TEST_LONG") != nullptr) stride = 1;
-  for (std::uint64_t n = 0; play(n); n += stride) {
+void behind_each_instruction(Tally& tally, Stage& stage, Actor& victim, Play&& play) {
+  for (;; victim.step(stage)) {
+    const Stage::Kept kept = stage.keep();
+    Actor here = victim.copy();
+    tally.point(here.puppet(), [&] { play(here); });
+    stage.put_back(kept);
+    if (victim.puppet().done()) return;
   }
-}
-
-/// False: it is done before.
-inline bool step_to(Actor& actor, const Stage& stage, std::uint64_t n) {
-  while (actor.puppet().steps() < n && !actor.puppet().done()) actor.step(stage);
-  return actor.puppet().steps() >= n;
 }
 
 }  // namespace ringway::proof

@@ -239,25 +239,19 @@ TEST_CASE("exclusive: the supervisor that lets another one in is killed at every
         if (sharing->over()) told->woke = 1;
       };
     });
-    for (;; supervisor.step(stage)) {
-      const Stage::Kept kept = stage.keep();
+    behind_each_instruction(tally, stage, supervisor, [&](Actor& dead) {
+      dead.puppet().kill();
       Change here = change.copy();
-      Puppet dead = supervisor.puppet().copy();
-      tally.point(dead, [&] {
-        const bool owner_moves_on = dead.steps() % 2 == 1;
-        dead.kill();
-        if (stage.told().woke == 1) here.admit();
-        for (int i = 0; owner_moves_on && i < 60 && !here.owner().puppet().done(); ++i) {
-          here.look();
-          here.step();
-        }
-        here.ask();
-        here.owner_goes_on();
-        here.all_go_on(true);
-      });
-      stage.put_back(kept);
-      if (supervisor.puppet().done()) break;
-    }
+      if (stage.told().woke == 1) here.admit();
+      const bool owner_moves_on = dead.puppet().steps() % 2 == 1;
+      for (int i = 0; owner_moves_on && i < 60 && !here.owner().puppet().done(); ++i) {
+        here.look();
+        here.step();
+      }
+      here.ask();
+      here.owner_goes_on();
+      here.all_go_on(true);
+    });
   }
   tally.report("exclusive to shared, supervisor killed");
 }

@@ -106,6 +106,33 @@ class Retirement {
   daemon::RingEnding ending_;
 };
 
+/// Copies of the cast act on the same ring.
+void end_ring(const Cast& cast, const std::set<Seat>& dead = {},
+              std::optional<Seat> exclusive = {}) {
+  if (!Retirement(cast, dead, exclusive).run()) {
+    throw Violation("the ring does not come to its end");
+  }
+}
+
+Act ends_the_ring(std::set<Seat> dead, std::optional<Seat> exclusive = {}) {
+  return [=](Cast& cast, Seat) -> Puppet::Part {
+    auto retirement = std::make_shared<Retirement>(cast, dead, exclusive);
+    return [retirement] { retirement->run(); };
+  };
+}
+
+/// In the middle of its life, before anybody claims what may be void.
+struct Ring {
+  Ring() {
+    in_the_middle(cast);
+    begun = cast.place();
+  }
+
+  Stage stage{kBaseOffset};
+  Cast cast{stage, ring::Mapping::mirrored, kBaseOffset};
+  ring::Place begun{};
+};
+
 /// What the ring and its successor hold of one producer.
 std::uint64_t records_of(const ring::PartitionView& view, ring::Place from, std::uint64_t end,
                          Seat seat, ring::Place& behind) {
@@ -173,23 +200,17 @@ bool decides(const Cast& cast) {
 TEST_CASE("fence: stopped at every instruction, a producer is told what became of its claim",
           "[proof]") {
   std::uint32_t fenced = 0, accepted = 0;
+  Ring ring;
+  Actor victim(ring.cast, kVictim, commits_into_a_ring_that_may_end(200));
   Tally tally;
-  for_every_instruction([&](std::uint64_t n) {
-    Stage stage(kBaseOffset);
-    Cast cast(stage, ring::Mapping::mirrored, kBaseOffset);
-    in_the_middle(cast);
-    const ring::Place begun = cast.place();
-    Actor victim(cast, kVictim, commits_into_a_ring_that_may_end(200));
-    if (!step_to(victim, stage, n)) return false;
-    tally.point(victim.puppet(), [&] {
-      static_cast<void>(cast.publish(100));
-      if (!Retirement(cast).run()) throw Violation("the ring does not come to its end");
-      victim.puppet().finish();
-      check_successor(stage, begun, {kVictim});
-    });
-    fenced += stage.told().woke == kFenced;
-    accepted += stage.told().committed[kVictim] == 2;
-    return true;
+  behind_each_instruction(tally, ring.stage, victim, [&](Actor& here) {
+    Cast cast = ring.cast;
+    static_cast<void>(cast.publish(100));
+    end_ring(cast);
+    here.puppet().finish();
+    check_successor(ring.stage, ring.begun, {kVictim});
+    fenced += ring.stage.told().woke == kFenced;
+    accepted += ring.stage.told().committed[kVictim] == 2;
   });
   tally.report("fence and verdict, stopped");
   // Both were seen: neither outcome is there for show.
@@ -198,25 +219,19 @@ TEST_CASE("fence: stopped at every instruction, a producer is told what became o
 }
 
 TEST_CASE("fence: killed at every instruction, a producer's claim is repaired or void", "[proof]") {
+  Ring ring;
+  Actor other(ring.cast, kRivalA, commits_into_a_ring_that_may_end(60));
+  other.lead_to(ring.stage, Point::owned);
+  Actor victim(ring.cast, kVictim, commits_into_a_ring_that_may_end(200));
   Tally tally;
-  for_every_instruction([&](std::uint64_t n) {
-    Stage stage(kBaseOffset);
-    Cast cast(stage, ring::Mapping::mirrored, kBaseOffset);
-    in_the_middle(cast);
-    const ring::Place begun = cast.place();
-    Actor other(cast, kRivalA, commits_into_a_ring_that_may_end(60));
-    other.lead_to(stage, Point::owned);
-    Actor victim(cast, kVictim, commits_into_a_ring_that_may_end(200));
-    if (!step_to(victim, stage, n)) return false;
-    tally.point(victim.puppet(), [&] {
-      static_cast<void>(cast.publish(100));
-      victim.puppet().kill();
-      if (!Retirement(cast, {kVictim}).run()) throw Violation("the ring does not come to its end");
-      other.puppet().finish();
-      check_successor(stage, begun, {kRivalA});
-      if (stage.told().woke != kFenced) throw Violation("who stood still was not told");
-    });
-    return true;
+  behind_each_instruction(tally, ring.stage, victim, [&](Actor& here) {
+    Cast cast = ring.cast;
+    static_cast<void>(cast.publish(100));
+    here.puppet().kill();
+    end_ring(cast, {kVictim});
+    other.copy().puppet().finish();
+    check_successor(ring.stage, ring.begun, {kRivalA});
+    if (ring.stage.told().woke != kFenced) throw Violation("who stood still was not told");
   });
   tally.report("fence and verdict, killed");
 }
@@ -224,87 +239,64 @@ TEST_CASE("fence: killed at every instruction, a producer's claim is repaired or
 TEST_CASE("retire: the supervisor is killed at every instruction, the next one ends the ring",
           "[proof]") {
   // Two stand still, one of them before it said that it owns its claim; a third is dead.
+  Ring ring;
+  Actor first(ring.cast, kRivalA, commits_into_a_ring_that_may_end(60));
+  first.lead_to(ring.stage, Point::claimed);
+  static_cast<void>(ring.cast.publish(100));
+  Actor second(ring.cast, kVictim, commits_into_a_ring_that_may_end(200));
+  second.lead_to(ring.stage, Point::owned);
+  Actor dead(ring.cast, kEarlier, commits_into_a_ring_that_may_end(90));
+  dead.lead_to(ring.stage, Point::owned);
+  dead.puppet().kill();
+  Actor supervisor(ring.cast, kOther, ends_the_ring({kEarlier}));
   Tally tally;
-  for_every_instruction(
-      [&](std::uint64_t n) {
-        Stage stage(kBaseOffset);
-        Cast cast(stage, ring::Mapping::mirrored, kBaseOffset);
-        in_the_middle(cast);
-        const ring::Place begun = cast.place();
-        Actor first(cast, kRivalA, commits_into_a_ring_that_may_end(60));
-        first.lead_to(stage, Point::claimed);
-        static_cast<void>(cast.publish(100));
-        Actor second(cast, kVictim, commits_into_a_ring_that_may_end(200));
-        second.lead_to(stage, Point::owned);
-        Actor dead(cast, kEarlier, commits_into_a_ring_that_may_end(90));
-        dead.lead_to(stage, Point::owned);
-        dead.puppet().kill();
-        Actor supervisor(cast, kOther, [](Cast& own, Seat) -> Puppet::Part {
-          auto retirement = std::make_shared<Retirement>(own, std::set<Seat>{kEarlier});
-          return [retirement] { retirement->run(); };
-        });
-        if (!step_to(supervisor, stage, n)) return false;
-        tally.point(supervisor.puppet(), [&] {
-          supervisor.puppet().kill();
-          // In between one of those who stood still may have gone on.
-          const bool goes_on = n % 2 == 0 && !decides(cast);
-          if (goes_on) second.puppet().finish();
-          cast.replace_supervisor();
-          if (!Retirement(cast, {kEarlier}).run()) {
-            throw Violation("the ring does not come to its end");
-          }
-          first.puppet().finish();
-          if (!goes_on) second.puppet().finish();
-          check_successor(stage, begun, {kRivalA, kVictim});
-        });
-        return true;
-      },
-      7);
+  behind_each_instruction(tally, ring.stage, supervisor, [&](Actor& here) {
+    here.puppet().kill();
+    Cast cast = ring.cast;
+    Actor second_here = second.copy();
+    // In between one of those who stood still may have gone on.
+    const bool goes_on = here.puppet().steps() % 2 == 0 && !decides(cast);
+    if (goes_on) second_here.puppet().finish();
+    cast.replace_supervisor();
+    end_ring(cast, {kEarlier});
+    first.copy().puppet().finish();
+    if (!goes_on) second_here.puppet().finish();
+    check_successor(ring.stage, ring.begun, {kRivalA, kVictim});
+  });
   tally.report("retire, supervisor killed");
 }
 
 namespace {
 
 /// A ring whose only producer has it for itself.
-struct Exclusive {
-  Exclusive() : stage(kBaseOffset), cast(stage, ring::Mapping::mirrored, kBaseOffset) {
-    in_the_middle(cast);
-    begun = cast.place();
+struct ExclusiveRing : Ring {
+  ExclusiveRing() {
     stage.slot(kVictim).mode = static_cast<std::uint32_t>(layout::ClaimMode::exclusive);
   }
-  void end_ring(const std::set<Seat>& dead = {}) {
-    if (!Retirement(cast, dead, kVictim).run()) {
-      throw Violation("the ring does not come to its end");
-    }
-  }
-
-  Stage stage;
-  Cast cast;
-  ring::Place begun;
   Act act = commits_into_a_ring_that_may_end(40, 2);
 };
+
+void end_exclusive_ring(const Cast& cast, const std::set<Seat>& dead = {}) {
+  end_ring(cast, dead, kVictim);
+}
 
 }  // namespace
 
 TEST_CASE("fence: stopped at every instruction, an exclusive producer is told", "[proof]") {
   std::uint32_t fenced = 0, unclaimed = 0;
+  ExclusiveRing ring;
+  Actor victim(ring.cast, kVictim, ring.act);
   Tally tally;
-  for_every_instruction([&](std::uint64_t n) {
-    Exclusive play;
-    Actor victim(play.cast, kVictim, play.act);
-    if (!step_to(victim, play.stage, n)) return false;
-    tally.point(victim.puppet(), [&] {
-      const std::uint64_t tail = play.stage.tail().position;
-      play.end_ring();
-      // Stopped before its store to tail, and taken for one that has made it.
-      const auto view = play.cast.view();
-      unclaimed += view.void_claims() == 1 && view.void_claim(0).position == tail;
-      victim.puppet().finish();
-      check_successor(play.stage, play.begun, {kVictim});
-      if (!play.stage.tail().closed) throw Violation("a tail that was opened again stays open");
-    });
-    fenced += play.stage.told().woke == kFenced;
-    return true;
+  behind_each_instruction(tally, ring.stage, victim, [&](Actor& here) {
+    const std::uint64_t tail = ring.stage.tail().position;
+    end_exclusive_ring(ring.cast);
+    // Stopped before its store to tail, and taken for one that has made it.
+    const auto view = ring.cast.view();
+    unclaimed += view.void_claims() == 1 && view.void_claim(0).position == tail;
+    here.puppet().finish();
+    check_successor(ring.stage, ring.begun, {kVictim});
+    if (!ring.stage.tail().closed) throw Violation("a tail that was opened again stays open");
+    fenced += ring.stage.told().woke == kFenced;
   });
   tally.report("fence and verdict, exclusive, stopped");
   CHECK(fenced > 100);
@@ -315,17 +307,13 @@ TEST_CASE("fence: killed at every instruction, an exclusive producer's ring come
           "[proof]") {
   Tally tally;
   for (const bool fenced_before : {false, true}) {
-    for_every_instruction([&](std::uint64_t n) {
-      Exclusive play;
-      Actor victim(play.cast, kVictim, play.act);
-      if (!step_to(victim, play.stage, n)) return false;
-      tally.point(victim.puppet(), [&] {
-        if (fenced_before) play.end_ring();  // as of one that stands still
-        victim.puppet().kill();
-        play.end_ring({kVictim});
-        check_successor(play.stage, play.begun, {kVictim}, Knows::too_little);
-      });
-      return true;
+    ExclusiveRing ring;
+    Actor victim(ring.cast, kVictim, ring.act);
+    behind_each_instruction(tally, ring.stage, victim, [&](Actor& here) {
+      if (fenced_before) end_exclusive_ring(ring.cast);  // as of one that stands still
+      here.puppet().kill();
+      end_exclusive_ring(ring.cast, {kVictim});
+      check_successor(ring.stage, ring.begun, {kVictim}, Knows::too_little);
     });
   }
   tally.report("fence and verdict, exclusive, killed");
@@ -335,29 +323,22 @@ TEST_CASE("retire: the supervisor is killed at every instruction beside an exclu
           "[proof]") {
   Tally tally;
   for (const Point point : {Point::trying, Point::claimed, Point::owned}) {
-    for_every_instruction(
-        [&](std::uint64_t n) {
-          Exclusive play;
-          Actor victim(play.cast, kVictim, play.act);
-          victim.lead_to(play.stage, point);
-          Actor supervisor(play.cast, kOther, [](Cast& own, Seat) -> Puppet::Part {
-            auto retirement = std::make_shared<Retirement>(own, std::set<Seat>{}, kVictim);
-            return [retirement] { retirement->run(); };
-          });
-          if (!step_to(supervisor, play.stage, n)) return false;
-          tally.point(supervisor.puppet(), [&] {
-            supervisor.puppet().kill();
-            // In between it may have gone on.
-            const bool goes_on = n % 2 == 0 && !decides(play.cast);
-            if (goes_on) victim.puppet().finish();
-            play.cast.replace_supervisor();
-            play.end_ring();
-            if (!goes_on) victim.puppet().finish();
-            check_successor(play.stage, play.begun, {kVictim});
-          });
-          return true;
-        },
-        7);
+    ExclusiveRing ring;
+    Actor victim(ring.cast, kVictim, ring.act);
+    victim.lead_to(ring.stage, point);
+    Actor supervisor(ring.cast, kOther, ends_the_ring({}, kVictim));
+    behind_each_instruction(tally, ring.stage, supervisor, [&](Actor& here) {
+      here.puppet().kill();
+      Cast cast = ring.cast;
+      Actor victim_here = victim.copy();
+      // In between it may have gone on.
+      const bool goes_on = here.puppet().steps() % 2 == 0 && !decides(cast);
+      if (goes_on) victim_here.puppet().finish();
+      cast.replace_supervisor();
+      end_exclusive_ring(cast);
+      if (!goes_on) victim_here.puppet().finish();
+      check_successor(ring.stage, ring.begun, {kVictim});
+    });
   }
   tally.report("retire an exclusive ring, supervisor killed");
 }
