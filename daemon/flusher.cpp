@@ -12,6 +12,7 @@
 #include <utility>
 #include <variant>
 
+#include "daemon/short_slice.hpp"
 #include "daemon/topic_duty.hpp"
 #include "ringway/error.hpp"
 #include "shm/barrier.hpp"
@@ -121,6 +122,7 @@ class Flusher::Thread {
   void ring() const noexcept { ring_doorbell(own_doorbell_.get()); }
 
   void run() {
+    ask_for_short_slices();
     while (!stopping_.load(std::memory_order::relaxed)) {  // relaxed: see ~Thread
       for (Command command; queue_.try_dequeue(command);) command(*this);
       const auto now = Clock::now();

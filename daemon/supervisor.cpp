@@ -10,6 +10,7 @@
 
 #include "control/directories.hpp"
 #include "control/peer_proof.hpp"
+#include "daemon/short_slice.hpp"
 #include "daemon/topic_report.hpp"
 #include "ringway/error.hpp"
 #include "shm/barrier.hpp"
@@ -96,6 +97,7 @@ Supervisor::Supervisor(boost::asio::io_context& io, Options options, const Event
       without_(missing_features(*flusher_)),
       keeper_watch_(io),
       ticker_(io) {
+  ask_for_short_slices();
   adopt_kept();
   watch_keeper();
   server_.start();

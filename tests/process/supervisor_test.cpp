@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
@@ -15,6 +16,7 @@
 #include "ringway/ringway.hpp"
 #include "shm/region.hpp"
 #include "support/daemon_process.hpp"
+#include "support/skip.hpp"
 
 using namespace ringway;
 using ringway::test::Child;
@@ -102,6 +104,31 @@ TEST_CASE("supervisor: a topic that was created is listed, described and opened"
   client.call(control::Close{.handle = producer.handle});
   CHECK(client.call(open_as(layout::Role::producer, "orders/eu")).first_slot ==
         producer.first_slot);
+}
+
+TEST_CASE("supervisor: its threads ask for short slices, so as to be woken soon", "[supervisor]") {
+  // The first words of the kernel's sched_attr; `runtime` is the slice of such a thread.
+  struct Attributes {
+    std::uint32_t size, policy;
+    std::uint64_t flags;
+    std::int32_t nice;
+    std::uint32_t priority;
+    std::uint64_t runtime, deadline, period;
+  };
+  const auto slice_ns = [](pid_t thread) {
+    Attributes attributes{};
+    REQUIRE(::syscall(SYS_sched_getattr, thread, &attributes, sizeof attributes, 0) == 0);
+    return attributes.runtime;
+  };
+  const std::uint64_t own = slice_ns(0);
+  if (own == 0) SKIP_TEST("before Linux 6.12 there are no slices to ask for");
+  DaemonProcess daemon;
+  int prompt = 0;
+  for (const auto& task :
+       std::filesystem::directory_iterator("/proc/" + std::to_string(daemon.pid()) + "/task")) {
+    prompt += slice_ns(std::stoi(task.path().filename())) < own;
+  }
+  CHECK(prompt >= 2);  // the control thread and the flusher
 }
 
 TEST_CASE("supervisor: refusals name the thing, the rule and the fix", "[supervisor]") {
