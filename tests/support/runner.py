@@ -47,7 +47,7 @@ CONFIGURATIONS = {
     'fuzz': Build(('-Dfuzz=true', '-Db_sanitize=address,undefined', '-Db_lundef=false', '-Doptimization=1',
                    '-Dcpp_args=-g1 -fsanitize=fuzzer-no-link -fno-sanitize-recover=all'), 1,
                   (('CXX', 'clang++-19'),)),
-    COMPILE_ONLY: Build(('-Dtests=false', '-Doptimization=0', '-Dunity=off'), 1, (('CXX', 'clang++-19'),)),
+    COMPILE_ONLY: Build(('-Dtests=false', '-Doptimization=0'), 1, (('CXX', 'clang++-19'),)),
 }
 
 
@@ -164,7 +164,8 @@ class Runner:
                 return tests
         if not self.step(name, [*ninja, *needed], env):
             return None
-        self.seconds['builds'] += time.monotonic() - start
+        # The fuzz targets' own build counts with their suite, as the budgets have it.
+        self.seconds['fuzz' if name == 'fuzz' else 'builds'] += time.monotonic() - start
         print(f'build {name}: {time.monotonic() - start:.1f} s', flush=True)
         return tests
 
