@@ -12,6 +12,7 @@
 #include <utility>
 #include <variant>
 
+#include "daemon/log_flush.hpp"
 #include "daemon/short_slice.hpp"
 #include "daemon/topic_duty.hpp"
 #include "ringway/error.hpp"
@@ -202,7 +203,7 @@ class Flusher::Thread {
       const std::size_t count = engine_->reap(completions, timeout);
       for (std::size_t i = 0; i < count; ++i) {
         // The token is the partition's duty, which outlives what it has under way.
-        PartitionDuty::complete(completions[i].token, completions[i].result);
+        LogFlush::complete(completions[i].token, completions[i].result);
       }
       if (count < completions.size()) return;
       timeout = std::chrono::nanoseconds(0);

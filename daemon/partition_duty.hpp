@@ -2,27 +2,23 @@
 
 #include <chrono>
 #include <cstdint>
-#include <functional>
-#include <memory>
 #include <optional>
-#include <string>
 #include <string_view>
-#include <vector>
 
 #include "daemon/commit_follower.hpp"
 #include "daemon/event_log.hpp"
 #include "daemon/flusher.hpp"
+#include "daemon/hole_list.hpp"
+#include "daemon/log_flush.hpp"
 #include "daemon/nonce_source.hpp"
+#include "daemon/partition_events.hpp"
 #include "daemon/partition_handles.hpp"
 #include "daemon/ring_ending.hpp"
 #include "daemon/served_topic.hpp"
-#include "log/partition_log.hpp"
 #include "ring/limit.hpp"
 #include "ring/sharing.hpp"
 
 namespace ringway::daemon {
-
-using SteadyTime = std::chrono::steady_clock::time_point;
 
 /// What the flusher owes one partition: settle the claims of the dead, follow the stamps, publish
 /// committed, written and durable, carry the records to the log, hand read space back. One thread.
@@ -72,9 +68,6 @@ class PartitionDuty {
     });
   }
 
-  /// Completions of the write engine, by the token that names the duty and the kind of work.
-  static void complete(std::uint64_t token, int result);
-
   /// Nothing to do, and nothing that only time would bring.
   bool quiet() const noexcept;
   /// A record came since the last round.
@@ -101,32 +94,25 @@ class PartitionDuty {
   /// Everything claimed is settled, and durable where the topic is persisted. In quarantine:
   /// everything that could be followed.
   bool drained() const noexcept;
-  bool writing() const noexcept { return log_ && !log_->idle(); }
-  /// Closes the file of a quiet partition: ten thousand of them would not fit.
+  bool writing() const noexcept { return log_ && log_->writing(); }
+  /// Closes the file of a quiet partition.
   void park() noexcept {
-    if (log_ && log_->idle()) log_->park();
+    if (log_) log_->park();
   }
-  /// Removes the oldest `count` segments.
-  void retire(std::size_t count);
+  /// Removes the oldest `count` segments of the log.
+  void retire_segments(std::size_t count) {
+    if (log_) log_->retire(count);
+  }
 
  private:
   Round follow_and_flush(SteadyTime now);
-  void say(Severity severity, std::string_view event, std::initializer_list<LogField> fields) const;
   void follow();
-  void catch_up_log();
-  void flush(SteadyTime now);
-  void submit(SteadyTime now);
-  bool batch_is_due(SteadyTime now) const;
-  void publish_log_marks();
-  void publish_segments();
   void publish_oldest_in_ring();
-  void place_holes(const ring::Place& place) noexcept;
   void hand_back_space();
   void wake_waiters();
   void say_why(SteadyTime now);
-  void recover_device(SteadyTime now);
   void look_for_damage(SteadyTime now);
-  bool log_drained() const noexcept;
+  bool log_drained() const noexcept { return !log_ || log_->drained(follower_.committed()); }
   void quarantine(std::string_view reason);
   /// What there is goes out without delay.
   bool hurries() const noexcept { return draining_ || ending_.state() != RingEnding::State::none; }
@@ -140,13 +126,7 @@ class PartitionDuty {
     return shared() ? std::nullopt : std::optional(owner_->handle);
   }
   void note_settled(const PartitionHandles::Settled& settled);
-  void wrote(int result);
-  void synced(int result);
 
-  ring::Place ring_place(log::LogPoint point) const noexcept {
-    return {point.position - base_position_, point.offset};
-  }
-  bool persisted() const noexcept { return log_ != nullptr; }
   std::uint64_t tail() const noexcept {
     return view_.codec().unpack(view_.tail().load(std::memory_order::acquire)).position;
   }
@@ -165,14 +145,14 @@ class PartitionDuty {
 
   ServedTopic& topic_;
   std::uint32_t partition_;
-  const EventLog& events_;
+  PartitionEvents events_;
   ring::PartitionView view_;
   layout::BoardPartition& board_;
   layout::BellPartition& bell_;
-  std::uint64_t base_position_;
+  HoleList holes_;
   PartitionHandles handles_;
   std::optional<Owner> owner_;
-  std::unique_ptr<log::PartitionLog> log_;  ///< persisted topics only
+  std::optional<LogFlush> log_;  ///< persisted topics only
   CommitFollower follower_;
   ring::Place reusable_;  ///< what publish_limit was last told
   bool limit_is_pinned_ = false;
@@ -181,19 +161,11 @@ class PartitionDuty {
   bool quarantined_ = false;
   bool draining_ = false;
   RingEnding ending_;
-  SteadyTime over_since_{};      ///< of the ending
-  std::uint64_t submitted_ = 0;  ///< log position up to which batches went out
-  std::size_t segments_shown_ = 0;
+  SteadyTime over_since_{};  ///< of the ending
   NonceSource nonces_;
-  std::vector<layout::Hole*> unplaced_holes_;  ///< on the board, without their offset yet
   std::uint64_t stuck_at_ = ~std::uint64_t{0};
-  SteadyTime pending_since_{};
-  SteadyTime wrote_at_{};  ///< when a batch last went out
   SteadyTime stuck_since_{};
   SteadyTime pinned_since_{};  ///< producers wait for a pin
-  SteadyTime retry_at_{};
-  int last_error_ = 0;
-  std::optional<std::uint64_t> heals_at_;  ///< when this is durable, the device works again
 };
 
 }  // namespace ringway::daemon

@@ -42,7 +42,7 @@ class Flushing {
     duty_->round(now_, daemon::SteadyTime::max());
     storage::Completion done;
     while (engine_.reap({&done, 1}, 0ns) == 1) {
-      daemon::PartitionDuty::complete(done.token, done.result);
+      daemon::LogFlush::complete(done.token, done.result);
     }
   }
   const log::Recovered& found() const noexcept { return found_; }

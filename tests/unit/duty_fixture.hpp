@@ -50,7 +50,7 @@ struct DutyBench {
     duty->round(now, [](std::uint64_t, bool) {});
     storage::Completion completion;
     while (disk.reap({&completion, 1}, std::chrono::nanoseconds(0)) == 1) {
-      PartitionDuty::complete(completion.token, completion.result);
+      LogFlush::complete(completion.token, completion.result);
     }
     const auto& board = topic->view(0).board();
     // G8: no level is ever taken back, and they stay in order.

@@ -100,12 +100,12 @@ TEST_CASE("sweep: a segment that cannot be removed is told, and goes the next ti
   const std::size_t before = segments().size();
   REQUIRE(before >= 3);
   bench.disk.fail(Call::remove, 1, error, true);
-  bench.duty->retire(1);
+  bench.duty->retire_segments(1);
   CHECK(says(bench, "segment_not_removed"));
   CHECK(segments().size() == before);
   CHECK(bench.hold() == Hold::none);
   bench.disk.heal();
-  bench.duty->retire(1);
+  bench.duty->retire_segments(1);
   CHECK(segments().size() == before - 1);
   work(bench, 5);
   settle(bench);

@@ -1,0 +1,217 @@
+#include "daemon/log_flush.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <system_error>
+
+#include "shm/clock.hpp"
+#include "shm/withheld.hpp"
+
+namespace ringway::daemon {
+namespace {
+
+/// A device that refused is tried again after this.
+constexpr std::chrono::milliseconds kRetryAfter{250};
+/// A log to which nothing came for this long notes in the file how far it is durable.
+constexpr std::chrono::milliseconds kConfirmAfter{10};
+
+constexpr std::uint64_t kSyncBit = 1;  // objects are aligned, so the token's lowest bit is free
+
+log::LogSettings log_settings(const TopicSettings& settings) {
+  log::LogSettings out;
+  out.segment_bytes = settings.segment_bytes;
+  out.record_bytes_max = settings.ring_bytes / 2;  // a skip over filler and the largest claim
+  if (shm::withheld("o_direct")) out.write_path = log::WritePath::buffered;
+  return out;
+}
+
+}  // namespace
+
+LogFlush::LogFlush(ServedTopic& topic, std::uint32_t partition, storage::FileSystem& file_system,
+                   storage::WriteEngine& engine, const EventLog& events)
+    : topic_(topic),
+      partition_(partition),
+      events_(events, topic, partition),
+      view_(topic.view(partition)),
+      board_(view_.board()),
+      bell_(topic.memory().bell(partition)),
+      base_position_(board_.base_position.load(std::memory_order::relaxed)),  // fixed
+      log_(file_system, engine, topic.directory(partition).string(),
+           log::LogIdentity{topic.uuid(), partition, topic.epoch()}, log_settings(topic.settings()),
+           std::move(topic.log_start(partition))),
+      submitted_(log_.noted().position) {
+  publish_segments();
+  publish_marks();
+}
+
+void LogFlush::catch_up(ring::Place committed) noexcept {
+  ring::Place place = noted();
+  const std::uint64_t end = std::min(committed.position, place.position + view_.ring_bytes() / 4);
+  layout::RecordHeader header;
+  while (place.position < end && ring::peek(view_, place.position, header) == ring::Found::record &&
+         log_.note(header)) {
+    place.pass(header);
+  }
+}
+
+void LogFlush::flush(SteadyTime now, bool hurries) {
+  if (log_.error() != 0) return recover_device(now);
+  if (submitted_ == log_.noted().position) {
+    pending_since_ = now;
+    if (log_.can_confirm() && now >= retry_at_ && now - wrote_at_ >= kConfirmAfter) submit(now);
+  } else if (log_.can_submit() && now >= retry_at_ && batch_is_due(now, hurries)) {
+    submit(now);
+  }
+  // A full segment is synced whatever the policy: the next begins where it is durable.
+  const bool wanted =
+      hurries || log_.full() || !log_.settled() || topic_.settings().sync != SyncPolicy::never;
+  if (log_.can_sync() && wanted) {
+    const int result = log_.submit_sync(reinterpret_cast<std::uint64_t>(this) | kSyncBit);
+    if (result < 0) retry_at_ = now + kRetryAfter;
+  }
+}
+
+void LogFlush::submit(SteadyTime now) {
+  bell_.sync_wanted.store(0, std::memory_order::relaxed);  // relaxed: a hint
+  const std::uint64_t end = log_.noted().position;
+  const int result = log_.submit(topic_.stream(partition_), shm::realtime_ns(),
+                                 reinterpret_cast<std::uint64_t>(this));
+  if (result < 0) {
+    retry_at_ = now + kRetryAfter;
+    if (last_error_ != result) {
+      events_.say(Severity::error, "log_write_refused",
+                  {{"error", std::generic_category().message(-result)},
+                   {"effect", "producers wait once the ring is full"}});
+    }
+    last_error_ = result;
+    heals_at_.reset();
+    board_.write_errors.fetch_add(1, std::memory_order::relaxed);  // a counter
+    return;
+  }
+  submitted_ = end;
+  pending_since_ = wrote_at_ = now;
+  if (last_error_ != 0 && !heals_at_) heals_at_ = end;
+  if (segments_shown_ != log_.segments().size()) publish_segments();
+}
+
+bool LogFlush::batch_is_due(SteadyTime now, bool hurries) const {
+  const TopicSettings& settings = topic_.settings();
+  const std::uint64_t pending = log_.noted().position - submitted_;
+  return settings.sync == SyncPolicy::every_batch || log_.full() || hurries ||
+         pending >= std::min(settings.sync_bytes, view_.ring_bytes() / 4) ||
+         bell_.sync_wanted.load(std::memory_order::relaxed) != 0 ||  // relaxed: a hint
+         now >= pending_since_ + std::chrono::milliseconds(settings.sync_interval_ms);
+}
+
+SteadyTime LogFlush::due(bool awaited) const {
+  if (writing() && !log_.can_submit()) return SteadyTime::max();  // what it waits for wakes us
+  if (submitted_ < log_.noted().position) {
+    return std::max(retry_at_,
+                    pending_since_ + std::chrono::milliseconds(topic_.settings().sync_interval_ms));
+  }
+  return (awaited || !quiet()) && !writing() ? retry_at_ : SteadyTime::max();
+}
+
+bool LogFlush::quiet() const noexcept {
+  return !writing() && log_.error() == 0 && submitted_ == log_.noted().position &&
+         !log_.can_confirm() &&
+         (topic_.settings().sync == SyncPolicy::never || log_.durable() == log_.noted());
+}
+
+bool LogFlush::drained(ring::Place committed) const noexcept {
+  return !writing() && log_.error() == 0 && !log_.can_confirm() &&
+         log_.durable().position == base_position_ + committed.position;
+}
+
+std::optional<ring::Place> LogFlush::reusable() const noexcept {
+  if (durable().position < base_position_) return std::nullopt;
+  ring::Place place = ring_place(durable());
+  place.position = place.position / layout::kPageBytes * layout::kPageBytes;
+  return place;
+}
+
+void LogFlush::complete(std::uint64_t token, int result) {
+  auto& flush = *reinterpret_cast<LogFlush*>(token & ~kSyncBit);
+  if ((token & kSyncBit) != 0) {
+    flush.synced(result);
+  } else {
+    flush.wrote(result);
+  }
+}
+
+void LogFlush::wrote(int result) {
+  log_.wrote(result);
+  board_.log_bytes.store(log_.bytes(), std::memory_order::relaxed);  // for people
+  publish_marks();
+}
+
+void LogFlush::synced(int result) {
+  log_.synced(result);
+  publish_marks();
+}
+
+void LogFlush::publish_marks() {
+  const log::LogPoint written = log_.written();
+  const log::LogPoint durable = this->durable();
+  // Relaxed loads: only this thread writes them. No acknowledged level is ever taken back (G8).
+  if (written.offset > board_.written_offset.load(std::memory_order::relaxed)) {
+    board_.written_position.store(written.position - base_position_, std::memory_order::release);
+    board_.written_offset.store(written.offset, std::memory_order::release);  // WRITTEN
+    moved_ = true;
+  }
+  if (durable.offset > board_.durable_offset.load(std::memory_order::relaxed)) {
+    board_.durable_position.store(durable.position - base_position_, std::memory_order::release);
+    board_.durable_offset.store(durable.offset, std::memory_order::release);  // DURABLE
+    moved_ = true;
+  }
+  // What was under way when the device refused says nothing about it.
+  if (heals_at_ && durable.position >= *heals_at_) {
+    events_.say(Severity::info, "log_healed", {});
+    last_error_ = 0;
+    heals_at_.reset();
+  }
+}
+
+void LogFlush::publish_segments() {
+  std::vector<log::SegmentInfo> segments = log_.segments();
+  segments_shown_ = segments.size();
+  board_.log_bytes.store(log_.bytes(), std::memory_order::relaxed);  // for people
+  const std::uint64_t first = segments.empty() ? board_.base_offset.load(std::memory_order::relaxed)
+                                               : segments.front().first.offset;
+  board_.first_offset.store(first, std::memory_order::release);
+  topic_.segments(partition_).assign(std::move(segments));
+}
+
+void LogFlush::retire(std::size_t count) {
+  const std::vector<log::SegmentInfo> segments = log_.segments();
+  if (count == 0 || count >= segments.size()) return;
+  // Before the file goes: whoever asks for less is told that it is gone.
+  board_.first_offset.store(segments[count].first.offset, std::memory_order::release);
+  topic_.segments(partition_)
+      .assign({segments.begin() + static_cast<std::ptrdiff_t>(count), segments.end()});
+  const int result = log_.retire(count, false);
+  if (result < 0) {
+    events_.say(Severity::warning, "segment_not_removed",
+                {{"error", std::generic_category().message(-result)}});
+  }
+  publish_segments();
+}
+
+void LogFlush::recover_device(SteadyTime now) {
+  if (!log_.idle()) return;
+  const int error = log_.error();
+  if (last_error_ != error) {
+    events_.say(Severity::error, "log_write_failed",
+                {{"error", std::generic_category().message(-error)},
+                 {"effect", "a new segment goes on from the durable end"}});
+    last_error_ = error;
+  }
+  heals_at_.reset();
+  board_.write_errors.fetch_add(1, std::memory_order::relaxed);  // a counter
+  // The ring still holds everything from the durable end on: it is noted again from there.
+  submitted_ = log_.restart().position;
+  retry_at_ = now + kRetryAfter;
+  publish_segments();
+}
+
+}  // namespace ringway::daemon

@@ -1,0 +1,105 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <utility>
+
+#include "daemon/event_log.hpp"
+#include "daemon/partition_events.hpp"
+#include "daemon/served_topic.hpp"
+#include "log/partition_log.hpp"
+#include "ring/partition_view.hpp"
+#include "ring/scan.hpp"
+
+namespace ringway::daemon {
+
+using SteadyTime = std::chrono::steady_clock::time_point;
+
+/// Carries a partition's records from its ring to its log: when a batch goes out and when it is
+/// synced, what the board says of that (written, durable, segments), and what follows when the
+/// device refuses. The flusher's thread; nothing here waits. A crash costs nothing but the time
+/// until the next supervisor goes on.
+class LogFlush {
+ public:
+  LogFlush(ServedTopic& topic, std::uint32_t partition, storage::FileSystem& file_system,
+           storage::WriteEngine& engine, const EventLog& events);
+  LogFlush(const LogFlush&) = delete;
+  LogFlush& operator=(const LogFlush&) = delete;
+
+  /// Of the next record to be noted.
+  ring::Place noted() const noexcept { return ring_place(log_.noted()); }
+  /// False: the log takes nothing at the moment; catch_up() will.
+  bool note(const layout::RecordHeader& header) noexcept { return log_.note(header); }
+  /// Notes what was committed while the log could take nothing: it was full, or its device failed.
+  void catch_up(ring::Place committed) noexcept;
+
+  /// One round. `hurries`: what there is goes out without delay.
+  void flush(SteadyTime now, bool hurries);
+  /// When the next round has something to do, if no completion comes before; `awaited`: it has
+  /// anyway, as soon as the device may be tried.
+  SteadyTime due(bool awaited) const;
+  /// Completions of the write engine, by the token that names whose and the kind of work.
+  static void complete(std::uint64_t token, int result);
+  /// Whether written or durable moved since this was last asked.
+  bool take_moved() noexcept { return std::exchange(moved_, false); }
+
+  bool writing() const noexcept { return !log_.idle(); }
+  /// Nothing to do, and nothing that only time would bring.
+  bool quiet() const noexcept;
+  /// All that went out is durable.
+  bool caught_up() const noexcept { return submitted_ == log_.durable().position; }
+  /// Everything before `committed` is durable, and the file says so.
+  bool drained(ring::Place committed) const noexcept;
+  /// What the ring need not hold any more, a whole number of pages; none of this ring's yet:
+  /// nothing.
+  std::optional<ring::Place> reusable() const noexcept;
+
+  /// The negative errno with which the device refused last, until it works again; 0.
+  int device_error() const noexcept { return last_error_; }
+  /// A write failed because a page of the ring could not be read.
+  bool lost_ring_page() const noexcept { return log_.error() == -EFAULT && log_.idle(); }
+
+  /// Closes the file of a quiet partition: ten thousand of them would not fit.
+  void park() noexcept {
+    if (log_.idle()) log_.park();
+  }
+  /// Removes the oldest `count` segments.
+  void retire(std::size_t count);
+
+ private:
+  void submit(SteadyTime now);
+  bool batch_is_due(SteadyTime now, bool hurries) const;
+  void wrote(int result);
+  void synced(int result);
+  void recover_device(SteadyTime now);
+  void publish_marks();
+  void publish_segments();
+
+  ring::Place ring_place(log::LogPoint point) const noexcept {
+    return {point.position - base_position_, point.offset};
+  }
+  /// What counts as durable with the topic's policy.
+  log::LogPoint durable() const noexcept {
+    return topic_.settings().sync == SyncPolicy::never ? log_.written() : log_.durable();
+  }
+
+  ServedTopic& topic_;
+  std::uint32_t partition_;
+  PartitionEvents events_;
+  ring::PartitionView view_;
+  layout::BoardPartition& board_;
+  layout::BellPartition& bell_;
+  std::uint64_t base_position_;
+  log::PartitionLog log_;
+  std::uint64_t submitted_;  ///< log position up to which batches went out
+  std::size_t segments_shown_ = 0;
+  bool moved_ = false;
+  SteadyTime pending_since_{};
+  SteadyTime wrote_at_{};  ///< when a batch last went out
+  SteadyTime retry_at_{};
+  int last_error_ = 0;
+  std::optional<std::uint64_t> heals_at_;  ///< when this is durable, the device works again
+};
+
+}  // namespace ringway::daemon
