@@ -14,27 +14,17 @@
 #include "client/administration.hpp"
 #include "ringway/embedded.hpp"
 #include "ringway/ringway.hpp"
+#include "support/records.hpp"
 #include "support/temporary_directory.hpp"
 
 namespace ringway {
 namespace {
 
+using test::take;
 using test::TemporaryDirectory;
 using namespace std::chrono_literals;
 
 const TopicChoices kSmall{.partitions = 1, .ring_bytes = 64 * 1024};
-
-/// Reads until `count` records came; their values in order.
-std::vector<std::string> take(Consumer& consumer, std::size_t count, std::size_t at_once = 256) {
-  std::vector<std::string> values;
-  while (values.size() < count) {
-    const RecordBatch batch = consumer.poll(at_once, 10s);
-    INFO(to_string(batch.status()));
-    REQUIRE((!batch.empty() || batch.status() == Status::ok));
-    for (const RecordView& record : batch) values.emplace_back(record.value());
-  }
-  return values;
-}
 
 std::vector<std::string> numbers(int from, int to) {
   std::vector<std::string> all;

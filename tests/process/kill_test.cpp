@@ -16,31 +16,19 @@
 #include "ringway/ringway.hpp"
 #include "shm/memory_name.hpp"
 #include "support/daemon_process.hpp"
+#include "support/records.hpp"
 
 using namespace ringway;
 using ringway::test::Child;
 using ringway::test::DaemonProcess;
+using ringway::test::publish;
 using ringway::test::RawClient;
+using ringway::test::take;
 using Clock = std::chrono::steady_clock;
 
 namespace {
 
 const TopicChoices kSmall{.partitions = 1, .ring_bytes = 64 * 1024, .pin_budget_ms = 0};
-
-/// The next `count` values, however many polls that takes.
-std::vector<std::string> take(Consumer& consumer, std::size_t count) {
-  std::vector<std::string> values;
-  while (values.size() < count) {
-    const RecordBatch batch = consumer.poll(count - values.size(), std::chrono::seconds(1));
-    for (const RecordView& record : batch) values.emplace_back(record.value());
-  }
-  return values;
-}
-
-void publish(Producer& producer, std::string_view payload) {
-  const auto [status, offset] = producer.publish(payload);
-  REQUIRE(status == Status::ok);
-}
 
 }  // namespace
 

@@ -11,46 +11,22 @@
 #include <vector>
 
 #include "ringway/ringway.hpp"
+#include "support/command_line.hpp"
 #include "support/daemon_process.hpp"
+#include "support/records.hpp"
 
 using namespace ringway;
 using ringway::test::Child;
 using ringway::test::DaemonProcess;
+using ringway::test::publish;
+using ringway::test::said;
+using ringway::test::take;
 using namespace std::chrono_literals;
 
 namespace {
 
 constexpr TopicChoices kFencing{
     .ring_bytes = 64 * 1024, .when_stopped = WhenStopped::fence, .stopped_after_ms = 50};
-
-void publish(Producer& producer, std::string_view payload) {
-  const auto [status, offset] = producer.publish(payload);
-  REQUIRE(to_string(status) == "ok");
-}
-
-/// The next `count` values, however many polls that takes.
-std::vector<std::string> take(Consumer& consumer, std::size_t count) {
-  std::vector<std::string> values;
-  while (values.size() < count) {
-    for (const RecordView& record : consumer.poll(count - values.size(), 1s)) {
-      values.emplace_back(record.value());
-    }
-  }
-  return values;
-}
-
-/// What the command line says, whatever its exit status.
-std::string said(const DaemonProcess& daemon, const std::string& words) {
-  const std::string command = std::string(RINGWAY) + " " + words + " --socket " + daemon.socket();
-  FILE* const pipe = ::popen(command.c_str(), "r");
-  REQUIRE(pipe != nullptr);
-  std::string text;
-  for (char buffer[4096]; const std::size_t got = std::fread(buffer, 1, sizeof buffer, pipe);) {
-    text.append(buffer, got);
-  }
-  REQUIRE(::pclose(pipe) != -1);
-  return text;
-}
 
 /// Holds children up until it is opened.
 struct Gate {
@@ -192,8 +168,9 @@ TEST_CASE("fence: by default it waits, says who it is, and loses nothing", "[rep
   CHECK(consumer.poll(1, 300ms).empty());
   // Whoever asks is told who is in the way.
   const std::string culprit = "stopped_claim by pid " + std::to_string(stopped.child.pid());
-  CHECK_THAT(said(daemon, "status"), Catch::Contains(culprit));
-  CHECK_THAT(said(daemon, "inspect t"), Catch::Contains(std::to_string(stopped.child.pid())));
+  CHECK_THAT(said("status", daemon.socket()).text, Catch::Contains(culprit));
+  CHECK_THAT(said("inspect t", daemon.socket()).text,
+             Catch::Contains(std::to_string(stopped.child.pid())));
   // To alter it does not take the claim away either.
   try {
     bus.alter_topic("t", {.ring_bytes = 128 * 1024});

@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "layout/version.hpp"
+#include "support/command_line.hpp"
 #include "tools/bench/traffic.hpp"
 #include "tools/stage/disk_place.hpp"
 #include "tools/stage/private_bus.hpp"
@@ -21,19 +22,6 @@ using namespace std::chrono_literals;
 bool is_long() {
   const char* asked = std::getenv("RINGWAY_TEST_LONG");
   return asked != nullptr && std::string_view(asked) == "1";
-}
-
-std::string inspected(const std::string& socket, const std::string& topic) {
-  const std::string command =
-      std::string(RINGWAY) + " inspect " + topic + " --output json --socket " + socket;
-  FILE* const pipe = ::popen(command.c_str(), "r");
-  REQUIRE(pipe != nullptr);
-  std::string text;
-  for (char buffer[4096]; const std::size_t got = std::fread(buffer, 1, sizeof buffer, pipe);) {
-    text.append(buffer, got);
-  }
-  REQUIRE(::pclose(pipe) == 0);
-  return text;
 }
 
 /// Two producers, each with a consumer and topics of its own, that know of nothing but records.
@@ -137,7 +125,9 @@ TEST_CASE("upgrade: a supervisor of the next layout minor version takes over, an
   const auto layout_says = [&](int minor) {
     const std::string wanted = "\"layout\": \"" + std::to_string(layout::kLayoutVersion.major) +
                                "." + std::to_string(minor) + "\"";
-    CHECK_THAT(inspected(traffic.bus().socket(), "bench/0"), Catch::Contains(wanted));
+    const auto [text, status] = test::said("inspect bench/0 --output json", traffic.bus().socket());
+    CHECK(status == 0);
+    CHECK_THAT(text, Catch::Contains(wanted));
   };
   layout_says(layout::kLayoutVersion.minor);
   const int rounds = is_long() ? 10 : 1;
