@@ -202,6 +202,20 @@ TEST_CASE("duty: a dead producer's spoiled slot is given up in the end", "[flush
   CHECK(settled);
 }
 
+TEST_CASE("duty: what waits for the device is due when that has ended, not before", "[flusher]") {
+  Bench bench(1);
+  const auto due_meanwhile = [&] {
+    bench.now += std::chrono::milliseconds(6);  // a batch's time has come
+    return bench.duty->round(bench.now, [](std::uint64_t, bool) {}).due;
+  };
+  bench.publish(1);
+  CHECK(due_meanwhile() > bench.now);
+  bench.publish(1);  // goes with the next batch
+  CHECK(due_meanwhile() > bench.now);
+  for (int i = 0; i < 5; ++i) bench.round();
+  CHECK(bench.durable == 2);
+}
+
 TEST_CASE("duty: a quiet log says in its file how far it is durable", "[flusher]") {
   Bench bench(1);
   bench.publish(5);
