@@ -1,11 +1,6 @@
 // No busy idle (G10): no system call on the hot path while nobody sleeps, no CPU time without
 // traffic.
 
-#include <linux/audit.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -18,6 +13,7 @@
 
 #include "ringway/ringway.hpp"
 #include "support/daemon_process.hpp"
+#include "support/system_call_filter.hpp"
 
 using namespace ringway;
 using ringway::test::Child;
@@ -26,41 +22,13 @@ using namespace std::chrono_literals;
 
 namespace {
 
-#if defined(__x86_64__)
-constexpr std::uint32_t kArchitecture = AUDIT_ARCH_X86_64;
-#elif defined(__aarch64__)
-constexpr std::uint32_t kArchitecture = AUDIT_ARCH_AARCH64;
-#endif
-
 /// From now on this process dies of SIGSYS with any system call but exit_group, and writes of eight
 /// bytes: the supervisor's doorbell, where it was the supervisor that slept.
 void forbid_system_calls() {
-  const auto load = [](std::size_t at) {
-    return sock_filter BPF_STMT(BPF_LD | BPF_W | BPF_ABS, static_cast<std::uint32_t>(at));
-  };
-  const auto unless = [](std::uint32_t value, std::uint8_t skipped) {
-    return sock_filter BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0, skipped);
-  };
-  const auto verdict = [](std::uint32_t action) {
-    return sock_filter BPF_STMT(BPF_RET | BPF_K, action);
-  };
-  sock_filter rules[] = {
-      load(offsetof(seccomp_data, arch)),
-      unless(kArchitecture, 7),
-      load(offsetof(seccomp_data, nr)),
-      unless(SYS_exit_group, 1),
-      verdict(SECCOMP_RET_ALLOW),
-      unless(SYS_write, 3),
-      load(offsetof(seccomp_data, args[2])),
-      unless(8, 1),
-      verdict(SECCOMP_RET_ALLOW),
-      verdict(SECCOMP_RET_KILL_PROCESS),
-  };
-  const sock_fprog program{std::size(rules), rules};
-  if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
-      ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) != 0) {
-    ::_exit(3);
-  }
+  using namespace ringway::test::filter;
+  apply({unless(SYS_exit_group, 1), allow(),                                                  //
+         unless(SYS_write, 3), load(offsetof(seccomp_data, args[2])), unless(8, 1), allow(),  //
+         kill()});
 }
 
 constexpr int kRecords = 4'000;

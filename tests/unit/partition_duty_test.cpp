@@ -1,7 +1,14 @@
-#include <catch2/catch.hpp>
+#include <sys/wait.h>
 
+#include <catch2/catch.hpp>
+#include <csignal>
+
+#include "daemon/ring_ending.hpp"
+#include "shm/barrier.hpp"
 #include "shm/landing.hpp"
 #include "support/lost_page.hpp"
+#include "support/skip.hpp"
+#include "support/system_call_filter.hpp"
 #include "unit/duty_fixture.hpp"
 
 using namespace ringway;
@@ -262,6 +269,33 @@ TEST_CASE("duty: who adopts a ring that is being retired brings the rest of it i
   for (int i = 0; i < 200 && !bench.duty->ended(bench.now); ++i) bench.round();
   CHECK(bench.duty->ended(bench.now));
   bench.check_log_holds_everything();
+}
+
+TEST_CASE("duty: who adopts a ring that is being retired issues the barrier itself", "[flusher]") {
+  if (!shm::ProcessBarrier::instance().available()) SKIP_TEST("there is no membarrier");
+  // The wait status of a supervisor that dies where it issues one.
+  const auto adopted = [](layout::Retired retired) {
+    const pid_t child = ::fork();
+    if (child == 0) {
+      Bench bench(1);  // no child inherits a ring
+      const auto view = bench.topic->view(0);
+      view.retired().store(static_cast<std::uint32_t>(retired));
+      using namespace test::filter;
+      apply({unless(SYS_membarrier, 1), kill(), allow()});
+      const RingEnding ending(view);
+      ::_exit(ending.retired() == (retired != layout::Retired::no) ? 0 : 1);
+    }
+    int status = 0;
+    REQUIRE(::waitpid(child, &status, 0) == child);
+    return status;
+  };
+  const int of_one_that_goes_on = adopted(layout::Retired::no);
+  REQUIRE(WIFEXITED(of_one_that_goes_on));
+  CHECK(WEXITSTATUS(of_one_that_goes_on) == 0);
+  // Whoever stored this may have died before its barrier.
+  const int of_one_retired = adopted(layout::Retired::deciding);
+  REQUIRE(WIFSIGNALED(of_one_retired));
+  CHECK(WTERMSIG(of_one_retired) == SIGSYS);
 }
 
 TEST_CASE("duty: in quarantine tail stays closed, whatever an exclusive producer stored over it",
