@@ -65,6 +65,17 @@ TEST_CASE("publish: a quarantined partition is told from a full one, whatever it
   }
 }
 
+TEST_CASE("wait: who waits for a partition in quarantine is told so", "[client]") {
+  MiniSupervisor supervisor;
+  Bus bus = supervisor.connect();
+  Producer producer = bus.producer("t");
+  Consumer consumer = bus.consumer("t");
+  supervisor.board().hold.store(static_cast<std::uint32_t>(layout::Hold::quarantined));
+  CHECK(producer.wait({1000, 0}, Level::committed, 1s) == Status::quarantined);
+  CHECK(consumer.poll(1, 1s).status() == Status::quarantined);
+  CHECK(consumer.wait(1s) == Status::quarantined);
+}
+
 TEST_CASE("publish: what is too large is refused at once", "[client]") {
   MiniSupervisor supervisor;
   Bus bus = supervisor.connect();
