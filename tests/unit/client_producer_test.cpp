@@ -220,6 +220,40 @@ TEST_CASE("wait: a sleeping consumer is woken by a publish", "[client]") {
   CHECK(producer.wait({199, 0}, Level::committed) == Status::ok);
 }
 
+TEST_CASE("wait: a consumer does not sleep over what its topic's state became before", "[client]") {
+  MiniSupervisor supervisor;
+  Bus bus = supervisor.connect();
+  Consumer consumer = bus.consumer("t");
+  auto& state = supervisor.memory().board().state;
+  auto& sleepers = supervisor.memory().bell().sleepers;
+  auto& seq = supervisor.memory().ring().bell_seq;
+  for (int i = 0; i < 500; ++i) {
+    state = static_cast<std::uint32_t>(layout::TopicState::serving);
+    sleepers = 0;
+    std::atomic<bool> started{false}, over{false};
+    Status status{};
+    std::thread other([&] {
+      started = true;
+      status = consumer.wait(10s);
+      over = true;
+    });
+    while (!started) std::this_thread::yield();
+    // Anywhere between its look at the state and the end of its spinning.
+    const auto from = std::chrono::steady_clock::now();
+    while (std::chrono::steady_clock::now() < from + i % 60 * 1us) {
+    }
+    state = static_cast<std::uint32_t>(layout::TopicState::deleted);
+    seq.fetch_add(1);
+    // Who says only after this that it sleeps has the state in sight, and the bell has been rung.
+    const bool sleeps = (sleepers & layout::kConsumerSleeps) != 0;
+    int woken = 0;
+    while (!over) woken += shm::wake_all(seq);
+    other.join();
+    CHECK(status == Status::closed);
+    if (!sleeps) REQUIRE(woken == 0);
+  }
+}
+
 TEST_CASE("fork: the child's handles refuse and may be destroyed, the parent's go on", "[client]") {
   MiniSupervisor supervisor;
   auto bus = std::make_unique<Bus>(supervisor.connect());
