@@ -187,6 +187,30 @@ TEST_CASE("fence: by default it waits, says who it is, and loses nothing", "[rep
   CHECK(again.wake_up() == 42);
 }
 
+TEST_CASE("fence: a claim that was repaired behind an open one has no offset yet",
+          "[replacement]") {
+  DaemonProcess daemon;
+  Bus bus = daemon.connect();
+  bus.create_topic("t", {.ring_bytes = 64 * 1024});
+  Stopped stopped(daemon, "t");
+  Child behind([&](Child& self) {
+    Bus own = daemon.connect();
+    Producer producer = own.producer("t");
+    const Claim claim = producer.claim(100);
+    self.reached();
+    self.stay();
+  });
+  REQUIRE(behind.await());
+  behind.kill();
+  std::string text;
+  do {
+    text = said("inspect t --output json", daemon.socket()).text;
+  } while (text.find("\"repairs\": 1") == std::string::npos);
+  CHECK_THAT(text, Catch::Contains("\"offset\": null"));
+  CHECK_THAT(text, !Catch::Contains(std::to_string(~std::uint64_t{0})));
+  CHECK(stopped.wake_up() == static_cast<int>(Status::ok));
+}
+
 TEST_CASE("alter: another ring size under full traffic loses, doubles and reorders nothing",
           "[replacement]") {
   DaemonProcess daemon;
