@@ -1,6 +1,10 @@
 #include <catch2/catch.hpp>
+#include <cstring>
 #include <optional>
+#include <string>
+#include <vector>
 
+#include "log/segment_format.hpp"
 #include "log/segment_name.hpp"
 #include "log/verify.hpp"
 #include "support/log_driver.hpp"
@@ -30,6 +34,11 @@ struct Bus {
     for (int i = 0; i < count; ++i) source.add(std::string(bytes, 'r'), 10 + i);
   }
   log::Recovered recover() { return log::recover(disk, kDirectory, log::RecoverMode::repair); }
+  std::vector<std::string> names() {
+    std::vector<std::string> all;
+    REQUIRE(disk.list(kPath, all) == 0);
+    return all;
+  }
   ModelDisk disk;
   RecordSource source;
   std::optional<LogDriver> driver;
@@ -142,7 +151,8 @@ TEST_CASE("recovery: what was being created is removed", "[log]") {
   CHECK_FALSE(bus.disk.exists(kPath + "/" + log::unborn_name(0)));
 }
 
-TEST_CASE("recovery: a torn tail is cut at the last verified slot and kept aside", "[log]") {
+TEST_CASE("recovery: a torn tail is cut at the last verified slot, and kept aside where that fits",
+          "[log]") {
   Bus bus;
   bus.add(10);
   bus.driver->drain();
@@ -159,11 +169,20 @@ TEST_CASE("recovery: a torn tail is cut at the last verified slot and kept aside
     bus.disk.bytes(path).at(geometry.file_pos(durable.position) + 100) ^= std::byte{1};
   }
   bus.driver.reset();
+  const int error = GENERATE(0, ENOSPC, EDQUOT);
+  CAPTURE(error);
+  if (error != 0) bus.disk.fail(Call::write, 1, error);
   const log::Recovered recovered = bus.recover();
   CHECK(recovered.end == durable);
   REQUIRE(recovered.torn);
   CHECK(recovered.torn->position == durable.position);
-  CHECK(bus.disk.exists(kPath + "/" + recovered.torn->name));
+  if (error == 0) {
+    CHECK(bus.disk.exists(kPath + "/" + recovered.torn->name));
+  } else {
+    CHECK(bus.disk.failures() == 1);
+    CHECK(recovered.torn->name.empty());
+    CHECK(bus.names() == std::vector{info.name});
+  }
   CHECK_FALSE(bus.recover().torn);  // once
   bus.begin(bus.recover().go_on());
   bus.driver->drain();
@@ -261,6 +280,37 @@ TEST_CASE("recovery: a segment with an unreadable header is left, and no offset 
   bus.add(5);
   bus.driver->drain();
   CHECK(log::verify_log(bus.disk, kDirectory).records == recovered.end.offset + 5);
+}
+
+TEST_CASE(
+    "recovery: a segment of a later version stays where it is, and nothing is begun behind it",
+    "[log]") {
+  Bus bus;
+  bus.add(150);
+  bus.driver->drain();
+  const std::string last = bus.driver->log().segments().back().name;
+  bus.driver.reset();
+  std::vector<std::byte>& bytes = bus.disk.bytes(kPath + "/" + last);
+  log::SegmentHeader header;
+  std::memcpy(&header, bytes.data(), sizeof header);
+  header.version = log::kSegmentVersion + 1;
+  header.checksum = log::checksum_of(header, 0);
+  std::memcpy(bytes.data(), &header, sizeof header);
+  const std::vector<std::string> names = bus.names();
+  for (const auto mode : {log::RecoverMode::repair, log::RecoverMode::adopt}) {
+    try {
+      log::recover(bus.disk, kPath, mode);
+      FAIL("it was not refused");
+    } catch (const Error& error) {
+      CHECK(error.code() == ErrorCode::incompatible);
+      CHECK(error.thing() == kPath + "/" + last);
+    }
+    CHECK(bus.names() == names);
+  }
+  // Whoever only looks is told.
+  const log::Recovered seen = log::recover(bus.disk, kPath, log::RecoverMode::inspect);
+  REQUIRE(seen.damaged.size() == 1);
+  CHECK(seen.damaged[0].name == last);
 }
 
 TEST_CASE("recovery: who set a damaged segment aside and died left its offsets unused", "[log]") {
