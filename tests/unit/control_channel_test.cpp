@@ -5,11 +5,16 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <catch2/catch.hpp>
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
+#include <optional>
+#include <string>
+#include <thread>
 
 #include "control/channel.hpp"
 #include "control/peer_proof.hpp"
@@ -44,6 +49,15 @@ int exit_status(pid_t child) {
   int status = -1;
   REQUIRE(::waitpid(child, &status, 0) == child);
   return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/// As /proc has it: 'S' when it sleeps.
+char thread_state(pid_t id) {
+  std::ifstream file("/proc/self/task/" + std::to_string(id) + "/stat");
+  std::string line;
+  std::getline(file, line);
+  const std::size_t name_end = line.rfind(')');
+  return name_end == std::string::npos ? '?' : line.at(name_end + 2);
 }
 
 class Without {
@@ -197,6 +211,31 @@ TEST_CASE(
   } catch (const Error& error) {
     CHECK(error.code() == ErrorCode::busy);
   }
+}
+
+TEST_CASE("listener: who finds its queue full waits for a place", "[control]") {
+  const Directory directory;
+  Listener listener(directory / "control.sock", 0600);
+  REQUIRE(::listen(listener.fd(), 0) == 0);  // a place for one
+  const Channel first = Channel::connect(directory / "control.sock");
+  std::atomic<pid_t> id{0};
+  std::atomic<bool> over{false};
+  std::optional<Channel> second;
+  std::string refusal;
+  std::thread other([&] {
+    id = ::gettid();
+    try {
+      second = Channel::connect(directory / "control.sock");
+    } catch (const Error& error) {
+      refusal = error.rule();
+    }
+    over = true;
+  });
+  while (id == 0 || (!over && thread_state(id) != 'S')) std::this_thread::yield();
+  CHECK(listener.accept().has_value());
+  other.join();
+  CHECK(refusal == "");
+  CHECK(listener.accept().has_value());
 }
 
 TEST_CASE("listener: a successor's socket is not removed", "[control]") {
