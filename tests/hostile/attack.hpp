@@ -1,7 +1,9 @@
 #pragma once
 
+#include <cerrno>
 #include <chrono>
 #include <cstdint>
+#include <initializer_list>
 #include <map>
 #include <string>
 #include <vector>
@@ -18,9 +20,11 @@ using Arguments = std::vector<std::string>;
 /// A line of the attacker's report: NAME and whatever is to be known of it. The test reads them
 /// all.
 void tell(const std::string& name, const std::string& what);
-/// "refused", with the errno's name, or "ALLOWED": what the kernel said to something that it must
-/// not let happen.
-void tell_refusal(const std::string& name, bool happened);
+/// What the kernel said to something that it must not let happen: "ALLOWED"; "refused", with the
+/// errno's name, when that is one of `reasons`; else "missed", as another errno says nothing of
+/// rights.
+void tell_refusal(const std::string& name, bool happened,
+                  std::initializer_list<int> reasons = {EPERM, EACCES});
 /// Lives until the test has looked.
 void wait_for_end_of_input();
 
@@ -59,7 +63,7 @@ void fork_away(const Arguments& arguments);  // SOCKET TOPIC RECORDS
 void tamper(const Arguments& arguments);   // SOCKET TOPIC ROLE
 void lend(const Arguments& arguments);     // SOCKET TOPIC ROLE PATH
 void receive(const Arguments& arguments);  // PATH
-void rob(const Arguments& arguments);      // PID: of another user
+void rob(const Arguments& arguments);      // PID: of another user; or "own": of its own child
 
 // message_attacks.cpp
 void rave(const Arguments& arguments);      // SOCKET TOPIC SEED MS

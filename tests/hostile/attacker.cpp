@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -19,8 +20,11 @@ void tell(const std::string& name, const std::string& what) {
   std::fflush(stdout);
 }
 
-void tell_refusal(const std::string& name, bool happened) {
-  tell(name, happened ? "ALLOWED" : std::string("refused ") + ::strerrorname_np(errno));
+void tell_refusal(const std::string& name, bool happened, std::initializer_list<int> reasons) {
+  const int reason = errno;
+  if (happened) return tell(name, "ALLOWED");
+  const bool right = std::find(reasons.begin(), reasons.end(), reason) != reasons.end();
+  tell(name, std::string(right ? "refused " : "missed ") + ::strerrorname_np(reason));
 }
 
 void wait_for_end_of_input() {

@@ -86,12 +86,10 @@ void guess_at_keeper(const std::string& socket, const std::string& state_dir,
 }
 
 void guess_at_files(const std::string& name, const std::filesystem::path& directory) {
-  for (const char* file : {"", "catalog.db", "catalog.db-wal", "topics", "lock", "x"}) {
+  for (const char* file : {"catalog.db", "catalog.db-wal", "topics", "lock", "x"}) {
     const auto path = directory / file;
-    const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    tell_refusal(name + "/" + file + " write", fd >= 0);
-    const int looked = ::open((directory / file / "..").c_str(), O_RDONLY | O_DIRECTORY);
-    if (name == "state") tell_refusal(name + "/" + file + " look", looked >= 0 && *file != '\0');
+    tell_refusal(name + "/" + file + " write",
+                 ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666) >= 0);
   }
   tell_refusal(name + " rename",
                ::rename(directory.c_str(), (directory.string() + "2").c_str()) == 0);
@@ -105,6 +103,10 @@ void guess(const Arguments& arguments) {
   guess_at_supervisor(arguments.at(0), arguments.at(3), arguments.at(4));
   guess_at_keeper(keeper, arguments.at(2), arguments.at(3));
   guess_at_files("state", arguments.at(2));
+  for (const char* file : {"", "catalog.db", "topics", "topics/.."}) {
+    const std::string path = arguments.at(2) + "/" + file;
+    tell_refusal("state/" + std::string(file) + " look", ::open(path.c_str(), O_RDONLY) >= 0);
+  }
   guess_at_files("runtime", keeper.parent_path());
 }
 

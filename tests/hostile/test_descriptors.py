@@ -10,6 +10,8 @@ from among_strangers import ATTACKER, HONEST, OUTSIDER, AmongStrangers
 
 # What is tried with each descriptor: resize, own, reopen; with a read-only one also write.
 EVERY_DESCRIPTOR, READ_ONLY_DESCRIPTOR = 13, 20
+# What is tried with a process.
+ROBBERIES = 12
 
 
 class Descriptors(AmongStrangers):
@@ -39,8 +41,11 @@ class Descriptors(AmongStrangers):
         (keeper,) = self.bus.keepers()
         for pid in (self.bus.daemon.pid, keeper, honest.pid):
             with self.subTest(pid=pid), self.peace():
-                self.assert_all_refused(self.attack('rob', pid, uid=ATTACKER), 11)
+                self.assert_all_refused(self.attack('rob', pid, uid=ATTACKER), ROBBERIES)
         self.assertIsNone(honest.poll())
+
+    def test_the_same_of_its_own_child_it_may(self):
+        self.assert_all_allowed(self.attack('rob', 'own', uid=ATTACKER), ROBBERIES)
 
 
 if __name__ == '__main__':

@@ -14,7 +14,7 @@ class Strangers(AmongStrangers):
         with self.peace(), self.peace('t'):
             report = self.attack('guess', self.bus.socket, self.bus.runtime_dir / 'keeper.sock', self.bus.state_dir,
                                  'others', uuid, uid=OUTSIDER)
-            self.assert_all_refused(report, 38)
+            self.assert_all_refused(report, 35)
         self.assertEqual(len(self.bus.keepers()), 1)
         self.assertTrue(self.bus.state_dir.is_dir())
         # Also by the keeper alone, while nobody serves.
