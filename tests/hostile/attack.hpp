@@ -61,6 +61,7 @@ void fork_away(const Arguments& arguments);  // SOCKET TOPIC RECORDS
 
 // descriptor_attacks.cpp
 void tamper(const Arguments& arguments);   // SOCKET TOPIC ROLE
+void tamper_with_own(const Arguments&);    // with memory that nobody sealed: all of it happens
 void lend(const Arguments& arguments);     // SOCKET TOPIC ROLE PATH
 void receive(const Arguments& arguments);  // PATH
 void rob(const Arguments& arguments);      // PID: of another user; or "own": of its own child

@@ -15,6 +15,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
@@ -29,63 +30,133 @@ namespace {
 
 constexpr std::size_t kPage = layout::kPageBytes;
 
-void try_to_resize(const std::string& name, int fd, std::uint64_t bytes) {
-  tell_refusal(name + " shrink", ::ftruncate(fd, static_cast<off_t>(bytes / 2)) == 0);
-  tell_refusal(name + " empty", ::ftruncate(fd, 0) == 0);
-  tell_refusal(name + " grow", ::ftruncate(fd, static_cast<off_t>(bytes * 2)) == 0);
-  tell_refusal(name + " append", ::fallocate(fd, 0, static_cast<off_t>(bytes), 4096) == 0);
-  tell_refusal(name + " collapse", ::fallocate(fd, FALLOC_FL_COLLAPSE_RANGE, 0, 4096) == 0);
-  tell_refusal(name + " seal", ::fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE) == 0);
-  tell_refusal(name + " seal future", ::fcntl(fd, F_ADD_SEALS, F_SEAL_FUTURE_WRITE) == 0);
+/// Something done with a descriptor of a file that is `bytes` long, and the errno that refuses it:
+/// by seals, or as the file is somebody else's; where the descriptor is open for reading only that
+/// comes first, and fallocate and ftruncate have errnos of their own for it.
+struct Act {
+  const char* name;
+  bool (*happens)(int fd, std::uint64_t bytes);
+  int refusal;
+  int refusal_read_only;
+};
+
+bool reopens(int fd, int mode) {
+  const shm::Descriptor again(
+      ::open(("/proc/self/fd/" + std::to_string(fd)).c_str(), mode | O_CLOEXEC));
+  return static_cast<bool>(again);
 }
 
-/// Of a file that belongs to somebody else.
-void try_to_own(const std::string& name, int fd) {
-  tell_refusal(name + " chmod", ::fchmod(fd, 0666) == 0);
-  tell_refusal(name + " chown", ::fchown(fd, ::getuid(), ::getgid()) == 0);
-  tell_refusal(name + " lease", ::fcntl(fd, F_SETLEASE, F_WRLCK) == 0);
-}
-
-void try_to_reopen(const std::string& name, const std::string& path) {
-  for (const int mode : {O_RDWR, O_WRONLY, O_RDWR | O_TRUNC}) {
-    const int again = ::open(path.c_str(), mode | O_CLOEXEC);
-    tell_refusal(name + " reopen " + std::to_string(mode), again >= 0);
-    if (again >= 0) ::close(again);
-  }
-}
-
-/// Of a file that is open for reading only.
-void try_to_write(const std::string& name, int fd, std::uint64_t bytes) {
+bool writes(int fd) {
   const char byte = 'x';
-  tell_refusal(name + " write", ::pwrite(fd, &byte, 1, 0) == 1);
-  tell_refusal(name + " punch", ::fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
-                                            static_cast<off_t>(kPage)) == 0);
-  void* const writable = ::mmap(nullptr, kPage, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-  tell_refusal(name + " map writable", writable != MAP_FAILED);
-  void* at = ::mmap(nullptr, kPage, PROT_READ, MAP_SHARED, fd, 0);
-  if (at == MAP_FAILED) throw std::runtime_error(name + " cannot even be read");
-  tell_refusal(name + " mprotect", ::mprotect(at, kPage, PROT_READ | PROT_WRITE) == 0);
-  // Moving and growing a mapping takes no more rights; they must not come with it.
-  void* const moved =
-      ::mremap(at, kPage, std::min<std::uint64_t>(bytes, 2 * kPage), MREMAP_MAYMOVE);
-  if (moved != MAP_FAILED) at = moved;
-  tell_refusal(name + " mremap", ::mprotect(at, kPage, PROT_READ | PROT_WRITE) == 0);
-  tell_refusal(name + " remove pages", ::madvise(at, kPage, MADV_REMOVE) == 0);
-  ::munmap(at, kPage);
-  const int again = ::fcntl(fd, F_DUPFD_CLOEXEC, 0);
-  tell_refusal(name + " setfl",
-               ::fcntl(again, F_SETFL, O_RDWR) == 0 && ::pwrite(again, &byte, 1, 0) == 1);
-  ::close(again);
+  return ::pwrite(fd, &byte, 1, 0) == 1;
 }
+
+/// A page of the file, mapped for reading, while `change` is made to it.
+template <class Change>
+bool happens_to_mapping(int fd, Change change) {
+  void* at = ::mmap(nullptr, kPage, PROT_READ, MAP_SHARED, fd, 0);
+  if (at == MAP_FAILED) throw std::runtime_error("it cannot even be read");
+  std::size_t bytes = kPage;
+  const bool done = change(at, bytes);
+  const int reason = errno;
+  ::munmap(at, bytes);
+  errno = reason;
+  return done;
+}
+
+bool becomes_writable(void* at) {
+  return ::mprotect(at, kPage, PROT_READ | PROT_WRITE) == 0;
+}
+
+constexpr Act kWithAny[] = {
+    {"shrink",
+     [](int fd, std::uint64_t bytes) {
+       return ::ftruncate(fd, static_cast<off_t>(bytes / 2)) == 0;
+     },
+     EPERM, EINVAL},
+    {"empty", [](int fd, std::uint64_t) { return ::ftruncate(fd, 0) == 0; }, EPERM, EINVAL},
+    {"grow",
+     [](int fd, std::uint64_t bytes) {
+       return ::ftruncate(fd, static_cast<off_t>(bytes * 2)) == 0;
+     },
+     EPERM, EINVAL},
+    {"append",
+     [](int fd, std::uint64_t bytes) {
+       return ::fallocate(fd, 0, static_cast<off_t>(bytes), kPage) == 0;
+     },
+     EPERM, EBADF},
+    {"seal", [](int fd, std::uint64_t) { return ::fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE) == 0; },
+     EPERM, EPERM},
+    {"seal future",
+     [](int fd, std::uint64_t) { return ::fcntl(fd, F_ADD_SEALS, F_SEAL_FUTURE_WRITE) == 0; },
+     EPERM, EPERM},
+    {"chmod", [](int fd, std::uint64_t) { return ::fchmod(fd, 0666) == 0; }, EPERM, EPERM},
+    {"chown", [](int fd, std::uint64_t) { return ::fchown(fd, ::getuid(), ::getgid()) == 0; },
+     EPERM, EPERM},
+    {"lease", [](int fd, std::uint64_t) { return ::fcntl(fd, F_SETLEASE, F_RDLCK) == 0; }, EACCES,
+     EACCES},
+    {"reopen", [](int fd, std::uint64_t) { return reopens(fd, O_RDWR); }, EACCES, EACCES},
+    {"reopen to write", [](int fd, std::uint64_t) { return reopens(fd, O_WRONLY); }, EACCES,
+     EACCES},
+    {"reopen empty", [](int fd, std::uint64_t) { return reopens(fd, O_RDWR | O_TRUNC); }, EACCES,
+     EACCES},
+};
+
+constexpr Act kWithReadOnly[] = {
+    {"write", [](int fd, std::uint64_t) { return writes(fd); }, 0, EBADF},
+    {"punch",
+     [](int fd, std::uint64_t) {
+       return ::fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, kPage) == 0;
+     },
+     0, EBADF},
+    {"map writable",
+     [](int fd, std::uint64_t) {
+       return ::mmap(nullptr, kPage, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) != MAP_FAILED;
+     },
+     0, EACCES},
+    {"mprotect",
+     [](int fd, std::uint64_t) {
+       return happens_to_mapping(fd, [](void* at, std::size_t&) { return becomes_writable(at); });
+     },
+     0, EACCES},
+    // Moving and growing a mapping takes no more rights; they must not come with it.
+    {"mremap",
+     [](int fd, std::uint64_t) {
+       return happens_to_mapping(fd, [](void*& at, std::size_t& bytes) {
+         void* const moved = ::mremap(at, kPage, 2 * kPage, MREMAP_MAYMOVE);
+         if (moved == MAP_FAILED) return false;
+         at = moved;
+         bytes = 2 * kPage;
+         return becomes_writable(at);
+       });
+     },
+     0, EACCES},
+    {"remove pages",
+     [](int fd, std::uint64_t) {
+       return happens_to_mapping(fd, [](void* at, std::size_t&) {
+         static_cast<void>(becomes_writable(at));
+         return ::madvise(at, kPage, MADV_REMOVE) == 0;
+       });
+     },
+     0, EACCES},
+    {"setfl",
+     [](int fd, std::uint64_t) {
+       const shm::Descriptor again(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
+       return ::fcntl(again.get(), F_SETFL, O_RDWR) == 0 && writes(again.get());
+     },
+     0, EBADF},
+};
 
 void try_everything(const std::string& name, int fd, bool writable) {
   struct stat status{};
   if (::fstat(fd, &status) != 0) throw std::runtime_error(name + " cannot be looked at");
   const auto bytes = static_cast<std::uint64_t>(status.st_size);
-  try_to_resize(name, fd, bytes);
-  try_to_own(name, fd);
-  try_to_reopen(name, "/proc/self/fd/" + std::to_string(fd));
-  if (!writable) try_to_write(name, fd, bytes);
+  const auto attempt = [&](const Act& act) {
+    const bool happened = act.happens(fd, bytes);
+    tell_refusal(name + " " + act.name, happened, {writable ? act.refusal : act.refusal_read_only});
+  };
+  std::ranges::for_each(kWithAny, attempt);
+  if (!writable) std::ranges::for_each(kWithReadOnly, attempt);
 }
 
 /// Ends with its parent, and has a file open that anybody may open.
@@ -121,6 +192,18 @@ void tamper(const Arguments& arguments) {
         name == "bell" || name == "session" || (name == "ring" && role == layout::Role::producer);
     try_everything(name, file.get(), writable);
   }
+}
+
+void tamper_with_own(const Arguments&) {
+  const auto attempt = [](const Act& act) {
+    const shm::Descriptor own(::memfd_create("own", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+    constexpr std::uint64_t kBytes = 8 * kPage;
+    if (::ftruncate(own.get(), kBytes) != 0) throw std::runtime_error("no memory of its own");
+    const bool happened = act.happens(own.get(), kBytes);
+    tell_refusal(std::string("own ") + act.name, happened);
+  };
+  std::ranges::for_each(kWithAny, attempt);
+  std::ranges::for_each(kWithReadOnly, attempt);
 }
 
 void lend(const Arguments& arguments) {

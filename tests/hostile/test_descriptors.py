@@ -9,7 +9,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from among_strangers import ATTACKER, HONEST, OUTSIDER, AmongStrangers
 
 # What is tried with each descriptor: resize, own, reopen; with a read-only one also write.
-EVERY_DESCRIPTOR, READ_ONLY_DESCRIPTOR = 13, 20
+EVERY_DESCRIPTOR, READ_ONLY_DESCRIPTOR = 12, 19
 # What is tried with a process.
 ROBBERIES = 12
 
@@ -43,6 +43,9 @@ class Descriptors(AmongStrangers):
             with self.subTest(pid=pid), self.peace():
                 self.assert_all_refused(self.attack('rob', pid, uid=ATTACKER), ROBBERIES)
         self.assertIsNone(honest.poll())
+
+    def test_the_same_with_memory_of_its_own_it_may(self):
+        self.assert_all_allowed(self.attack('tamper-own', uid=ATTACKER), READ_ONLY_DESCRIPTOR)
 
     def test_the_same_of_its_own_child_it_may(self):
         self.assert_all_allowed(self.attack('rob', 'own', uid=ATTACKER), ROBBERIES)
