@@ -16,7 +16,7 @@ import sys
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / 'support'))
-from bus import PATIENCE_SECONDS, Bus, wait_until
+from bus import PATIENCE_SECONDS, Bus, process_state, wait_until
 
 SUPERVISOR, HONEST, ATTACKER, OUTSIDER = 61001, 61002, 61003, 61004
 LONG = 'RINGWAY_TEST_LONG' in os.environ

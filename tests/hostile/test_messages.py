@@ -1,11 +1,13 @@
 """Whatever is sent to the control socket, the others are served."""
 
+import os
 import pathlib
+import signal
 import sys
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from among_strangers import LONG, OUTSIDER, AmongStrangers
+from among_strangers import LONG, OUTSIDER, AmongStrangers, process_state, wait_until
 
 RAVE_MS = 60_000 if LONG else 3_000
 FLOOD_MS = 20_000 if LONG else 2_000
@@ -54,6 +56,24 @@ class Messages(AmongStrangers):
             self.assertEqual(self.bus.run_for_status('status'), 0)
             for attack in attacks:
                 self.end_attack(attack)
+
+    def test_a_descriptor_that_takes_an_hour_to_close_sent_to_the_keeper(self):
+        (keeper,) = self.bus.keepers()
+        with self.peace():
+            os.kill(keeper, signal.SIGSTOP)
+            wait_until(lambda: process_state(keeper) == 'T', 'the keeper to stand still')
+            attacks = [self.begin_attack('linger', self.bus.runtime_dir / 'keeper.sock', uid=OUTSIDER)
+                       for _ in range(8)]
+            for attack in attacks:
+                self.assertEqual(attack.stdout.readline(), b'attached yes\n')
+            os.kill(keeper, signal.SIGCONT)
+            self.create('kept')  # by the keeper, or it would not be there
+            for attack in attacks:
+                self.end_attack(attack)
+        self.assertEqual(self.bus.keepers(), [keeper])
+        self.bus.kill()
+        self.start()
+        self.assertTrue(self.logged('event=ring_adopted topic=kept'), self.bus.log.read_text()[-3000:])
 
     def test_names_of_clients_and_topics_cannot_speak_to_the_terminal(self):
         attack = self.begin_attack('dress-up', self.bus.socket, 'x\x1b[2J\r\nevent=forged', uid=OUTSIDER)
