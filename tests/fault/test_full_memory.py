@@ -16,6 +16,7 @@ from small_disk import private_mounts
 from syscall_filter import refuse
 
 MIB = 1 << 20
+MAPPINGS_MAX = 1_000_000
 
 
 class AtALimit(unittest.TestCase):
@@ -178,6 +179,26 @@ class Memory(AtALimit):
                             preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit)))
         self.check_refusal(error, 'cannot be mapped', 'vm.max_map_count', 'ulimit -v', code='failed')
         self.check_it_works(bus)
+
+    def test_mappings_of_a_client_are_told(self):
+        if (most := int(pathlib.Path('/proc/sys/vm/max_map_count').read_text())) > MAPPINGS_MAX:
+            self.skipTest(f'vm.max_map_count is {most}: too many to fill')
+        bus = self.bus().start()
+        self.create(bus, 't')
+        ended = subprocess.run([os.environ['CROWDED_CLIENT'], bus.socket, 't'], env=bus.env, capture_output=True,
+                               text=True, check=False)
+        self.assertEqual(ended.returncode, 0, ended.stdout + ended.stderr)
+        self.assertEqual(ended.stdout.splitlines()[-1], 'read crowded')
+        for mappings in re.findall(r'mappings (\d+)', ended.stdout):
+            self.assertGreater(int(mappings), most * 0.9)
+        for role in ('producer', 'consumer'):
+            refused = re.findall(f'{role} refused (.*)', ended.stdout)
+            self.assertGreater(len(refused), 1, ended.stdout)
+            for error in refused:
+                self.assertRegex(error, r'shared memory: \d+ bytes cannot be mapped.*; .*sysctl vm\.max_map_count')
+            self.assertIn(f'{role} opened', ended.stdout)
+        wait_until(lambda: len(bus.json('status')['sessions']) == 1, 'its session to end')
+        self.check_it_works(bus, 't')
 
     def test_locked_memory_has_its_fallback(self):
         bus = self.bus().start(before_exec=lambda: resource.setrlimit(resource.RLIMIT_MEMLOCK, (0, 0)))
