@@ -91,14 +91,10 @@ class StormConsumer {
 
   void look_at(const RecordView& record) {
     bytes_ += record.payload().size();
-    const auto content = verified(record.payload());
-    if (!content) return forged(record, "bytes");
-    if (content->partition != record.partition()) return forged(record, "partition");
-    if (record.has_key() != (content->key != 0)) return forged(record, "key");
-    if (record.has_key() && record.key() != key_text(content->key)) return forged(record, "key");
-    for (const Header& header : record.headers()) {
-      if (header.key.text() != "key" || header.value.text() != record.key())
-        return forged(record, "header");
+    const auto [content, wrong] = judged(record);
+    if (wrong != nullptr) {
+      log_.add("x", record.partition(), record.offset(), wrong);
+      return;
     }
     const bool in_a_row = row_.count != 0 && row_.partition == record.partition() &&
                           row_.producer == content->producer &&
@@ -110,9 +106,6 @@ class StormConsumer {
     }
     end_row();
     row_ = {record.partition(), record.offset(), 1, content->producer, content->sequence};
-  }
-  void forged(const RecordView& record, const char* why) {
-    log_.add("x", record.partition(), record.offset(), why);
   }
   void end_row() {
     if (row_.count == 0) return;

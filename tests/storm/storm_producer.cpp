@@ -121,7 +121,8 @@ class StormProducer {
 
   Published publish_one(const PublishOptions& options, std::uint32_t partition, std::uint32_t key) {
     const auto payload = std::span(buffer_).first(some_bytes());
-    fill(payload, {id_, partition, next_[partition], key});
+    const auto headers = static_cast<std::uint32_t>(options.headers.size());
+    fill(payload, {id_, partition, next_[partition], key, headers});
     const Published published = producer_.publish(std::span<const std::byte>(payload), options);
     if (published.status == Status::ok) {
       sent(payload.size());
@@ -139,7 +140,7 @@ class StormProducer {
     Claim claim = producer_.claim(some_bytes(), options);
     if (!claim) return refused(claim.status());
     const RecordOffset offset = claim.offset();
-    fill(claim.payload(), {id_, offset.partition, next_[offset.partition], 0});
+    fill(claim.payload(), {id_, offset.partition, next_[offset.partition]});
     dwell();
     if (one_in(16)) {
       claim.abort();
@@ -170,7 +171,7 @@ class StormProducer {
       const auto payload =
           batch.append(kContentBytesMin + random_() % (bytes_max - kContentBytesMin));
       if (!payload) break;
-      fill(*payload, {id_, partition, next_[partition] + appended, 0});
+      fill(*payload, {id_, partition, next_[partition] + appended});
       sent(payload->size());
     }
     dwell();
