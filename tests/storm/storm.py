@@ -1,7 +1,9 @@
 """One storm: a bus, its roles, and a schedule of faults that are done to them; calm follows (calm.py)."""
 
 import collections
+import dataclasses
 import heapq
+import pathlib
 import random
 import subprocess
 import time
@@ -17,7 +19,20 @@ from supervision import Supervision, now_ns
 HUNT_TRIES = 12
 # How long somebody who could go on may be silent. Nothing that is not stuck takes a tenth of it.
 SILENCE_SECONDS = 20
+# A role that has written down more than that has joined, and begun.
+BEGUN_BYTES = 60
 RINGS = ('64KiB', '128KiB', '512KiB', '256KiB', '1MiB')
+
+
+@dataclasses.dataclass
+class Replay:
+    """A consumer that reads a topic from the start to its end."""
+    fault: object
+    process: subprocess.Popen
+    log: pathlib.Path
+    topic: str
+    written: dict = None  # how long the logs of the topic's producers were when it read its first records
+
 
 class Storm:
     def __init__(self, bus, seed, seconds, rate, faults=FAULTS):
@@ -36,6 +51,7 @@ class Storm:
         self.killed = []  # (fault, pid) of those whose open claim was not seen: perhaps it was repaired
         self.lost = []  # (fault, number of the loss)
         self.altered = []  # (fault, process, when it began, whether records were not durable yet) of ring replacements
+        self.replays = []  # of which it is not known yet whether somebody published meanwhile
         self.missed = set()  # what never hit as it should
         self.problems = []
         self.rings = 0
@@ -78,6 +94,7 @@ class Storm:
 
     def tick(self):
         self.supervision.tick()
+        self.watch_replays()
         self.cast.tick()
         while self.pending and self.pending[0][0] <= time.monotonic():
             heapq.heappop(self.pending)[2]()
@@ -185,8 +202,24 @@ class Storm:
         topic = list(TOPICS)[event.victim % len(TOPICS)]
         if not any(other.plays() for other in self.cast.of('producer') if other.topic == topic):
             return False
-        self.cast.places.append(self.cast.spawn(replay_of(topic)))
-        return self.done(event.fault, True)
+        place = self.cast.spawn(replay_of(topic))
+        self.cast.places.append(place)
+        self.replays.append(Replay(event.fault, place.process, place.log, topic))
+        return self.done(event.fault, False)
+
+    def watch_replays(self):
+        """A replay hits once a producer of its topic writes something down between its first records and its end."""
+        for replay in list(self.replays):
+            written = {place.log: place.log.stat().st_size for place in self.cast.of('producer')
+                       if place.topic == replay.topic and place.log is not None and place.log.exists()}
+            if replay.process.poll() is not None:
+                self.replays.remove(replay)
+            elif replay.written is None:
+                if replay.log.exists() and replay.log.stat().st_size > BEGUN_BYTES:
+                    replay.written = written
+            elif any(size > replay.written.get(log, size) for log, size in written.items()):
+                self.hits[replay.fault.name] += 1
+                self.replays.remove(replay)
 
     def kill_supervisor(self, event):
         if not self.supervision.serves():
