@@ -85,5 +85,41 @@ class Counting(unittest.TestCase):
         self.assertFalse(pathlib.Path(directory).parent.exists())
 
 
+class LastLines(unittest.TestCase):
+    """What a run ends with, from what its tally and clock hold."""
+
+    def last_lines(self, passed=1, failed=(), skipped=(), seconds=None):
+        ended = runner.Runner(['unit', 'power'], [], long=False)
+        ended.tally.passed, ended.tally.failed, ended.tally.skipped = passed, list(failed), list(skipped)
+        ended.seconds.update(seconds or {})
+        with contextlib.redirect_stdout(io.StringIO()) as shown:
+            self.status = ended.end()
+        return shown.getvalue().splitlines()
+
+    def test_the_very_last_line_counts_passed_and_failed_only(self):
+        self.assertEqual(self.last_lines(2, ['unit: b'], ['power: a: no FUSE'])[-1], '2 passed, 1 failed')
+        self.assertEqual(self.status, 1)
+        self.assertEqual(self.last_lines(2)[-1], '2 passed, 0 failed')
+        self.assertEqual(self.status, 0)
+
+    def test_what_was_skipped_is_counted_by_suite_before_the_last_line(self):
+        skipped = ['power: a: no FUSE', 'power: b: no FUSE', 'unit: c: no clock']
+        lines = self.last_lines(skipped=skipped)
+        who = ' as root' if os.geteuid() == 0 else ''
+        self.assertEqual(lines[-2], f'3 skipped{who}: 2 of power, 1 of unit')
+        self.assertLess(lines.index('SKIPPED power: b: no FUSE'), len(lines) - 2)
+        self.assertFalse([line for line in self.last_lines() if 'skipped' in line])
+
+    def test_a_suite_over_its_budget_is_flagged(self):
+        lines = self.last_lines(seconds={'unit': 100, 'cli': 30, 'power': 59})
+        self.assertEqual([line.split()[0] for line in lines if line.endswith('OVER')], ['unit'])
+
+    def test_a_whole_run_over_its_budget_is_flagged_also_where_no_suite_is(self):
+        suites = {'unlisted': runner.BUDGET_OF_ALL}
+        self.assertFalse([line for line in self.last_lines(seconds=suites) if line.endswith('OVER')])
+        lines = self.last_lines(seconds={**suites, 'unit': 1})
+        self.assertEqual([line.split()[0] for line in lines if line.endswith('OVER')], ['all'])
+
+
 if __name__ == '__main__':
     unittest.main()

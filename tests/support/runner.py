@@ -96,12 +96,16 @@ class Runner:
             for name in CONFIGURATIONS:
                 if name != 'plain' and (not self.wanted or name in self.wanted):
                     self.run_build(name, [name])
+        return self.end()
 
+    def end(self):
+        """Prints what came of it; the exit status."""
         self.print_times()
         for line in self.tally.skipped:
             print(f'SKIPPED {line}')
         for line in self.tally.failed:
             print(f'FAILED {line}')
+        self.print_skipped()
         print(f'{self.tally.passed} passed, {len(self.tally.failed)} failed', flush=True)
         return 0 if self.tally.passed and not self.tally.failed else 1
 
@@ -112,12 +116,20 @@ class Runner:
             budgeted |= set(suites)
             spent = sum(self.seconds[suite] for suite in suites)
             if spent:
-                over = '  OVER' if spent > budget else ''
-                print(f'  {" + ".join(suites):18} {spent:6.0f} of {budget}{over}')
+                print_time(' + '.join(suites), spent, budget)
         for suite, spent in self.seconds.items():
             if suite not in budgeted:
                 print(f'  {suite:18} {spent:6.0f}')
-        print(f'  {"all":18} {sum(self.seconds.values()):6.0f} of {BUDGET_OF_ALL}')
+        print_time('all', sum(self.seconds.values()), BUDGET_OF_ALL)
+
+    def print_skipped(self):
+        """How many in each suite: to root, whom little is refused, they are what this machine lacks."""
+        if not self.tally.skipped:
+            return
+        suites = collections.Counter(line.partition(':')[0] for line in self.tally.skipped)
+        who = ' as root' if os.geteuid() == 0 else ''
+        print(f'{len(self.tally.skipped)} skipped{who}: '
+              + ', '.join(f'{count} of {suite}' for suite, count in suites.items()))
 
     def run_build(self, name, suites):
         """Builds configuration `name` and runs the tests of these suites in it."""
@@ -242,6 +254,10 @@ class Runner:
         for name, mode in (('tmp', 0o755), ('run', 0o700), ('state', 0o700)):
             (private / name).mkdir(mode=mode)
         return env
+
+
+def print_time(what, spent, budget):
+    print(f'  {what:18} {spent:6.0f} of {budget}{"  OVER" if spent > budget else ""}')
 
 
 def read_cases(path):
