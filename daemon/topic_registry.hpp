@@ -163,6 +163,7 @@ class TopicRegistry {
   void forget_clean_end(Topic& topic) const;
   void begin_ring(Topic& topic);
   void remove_leftovers() const;
+  void undo_deletion(const Topic& topic) const;
   void ring_ended(const std::shared_ptr<Topic>& topic, const RingEnded& outcome);
   void give_up_replacement(Topic& topic, const std::string& why);
   void finish_replacement(Topic& topic);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -151,6 +152,7 @@ void TopicRegistry::load(std::map<std::string, KeptDescriptor>& kept) {
     topics_.emplace(row.name, topic);
     if (!fault.empty()) continue;
     try {
+      undo_deletion(*topic);
       if (adopt(*topic, kept)) {
         keep(*topic, *topic->served);  // the same descriptors: a replaced keeper must get them
         parts_.log.info("ring_adopted", {{"topic", row.name}, {"generation", row.generation}});
@@ -183,13 +185,18 @@ void TopicRegistry::remove_leftovers() const {
     const std::string uuid = path.stem().string();
     const bool has_row = std::ranges::any_of(
         rows, [&](const TopicRow& row) { return shm::to_string(row.uuid) == uuid; });
-    if (has_row) {
-      // The deletion never came as far as the catalog: it never happened.
-      std::filesystem::rename(path, path.parent_path() / uuid, ignored);
-    } else {
-      std::filesystem::remove_all(path, ignored);
-    }
+    if (!has_row) std::filesystem::remove_all(path, ignored);
   }
+}
+
+/// One that never came as far as the catalog never happened. Without the files that it had set
+/// aside the topic would be served as if nothing had ever been written.
+void TopicRegistry::undo_deletion(const Topic& topic) const {
+  const std::string live = directory(topic.row.uuid).string();
+  const std::string deleted = live + std::string(kDeletedSuffix);
+  const int result = parts_.file_system.rename(deleted, live);
+  if (result == 0 || result == -ENOENT) return;
+  throw system_error(-result, deleted, fmt::format("it cannot be renamed to {}", live));
 }
 
 }  // namespace ringway::daemon

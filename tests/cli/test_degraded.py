@@ -1,6 +1,7 @@
 """`ringway status` when something needs attention: exit status 5, and why, until it is mended."""
 
 import pathlib
+import shutil
 import sqlite3
 import sys
 import unittest
@@ -80,6 +81,23 @@ class Degraded(OnABus):
         self.wait_until(lambda: 'event=topic_deleted topic=t' in self.bus.log.read_text(), 'the deletion to go on')
         self.assertEqual([path.name for path in self.directory.parents[1].iterdir() if self.uuid in path.name], [])
         self.assert_sound()
+
+    def test_a_topic_that_was_about_to_be_deleted_is_kept_out_while_its_files_cannot_have_their_name_back(self):
+        live = self.directory.parent
+        for adopted in (True, False):
+            with self.subTest(adopted=adopted):
+                self.bus.kill()
+                if not adopted:
+                    self.bus.kill_keeper()
+                live.rename(live.with_name(self.uuid + '.deleted'))
+                self.directory.mkdir(parents=True)
+                self.bus.start()
+                self.assert_degraded("topic 't'", 'not served', self.uuid + '.deleted')
+                self.bus.kill()
+                shutil.rmtree(live)
+                self.bus.start()
+                self.assert_sound()
+                self.assertEqual(self.offsets(), list(range(20_000)))
 
     def test_settings_that_no_memory_could_hold_keep_only_their_topic_out(self):
         self.bus.stop()
