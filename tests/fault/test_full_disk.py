@@ -9,11 +9,8 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / 'support'))
 from bus import PATIENCE_SECONDS, Bus, wait_until
+from disk_trouble import KEEP_EVERYTHING, RING, DiskTrouble, lines
 from small_disk import SmallDisk, private_mounts
-
-# Old segments are not to go: what was written is to be read back.
-KEEP_EVERYTHING = '[disk]\nkeep_free = "0%"\n'
-RING = ('--ring', '256KiB', '--segment', '1MiB')
 
 
 def setUpModule():
@@ -22,11 +19,7 @@ def setUpModule():
     private_mounts()
 
 
-def lines(count, first=0):
-    return b''.join(b'%d %s\n' % (n, b'x' * (n * 7 % 200)) for n in range(first, first + count))
-
-
-class FullDisk:
+class FullDisk(DiskTrouble):
     """The cases, for each kind of file system."""
 
     def setUp(self):
@@ -37,21 +30,6 @@ class FullDisk:
         self.bus.start()
         self.seen = {}
 
-    # What a person sees
-
-    def look(self, topic='t'):
-        """The partition as `inspect` shows it. No level was taken back since the last look."""
-        partition = self.bus.json('inspect', topic)['partitions'][0]
-        levels = [partition[level] for level in ('committed', 'written', 'durable')]
-        for level, before in zip(levels, self.seen.get(topic, levels)):
-            self.assertGreaterEqual(level, before)
-        self.assertEqual(levels, sorted(levels, reverse=True))
-        self.seen[topic] = levels
-        return partition
-
-    def wait_for_state(self, state, topic='t'):
-        wait_until(lambda: self.look(topic)['state'] == state, f'state {state} of {topic}')
-
     def check_it_shows(self, topic='t'):
         report = self.bus.json('status', status=5)
         self.assertEqual(report['state'], 'degraded')
@@ -60,31 +38,6 @@ class FullDisk:
         self.assertIn(b'disk_full', self.bus.run('status', status=5))
         self.assertRegex(self.bus.log.read_text(),
                          rf'level=error event=log_write_\w+ topic={topic} partition=0 error="No space left on device"')
-
-    def check_it_heals(self, topic='t'):
-        self.wait_for_state('serving', topic)
-        wait_until(lambda: self.bus.run_for_status('status') == 0, 'the bus to serve again')
-        self.assertEqual(self.bus.json('status')['degraded'], [])
-
-    def check_content(self, content, topic='t'):
-        self.assertTrue(self.bus.run('consume', topic, '-o', 'start', '-e') == content, 'what was produced is not there')
-
-    def check_content_over_restarts(self, content, topic='t'):
-        self.check_content(content, topic)
-        self.bus.restart()
-        self.check_content(content, topic)
-        self.assertEqual(self.bus.stop(), 0, self.bus.log.read_text())
-        self.bus.start()
-        self.check_content(content, topic)
-        self.bus.run('log', 'verify', topic, '--state-dir', self.bus.state_dir)
-
-    # What happens
-
-    def produce(self, content, topic='t'):
-        """A producer that ends when all of it is durable."""
-        path = self.bus.root / f'input-{topic}'
-        path.write_bytes(content)
-        return self.bus.spawn('produce', topic, path, '--wait', 'durable')
 
     def run_full(self, topic='t', before=20_000, more=40_000):
         """Some records are durable, then the disk is full, and a producer of more waits."""
@@ -97,9 +50,6 @@ class FullDisk:
         wait_until(lambda: self.look(topic)['fill'] > 0.9, 'the ring to be full')
         self.assertIsNone(producer.poll())
         return first + rest, producer
-
-    def check_end(self, producer):
-        self.assertEqual(producer.wait(PATIENCE_SECONDS), 0, producer.stderr.read().decode())
 
     def test_producers_wait_and_it_shows_and_heals_by_itself(self):
         content, producer = self.run_full()

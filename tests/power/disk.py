@@ -20,7 +20,8 @@ import time
 import unittest
 
 from bus import PATIENCE_SECONDS, wait_until
-from recorder import ENTRY, FLUSH, MOMENT, NO_FUSE
+from fuse import NO_FUSE
+from recorder import ENTRY, FLUSH, MOMENT
 from small_disk import libc, private_mounts
 
 SHUTDOWN = 0x8004587d  # _IOR('X', 125, uint32_t): ext4 and xfs

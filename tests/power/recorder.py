@@ -9,45 +9,25 @@ MOMENT knows a point of LOG at which what he was told had come true. The kernel'
 at a time, so that LOG is one order and no write overtakes a flush.
 """
 
-import ctypes
 import errno
 import mmap
 import os
+import pathlib
 import stat
 import struct
 import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / 'support'))
+from fuse import (ATTRIBUTES, ATTRIBUTES_OUT, DESTROY, DIRECT_IO, FLUSH_HANDLE, FSYNC, GETATTR, INIT, NO_FUSE, OPEN,
+                  OPEN_OUT, READ, RELEASE, SETATTR, STATFS, STATFS_OUT, TRANSFER_IN, WRITE, WRITE_OUT, Fuse, answer_init)
 
 # An entry: position and length, then so many bytes. A flush has no bytes, and this position.
 ENTRY = struct.Struct('<QI')
 FLUSH = 0xffffffffffffffff
 MOMENT = struct.Struct('<Q')
 
-WRITE_BYTES_MAX = 1 << 20
-PAGES_MAX = 256
-ASYNC_READ, BIG_WRITES, MAX_PAGES = 1 << 0, 1 << 5, 1 << 22
-DIRECT_IO = 1
 
-NO_FUSE = 77  # exit status
-
-IN_HEADER = struct.Struct('=IIQQIIIHH')
-OUT_HEADER = struct.Struct('=IiQ')
-INIT_IN = struct.Struct('=IIII')
-INIT_OUT = struct.Struct('=IIIIHHIIHHI28x')
-ATTRIBUTES = struct.Struct('=QQQQQQIIIIIIIIII')
-ATTRIBUTES_OUT = struct.Struct('=QII')
-OPEN_OUT = struct.Struct('=QII')
-TRANSFER_IN = struct.Struct('=QQIIQII')  # of a read and of a write
-WRITE_OUT = struct.Struct('=II')
-STATFS_OUT = struct.Struct('=QQQQQIIII24x')
-
-FORGET, GETATTR, SETATTR, OPEN, READ, WRITE, STATFS, RELEASE, FSYNC = 2, 3, 4, 14, 15, 16, 17, 18, 20
-FLUSH_HANDLE, INIT, INTERRUPT, DESTROY, BATCH_FORGET = 25, 26, 36, 38, 42
-WITHOUT_REPLY = (FORGET, INTERRUPT, BATCH_FORGET)
-
-libc = ctypes.CDLL(None, use_errno=True)
-
-
-class Recorder:
+class Recorder(Fuse):
     def __init__(self, image, log, moment):
         self.image = os.open(image, os.O_RDWR)
         self.bytes = os.fstat(self.image).st_size
@@ -56,35 +36,7 @@ class Recorder:
             self.moment = mmap.mmap(file.fileno(), MOMENT.size)
         self.entries = MOMENT.unpack(self.moment)[0]
 
-    def mount(self, file):
-        self.kernel = os.open('/dev/fuse', os.O_RDWR)
-        options = f'fd={self.kernel},rootmode={stat.S_IFREG | 0o600:o},user_id=0,group_id=0'
-        if libc.mount(b'ringway-test', os.fsencode(file), b'fuse', 0, options.encode()) != 0:
-            raise OSError(ctypes.get_errno(), f'{file} cannot be served over FUSE')
-
-    def serve(self):
-        """Until it is unmounted."""
-        while True:
-            try:
-                request = os.read(self.kernel, WRITE_BYTES_MAX + mmap.PAGESIZE)
-            except InterruptedError:
-                continue
-            except OSError as error:
-                if error.errno == errno.ENODEV:
-                    return
-                if error.errno == errno.ENOENT:
-                    continue  # it was taken back
-                raise
-            _, operation, unique, *_ = IN_HEADER.unpack_from(request)
-            if operation in WITHOUT_REPLY:
-                continue
-            try:
-                reply, failed = self.answer(operation, memoryview(request)[IN_HEADER.size:]), 0
-            except OSError as error:
-                reply, failed = b'', error.errno
-            os.writev(self.kernel, [OUT_HEADER.pack(OUT_HEADER.size + len(reply), -failed, unique), reply])
-
-    def answer(self, operation, body):
+    def answer(self, operation, _, body):
         if operation == WRITE:
             _, position, length, *_ = TRANSFER_IN.unpack_from(body)
             content = body[TRANSFER_IN.size:TRANSFER_IN.size + length]
@@ -105,9 +57,7 @@ class Recorder:
         if operation == STATFS:
             return STATFS_OUT.pack(0, 0, 0, 0, 0, 4096, 255, 4096, 0)
         if operation == INIT:
-            major, minor, readahead, flags = INIT_IN.unpack_from(body)
-            return INIT_OUT.pack(7, min(minor, 31), readahead, flags & (ASYNC_READ | BIG_WRITES | MAX_PAGES),
-                                 16, 12, WRITE_BYTES_MAX, 1, PAGES_MAX, 0, 0)
+            return answer_init(body)
         if operation in (RELEASE, FLUSH_HANDLE, DESTROY):
             return b''
         raise OSError(errno.ENOSYS, 'not of this disk')
@@ -122,7 +72,7 @@ def main():
     image, log, moment, file = sys.argv[1:]
     recorder = Recorder(image, log, moment)
     try:
-        recorder.mount(file)
+        recorder.mount(file, stat.S_IFREG | 0o600)
     except OSError as refused:
         print(f'no FUSE here: {refused}', file=sys.stderr)
         sys.exit(NO_FUSE)

@@ -1,0 +1,118 @@
+"""The device under the state directory answers EIO: producers wait, it shows, it heals by itself, nothing is lost."""
+
+import os
+import pathlib
+import sys
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / 'support'))
+from bus import Bus, wait_until
+from disk_trouble import KEEP_EVERYTHING, RING, DiskTrouble, lines
+from failing_disk import FailingDisk
+from small_disk import private_mounts
+
+
+def setUpModule():
+    if os.geteuid() != 0:
+        raise unittest.SkipTest('needs root to mount a file system')
+    try:
+        private_mounts()
+    except OSError as refused:
+        raise unittest.SkipTest(f'no mount namespace of its own: {refused}') from refused
+
+
+class OnFuse(DiskTrouble, unittest.TestCase):
+    def setUp(self):
+        self.disk = FailingDisk()
+        self.addCleanup(self.disk.close)
+        self.bus = Bus(config=KEEP_EVERYTHING, state_dir=self.disk.path / 'state')
+        self.addCleanup(self.bus.close)
+        self.bus.start()
+        self.seen = {}
+        self.contents, self.uuids = {}, {}
+        for topic in ('t', 'other'):
+            self.uuids[topic] = self.bus.json('topic', 'create', topic, *RING)['uuid']
+            self.contents[topic] = lines(10_000)
+            self.check_end(self.produce(self.contents[topic], topic))
+
+    def produce_more(self, topic='t', count=10_000):
+        more = lines(count, self.contents[topic].count(b'\n'))
+        self.contents[topic] += more
+        return self.produce(more, topic)
+
+    def directory(self, topic='t'):
+        return self.bus.state_dir / 'topics' / self.uuids[topic]
+
+    def run_full(self, topic='t'):
+        """A producer that waits, as its topic's log cannot be written."""
+        producer = self.produce_more(topic)
+        self.wait_for_state('disk_error', topic)
+        wait_until(lambda: self.look(topic)['fill'] > 0.9, 'the ring to be full')
+        self.assertIsNone(producer.poll())
+        return producer
+
+    def check_it_shows(self, *topics):
+        report = self.bus.json('status', status=5)
+        self.assertEqual(report['state'], 'degraded')
+        for topic in topics:
+            self.assertIn(f"topic '{topic}' partition 0: disk_error", report['degraded'])
+            self.assertEqual(self.bus.json('topic', 'describe', topic)['partitions'][0]['state'], 'disk_error')
+            self.assertRegex(self.bus.log.read_text(), rf'level=error event=log_write_failed topic={topic} partition=0 '
+                                                       'error="Input/output error"')
+        self.assertIn(b'disk_error', self.bus.run('status', status=5))
+        return report['degraded']
+
+    def check_it_healed_by_itself(self, *topics):
+        for topic in topics:
+            self.check_it_heals(topic)
+            self.assertIn(f'event=log_healed topic={topic}', self.bus.log.read_text())
+        for topic, content in self.contents.items():
+            self.check_content_over_restarts(content, topic)
+
+    def test_a_topic_whose_log_fails_waits_and_heals_by_itself_and_the_others_go_on(self):
+        self.disk.fail(str(self.directory().relative_to(self.disk.path)))
+        producer = self.run_full()
+        self.assertEqual(len(self.check_it_shows('t')), 1)
+        self.assertEqual(producer.stderr.readline(), b'ringway: waiting: the disk reports errors\n')
+        self.check_end(self.produce_more('other'))
+        self.assertEqual(self.look('other')['state'], 'serving')
+        self.check_content(self.contents['other'], 'other')
+        there = self.bus.run('consume', 't', '-o', 'start', '-n', self.look()['committed'])
+        self.assertTrue(self.contents['t'].startswith(there))
+        self.disk.heal()
+        self.check_end(producer)
+        self.check_it_healed_by_itself('t')
+
+    def test_a_disk_of_which_nothing_can_be_written_is_outlived(self):
+        """The catalog too."""
+        self.disk.fail()
+        producers = [self.run_full(topic) for topic in self.contents]
+        self.check_it_shows(*self.contents)
+        read = self.bus.run('consume', 't', '--cursor', 'billing', '-o', 'start', '-n', 100)
+        self.assertEqual(read, b''.join(self.contents['t'].splitlines(keepends=True)[:100]))
+        self.bus.refusal('topic', 'create', 'u', status=1)
+        wait_until(lambda: 'event=cursor_not_saved topic=t' in self.bus.log.read_text(), 'the cursor to be refused')
+        self.assertIsNone(self.bus.daemon.poll())
+        self.disk.heal()
+        for producer in producers:
+            self.check_end(producer)
+        self.bus.json('topic', 'create', 'u')
+        self.check_it_healed_by_itself(*self.contents)
+        read = self.bus.run('consume', 't', '--cursor', 'billing', '-n', 1)
+        self.assertEqual(read, self.contents['t'].splitlines(keepends=True)[100])
+
+    def test_who_is_killed_while_the_disk_fails_comes_back_and_loses_nothing(self):
+        self.disk.fail(str(self.directory().relative_to(self.disk.path)))
+        producer = self.run_full()
+        for _ in range(3):
+            self.bus.restart()
+            self.wait_for_state('disk_error')
+            self.assertEqual(self.check_it_shows('t'), ["topic 't' partition 0: disk_error"])
+        self.check_end(self.produce_more('other'))
+        self.disk.heal()
+        self.check_end(producer)
+        self.check_it_healed_by_itself('t')
+
+
+if __name__ == '__main__':
+    unittest.main()
