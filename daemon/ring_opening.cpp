@@ -27,6 +27,7 @@ log::LogPoint oldest_boundary(const ring::PartitionView& view) {
 log::Recovered recover_log(const ServedTopic& topic, std::uint32_t partition,
                            storage::FileSystem& file_system, log::RecoverMode mode) {
   const std::string directory = topic.directory(partition).string();
+  // What is missing and cannot be made is empty. Whoever writes first tries again, and says so.
   file_system.make_directories(directory);
   const log::LogIdentity identity{topic.uuid(), partition, topic.epoch()};
   return log::recover(file_system, directory, mode, &identity);

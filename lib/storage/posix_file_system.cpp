@@ -123,12 +123,16 @@ int PosixFileSystem::sync_directory(const std::string& path) noexcept {
 }
 
 int PosixFileSystem::make_directories(const std::string& path) noexcept {
-  if (::mkdir(path.c_str(), kDirectoryMode) == 0) return sync_directory(parent_of(path));
-  if (errno == EEXIST) return 0;
-  if (errno != ENOENT) return -errno;
-  if (const int result = make_directories(parent_of(path)); result < 0) return result;
-  if (::mkdir(path.c_str(), kDirectoryMode) < 0 && errno != EEXIST) return -errno;
-  return sync_directory(parent_of(path));
+  if (::mkdir(path.c_str(), kDirectoryMode) < 0) {
+    if (errno == EEXIST) return 0;
+    if (errno != ENOENT) return -errno;
+    if (const int result = make_directories(parent_of(path)); result < 0) return result;
+    if (::mkdir(path.c_str(), kDirectoryMode) < 0 && errno != EEXIST) return -errno;
+  }
+  const int synced = sync_directory(parent_of(path));
+  // Who finds it takes it for durable: the next one is to make it again.
+  if (synced < 0) ::rmdir(path.c_str());
+  return synced;
 }
 
 int PosixFileSystem::list(const std::string& path, std::vector<std::string>& names) noexcept {

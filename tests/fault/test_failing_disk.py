@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import shutil
 import sys
 import unittest
 
@@ -112,6 +113,20 @@ class OnFuse(DiskTrouble, unittest.TestCase):
         self.disk.heal()
         self.check_end(producer)
         self.check_it_healed_by_itself('t')
+
+    def test_a_directory_whose_making_may_not_last_is_made_again(self):
+        """As a crash leaves it between the catalog's row and the directories: the next start makes them."""
+        self.bus.kill()
+        self.bus.kill_keeper()
+        shutil.rmtree(self.directory())
+        self.disk.fail('state/topics')
+        self.bus.start()
+        self.assertFalse(self.directory().exists())
+        self.disk.heal()
+        self.contents['t'] = b''
+        self.check_end(self.produce_more())
+        self.assertTrue(self.directory().exists())
+        self.check_content_over_restarts(self.contents['t'])
 
 
 if __name__ == '__main__':
