@@ -77,6 +77,8 @@ class FailingVfs {
     }
     if (!lasting_) countdown_ = 0;
     ++failures_;
+    // As SQLite's own way to files: only of a write does it look why it was refused.
+    errno = error_;  // sqlite3_system_errno()
     switch (call) {
       case Call::open:
         return SQLITE_CANTOPEN;
