@@ -10,8 +10,10 @@
 #include <filesystem>
 #include <fstream>
 #include <optional>
+#include <thread>
 
 #include "control/access.hpp"
+#include "control/channel.hpp"
 #include "control/directories.hpp"
 #include "daemon/keeper_client.hpp"
 #include "daemon/memory_store.hpp"
@@ -223,6 +225,32 @@ TEST_CASE("keeper: its death is seen and a new one takes everything again", "[pr
   CHECK_FALSE(again.found());
   again.put("x", kPlain, memory(7).get());
   CHECK(content(again.list().at(0).descriptor) == 7);
+}
+
+TEST_CASE("keeper: one that is dying is waited for, and then another one started", "[process]") {
+  const Bus bus;
+  // As one that is being killed, it takes connections, answers none, and lets no other have its
+  // socket.
+  std::optional<control::Listener> dying(std::in_place, control::keeper_socket(bus.runtime()),
+                                         0666);
+  constexpr int kTurnedAway = 6;  // by every attempt two: its own connection, its new keeper's
+  int turned_away = 0;
+  std::jthread death([&](const std::stop_token& given_up) {
+    while (turned_away < kTurnedAway && !given_up.stop_requested()) {
+      pollfd entry{dying->fd(), POLLIN, 0};
+      if (::poll(&entry, 1, 10) == 1 && dying->accept()) ++turned_away;
+    }
+    dying.reset();
+  });
+  const auto refused = refusal([&] {
+    KeeperClient client = bus.attach();
+    CHECK_FALSE(client.found());
+    client.put("x", kPlain, memory(7).get());
+  });
+  death.request_stop();
+  death.join();
+  CHECK(refused == std::nullopt);
+  CHECK(turned_away == kTurnedAway);
 }
 
 TEST_CASE("keeper: one that stood still for too long is asked again, not given up for ever",
