@@ -55,6 +55,23 @@ class Status(OnABus):
         self.assertEqual(session['client'], 'libringway')
         self.assertNotIn('version', session)
 
+    def test_a_client_that_ends_well_is_not_logged_as_dead(self):
+        self.create()
+        producer = self.bus.spawn('produce', 't')
+        producer.stdin.write(b'1\n')
+        producer.stdin.flush()
+        wait_until(lambda: self.partition('inspect')['committed'] == 1, 'its record')
+        # That it closed its handle and that it is gone are then seen in one go.
+        self.bus.pause()
+        producer.stdin.close()
+        self.assertEqual(producer.wait(), 0)
+        self.bus.resume()
+        wait_until(lambda: producer.pid not in self.clients(), 'its end to be seen')
+        self.assertNotIn('client_died', self.bus.log.read_text())
+
+    def clients(self):
+        return [session['pid'] for session in self.bus.json('status')['sessions']]
+
     def test_the_supervisor_refuses_unknown_options_as_the_command_does(self):
         for words, named in ((['--bogus'], "'--bogus'"), (['word'], "'word'"), (['--socket'], '--socket')):
             with self.subTest(words=words):

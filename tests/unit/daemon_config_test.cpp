@@ -141,6 +141,17 @@ TEST_CASE("config: the sample says exactly the defaults", "[daemon]") {
   CHECK(sample.defaults.retention_age_ms == defaults.defaults.retention_age_ms);
 }
 
+TEST_CASE("config: the sample leaves it to who starts it where the bus is", "[daemon]") {
+  const std::string text = sample_config();
+  const Config sample = parse_config(text, "sample");
+  CHECK(sample.runtime_dir == "");
+  CHECK(sample.state_dir == "");
+  CHECK(sample.socket == "");
+  for (const char* key : {"runtime_dir", "state_dir", "socket"}) {
+    CHECK_THAT(text, Catch::Contains("\n# " + std::string(key) + " = "));
+  }
+}
+
 TEST_CASE("config: directories follow from who started it", "[daemon]") {
   const Config user = completed({{"XDG_RUNTIME_DIR", "/run/user/7"}, {"XDG_STATE_HOME", "/s"}});
   CHECK(user.runtime_dir == "/run/user/7/ringway");
