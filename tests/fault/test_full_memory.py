@@ -213,6 +213,12 @@ class Memory(AtALimit):
 
 
 class Descriptors(AtALimit):
+    def test_the_supervisor_takes_as_many_as_it_may(self):
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        bus = self.bus(before_exec=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))).start()
+        for pid in (bus.daemon.pid, *bus.keepers()):
+            self.assertEqual(resource.prlimit(pid, resource.RLIMIT_NOFILE), (hard, hard))
+
     def test_a_supervisor_without_descriptors_says_so_and_goes_on(self):
         bus = self.bus().start()
         self.create(bus, 'works')
