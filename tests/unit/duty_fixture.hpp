@@ -25,15 +25,17 @@ inline const TopicIdentity kDutyTopic{{9, 9}, "t", 1};
 
 /// One partition with its producer, a model disk, and a clock that moves when told.
 struct DutyBench {
-  explicit DutyBench(std::uint64_t seed, std::uint32_t sync_interval_ms = 5) : disk(seed) {
+  explicit DutyBench(std::uint64_t seed, std::uint32_t sync_interval_ms = 5,
+                     const TopicIdentity& identity = kDutyTopic)
+      : disk(seed) {
     TopicSettings settings;
     settings.sync_interval_ms = sync_interval_ms;
     settings.ring_bytes = kDutyRing;
     settings.segment_bytes = 256 * 1024;
-    auto memory = TopicMemory::create(kDutyTopic, settings, 8);
+    auto memory = TopicMemory::create(identity, settings, 8);
     ring::open_ring(memory.view(0), 0, NonceSource());
     memory.publish();
-    topic = std::make_shared<ServedTopic>(ServedTopic::Options{kDutyTopic, settings, 1, "t"},
+    topic = std::make_shared<ServedTopic>(ServedTopic::Options{identity, settings, 1, "t"},
                                           std::move(memory));
     start_duty();
     writer.emplace(topic->view(0), slot);

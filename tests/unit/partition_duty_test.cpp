@@ -223,6 +223,27 @@ TEST_CASE("duty: what waits for the device is due when that has ended, not befor
   CHECK(bench.durable == 2);
 }
 
+TEST_CASE("duty: a topic's name puts no keys of its own into the log's lines", "[flusher]") {
+  // Written as it is, it would blame partition 7.
+  Bench bench(1, 5, {{9, 9}, R"(t" partition=7 effect="none)", 1});
+  bench.disk.capacity = 0;
+  for (int i = 0; i < 200 && bench.lines.empty(); ++i) {
+    bench.publish(20);
+    bench.round();
+  }
+  bench.disk.capacity = ~std::uint64_t{0};
+  for (int i = 0; i < 200 && bench.lines.size() < 2; ++i) bench.round();
+  bench.topic->view(0).tail().store(0);
+  bench.round();
+  const std::vector<std::string> events{"log_write_refused", "log_healed", "quarantined"};
+  REQUIRE(bench.lines.size() == events.size());
+  for (std::size_t i = 0; i < events.size(); ++i) {
+    const std::string begin =
+        "event=" + events[i] + R"( topic="t\" partition=7 effect=\"none" partition=0)";
+    CHECK_THAT(bench.lines[i], Catch::StartsWith(begin));
+  }
+}
+
 TEST_CASE("duty: a quiet log says in its file how far it is durable", "[flusher]") {
   Bench bench(1);
   bench.publish(5);
