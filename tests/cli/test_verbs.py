@@ -10,7 +10,7 @@ import sys
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / 'support'))
-from bus import Bus, wait_until
+from bus import Bus, stands_in_write, wait_until
 
 LONG = os.environ.get('RINGWAY_TEST_LONG') == '1'
 NOBODY = 65534
@@ -308,6 +308,25 @@ class ProduceAndConsume(OnABus):
         self.run_ringway('produce', 't', stdin=b'a\nb\nc\nd\ne\n')
         self.assertEqual(consumer.stdout.read(), b'c\nd\n')
         self.assertEqual(consumer.wait(), 0)
+
+    def test_what_comes_right_after_the_look_at_the_end_is_not_passed_over(self):
+        self.create()
+        # It stands between that look and its first step while nobody takes its note of having to wait.
+        notes, full = os.pipe()
+        with open(notes, 'rb', buffering=0) as notes, open(full, 'wb', buffering=0) as full:
+            os.set_blocking(full.fileno(), False)
+            filled = 0
+            while written := full.write(bytes(4096)):
+                filled += written
+            os.set_blocking(full.fileno(), True)
+            consumer = self.bus.spawn('consume', 't', '-o', '2:4', stderr=full)
+            wait_until(lambda: stands_in_write(consumer.pid, 2), 'its note')
+            self.run_ringway('produce', 't', stdin=b'a\nb\nc\nd\ne\n')
+            while filled:
+                filled -= len(notes.read(min(filled, 4096)))
+            self.assertEqual(consumer.stdout.read(), b'c\nd\n')
+            self.assertEqual(consumer.wait(), 0)
+            self.assertIn(b'offset 2 does not exist yet, the end is 0: waiting', notes.read(4096))
 
     def test_meta_only_prints_no_content(self):
         self.create()

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import pathlib
+import platform
 import shutil
 import signal
 import socket
@@ -13,6 +14,8 @@ import time
 
 # Where a test waits for something another process does. Only a hang makes it pass.
 PATIENCE_SECONDS = 60
+
+WRITE = {'x86_64': '1', 'aarch64': '64'}  # the system call's number
 
 
 def wait_until(condition, what):
@@ -186,3 +189,13 @@ def process_state(pid):
         return pathlib.Path(f'/proc/{pid}/stat').read_text(errors='replace').rsplit(')', 1)[1].split()[0]
     except OSError:
         return ''
+
+
+def stands_in_write(pid, descriptor):
+    """Whether a thread of the process is in that system call, on that descriptor."""
+    for file in pathlib.Path(f'/proc/{pid}/task').glob('*/syscall'):
+        with contextlib.suppress(OSError):
+            number, *arguments = file.read_text().split()
+            if number == WRITE[platform.machine()] and int(arguments[0], 16) == descriptor:
+                return True
+    return False
