@@ -1,7 +1,9 @@
 """`ringway status` when something needs attention: exit status 5, and why, until it is mended."""
 
+import fcntl
 import pathlib
 import shutil
+import signal
 import sqlite3
 import sys
 import unittest
@@ -54,6 +56,26 @@ class Degraded(OnABus):
                 self.bus.start()
                 self.assert_sound()
                 self.assertEqual(self.offsets()[:20_000], list(range(20_000)))
+
+    def test_who_connects_is_refused_as_long_as_a_starting_supervisor_could_not_answer(self):
+        segment = sorted(self.directory.glob('*.log'))[0]
+        looks = []
+        self.addCleanup(signal.signal, signal.SIGIO, signal.signal(signal.SIGIO, lambda *_: looks.append(segment)))
+        for end in (self.bus.kill, self.bus.stop):  # with a living ring, and without
+            with self.subTest(end=end.__name__), open(segment, 'rb') as file:
+                end()
+                self.bus.socket.unlink(missing_ok=True)
+                looks.clear()
+                # Who opens a leased file waits until it is given back, and its holder is told by a signal.
+                fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+                self.bus.launch()
+                self.wait_until(lambda: looks, 'its look at the log')
+                self.assertTrue(self.bus.socket.exists())
+                self.assertFalse(self.bus.serves())
+                fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+                self.wait_until(self.bus.serves, 'ringwayd')
+                self.assert_sound()
+                self.assertEqual(self.offsets(), list(range(20_000)))
 
     def test_a_damaged_segment_is_named_until_it_is_gone(self):
         self.bus.kill()
