@@ -1,6 +1,7 @@
 // What retention leaves alone for a named cursor, and what it tells a consumer that it overtook.
 
 #include <catch2/catch.hpp>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <thread>
 
@@ -93,4 +94,30 @@ TEST_CASE("retention: a protecting cursor keeps its records from its opening on"
   CHECK(batch[0].offset() == first);
   CHECK(consumer.poll(5, 10s).status() == Status::ok);
   CHECK(consumer.seek(at_offset(0)) == Status::not_found);
+}
+
+TEST_CASE("retention: what a cursor protects stays on a disk that is too full, and that is said",
+          "[retention]") {
+  const DaemonProcess daemon(RINGWAYD, "disk.keep_free = \"1000000GiB\"");
+  Bus bus = daemon.connect();
+  const TopicChoices unlimited{.ring_bytes = 64 * 1024, .segment_bytes = 256 * 1024};
+  bus.create_topic("kept", unlimited);
+  REQUIRE(bus.producer("kept").publish("read").status == Status::ok);
+  {
+    Consumer consumer = bus.consumer("kept", {.from = start(), .cursor = "c", .protects = true});
+    REQUIRE(consumer.poll(1, 10s).size() == 1);
+    consumer.advance();
+    REQUIRE(consumer.commit() == Status::ok);
+  }
+  fill(bus, "kept");
+  await_round(bus);
+  Administration administration(bus);
+  const auto said = [&] { return administration.status()["degraded"].dump(); };
+  CHECK_THAT(said(), Catch::Contains("topic 'kept' partition 0: the disk is short, and cursor 'c' "
+                                     "protects what is old"));
+  CHECK(bus.consumer("kept").first_offset(0) == 0);
+
+  bus.delete_cursor("kept", "c");
+  await_retention(bus, "kept");
+  while (said().find("cursor 'c'") != std::string::npos) std::this_thread::sleep_for(10ms);
 }

@@ -16,12 +16,14 @@
 
 namespace ringway::test {
 
-/// A ringwayd of the test's own, in temporary directories. The executable's path is compiled in as
-/// RINGWAYD. Whatever is left of it, the keeper included, ends with the object: the keeper goes
-/// when its runtime directory does.
+/// A ringwayd of the test's own, in temporary directories, configured by TOML. The executable's
+/// path is compiled in as RINGWAYD. Whatever is left of it, the keeper included, ends with the
+/// object: the keeper goes when its runtime directory does.
 class DaemonProcess {
  public:
-  explicit DaemonProcess(std::string executable = RINGWAYD) : executable_(std::move(executable)) {
+  explicit DaemonProcess(std::string executable = RINGWAYD, const std::string& config = "")
+      : executable_(std::move(executable)) {
+    std::ofstream(this->config()) << config;
     start();
   }
   DaemonProcess(const DaemonProcess&) = delete;
@@ -38,8 +40,9 @@ class DaemonProcess {
   void launch() {
     pid_ = ::fork();
     if (pid_ == 0) {
-      ::execl(executable_.c_str(), "ringwayd", "--socket", socket().c_str(), "--runtime-dir",
-              runtime_dir().c_str(), "--state-dir", state_dir().c_str(), nullptr);
+      ::execl(executable_.c_str(), "ringwayd", "--config", config().c_str(), "--socket",
+              socket().c_str(), "--runtime-dir", runtime_dir().c_str(), "--state-dir",
+              state_dir().c_str(), nullptr);
       ::_exit(127);
     }
   }
@@ -81,6 +84,7 @@ class DaemonProcess {
   std::string socket() const { return directory_ / "control.sock"; }
   std::string runtime_dir() const { return directory_ / "run"; }
   std::string state_dir() const { return directory_ / "state"; }
+  std::string config() const { return directory_ / "ringwayd.toml"; }
   Bus connect() const { return Bus::connect(socket()); }
 
  private:
