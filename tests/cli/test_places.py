@@ -1,6 +1,7 @@
 """`inspect` and `log` look into the bus that was named, also where another has topics of the same name."""
 
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -8,6 +9,7 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / 'support'))
 from bus import Bus, wait_until
+from small_disk import private_mounts
 
 
 class Apart(Bus):
@@ -85,6 +87,31 @@ class TwoBuses(unittest.TestCase):
         self.named.kill()
         self.assertEqual(self.named.refusal('inspect', 'theirs', status=3)['code'], 'not_found')
         self.assertEqual(json.loads(self.named.run('inspect', self.named.uuid, '--output', 'json'))['topic'], 't')
+
+
+@unittest.skipIf(os.geteuid() != 0, 'needs root for a /run of its own')
+class LoginSession(unittest.TestCase):
+    """Where nobody says which bus: every login session has a runtime directory, few have a bus in it."""
+
+    def bus(self, socket):
+        bus = Bus()
+        self.addCleanup(bus.close)
+        bus.socket = socket
+        return bus.start()
+
+    def test_the_host_s_bus_is_found_unless_the_session_has_one(self):
+        private_mounts()
+        subprocess.run(['mount', '-t', 'tmpfs', 'ringway-test', '/run'], check=True)
+        self.addCleanup(subprocess.run, ['umount', '/run'], check=True)
+        host = self.bus(pathlib.Path('/run/ringway/control.sock'))
+        own = pathlib.Path('/run/user/7/ringway/control.sock')
+        host.env['XDG_RUNTIME_DIR'] = str(own.parents[1])
+        del host.env['RINGWAY_SOCKET']
+        for directory in (own.parents[2], own.parents[1], own.parent):
+            self.assertEqual(host.json('status')['socket'], str(host.socket))
+            directory.mkdir()
+        self.bus(own)
+        self.assertEqual(host.json('status')['socket'], str(own))
 
 
 if __name__ == '__main__':
