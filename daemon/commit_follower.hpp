@@ -10,6 +10,20 @@
 
 namespace ringway::daemon {
 
+/// The position of an entry of the boundary table that is being written.
+inline constexpr std::uint64_t kBoundaryMark = ~std::uint64_t{0};
+
+/// Into an entry of the table that clients read at any moment (client/boundary_table.hpp).
+template <class Boundary>
+void store_boundary(Boundary& entry, const ring::Place& place) noexcept {
+  // Release, in this order, also for kill -9: an entry is whole or marked.
+  entry.position.store(kBoundaryMark, std::memory_order::release);
+  std::atomic_signal_fence(std::memory_order::seq_cst);
+  entry.offset.store(place.offset, std::memory_order::release);
+  std::atomic_signal_fence(std::memory_order::seq_cst);
+  entry.position.store(place.position, std::memory_order::release);
+}
+
 /// Follows the stamps of one partition and publishes what everybody may rely on: the `committed`
 /// watermark, and the boundary table by which readers find an offset in the ring. Supervisor only,
 /// the flusher's thread. A crash leaves at worst one boundary entry marked as being written.
@@ -31,7 +45,7 @@ class CommitFollower {
         view.codec().unpack(view.tail().load(std::memory_order::acquire)).position;
     for (const layout::Boundary& entry : board.boundary) {
       const std::uint64_t position = entry.position.load(std::memory_order::relaxed);
-      if (position != kBeingWritten && position <= tail && position > best.position) {
+      if (position != kBoundaryMark && position <= tail && position > best.position) {
         best = {position, entry.offset.load(std::memory_order::relaxed)};
       }
     }
@@ -58,8 +72,6 @@ class CommitFollower {
   ring::Place committed() const noexcept { return place_; }
 
  private:
-  static constexpr std::uint64_t kBeingWritten = ~std::uint64_t{0};
-
   std::uint64_t segment_bytes() const noexcept {
     return ring::ring_segment_bytes(view_.ring_bytes());
   }
@@ -68,13 +80,7 @@ class CommitFollower {
   void note_boundary(const ring::Place& place) noexcept {
     const std::uint64_t last = place.position / segment_bytes();
     for (; next_segment_ <= last; ++next_segment_) {
-      layout::Boundary& entry = view_.board().boundary[next_segment_ % layout::kNonces];
-      // Release, in this order, also for kill -9: an entry is whole or marked.
-      entry.position.store(kBeingWritten, std::memory_order::release);
-      std::atomic_signal_fence(std::memory_order::seq_cst);
-      entry.offset.store(place.offset, std::memory_order::release);
-      std::atomic_signal_fence(std::memory_order::seq_cst);
-      entry.position.store(place.position, std::memory_order::release);
+      store_boundary(view_.board().boundary[next_segment_ % layout::kNonces], place);
     }
   }
 

@@ -23,7 +23,10 @@ enum class Name : unsigned char {
   end_offset,
   void_claims,  ///< how many
   void_claim,   ///< four words each
-  magic,        ///< of a board: published last
+  boundary,     ///< the position of an entry of the boundary table
+  boundary_offset,
+  committed,  ///< how far it is known that records are settled
+  magic,      ///< of a board: published last
   nonce,
   stamp,
   word,

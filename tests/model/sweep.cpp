@@ -39,6 +39,12 @@ std::string_view text(Name name) {
       return "void_claims";
     case Name::void_claim:
       return "void_claim";
+    case Name::boundary:
+      return "boundary";
+    case Name::boundary_offset:
+      return "boundary_offset";
+    case Name::committed:
+      return "committed";
     case Name::magic:
       return "magic";
     case Name::nonce:
