@@ -110,12 +110,16 @@ bool PartitionCursor::something_came() noexcept {
   return !in_vain_ && (!chunk_.empty() || offset() < walk_.offset());
 }
 
-bool PartitionCursor::at_quarantine() const noexcept {
+bool PartitionCursor::at_quarantine() noexcept {
   const layout::BoardPartition& board = view_.board();
   // Relaxed: it does not end, and committed stands still in it.
-  return board.hold.load(std::memory_order::relaxed) ==
-             static_cast<std::uint32_t>(layout::Hold::quarantined) &&
-         offset() >= board.committed_offset.load(std::memory_order::acquire);
+  if (board.hold.load(std::memory_order::relaxed) !=
+      static_cast<std::uint32_t>(layout::Hold::quarantined)) {
+    return false;
+  }
+  if (offset() >= board.committed_offset.load(std::memory_order::acquire)) return true;
+  // Every stamp before that was there once: where there is none it was written over.
+  return where_ == Where::ring && !something_came();
 }
 
 Status PartitionCursor::collect(Harvest& harvest) noexcept {

@@ -66,8 +66,8 @@ class PartitionCursor {
   /// Holds nothing any more.
   void leave() noexcept { unpin(); }
 
-  /// The partition is in quarantine, and everything before that was read.
-  bool at_quarantine() const noexcept;
+  /// The partition is in quarantine, and nothing more of it can be read.
+  bool at_quarantine() noexcept;
   std::uint64_t first_offset() const noexcept;
   std::uint64_t committed_offset() noexcept { return walk_.offset(); }
   Lag lag() noexcept;

@@ -56,6 +56,8 @@ class Span {
 void scribble(const Arguments& arguments);   // SOCKET TOPIC ROLE SEED MS TARGET…
 void punch(const Arguments& arguments);      // SOCKET TOPIC TARGET…
 void put_back(const Arguments& arguments);   // SOCKET TOPIC: tail to an earlier place
+void unstamp(const Arguments& arguments);    // SOCKET TOPIC BYTES: erases the record that begins so
+                                             // far before the end
 void hang_up(const Arguments& arguments);    // SOCKET TOPIC RECORDS
 void fork_away(const Arguments& arguments);  // SOCKET TOPIC RECORDS
 

@@ -57,23 +57,15 @@ layout::Role role_of(const std::string& word) {
 int main(int argc, char** argv) {
   using namespace ringway::test;
   const std::map<std::string, void (*)(const Arguments&)> attacks{
-      {"scribble", scribble},
-      {"punch", punch},
-      {"put-back", put_back},
-      {"hang-up", hang_up},
-      {"fork-away", fork_away},
-      {"tamper", tamper},
-      {"lend", lend},
-      {"receive", receive},
-      {"rob", rob},
-      {"rave", rave},
-      {"flood", flood},
-      {"churn", churn},
-      {"linger", linger},
-      {"guess", guess},
-      {"guess-keeper", guess_keeper},
-      {"dress-up", dress_up},
-      {"tamper-own", tamper_with_own},
+      {"scribble", scribble}, {"punch", punch},
+      {"put-back", put_back}, {"unstamp", unstamp},
+      {"hang-up", hang_up},   {"fork-away", fork_away},
+      {"tamper", tamper},     {"lend", lend},
+      {"receive", receive},   {"rob", rob},
+      {"rave", rave},         {"flood", flood},
+      {"churn", churn},       {"linger", linger},
+      {"guess", guess},       {"guess-keeper", guess_keeper},
+      {"dress-up", dress_up}, {"tamper-own", tamper_with_own},
   };
   const auto attack = attacks.find(argc > 1 ? argv[1] : "");
   if (attack == attacks.end()) return 2;

@@ -47,6 +47,15 @@ class Writable {
         .at<layout::PartitionTail>(layout::kPageBytes + partition * sizeof(layout::PartitionTail))
         .tail;
   }
+  /// The header of the record that stands there.
+  void erase(std::uint32_t partition, std::uint64_t position) const {
+    const std::uint64_t data =
+        layout::ring_data_offset(header().partitions, header().ring_bytes, partition);
+    for (std::uint64_t& word : ring_.array<std::uint64_t>(data + position % header().ring_bytes,
+                                                          sizeof(layout::RecordHeader) / 8)) {
+      store(word, 0);
+    }
+  }
   const layout::TailCodec& codec() const { return codec_; }
   const layout::BoardPartition& board(std::uint32_t partition) const {
     return board_.at<const layout::BoardPartition>(layout::kPageBytes +
@@ -211,6 +220,13 @@ void put_back(const Arguments& arguments) {
   now.position = committed - layout::kUnitBytes;
   tail.store(memory.codec().pack(now));
   tell("put back", std::to_string(committed - now.position));
+}
+
+void unstamp(const Arguments& arguments) {
+  const Loot loot(arguments.at(0), arguments.at(1), layout::Role::producer);
+  const Writable memory(loot, layout::Role::producer);
+  memory.erase(0, memory.board(0).committed_position.load() - std::stoull(arguments.at(2)));
+  tell("erased", "now");
 }
 
 void hang_up(const Arguments& arguments) {

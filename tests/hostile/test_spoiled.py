@@ -10,9 +10,10 @@ from among_strangers import ATTACKER, LONG, AmongStrangers, Bystander, wait_unti
 SCRIBBLE_MS = 60_000 if LONG else 2_500
 ALL_MEMORY = ['header', 'tails', 'data', 'bell', 'session', 'forge']
 BEFORE = [b'record %d of before' % n for n in range(6000)]
-# The records in the first block of the log, which is complete: 64 bytes each. Whoever writes into what is on its way
+RECORD_BYTES = 64
+# The records in the first block of the log, which is complete. Whoever writes into what is on its way
 # to the disk spoils the block that is being filled.
-FIRST_BLOCK = 256 * 1024 // 64
+FIRST_BLOCK = 256 * 1024 // RECORD_BYTES
 
 
 class Spoiled(AmongStrangers):
@@ -151,6 +152,18 @@ class Spoiled(AmongStrangers):
         self.attack('put-back', self.bus.socket, 't')
         self.assert_quarantined()
         self.assert_it_comes_back(self.restart_in_an_orderly_way)
+
+    def test_readers_at_a_record_that_was_erased_are_told(self):
+        """It was committed, so nothing will come there any more."""
+        with self.peace():
+            self.attack('unstamp', self.bus.socket, 't', RECORD_BYTES)
+            self.attack('put-back', self.bus.socket, 't')
+            self.wait_for_quarantine()
+            for begin in (len(BEFORE) - 10, len(BEFORE) - 1):
+                rows = self.bus.run('consume', 't', '-o', begin, '-e', status=1).splitlines()
+                self.assertEqual(rows, BEFORE[begin:-1])
+                self.assertIn("a ring's content is corrupt", self.bus.stderr)
+            self.assert_it_comes_back(self.restart_in_an_orderly_way)
 
     def test_who_closes_its_socket_and_keeps_writing_is_served_on_until_it_dies(self):
         with self.peace():
