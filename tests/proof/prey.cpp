@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 #include <signal.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <catch2/catch.hpp>
 #include <cmath>
@@ -13,6 +15,7 @@
 #include <memory>
 #include <random>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "proof/hunt.hpp"
@@ -33,13 +36,16 @@ constexpr auto kBehind = 20ms;
 constexpr double kStepsMax = 20'000;
 /// After so many an operation is given up.
 constexpr int kViolationsMax = 5;
+/// A kill that came too late is repeated so often.
+constexpr int kTriesMax = 20;
 
 /// How often it is killed in which way.
 struct Kills {
   std::uint64_t boundaries, instructions, moments;
+  std::uint64_t behind;  ///< the act, while what it set going ends: at boundaries
 };
-constexpr Kills kSample{14, 14, 8};
-constexpr Kills kLong{~std::uint64_t{0}, 2000, 400};  // every boundary
+constexpr Kills kSample{14, 14, 8, 4};
+constexpr Kills kLong{~std::uint64_t{0}, 2000, 400, 200};  // every boundary
 
 /// Where it is killed.
 struct Death {
@@ -55,7 +61,6 @@ struct Death {
     return fmt::format("at boundary {} and {} steps", boundary, steps);
   }
 };
-enum ClientStatus : int { kTold, kNotTold, kWronglyTold };
 
 constexpr Death kAtTheEnd{.boundary = ~std::uint64_t{0}};
 constexpr Death kAtTheEndUnwatched{.moment = std::chrono::nanoseconds::max()};
@@ -65,9 +70,19 @@ std::uint64_t seed() {
   return given == nullptr ? std::random_device()() : std::strtoull(given, nullptr, 10);
 }
 
-struct Came {
+struct Length {
   std::uint64_t boundaries = 0;
   std::chrono::nanoseconds time{};
+};
+
+/// What was seen of the victim until it was dead.
+struct Came {
+  enum class When : unsigned char {
+    in_act,
+    behind_it,  ///< while what it set going ended
+    too_late,
+  } when = When::in_act;
+  Length act, all;
 };
 
 /// Nobody needs to have taken notice of it.
@@ -85,27 +100,39 @@ Came pursue(const World& world, const Prey& prey, pid_t pid, const Death& death,
   if (watched) hunt.emplace(pid);
   const auto begun = Clock::now();
   ready = true;
-  auto over_since = Clock::time_point::max();
+  Came came;
   bool ended = false;
   const auto is_over = [&] {
-    if (prey.span == Prey::Span::last_act) return ended;
-    if (world.client().done && over_since > Clock::now()) over_since = Clock::now();
-    return ended || (world.client().done && Clock::now() - over_since > kBehind);
-  };
-  if (!watched) {
-    while (Clock::now() - begun < death.moment && !is_over()) {
-      ended = has_ended(pid);
-      if (death.moment - (Clock::now() - begun) > 200us) std::this_thread::sleep_for(50us);
+    const Length now{watched ? hunt->boundaries() : 0, Clock::now() - begun};
+    const bool done = prey.span != Prey::Span::last_act && world.client().done;
+    came.all = now;
+    if (!ended && !done) {
+      came.act = now;
+      came.when = Came::When::in_act;
+      return false;
     }
+    came.when = Came::When::behind_it;
+    return ended || now.time - came.act.time > kBehind;
+  };
+  const auto is_there = [&] {
+    return watched ? hunt->boundaries() == death.boundary : came.all.time >= death.moment;
+  };
+  while (!is_over() && !is_there()) {
+    if (watched) {
+      ended = hunt->to_boundary(kIdleMs) == Hunt::Went::ended;
+    } else {
+      ended = has_ended(pid);
+      if (death.moment - came.all.time > 200us) std::this_thread::sleep_for(50us);
+    }
+  }
+  if (watched && is_there()) hunt->step(death.steps, kIdleMs);
+  if (is_over() || !is_there()) came.when = Came::When::too_late;
+  if (watched) {
+    hunt->kill();
+  } else {
     ::kill(pid, SIGKILL);
-    return {0, Clock::now() - begun};
   }
-  while (hunt->boundaries() < death.boundary && !is_over()) {
-    ended = hunt->to_boundary(kIdleMs) == Hunt::Went::ended;
-  }
-  if (hunt->boundaries() == death.boundary) hunt->step(death.steps, kIdleMs);
-  hunt->kill();
-  return {hunt->boundaries(), Clock::now() - begun};
+  return came;
 }
 
 class Hunting {
@@ -114,25 +141,36 @@ class Hunting {
 
   void run() {
     // To its end, for its length. A slow device makes it longer.
-    const std::uint64_t boundaries =
-        std::min(kill(kAtTheEnd).boundaries, kill(kAtTheEnd).boundaries);
-    const auto time = kill(kAtTheEndUnwatched).time;
+    const std::array to_the_end{kill(kAtTheEnd), kill(kAtTheEnd), kill(kAtTheEnd)};
+    const auto [fewest, most] =
+        std::ranges::minmax(to_the_end, {}, [](const Came& came) { return came.act.boundaries; });
+    const Length act{fewest.act.boundaries, kill(kAtTheEndUnwatched).act.time};
+    const std::uint64_t behind = fewest.all.boundaries - fewest.act.boundaries;
     const bool all = std::getenv("RINGWAY_TEST_LONG") != nullptr;
     const Kills kills = all ? kLong : kSample;
-    for (std::uint64_t i = 0; i < std::min(kills.boundaries, boundaries); ++i) {
-      kill({.boundary = 1 + (all ? i : random_() % boundaries)});
+    const auto in_act = [&] { return 1 + random_() % act.boundaries; };
+    for (std::uint64_t i = 0; i < std::min(kills.boundaries, act.boundaries); ++i) {
+      // The last ones may not come every time.
+      bool in_order = all;
+      kill_in_time(
+          [&] { return Death{.boundary = std::exchange(in_order, false) ? 1 + i : in_act()}; });
     }
     for (std::uint64_t i = 0; i < kills.instructions; ++i) {
       const double part = std::uniform_real_distribution<>(0, 1)(random_);
-      kill({.boundary = 1 + random_() % boundaries,
-            .steps = static_cast<std::uint64_t>(std::pow(kStepsMax, part))});
+      const auto steps = static_cast<std::uint64_t>(std::pow(kStepsMax, part));
+      kill_in_time([&] { return Death{.boundary = in_act(), .steps = steps}; });
     }
     for (std::uint64_t i = 0; i < kills.moments; ++i) {
-      kill({.moment = std::chrono::nanoseconds(1 + random_() %
-                                                       static_cast<std::uint64_t>(time.count()))});
+      kill_in_time([&] {
+        const auto ns = static_cast<std::uint64_t>(act.time.count());
+        return Death{.moment = std::chrono::nanoseconds(1 + random_() % ns)};
+      });
+    }
+    for (std::uint64_t i = 0; behind != 0 && i < kills.behind; ++i) {
+      count(kill({.boundary = act.boundaries + 1 + random_() % behind}));
     }
     attempt([&] { world_->check_from_the_start(); });
-    report(boundaries);
+    report(most.act.boundaries);
   }
 
  private:
@@ -154,11 +192,37 @@ class Hunting {
     }
   }
 
+  /// Until it came while the act was going on; each time where `choose` says.
+  template <class Choose>
+  void kill_in_time(Choose&& choose) {
+    ++wanted_;
+    for (int i = 0; i < kTriesMax; ++i) {
+      if (count(kill(choose())) == Came::When::in_act) return;
+    }
+  }
+
+  Came::When count(const Came& came) {
+    switch (came.when) {
+      case Came::When::in_act:
+        ++in_act_;
+        break;
+      case Came::When::behind_it:
+        ++behind_;
+        break;
+      case Came::When::too_late:
+        ++too_late_;
+        break;
+    }
+    return came.when;
+  }
+
   Came kill(const Death& death) {
     Came came;
     attempt([&] {
       try {
-        came = kill_and_check(death);
+        came = kill_server(death);
+        world_->check();
+        world_->check_nothing_is_left();
       } catch (const std::exception& found) {
         throw Violation(fmt::format("{} killed {}: {}", prey_.name, death.text(), found.what()));
       }
@@ -166,10 +230,9 @@ class Hunting {
     return came;
   }
 
-  Came kill_and_check(const Death& death) {
+  Came kill_server(const Death& death) {
     World& world = *world_;
-    const int trial = trial_++;
-    prey_.prepare(world, trial);
+    const int trial = begin();
     if (prey_.span == Prey::Span::life) {
       world.daemon.kill();
       prey_.meanwhile();
@@ -177,33 +240,14 @@ class Hunting {
     }
     const bool keeper = prey_.victim == Prey::Victim::keeper;
     const pid_t victim = keeper ? world.daemon.keeper() : world.daemon.pid();
-    world.client().done = false;
-    std::atomic<bool> ready = false;
-    // A thread of its own waits for nobody else's children.
-    auto hunter =
-        std::async(std::launch::async, [&] { return pursue(world, prey_, victim, death, ready); });
-    while (!ready && hunter.wait_for(100us) == std::future_status::timeout) {
-    }
-    Child client([&](Child&) {
-      int status = kTold;
-      try {
-        prey_.act(world, trial);
-      } catch (const Violation& violation) {
-        fmt::print(stderr, "{}: {}\n", prey_.name, violation.what());
-        status = kWronglyTold;
-      } catch (const std::exception&) {
-        status = kNotTold;
-      }
-      world.client().done = true;
-      ::_exit(status);
-    });
+    auto hunter = send_hunter(victim, death);
+    Child client([&](Child&) { play([&] { prey_.act(world, trial); }); });
     const Came came = hunter.get();
     const auto died = Clock::now();
-    int status = kNotTold;
     if (keeper) {
       world.await_another_keeper(victim);
       served_again_.push_back(Clock::now() - died);
-      status = client.join();
+      client.join();
       // Who dies now leaves all to the new one.
       world.daemon.kill();
       world.note_death();
@@ -214,14 +258,51 @@ class Hunting {
       const auto launched = Clock::now();
       world.daemon.start();
       served_again_.push_back(Clock::now() - launched);
-      status = client.join();
+      client.join();
     }
-    if (status != kTold && status != kNotTold) throw Violation("a client was told something wrong");
-    prey_.check(world, trial, status == kTold);
-    world.check();
-    world.check_nothing_is_left();
-    ++kills_;
+    check(trial);
     return came;
+  }
+
+  int begin() {
+    prey_.prepare(*world_, trial_);
+    World::Client& client = world_->client();
+    client.done = client.told = client.wrongly_told = false;
+    client.published = 0;
+    return trial_++;
+  }
+
+  /// When this returns the victim is watched. A thread of its own waits for nobody else's children.
+  std::future<Came> send_hunter(pid_t victim, const Death& death) {
+    std::atomic<bool> ready = false;
+    auto hunter = std::async(std::launch::async,
+                             [&, victim] { return pursue(*world_, prey_, victim, death, ready); });
+    while (!ready && hunter.wait_for(100us) == std::future_status::timeout) {
+    }
+    return hunter;
+  }
+
+  /// A client's whole process.
+  template <class Body>
+  void play(Body&& body) const {
+    World::Client& client = world_->client();
+    try {
+      body();
+      client.told = true;
+    } catch (const Violation& violation) {
+      fmt::print(stderr, "{}: {}\n", prey_.name, violation.what());
+      client.wrongly_told = true;
+    } catch (const std::exception&) {
+      // Not told of success.
+    }
+    client.done = true;
+    ::_exit(0);
+  }
+
+  void check(int trial) {
+    const World::Client& client = world_->client();
+    if (client.wrongly_told) throw Violation("a client was told something wrong");
+    prey_.check(*world_, trial, client.told);
   }
 
   void report(std::uint64_t boundaries) {
@@ -229,12 +310,14 @@ class Hunting {
     const auto ms = [&](std::size_t at) {
       return static_cast<double>(served_again_[at].count()) / 1e6;
     };
-    fmt::print("{:<44} {:>10} {:>6} {:>10} {:>9.1f} {:>9.1f}  seed {}\n", prey_.name, boundaries,
-               kills_, violations_, ms(served_again_.size() / 2), ms(served_again_.size() - 1),
-               chosen_);
+    fmt::print("{:<44} {:>10} {:>6} {:>6} {:>6} {:>10} {:>9.1f} {:>9.1f}  seed {}\n", prey_.name,
+               boundaries, in_act_, behind_, too_late_, violations_, ms(served_again_.size() / 2),
+               ms(served_again_.size() - 1), chosen_);
     std::fflush(stdout);
     INFO(first_);
     CHECK(violations_ == 0);
+    INFO("kills that came too late, however often they were repeated");
+    CHECK(in_act_ >= wanted_);
     INFO("fewer system calls than tests/proof/points.hpp records: is it still at what it was?");
     CHECK(boundaries >= recorded_points(prey_.name));
   }
@@ -244,7 +327,8 @@ class Hunting {
   std::mt19937_64 random_;
   std::unique_ptr<World> world_;
   int trial_ = 0;
-  std::uint64_t kills_ = 0;
+  std::uint64_t wanted_ = 0;  // in the act
+  std::uint64_t in_act_ = 0, behind_ = 0, too_late_ = 0;
   int violations_ = 0;
   std::string first_;
   std::vector<std::chrono::nanoseconds> served_again_;
@@ -254,10 +338,10 @@ class Hunting {
 
 void hunt(const Prey& prey) {
   static const bool titled = [] {
-    fmt::print("{:<44} {:>10} {:>6} {:>10} {:>19}\n", "", "system call", "", "",
-               "served again, ms");
-    fmt::print("{:<44} {:>10} {:>6} {:>10} {:>9} {:>9}\n", "operation", "boundaries", "kills",
-               "violations", "median", "max");
+    fmt::print("{:<44} {:>10} {:>6} {:>6} {:>6} {:>10} {:>19}\n", "", "system call", "kills",
+               "behind", "too", "", "served again, ms");
+    fmt::print("{:<44} {:>10} {:>6} {:>6} {:>6} {:>10} {:>9} {:>9}\n", "operation", "boundaries",
+               "in act", "it", "late", "violations", "median", "max");
     return true;
   }();
   static_cast<void>(titled);

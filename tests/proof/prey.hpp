@@ -27,9 +27,9 @@ struct Prey {
 
 /// Kills the victim again and again while it is at it, in three ways: at system calls, at
 /// instructions, and at moments of a run that nobody watches; has the others go on, and checks
-/// the world. Prints a line. Fails the running test case at violations, and when there were fewer
-/// system calls than points.hpp says. RINGWAY_TEST_SEED chooses where; RINGWAY_TEST_LONG has every
-/// system call.
+/// the world. What came when all was over is repeated. Prints a line. Fails the running test case
+/// at violations, when too few came in time, and when there were fewer system calls than points.hpp
+/// says. RINGWAY_TEST_SEED chooses where; RINGWAY_TEST_LONG has every system call.
 void hunt(const Prey& prey);
 
 }  // namespace ringway::proof

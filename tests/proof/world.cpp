@@ -34,6 +34,7 @@ void World::publish_value() const {
   if (producer.wait(offset, Level::durable, kPatience) != Status::ok) {
     throw std::runtime_error("what is published does not become durable");
   }
+  client_->told = true;
 }
 
 void World::was_told_of_value() {

@@ -55,9 +55,11 @@ class World {
 
   /// What a client's process says.
   struct Client {
-    std::atomic<bool> done;
+    std::atomic<bool> done;                ///< with its act, told of success or not
+    std::atomic<bool> told;                ///< of success; some acts still detach then
+    std::atomic<bool> wrongly_told;        ///< of something that is not so
     std::atomic<std::uint64_t> committed;  ///< position of the cursor
-    std::atomic<std::uint64_t> published;  ///< records to a topic of its own
+    std::atomic<std::uint64_t> published;  ///< records to a topic of its own, committed
   };
   Client& client() const { return *client_; }
 
