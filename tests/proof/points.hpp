@@ -22,7 +22,7 @@ struct RecordedPoints {
 /// from the beginning of the act to its end, in the longest of three runs. The traffic beside them
 /// and the device's speed make a supervisor's vary by a factor of two to three, so that the fewest
 /// of 40 countings count, some at high and some at low priority on overbooked cores;
-/// a keeper's varies by a fifth.
+/// a keeper's and a client's vary less.
 inline constexpr std::array kRecordedPoints{
     RecordedPoints{"claim, fill, commit", 2460},
     RecordedPoints{"claim beside rivals", 3350},
@@ -56,6 +56,10 @@ inline constexpr std::array kRecordedPoints{
     RecordedPoints{"keeper take-over", 470},
     RecordedPoints{"topic create, keeper killed", 61},
     RecordedPoints{"ring replacement, keeper killed", 66},
+    RecordedPoints{"attach, flush, detach, client killed", 94},
+    RecordedPoints{"cursor commit, client killed", 104},
+    RecordedPoints{"ring replacement, producer killed", 94},
+    RecordedPoints{"ring replacement, consumer killed", 81},
 };
 
 inline std::uint64_t recorded_points(std::string_view operation) {

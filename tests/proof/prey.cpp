@@ -9,11 +9,13 @@
 #include <array>
 #include <atomic>
 #include <catch2/catch.hpp>
+#include <cerrno>
 #include <cmath>
 #include <cstdlib>
 #include <future>
 #include <memory>
 #include <random>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -112,7 +114,8 @@ Came pursue(const World& world, const Prey& prey, pid_t pid, const Death& death,
       return false;
     }
     came.when = Came::When::behind_it;
-    return ended || now.time - came.act.time > kBehind;
+    // Of what a client has set going, nothing is the client's.
+    return ended || prey.victim == Prey::Victim::client || now.time - came.act.time > kBehind;
   };
   const auto is_there = [&] {
     return watched ? hunt->boundaries() == death.boundary : came.all.time >= death.moment;
@@ -135,6 +138,28 @@ Came pursue(const World& world, const Prey& prey, pid_t pid, const Death& death,
   return came;
 }
 
+/// A process waits until this one says that it may go on, in a system call.
+class Gate {
+ public:
+  Gate() {
+    if (::pipe(ends_) != 0) throw std::system_error(errno, std::generic_category(), "pipe");
+  }
+  Gate(const Gate&) = delete;
+  Gate& operator=(const Gate&) = delete;
+  ~Gate() {
+    ::close(ends_[0]);
+    ::close(ends_[1]);
+  }
+  void open() const { static_cast<void>(!::write(ends_[1], "x", 1)); }
+  void pass() const {
+    char byte;
+    static_cast<void>(!::read(ends_[0], &byte, 1));
+  }
+
+ private:
+  int ends_[2];
+};
+
 class Hunting {
  public:
   explicit Hunting(const Prey& prey) : prey_(prey), random_(chosen_) { settle(); }
@@ -146,6 +171,7 @@ class Hunting {
         std::ranges::minmax(to_the_end, {}, [](const Came& came) { return came.act.boundaries; });
     const Length act{fewest.act.boundaries, kill(kAtTheEndUnwatched).act.time};
     const std::uint64_t behind = fewest.all.boundaries - fewest.act.boundaries;
+    const bool has_behind = behind != 0 && prey_.victim != Prey::Victim::client;
     const bool all = std::getenv("RINGWAY_TEST_LONG") != nullptr;
     const Kills kills = all ? kLong : kSample;
     const auto in_act = [&] { return 1 + random_() % act.boundaries; };
@@ -166,7 +192,7 @@ class Hunting {
         return Death{.moment = std::chrono::nanoseconds(1 + random_() % ns)};
       });
     }
-    for (std::uint64_t i = 0; behind != 0 && i < kills.behind; ++i) {
+    for (std::uint64_t i = 0; has_behind && i < kills.behind; ++i) {
       count(kill({.boundary = act.boundaries + 1 + random_() % behind}));
     }
     attempt([&] { world_->check_from_the_start(); });
@@ -220,7 +246,7 @@ class Hunting {
     Came came;
     attempt([&] {
       try {
-        came = kill_server(death);
+        came = prey_.victim == Prey::Victim::client ? kill_client(death) : kill_server(death);
         world_->check();
         world_->check_nothing_is_left();
       } catch (const std::exception& found) {
@@ -264,10 +290,44 @@ class Hunting {
     return came;
   }
 
+  Came kill_client(const Death& death) {
+    World& world = *world_;
+    int trial = begin();
+    const Gate gate;
+    Child client([&](Child& self) { play_behind(gate, self, trial); });
+    const pid_t victim = client.pid();
+    if (!client.await()) throw Violation("a client cannot begin");
+    auto hunter = send_hunter(victim, death);
+    gate.open();
+    try {
+      prey_.beside(world, trial);
+    } catch (...) {
+      ::kill(victim, SIGKILL);  // or it may wait for them, and the hunter for it
+      throw;
+    }
+    Came came = hunter.get();
+    const auto died = Clock::now();
+    client.join();
+    if (world.client().done) came.when = Came::When::too_late;
+    world.await_gone(victim);
+    served_again_.push_back(Clock::now() - died);
+    check(trial);
+    world.check();
+    // The same by another one, who is let live.
+    trial = begin();
+    gate.open();
+    Child next([&](Child& self) { play_behind(gate, self, trial); });
+    prey_.beside(world, trial);
+    next.join();
+    if (!world.client().told) throw Violation("a client cannot do what a dead one began");
+    check(trial);
+    return came;
+  }
+
   int begin() {
     prey_.prepare(*world_, trial_);
     World::Client& client = world_->client();
-    client.done = client.told = client.wrongly_told = false;
+    client.done = client.told = client.wrongly_told = client.others_done = false;
     client.published = 0;
     return trial_++;
   }
@@ -297,6 +357,16 @@ class Hunting {
     }
     client.done = true;
     ::_exit(0);
+  }
+
+  void play_behind(const Gate& gate, Child& self, int trial) const {
+    play([&] {
+      Prey::Act act = [&] { prey_.act(*world_, trial); };
+      if (prey_.settle_in) act = prey_.settle_in(*world_, trial);
+      self.reached();
+      gate.pass();
+      act();
+    });
   }
 
   void check(int trial) {

@@ -2,10 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
+#include <nlohmann/json.hpp>
 #include <thread>
 #include <utility>
 
+#include "client/administration.hpp"
 #include "proof/violation.hpp"
 
 namespace ringway::proof {
@@ -146,6 +149,20 @@ void World::check_nothing_is_left() const {
                                   kept_by_keeper_));
     }
     std::this_thread::sleep_for(5ms);
+  }
+}
+
+void World::await_gone(pid_t client) const {
+  const auto until = std::chrono::steady_clock::now() + kPatience;
+  Bus own = bus();
+  const auto is_shown = [&] {
+    const auto report = Administration(own).status();
+    return std::ranges::any_of(report.at("sessions"),
+                               [&](const auto& session) { return session.at("pid") == client; });
+  };
+  while (is_shown()) {
+    if (std::chrono::steady_clock::now() > until) throw Violation("a dead client holds handles");
+    std::this_thread::sleep_for(1ms);
   }
 }
 

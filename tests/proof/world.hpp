@@ -48,6 +48,8 @@ class World {
   /// After all clients of a trial and all other topics are gone.
   void check_nothing_is_left() const;
 
+  /// The supervisor shows nothing any more of a process that is dead. @throws Violation
+  void await_gone(pid_t client) const;
   /// Another keeper than that one is there, and has all. @throws Violation
   void await_another_keeper(pid_t than) const;
 
@@ -58,6 +60,7 @@ class World {
     std::atomic<bool> done;                ///< with its act, told of success or not
     std::atomic<bool> told;                ///< of success; some acts still detach then
     std::atomic<bool> wrongly_told;        ///< of something that is not so
+    std::atomic<bool> others_done;         ///< with what they do beside it
     std::atomic<std::uint64_t> committed;  ///< position of the cursor
     std::atomic<std::uint64_t> published;  ///< records to a topic of its own, committed
   };
