@@ -174,21 +174,26 @@ class Hunting {
     const bool has_behind = behind != 0 && prey_.victim != Prey::Victim::client;
     const bool all = std::getenv("RINGWAY_TEST_LONG") != nullptr;
     const Kills kills = all ? kLong : kSample;
-    const auto in_act = [&] { return 1 + random_() % act.boundaries; };
+    const auto boundary_in = [&](const Length& of) {
+      return 1 + random_() % std::max(of.boundaries, std::uint64_t{1});
+    };
     for (std::uint64_t i = 0; i < std::min(kills.boundaries, act.boundaries); ++i) {
       // The last ones may not come every time.
       bool in_order = all;
-      kill_in_time(
-          [&] { return Death{.boundary = std::exchange(in_order, false) ? 1 + i : in_act()}; });
+      kill_in_time(act, [&](const Length& of) {
+        return Death{.boundary = std::exchange(in_order, false) ? 1 + i : boundary_in(of)};
+      });
     }
     for (std::uint64_t i = 0; i < kills.instructions; ++i) {
       const double part = std::uniform_real_distribution<>(0, 1)(random_);
       const auto steps = static_cast<std::uint64_t>(std::pow(kStepsMax, part));
-      kill_in_time([&] { return Death{.boundary = in_act(), .steps = steps}; });
+      kill_in_time(act, [&](const Length& of) {
+        return Death{.boundary = boundary_in(of), .steps = steps};
+      });
     }
     for (std::uint64_t i = 0; i < kills.moments; ++i) {
-      kill_in_time([&] {
-        const auto ns = static_cast<std::uint64_t>(act.time.count());
+      kill_in_time(act, [&](const Length& of) {
+        const auto ns = static_cast<std::uint64_t>(of.time.count());
         return Death{.moment = std::chrono::nanoseconds(1 + random_() % ns)};
       });
     }
@@ -218,12 +223,17 @@ class Hunting {
     }
   }
 
-  /// Until it came while the act was going on; each time where `choose` says.
+  /// Until it came while the act was going on; each time where `choose` says, of an act of a
+  /// length.
   template <class Choose>
-  void kill_in_time(Choose&& choose) {
+  void kill_in_time(Length act, Choose&& choose) {
     ++wanted_;
     for (int i = 0; i < kTriesMax; ++i) {
-      if (count(kill(choose())) == Came::When::in_act) return;
+      const Came came = kill(choose(act));
+      if (count(came) == Came::When::in_act) return;
+      // This one was quicker.
+      act.boundaries = std::min(act.boundaries, came.act.boundaries);
+      act.time = std::clamp(came.act.time, std::chrono::nanoseconds(1), act.time);
     }
   }
 
