@@ -110,16 +110,25 @@ bool PartitionCursor::something_came() noexcept {
   return !in_vain_ && (!chunk_.empty() || offset() < walk_.offset());
 }
 
-bool PartitionCursor::at_quarantine() noexcept {
-  const layout::BoardPartition& board = view_.board();
+bool PartitionCursor::in_quarantine() const noexcept {
   // Relaxed: it does not end, and committed stands still in it.
-  if (board.hold.load(std::memory_order::relaxed) !=
-      static_cast<std::uint32_t>(layout::Hold::quarantined)) {
-    return false;
-  }
-  if (offset() >= board.committed_offset.load(std::memory_order::acquire)) return true;
-  // Every stamp before that was there once: where there is none it was written over.
-  return where_ == Where::ring && !something_came();
+  return view_.board().hold.load(std::memory_order::relaxed) ==
+         static_cast<std::uint32_t>(layout::Hold::quarantined);
+}
+
+bool PartitionCursor::at_quarantine() noexcept {
+  if (!in_quarantine()) return false;
+  if (offset() >= view_.board().committed_offset.load(std::memory_order::acquire)) return true;
+  // What was committed and is nowhere was written over: it does not come any more.
+  return where_ == Where::ring ? !something_came() : in_vain_;
+}
+
+/// The record at its place was written over in the ring; the log had it before.
+bool PartitionCursor::only_log_has_it() const noexcept {
+  if (mode_ != TopicMode::persisted || !in_quarantine()) return false;
+  RecordHeader header;
+  return place_.offset < view_.board().written_offset.load(std::memory_order::acquire) &&
+         ring::peek(view_, place_.position, header) != ring::Found::record;
 }
 
 Status PartitionCursor::collect(Harvest& harvest) noexcept {
@@ -190,7 +199,7 @@ bool PartitionCursor::enter_ring(std::uint64_t offset) noexcept {
 
 /// The log has brought the cursor to where the ring may have it. ok: it is in the ring.
 Status PartitionCursor::join_ring() noexcept {
-  if (base_ + place_.position < base_ || !in_window(view_, place_.position)) {
+  if (base_ + place_.position < base_ || !in_window(view_, place_.position) || only_log_has_it()) {
     return Status::not_found;
   }
   const auto boundary = latest_boundary(
@@ -235,6 +244,8 @@ const std::byte* PartitionCursor::body_in_ring(std::uint64_t position,
 Status PartitionCursor::collect_ring(Harvest& harvest) noexcept {
   // A look without the locked operation first: most polls of most partitions find nothing.
   if (!something_came()) {
+    if (only_log_has_it()) [[unlikely]]
+      return left_ring(harvest);
     if (held_) let_go();
     if (log_) log_->rest();
     return Status::ok;
@@ -277,7 +288,9 @@ Status PartitionCursor::collect_ring(Harvest& harvest) noexcept {
     return left_ring(harvest);
   }
   if (harvest.records.size() == before) let_go();
-  return found == ring::Found::corrupt ? Status::quarantined : Status::ok;
+  if (found != ring::Found::corrupt) return Status::ok;
+  if (!only_log_has_it()) return Status::quarantined;
+  return harvest.records.size() == before ? left_ring(harvest) : Status::ok;  // else the next time
 }
 
 /// What was wanted is announced for reuse.

@@ -89,6 +89,8 @@ class PartitionCursor {
   Status collect_log(Harvest& harvest) noexcept;
   Status take_chunk(const LogChunk& chunk, Harvest& harvest) noexcept;
   Status left_ring(Harvest& harvest) noexcept;
+  bool in_quarantine() const noexcept;
+  bool only_log_has_it() const noexcept;
   std::uint64_t hold(std::uint64_t position) noexcept;
   void let_go() noexcept;
   void unpin() noexcept;
