@@ -67,7 +67,10 @@ class Degraded(OnABus):
                 self.bus.socket.unlink(missing_ok=True)
                 looks.clear()
                 # Who opens a leased file waits until it is given back, and its holder is told by a signal.
-                fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+                try:
+                    fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+                except OSError as refused:
+                    self.skipTest(f'no lease on a file there: {refused}')
                 self.bus.launch()
                 self.wait_until(lambda: looks, 'its look at the log')
                 self.assertTrue(self.bus.socket.exists())
