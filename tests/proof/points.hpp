@@ -20,9 +20,8 @@ struct RecordedPoints {
 /// (Puppet::in_own_code()); of the flusher the boundaries, not what chance adds. Without
 /// optimization there are more. Of whole processes it is system call boundaries
 /// from the beginning of the act to its end, in the longest of three runs. The traffic beside them
-/// and the device's speed make a supervisor's vary by a factor of two to three, so that the fewest
-/// of 40 countings count, some at high and some at low priority on overbooked cores;
-/// a keeper's and a client's vary less.
+/// and the device's speed make a supervisor's vary by a factor of two to three: here it is three
+/// fifths of the fewest of 40 countings, some at high and some at low priority on overbooked cores.
 inline constexpr std::array kRecordedPoints{
     RecordedPoints{"claim, fill, commit", 2460},
     RecordedPoints{"claim beside rivals", 3350},
@@ -45,21 +44,21 @@ inline constexpr std::array kRecordedPoints{
     RecordedPoints{"fence and verdict, exclusive, killed", 760},
     RecordedPoints{"retire an exclusive ring, supervisor killed", 4100},
     RecordedPoints{"flusher: write, table, slot, sync, roll", 115},
-    RecordedPoints{"topic create", 670},
-    RecordedPoints{"topic delete", 180},
-    RecordedPoints{"attach, flush, detach", 270},
-    RecordedPoints{"cursor commit", 310},
-    RecordedPoints{"ring replacement", 760},
-    RecordedPoints{"ring replacement, a producer stopped", 990},
-    RecordedPoints{"orderly stop", 370},
-    RecordedPoints{"adoption at restart", 990},
-    RecordedPoints{"keeper take-over", 470},
-    RecordedPoints{"topic create, keeper killed", 61},
-    RecordedPoints{"ring replacement, keeper killed", 66},
-    RecordedPoints{"attach, flush, detach, client killed", 94},
-    RecordedPoints{"cursor commit, client killed", 104},
-    RecordedPoints{"ring replacement, producer killed", 94},
-    RecordedPoints{"ring replacement, consumer killed", 81},
+    RecordedPoints{"topic create", 500},
+    RecordedPoints{"topic delete", 135},
+    RecordedPoints{"attach, flush, detach", 200},
+    RecordedPoints{"cursor commit", 230},
+    RecordedPoints{"ring replacement", 570},
+    RecordedPoints{"ring replacement, a producer stopped", 740},
+    RecordedPoints{"orderly stop", 280},
+    RecordedPoints{"adoption at restart", 740},
+    RecordedPoints{"keeper take-over", 350},
+    RecordedPoints{"topic create, keeper killed", 46},
+    RecordedPoints{"ring replacement, keeper killed", 50},
+    RecordedPoints{"attach, flush, detach, client killed", 70},
+    RecordedPoints{"cursor commit, client killed", 78},
+    RecordedPoints{"ring replacement, producer killed", 70},
+    RecordedPoints{"ring replacement, consumer killed", 60},
 };
 
 inline std::uint64_t recorded_points(std::string_view operation) {
