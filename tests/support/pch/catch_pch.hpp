@@ -1,5 +1,5 @@
 // What most Catch2 tests include and nobody here changes, parsed once for each of the larger
-// executables. Tests include what they use all the same: -Db_pch=false shows whether they do.
+// executables. Tests are to include what they use all the same: -Db_pch=false shows who does not.
 
 #include <atomic>
 #include <catch2/catch.hpp>
