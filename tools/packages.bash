@@ -88,32 +88,55 @@ hold_services() {
   chmod 755 "$policy_rc_d"
 }
 
-# Sets `release` so that installing NAME… upgrades nothing: packages of a newer security release
-# often insist on newer versions of what is here, those of the plain release do not.
-choose_release() {
+# Sets `plan`, and `chosen` to what apt-get is to be given, so that installing NAME… upgrades nothing:
+# packages of a newer security release often insist on newer versions of what is here, those of the
+# plain release do not; else what is to be installed is taken in the very version of what is here.
+choose_versions() {
   local upgrades codename
   codename=$(. /etc/os-release && echo "${VERSION_CODENAME:-stable}")
-  for release in '' "--target-release=$codename"; do
-    plan=$("${apt_install[@]}" $release --simulate "$@") || return 1
-    upgrades=$(sed -nE 's/^Inst (\S+) \[(\S+)\] \((\S+) .*/  \1 \2 -> \3/p' <<<"$plan")
-    [[ -n $upgrades ]] || return 0
-  done
+  chosen=("$@") && plan_upgrades_nothing && return
+  chosen=("--target-release=$codename" "$@") && plan_upgrades_nothing && return
+  match_versions "$@" && plan_upgrades_nothing && return
+  if [[ -n ${CI:-} ]]; then  # its machines are made for this, and may lag behind the archive
+    chosen=("$@") apt_install=(apt-get install --yes --no-install-recommends --no-remove)
+    return
+  fi
   echo "Not installed: it would upgrade packages that are here, which is left to you:" >&2
   echo "$upgrades" >&2
   echo "Run as root: apt-get install --only-upgrade $(awk '{printf "%s ", $1}' <<<"$upgrades")" >&2
   return 1
 }
 
+# Whether `chosen` can be had as it is; sets `plan`, and `upgrades` to lines "  NAME OLD -> NEW".
+plan_upgrades_nothing() {
+  plan=$("${apt_install[@]}" --simulate "${chosen[@]}") || return 1
+  upgrades=$(sed -nE 's/^Inst (\S+) \[(\S+)\] \((\S+) .*/  \1 \2 -> \3/p' <<<"$plan")
+  [[ -z $upgrades ]]
+}
+
+# Sets `chosen` to NAME=VERSION where NAME is to be had in the version that one of `upgrades` has here.
+match_versions() {
+  local name version versions
+  mapfile -t versions < <(awk '{print $2}' <<<"$upgrades" | sort -u)
+  chosen=()
+  for name in "$@"; do
+    for version in "${versions[@]}"; do
+      [[ -n $(apt-cache show "$name=$version" 2>/dev/null) ]] && name+="=$version" && break
+    done
+    chosen+=("$name")
+  done
+}
+
 # install_packages NAME…: as root; upgrades, removes and starts nothing.
 install_packages() {
-  local release plan
+  local plan chosen
   export DEBIAN_FRONTEND=noninteractive
   apt-get -q update || echo "apt-get update failed: trying with the lists that are here" >&2
-  choose_release "$@" || return 1
+  choose_versions "$@" || return 1
   echo "To be installed:"
   sed -nE 's/^Inst (\S+) .*/\1/p' <<<"$plan" | LC_ALL=C sort | fmt -w 96 | sed 's/^/  /'
   hold_services
-  "${apt_install[@]}" $release -q -o DPkg::Lock::Timeout=300 "$@" {services_lock}<&-
+  "${apt_install[@]}" -q -o DPkg::Lock::Timeout=300 "${chosen[@]}" {services_lock}<&-
 }
 
 if [[ $packages_file == "$0" ]]; then

@@ -36,7 +36,7 @@ class Packages(unittest.TestCase):
             echo "$*" >>{self.place}/calls
             case "$*" in
               *update*) ;;
-              *--target-release*--simulate*) echo '{second or plan}' ;;
+              *--simulate*--target-release*) echo '{second or plan}' ;;
               *--simulate*) echo '{plan}' ;;
               *) sh {self.policy}; echo $? >{self.place}/policy_status; {install} ;;
             esac''')
@@ -124,6 +124,27 @@ class Packages(unittest.TestCase):
         self.assertEqual(done.returncode, 1)
         self.assertIn('libold 1.0 -> 2.0', done.stderr)
         self.assertFalse((self.place / 'policy_status').exists())
+
+    def test_what_is_installed_takes_the_version_of_what_is_here(self):
+        self.apt('true', plan='Inst libold [1.0] (2.0 Debian:12 [amd64])')
+        self.fake('apt-cache', '[[ $* == "show libold-dev=1.0" ]] && echo Package: libold-dev; true')
+        (self.bin / 'apt-get').rename(self.bin / 'newest')
+        self.fake('apt-get', f"""
+            case "$*" in
+              *--simulate*" other libold-dev=1.0") echo 'Inst other (3.0 Debian:12 [amd64])' ;;
+              *) exec {self.bin}/newest "$@" ;;
+            esac""")
+        done = self.bash('install_packages other libold-dev')
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertRegex(self.calls()[-1], '^install .*--no-upgrade .* other libold-dev=1.0$')
+
+    def test_continuous_integration_upgrades_what_must_be(self):
+        self.apt('true', plan='Inst absent (1.0 Debian:12 [amd64])\nInst libold [1.0] (2.0 Debian:12 [amd64])')
+        self.fake('apt-cache', 'true')
+        done = self.bash('CI=true install_packages absent')
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn('To be installed:\n  absent libold\n', done.stdout)
+        self.assertRegex(self.calls()[-1], '^install (?!.*--no-upgrade).* absent$')
 
     def test_the_plain_release_is_taken_where_a_newer_one_would_upgrade(self):
         self.apt('true', plan='Inst libold [1.0] (2.0 Debian:12 [amd64])',
