@@ -139,7 +139,8 @@ void ControlServer::received(const ClientPtr& client, control::Message& message)
     id = envelope.id;
     const control::Request request = control::decode_request(envelope);
     if (!client->session) return greet(client, id, request);
-    requests_.dispatch(client->session, request, answer_to(client, id));
+    const auto session = client->session;  // its process may be found dead on the way
+    requests_.dispatch(session, request, answer_to(client, id));
   } catch (const Error& error) {
     client->connection->send(control::encode(id, error));
     // Before the greeting nothing is owed; afterwards a bad request is only that.

@@ -139,11 +139,13 @@ void Requests::handle(Asker session, const control::Open& open, const Answer& an
   const auto topic = registry_.get(open.topic);
   demand(*session, open.role == layout::Role::producer ? Right::write : Right::read, *topic);
   demand_served(*topic);
+  const auto again = [this, session, open, answer] {
+    if (answer.wanted()) dispatch(session, open, answer);
+  };
   if (open.cursor) {
     control::validate_cursor_name(*open.cursor);
     if (const auto holder = sessions_.dead_holder(*topic, *open.cursor)) {
-      holder->when_gone.push_back(
-          [this, session, open, answer] { dispatch(session, open, answer); });
+      holder->when_gone.push_back(again);
       return;
     }
   }
@@ -151,9 +153,6 @@ void Requests::handle(Asker session, const control::Open& open, const Answer& an
     answer(std::move(handle.reply), std::move(handle.descriptors));
   };
   if (handles_.move(session, topic, open, opened)) return;
-  const auto again = [this, session, open, answer] {
-    if (answer.wanted()) dispatch(session, open, answer);
-  };
   if (open.role == layout::Role::producer &&
       !admission_.admits(topic, open.exclusive, {.again = again, .refused = answer.refuse})) {
     return;

@@ -286,6 +286,32 @@ TEST_CASE("supervisor: a named cursor has one holder, and its death frees it", "
   CHECK(later.call(open_as(layout::Role::consumer, "t", "billing")).cursor_offsets.at(0) == 4);
 }
 
+TEST_CASE("supervisor: a client that dies behind its request for its own cursor harms nobody",
+          "[supervisor]") {
+  DaemonProcess daemon;
+  daemon.connect().create_topic("t", kSmall);
+  Child holder([&](Child&) {
+    RawClient client(daemon.socket());
+    const auto request = open_as(layout::Role::consumer, "t", "billing");
+    client.call(request);
+    ::raise(SIGSTOP);
+    client.channel().send(control::encode(9, request), {}, std::chrono::seconds(1));
+    ::raise(SIGKILL);
+  });
+  int status = 0;
+  REQUIRE(::waitpid(holder.pid(), &status, WUNTRACED) == holder.pid());
+  REQUIRE(WIFSTOPPED(status));
+  ::kill(daemon.pid(), SIGSTOP);
+  REQUIRE(::waitpid(daemon.pid(), &status, WUNTRACED) == daemon.pid());
+  ::kill(holder.pid(), SIGCONT);
+  holder.join();
+  ::kill(daemon.pid(), SIGCONT);  // finds the request, and who made it dead
+
+  RawClient client(daemon.socket());
+  client.call(open_as(layout::Role::consumer, "t", "billing"));
+  CHECK(daemon.stop() == 0);
+}
+
 TEST_CASE("supervisor: a cursor that was deleted starts anew", "[supervisor]") {
   DaemonProcess daemon;
   Bus bus = daemon.connect();
