@@ -57,6 +57,7 @@ class Log:
     gaps: list = dataclasses.field(default_factory=list)     # (partition, from, to)
     positions: dict = dataclasses.field(default_factory=dict)  # (cursor, partition): offset in the catalog
     partitions: int = 1
+    ring_bytes: int = 0
 
 
 @dataclasses.dataclass
@@ -128,6 +129,8 @@ def judge_log(told, log, revival, promises_nothing, buried):
     if told is None:
         return complaints
 
+    if told.rings and log.ring_bytes not in told.rings:
+        complaints.append(f'a ring of {log.ring_bytes} bytes, where {sorted(told.rings)} were told')
     for place, record in told.records.items():
         partition, offset = place
         if place in there and there[place] != record:

@@ -32,8 +32,8 @@ REVIVED = 2
 
 
 class Load:
-    """Producers, followers, and one that makes and deletes topics, on a bus whose state lies in `state`. What they are
-    told stands in `notes`; `moment` is the file that counts what the disk was sent."""
+    """Producers, followers, one that makes and deletes topics and one that replaces rings, on a bus whose state lies in
+    `state`. What they are told stands in `notes`; `moment` is the file that counts what the disk was sent."""
 
     def __init__(self, state, notes, moment, seed, env=None, before_exec=None):
         self.bus = Bus(config=CONFIG, state_dir=state, env=env, before_exec=before_exec)
@@ -66,6 +66,7 @@ class Load:
         for topic in FOLLOWED:
             self.client(f'follow-{topic}-{self.life}', 'follow', topic, f'c{self.life}', seeded=False)
         self.client(f'churn-{self.life}', 'churn', f'churn{self.life}.')
+        self.client(f'replace-{self.life}', 'replace', self.random.getrandbits(32), *TOPICS, seeded=False)
 
     def live(self, seconds):
         """So long, once every client is at work."""
@@ -144,8 +145,11 @@ def look_at_state(state, found):
         [[verdict]] = catalog.execute('PRAGMA integrity_check').fetchall()
         if verdict != 'ok':
             raise AssertionError(f'the catalog is damaged: {verdict}')
-        names = {uuid: name for uuid, name in catalog.execute('SELECT uuid, name FROM topics')}
+        rows = catalog.execute('SELECT uuid, name, settings FROM topics').fetchall()
+        names = {uuid: name for uuid, name, _ in rows}
         found.rows = {name: uuid for uuid, name in names.items()}
+        for _, name, settings in rows:
+            found.topics.setdefault(name, Log()).ring_bytes = json.loads(settings)['ring_bytes']
         for uuid, count in catalog.execute('SELECT topic, count(*) FROM partitions GROUP BY topic'):
             found.topics.setdefault(names[uuid], Log()).partitions = count
         for uuid, cursor, partition, offset in catalog.execute('SELECT topic, name, partition, offset FROM cursors'):

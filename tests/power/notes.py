@@ -6,12 +6,13 @@
     MOMENT level     TOPIC PARTITION OFFSET                         the durable watermark: what lies before OFFSET
     MOMENT position  TOPIC CURSOR PARTITION OFFSET                  about to be committed
     MOMENT creating | created | deleting | deleted TOPIC            asked for; told to be done
+    MOMENT replacing | ring TOPIC BYTES                             a ring of so many: asked for; told to be there
 """
 
 import collections
 import dataclasses
 
-DONE = ('durable', 'level', 'created', 'deleted')
+DONE = ('durable', 'level', 'created', 'deleted', 'ring')
 
 Record = collections.namedtuple('Record', 'number sequence')
 
@@ -23,6 +24,7 @@ class Told:
     records: dict = dataclasses.field(default_factory=dict)    # (partition, offset): Record
     durable: dict = dataclasses.field(default_factory=dict)    # partition: first offset that is not
     positions: dict = dataclasses.field(default_factory=dict)  # (cursor, partition): set of offsets
+    rings: set = dataclasses.field(default_factory=set)        # the sizes its ring may have; several: replacing
 
     def add(self, words):
         kind, *rest = words
@@ -37,12 +39,21 @@ class Told:
         elif kind == 'position':
             cursor, partition, offset = rest
             self.positions.setdefault((cursor, int(partition)), set()).add(int(offset))
+        elif kind == 'ring':
+            self.rings = {int(rest[0])}
+        elif kind == 'replacing':
+            self.rings.add(int(rest[0]))
         elif kind != 'written':
             raise ValueError(f'no note: {words}')
 
     def end(self, partition):
         """Behind every offset that was told."""
         return max((offset + 1 for told, offset in self.records if told == partition), default=0)
+
+
+def is_amid_replacement(told):
+    """Whether some topic was getting another ring when that was all that was told."""
+    return any(len(topic.rings) > 1 for topic in told.values())
 
 
 class Notes:

@@ -4,6 +4,7 @@
 //   power_load produce NOTES MOMENT TOPIC NUMBER FIRST COUNT SEED   records FIRST, FIRST + 1, …
 //   power_load follow  NOTES MOMENT TOPIC CURSOR                    reads, keeps a position
 //   power_load churn   NOTES MOMENT PREFIX SEED                     makes topics and deletes them
+//   power_load replace NOTES MOMENT SEED TOPIC…                     gives them rings of other sizes
 //   power_load revive  NOTES MOMENT NUMBER COUNT                    records into every topic
 //   power_load read                                                 prints every record and gap
 //
@@ -238,6 +239,31 @@ class Producing {
   }
 }
 
+/// Rings of other sizes, one behind the other. A supervisor that is away is asked again.
+[[noreturn]] void replace(Notes& notes, std::uint64_t seed,
+                          const std::vector<std::string>& topics) {
+  std::mt19937_64 random(seed);
+  Bus bus = Bus::connect();
+  for (const std::string& topic : topics) {
+    notes.add("ring", topic, bus.settings(topic).ring_bytes);
+  }
+  notes.write();
+  for (;;) {
+    const std::string& topic = topics[random() % topics.size()];
+    const std::uint64_t bytes = std::uint64_t{64 * 1024} << random() % 3;
+    notes.add("replacing", topic, bytes);
+    notes.write();
+    try {
+      bus.alter_topic(topic, {.ring_bytes = bytes});
+      notes.add("ring", topic, bytes);
+      notes.write();
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::unavailable) throw;
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(random() % 20));
+  }
+}
+
 void revive(Notes& notes, std::uint64_t number, std::uint64_t count) {
   Bus bus = Bus::connect();
   std::vector<std::unique_ptr<Producing>> all;
@@ -296,6 +322,8 @@ int run(int count, char** words) {
     revive(notes, number_of(words[4]), number_of(words[5]));
   } else if (role == "churn" && count == 6) {
     churn(notes, words[4], number_of(words[5]));
+  } else if (role == "replace" && count > 5) {
+    replace(notes, number_of(words[4]), {words + 5, words + count});
   } else {
     throw std::runtime_error("no such role");
   }

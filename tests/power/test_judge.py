@@ -11,6 +11,7 @@ REVIVAL = Revival(900, 1)
 NOTES = '''\
 1 creating t
 2 created t
+2 ring t 65536
 3 committed t 0 0 7 0 2
 4 durable t 0 1
 5 committed t 0 2 7 2 1
@@ -34,7 +35,7 @@ class Judging(unittest.TestCase):
         records = [(0, offset, record_of(*record)) for (_, offset), record in self.told['t'].records.items()]
         self.found = Found(rows={'t': 'uuid'}, directories={'uuid'}, topics={
             't': Log(records=[*records[:4], (0, 1000, record_of(900, 0))], gaps=[(0, 4, 1000)],
-                     positions={('c', 0): 3})})
+                     positions={('c', 0): 3}, ring_bytes=65536)})
         self.log = self.found.topics['t']
 
     def judge(self, **options):
@@ -112,6 +113,15 @@ class Judging(unittest.TestCase):
     def test_a_position_that_nobody_kept(self):
         self.log.positions['c', 0] = 2
         self.check('stands at 2')
+
+    def test_a_ring_of_a_size_that_nobody_was_told(self):
+        self.notes.lines.append(parse('9 replacing t 131072\n10 ring t 131072\n11 replacing t 262144\n'))
+        for moment, right in ((8, {65536}), (9, {65536, 131072}), (10, {131072}), (11, {131072, 262144})):
+            self.told = self.notes.until(moment)
+            for size in (65536, 131072, 262144):
+                self.log.ring_bytes = size
+                said = any('a ring of' in line for line in self.judge())
+                self.assertEqual(said, size not in right, (moment, size))
 
     def test_a_topic_that_is_gone_and_one_that_is_back(self):
         self.found.rows['gone'] = 'other'

@@ -18,6 +18,7 @@ from bus import Bus
 from disk import Mounted, RecordedDisk, Replay, Scratch, skip_unless_mountable
 from judge import judge
 from load import CONFIG, PROMISES_NOTHING, REVIVER, Load, judge_verified, revive, verify_logs
+from notes import is_amid_replacement
 from recorder import MOMENT
 
 LONG = 'RINGWAY_TEST_LONG' in os.environ
@@ -143,8 +144,10 @@ class Losses:
         begin = time.monotonic()
         self.assertEqual(self.lose(replay, points), [], f'seed {SEED}')
         self.assertGreaterEqual(len(points), self.points)
-        print(f'{self.kind}: {len(replay.entries)} entries, {len(replay.flushes)} flushes; {len(points)} points in '
-              f'{time.monotonic() - begin:.1f} s', flush=True)
+        amid_replacement = sum(is_amid_replacement(self.notes.until(point.entries)) for point in points)
+        self.assertGreater(amid_replacement, 0)
+        print(f'{self.kind}: {len(replay.entries)} entries, {len(replay.flushes)} flushes; {len(points)} points, '
+              f'{amid_replacement} while a ring was being replaced, in {time.monotonic() - begin:.1f} s', flush=True)
 
 
 class OnExt4(Losses, unittest.TestCase):

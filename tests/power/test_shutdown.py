@@ -12,6 +12,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / 'support'))
 from disk import Mounted, Scratch, make_image, skip_unless_mountable
 from judge import judge, lost
 from load import PROMISES_NOTHING, REVIVER, Load, judge_verified, revive, verify_logs
+from notes import is_amid_replacement
 from recorder import MOMENT
 from syscall_filter import pretend
 
@@ -83,10 +84,11 @@ class Losses:
             complaints += verify_logs(load.bus, told)[1]
             load.bus.run('status')
         self.records = sum(len(topic.records) for topic in told.values())
+        self.amid_replacement += is_amid_replacement(told)
         return complaints
 
     def lose(self, disk, losses, **options):
-        self.complaints, self.buried, self.records = [], set(), 0
+        self.complaints, self.buried, self.records, self.amid_replacement = [], set(), 0, 0
         with self.new_disk(f'disk-{disk}', **options) as load:
             for _ in range(losses + 1):  # the last life is there to look at what the one before left
                 self.live(load)
@@ -94,13 +96,15 @@ class Losses:
                     break
 
     def test_nothing_durable_is_lost_or_torn_and_no_offset_is_given_twice(self):
-        losses = 0
+        losses, amid_replacement = 0, 0
         for disk in range(DISKS):
             self.lose(disk, LOSSES)
             losses += LOSSES
+            amid_replacement += self.amid_replacement
             self.assertEqual(self.complaints, [], f'seed {SEED}, disk {disk}')
             self.assertGreater(self.records, 0)
-            print(f'{self.kind}: {losses} losses of power, {self.records} records told', flush=True)
+            print(f'{self.kind}: {losses} losses of power, {amid_replacement} while a ring was being replaced; '
+                  f'{self.records} records told', flush=True)
 
 
 class OnExt4(Losses, unittest.TestCase):
