@@ -4,6 +4,7 @@ import gzip
 import json
 import os
 import pathlib
+import sqlite3
 import sys
 import unittest
 
@@ -22,6 +23,56 @@ def lines_of(path):
 def number_of(line):
     """Of the record that a line "partition offset time key record N ..." speaks of."""
     return int(line.split()[5])
+
+
+def schema_version(state_dir):
+    catalog = sqlite3.connect(state_dir / 'catalog.db')
+    try:
+        return catalog.execute('PRAGMA user_version').fetchone()[0]
+    finally:
+        catalog.close()
+
+
+def versions(told, schema):
+    """Of shared memory, segments and catalog: what a fixture is of."""
+    return {'layout': (told['layout'], told['layout_minor']), 'log': told['log'], 'catalog': schema}
+
+
+def missing(now, there):
+    """Which of the versions up to `now` no fixture is of, a line each. All count from 1, minor ones from 0."""
+    lines = [] if now in there else [f'none is of {now} together']
+    for what in ('log', 'catalog'):
+        lines += [f'{what} {version}' for version in range(1, now[what] + 1) if version not in [one[what] for one in there]]
+    layouts = {one['layout'] for one in there} | {now['layout']}
+    for major in range(1, now['layout'][0] + 1):
+        last = max((minor for of, minor in layouts if of == major), default=0)
+        lines += [f'layout {major}.{minor}' for minor in range(last + 1)
+                  if (major, minor) not in [one['layout'] for one in there]]
+    return lines
+
+
+class Missing(unittest.TestCase):
+    """Of versions that do not exist yet."""
+    FIRST = {'layout': (1, 0), 'log': 1, 'catalog': 1}
+
+    def check(self, change, *lines):
+        now = {**self.FIRST, **change}
+        self.assertEqual(missing(now, [self.FIRST, now]), [])
+        self.assertEqual(missing(now, [self.FIRST])[1:], list(lines))
+        self.assertNotEqual(missing(now, [now]), [])
+
+    def test_a_new_version_of_anything_demands_a_fixture_and_those_before_it(self):
+        self.assertEqual(missing(self.FIRST, [self.FIRST]), [])
+        self.check({'layout': (1, 1)}, 'layout 1.1')
+        self.check({'layout': (2, 0)}, 'layout 2.0')
+        self.check({'log': 2}, 'log 2')
+        self.check({'catalog': 2}, 'catalog 2')
+
+    def test_an_earlier_minor_version_is_missed(self):
+        minors = [{**self.FIRST, 'layout': (1, minor)} for minor in range(4)]
+        self.assertEqual(missing(minors[3], [minors[0], *minors[2:]]), ['layout 1.1'])
+        later = {**self.FIRST, 'layout': (2, 0)}
+        self.assertEqual(missing(later, [minors[0], *minors[2:], later]), ['layout 1.1'])
 
 
 class Fixtures(unittest.TestCase):
@@ -53,13 +104,16 @@ class Fixtures(unittest.TestCase):
         self.assertEqual(bus.json('status')['degraded'], [])
         self.assertIn(b'ok', bus.run('log', 'verify', 'fixture'))
 
-    def test_there_is_one_of_this_version(self):
+    def test_there_is_one_of_this_version_and_of_each_before_it(self):
         with Bus() as bus:
-            now = json.loads(bus.run('--version', '--output', 'json'))
-        versions = [json.loads((fixture / 'expected.json').read_text())['versions'] for fixture in FIXTURES]
-        for what in ('layout', 'log'):
-            self.assertIn(now[what], [version[what] for version in versions],
-                          'a new version: make its fixtures with tests/fixtures/make')
+            now = versions(bus.json('--version'), schema_version(bus.state_dir))
+        there = []
+        for fixture in FIXTURES:
+            bus = self.unpacked(fixture)
+            self.addCleanup(bus.close)
+            told = json.loads((fixture / 'expected.json').read_text())['versions']
+            there.append(versions(told, schema_version(bus.state_dir)))
+        self.assertEqual(missing(now, there), [], 'make fixtures of a new version with tests/fixtures/make')
 
     def test_catalog_and_segments_are_served_without_the_memory(self):
         for fixture in FIXTURES:
