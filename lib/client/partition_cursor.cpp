@@ -365,7 +365,9 @@ Status PartitionCursor::take_chunk(const LogChunk& chunk, Harvest& harvest) noex
       const bool lost = wanted_ < base_offset_;
       if (lost) skip_gap(harvest, base_offset_, Status::not_found);
       in_vain_ = !enter_ring(wanted_);
-      return lost ? Status::not_found : Status::ok;
+      if (lost) return Status::not_found;
+      // Only the log could have it, and has not: the ring would send us back there for ever.
+      return where_ == Where::ring && only_log_has_it() ? Status::quarantined : Status::ok;
     }
     case LogChunk::Kind::gap:
       skip_gap(harvest, chunk.at.offset, chunk.reason);

@@ -407,4 +407,27 @@ TEST_CASE("cursor: corrupt content of the ring is quarantined, not followed", "[
   CHECK(world.status == Status::quarantined);
 }
 
+TEST_CASE("cursor: what was written over in the ring comes from the log, or is told to be nowhere",
+          "[client]") {
+  World world;
+  PartitionCursor cursor = world.cursor();
+  cursor.go_to({Status::ok, 0});
+  for (int i = 0; i < 3; ++i) world.publish();
+  layout::RecordHeader header{};
+  header.kind = 9;
+  world.plain.view().store_header(world.log.records[1], header);
+  world.plain.board->written_offset = 3;
+  world.plain.board->hold = static_cast<std::uint32_t>(layout::Hold::quarantined);
+  CHECK(world.poll(cursor) == numbers(0, 1));
+  CHECK(world.status == Status::ok);
+  // The log has nothing of it, whatever the board says: asked once a poll, and said each time.
+  for (int i = 0; i < 3; ++i) {
+    CHECK(world.poll(cursor).empty());
+    CHECK(world.status == Status::quarantined);
+  }
+  world.log.end = world.follower.committed().position;
+  CHECK(world.poll(cursor) == numbers(1, 3));
+  CHECK(world.status == Status::ok);
+}
+
 }  // namespace ringway
