@@ -65,6 +65,16 @@ class Tree(unittest.TestCase):
                 forgotten.append(relative(path))
         self.assertEqual(forgotten, [])
 
+    def test_unit_tests_keep_their_names_in_a_namespace_called_like_the_file(self):
+        """They are compiled many at a time, where equal names would meet."""
+        bad = []
+        for path in files('tests/unit', suffixes={'.cpp'}):
+            code = re.sub(r'^(//.*|#.*|)\n', '', path.read_text(), flags=re.MULTILINE)
+            whole = rf'namespace ((ringway::(\w+::)*)?{path.stem}) \{{\n.*\n\}}  // namespace \1\n'
+            if not re.fullmatch(whole, code, re.DOTALL):
+                bad.append(relative(path))
+        self.assertEqual(bad, [])
+
     def test_commands_are_executable(self):
         for name in ('tests/run', '.ci/run', 'tools/quickstart'):
             if (ROOT / name).exists():

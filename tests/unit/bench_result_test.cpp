@@ -2,7 +2,7 @@
 
 #include "tools/bench/result.hpp"
 
-namespace ringway::cli {
+namespace ringway::cli::bench_result_test {
 namespace {
 
 using std::chrono::nanoseconds;
@@ -56,4 +56,4 @@ TEST_CASE("bench: what has no target is neither passed nor missed", "[bench]") {
 }
 
 }  // namespace
-}  // namespace ringway::cli
+}  // namespace ringway::cli::bench_result_test

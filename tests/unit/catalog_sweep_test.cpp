@@ -10,6 +10,8 @@
 #include "support/failing_vfs.hpp"
 #include "support/temporary_directory.hpp"
 
+namespace catalog_sweep_test {
+
 using namespace ringway;
 using namespace ringway::daemon;
 using test::FailingVfs;
@@ -171,3 +173,5 @@ TEST_CASE("sweep: any call of the catalog's files fails, and no change is half o
   while (one_fault_at(vfs, call, k, error, lasting)) ++k;
   CHECK(k > least);
 }
+
+}  // namespace catalog_sweep_test

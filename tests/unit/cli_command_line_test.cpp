@@ -7,6 +7,8 @@
 
 #include "tools/command_line.hpp"
 
+namespace cli_command_line_test {
+
 using namespace ringway;
 using namespace ringway::cli;
 
@@ -171,3 +173,5 @@ TEST_CASE("command line: a verb's outcome is the exit status", "[cli]") {
   CHECK(bug.status == 1);
   CHECK(bug.err == "ringway: ringway topic follow: a bug\n");
 }
+
+}  // namespace cli_command_line_test

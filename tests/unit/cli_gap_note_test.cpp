@@ -2,6 +2,8 @@
 
 #include "tools/gap_note.hpp"
 
+namespace cli_gap_note_test {
+
 using namespace ringway;
 using cli::gap_note;
 
@@ -11,3 +13,5 @@ TEST_CASE("gap note: only what is older than all that is kept fell to retention"
   CHECK_THAT(gap_note("t", gap, 0), Catch::Contains("lost with a ring"));
   CHECK_THAT(gap_note("t", gap, 10), Catch::Contains("lost with a ring"));
 }
+
+}  // namespace cli_gap_note_test

@@ -8,6 +8,8 @@
 #include "tools/encode.hpp"
 #include "tools/json_record.hpp"
 
+namespace cli_json_record_test {
+
 using namespace ringway::cli;
 using namespace std::string_literals;
 
@@ -160,3 +162,5 @@ TEST_CASE("encode: base64 and hex of the RFC's vectors", "[cli]") {
     CHECK(out == hex);
   }
 }
+
+}  // namespace cli_json_record_test

@@ -5,6 +5,8 @@
 #include "ringway/error.hpp"
 #include "tools/offset_range.hpp"
 
+namespace cli_offset_range_test {
+
 using namespace ringway;
 using namespace ringway::cli;
 
@@ -162,3 +164,5 @@ TEST_CASE("offset range: no text makes the parser do anything but answer or refu
   }
   CHECK(accepted > 100);
 }
+
+}  // namespace cli_offset_range_test

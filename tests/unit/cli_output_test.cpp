@@ -9,6 +9,8 @@
 #include "tools/output.hpp"
 #include "tools/terminal.hpp"
 
+namespace cli_output_test {
+
 using namespace ringway;
 using namespace ringway::cli;
 
@@ -128,3 +130,5 @@ TEST_CASE("terminal: a reader that left is told apart from a failure", "[cli]") 
   close(ends[1]);
   CHECK_THROWS_AS(write_all(ends[1], "data"), Error);
 }
+
+}  // namespace cli_output_test

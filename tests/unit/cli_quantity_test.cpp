@@ -5,6 +5,8 @@
 #include "ringway/error.hpp"
 #include "tools/quantity.hpp"
 
+namespace cli_quantity_test {
+
 using namespace ringway;
 using namespace ringway::cli;
 using namespace std::chrono_literals;
@@ -158,3 +160,5 @@ TEST_CASE("quantity: no text makes the parsers do anything but answer or refuse"
     }
   }
 }
+
+}  // namespace cli_quantity_test

@@ -5,6 +5,8 @@
 #include "ringway/error.hpp"
 #include "tools/record_format.hpp"
 
+namespace cli_record_format_test {
+
 using namespace ringway;
 using namespace ringway::cli;
 using namespace std::string_literals;
@@ -156,3 +158,5 @@ TEST_CASE("record format: no format makes it do anything but render or refuse", 
     }
   }
 }
+
+}  // namespace cli_record_format_test

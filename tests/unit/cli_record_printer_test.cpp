@@ -5,6 +5,8 @@
 #include "ringway/error.hpp"
 #include "tools/record_printer.hpp"
 
+namespace cli_record_printer_test {
+
 using namespace ringway;
 using cli::Detail;
 using cli::Format;
@@ -63,3 +65,5 @@ TEST_CASE("record printer: what contradicts itself is refused", "[cli]") {
   CHECK_THROWS_AS(RecordPrinter("t", Format::jsonl, "%v", Detail::all), Error);
   CHECK_THROWS_AS(RecordPrinter("t", Format::table, "%q", Detail::all), Error);
 }
+
+}  // namespace cli_record_printer_test

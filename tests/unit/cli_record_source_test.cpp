@@ -13,6 +13,8 @@
 #include "tools/escape.hpp"
 #include "tools/record_source.hpp"
 
+namespace cli_record_source_test {
+
 using namespace ringway;
 using namespace ringway::cli;
 using namespace std::string_literals;
@@ -265,3 +267,5 @@ TEST_CASE("escapes: delimiters are written as in rpk", "[cli]") {
     CHECK_THROWS_AS(unescape("-D", text), Error);
   }
 }
+
+}  // namespace cli_record_source_test

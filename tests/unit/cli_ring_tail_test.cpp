@@ -5,6 +5,8 @@
 #include "ring_fixture.hpp"
 #include "tools/ring_tail.hpp"
 
+namespace cli_ring_tail_test {
+
 using namespace ringway;
 using ring::test::PlainRing;
 using ring::test::PlainWriter;
@@ -87,3 +89,5 @@ TEST_CASE("ring tail: in the second lap only what is still there is shown", "[cl
     CHECK(all[i].place.offset == all[i - 1].place.offset + 1);
   }
 }
+
+}  // namespace cli_ring_tail_test

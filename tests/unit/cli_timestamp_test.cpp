@@ -5,6 +5,8 @@
 #include "ringway/error.hpp"
 #include "tools/timestamp.hpp"
 
+namespace cli_timestamp_test {
+
 using namespace ringway;
 using namespace ringway::cli;
 
@@ -114,3 +116,5 @@ TEST_CASE("timestamp: the earliest and the latest are shown", "[cli]") {
       text ==
       "1677-09-21T00:12:43.145224192Z1969-12-31T23:59:59.999999999Z2262-04-11T23:47:16.854775807Z");
 }
+
+}  // namespace cli_timestamp_test

@@ -8,7 +8,7 @@
 #include "client/record_shape.hpp"
 #include "ringway/record.hpp"
 
-namespace ringway {
+namespace ringway::client_codec_test {
 namespace {
 
 std::string encoded(const Headers& headers) {
@@ -81,4 +81,4 @@ TEST_CASE("record: an empty key is not no key, and sizes beyond the format do no
   CHECK_FALSE(RecordShape(std::size_t{1} << 32, {}).fits);
 }
 
-}  // namespace ringway
+}  // namespace ringway::client_codec_test

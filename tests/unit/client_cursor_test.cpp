@@ -10,7 +10,7 @@
 #include "daemon/commit_follower.hpp"
 #include "unit/ring_fixture.hpp"
 
-namespace ringway {
+namespace ringway::client_cursor_test {
 namespace {
 
 using layout::TopicMode;
@@ -430,4 +430,4 @@ TEST_CASE("cursor: what was written over in the ring comes from the log, or is t
   CHECK(world.status == Status::ok);
 }
 
-}  // namespace ringway
+}  // namespace ringway::client_cursor_test

@@ -11,7 +11,7 @@
 #include "ring/writer.hpp"
 #include "unit/client_fixture.hpp"
 
-namespace ringway {
+namespace ringway::client_producer_test {
 namespace {
 
 using test::MiniSupervisor;
@@ -431,4 +431,4 @@ TEST_CASE("bench: publish and poll of 64 bytes", "[.bench]") {
   }
 }
 
-}  // namespace ringway
+}  // namespace ringway::client_producer_test

@@ -9,7 +9,7 @@
 #include "shm/region.hpp"
 #include "unit/ring_fixture.hpp"
 
-namespace ringway {
+namespace ringway::client_wrap_test {
 namespace {
 
 constexpr std::uint64_t kBytes = 64 * 1024;
@@ -81,4 +81,4 @@ TEST_CASE("wrap: a producer that maps the ring once writes nothing across its en
   CHECK(go_round(memory) == 0);
 }
 
-}  // namespace ringway
+}  // namespace ringway::client_wrap_test

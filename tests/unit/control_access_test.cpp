@@ -4,6 +4,8 @@
 #include "control/access.hpp"
 #include "ringway/error.hpp"
 
+namespace control_access_test {
+
 using namespace ringway;
 using namespace ringway::control;
 
@@ -71,3 +73,5 @@ TEST_CASE("access: survives JSON, and broken JSON is refused", "[control]") {
   json.erase("readers");
   CHECK_THROWS_AS(topic_access_from_json(json), Error);
 }
+
+}  // namespace control_access_test

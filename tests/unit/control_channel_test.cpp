@@ -22,6 +22,8 @@
 #include "shm/process.hpp"
 #include "support/temporary_directory.hpp"
 
+namespace control_channel_test {
+
 using namespace ringway;
 using namespace ringway::control;
 using namespace std::chrono_literals;
@@ -338,3 +340,5 @@ TEST_CASE("peer proof: a wrong answer and another process's answer prove nothing
     CHECK(exit_status(child) == 0);
   }
 }
+
+}  // namespace control_channel_test

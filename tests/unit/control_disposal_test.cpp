@@ -11,6 +11,8 @@
 #include "control/disposal.hpp"
 #include "support/temporary_directory.hpp"
 
+namespace control_disposal_test {
+
 using namespace ringway;
 using namespace ringway::control;
 using namespace std::chrono_literals;
@@ -137,3 +139,5 @@ TEST_CASE("disposal: a glimpse opens nothing and takes nothing", "[control]") {
   CHECK(channel->receive(message, 0ms, 3) == Arrival::message);
   CHECK(message.descriptors.size() == 3);
 }
+
+}  // namespace control_disposal_test

@@ -2,6 +2,8 @@
 
 #include "control/messages.hpp"
 
+namespace control_messages_test {
+
 using namespace ringway;
 using namespace ringway::control;
 
@@ -276,3 +278,5 @@ TEST_CASE("topic names: levels of UTF-8, nothing reserved, nothing unprintable",
   CHECK_THROWS_AS(validate_cursor_name(""), Error);
   CHECK_THROWS_AS(validate_cursor_name(std::string(128, 'c')), Error);
 }
+
+}  // namespace control_messages_test

@@ -7,6 +7,8 @@
 #include "ringway/error.hpp"
 #include "tests/support/temporary_directory.hpp"
 
+namespace daemon_catalog_test {
+
 using namespace ringway;
 using namespace ringway::daemon;
 
@@ -158,3 +160,5 @@ TEST_CASE("catalog: one of a newer version is refused and left as it was", "[dae
     CHECK(error.rule().find("version 2") != std::string::npos);
   }
 }
+
+}  // namespace daemon_catalog_test

@@ -7,6 +7,8 @@
 #include "daemon/config.hpp"
 #include "ringway/error.hpp"
 
+namespace daemon_config_test {
+
 using namespace ringway;
 using namespace ringway::daemon;
 
@@ -169,3 +171,5 @@ TEST_CASE("config: directories follow from who started it", "[daemon]") {
   const Config named = completed({{"STATE_DIRECTORY", "/var/lib/a:/var/lib/b"}});
   CHECK(named.state_dir == "/var/lib/a");
 }
+
+}  // namespace daemon_config_test

@@ -14,6 +14,8 @@
 #include "daemon/slot_runs.hpp"
 #include "ringway/error.hpp"
 
+namespace daemon_policy_test {
+
 using namespace ringway;
 using namespace ringway::daemon;
 
@@ -233,3 +235,5 @@ TEST_CASE("doorbells: one that its holder filled and made blocking harms nobody 
   ring_doorbell(honest.get());  // nobody read it in between
   CHECK(rung());
 }
+
+}  // namespace daemon_policy_test

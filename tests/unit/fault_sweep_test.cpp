@@ -6,6 +6,8 @@
 #include "ringway/error.hpp"
 #include "unit/duty_fixture.hpp"
 
+namespace fault_sweep_test {
+
 using namespace ringway;
 using layout::Hold;
 using test::Call;
@@ -157,3 +159,5 @@ TEST_CASE("sweep: any call of a start's recovery fails, the next start has every
   const bool called = call == Call::open || call == Call::read || call == Call::list;
   CHECK((refused > 0 || !called));
 }
+
+}  // namespace fault_sweep_test

@@ -4,6 +4,8 @@
 #include "daemon/partition_handles.hpp"
 #include "unit/ring_fixture.hpp"
 
+namespace flusher_parts_test {
+
 using namespace ringway;
 using namespace ringway::daemon;
 using namespace ringway::ring;
@@ -107,3 +109,5 @@ TEST_CASE("handles: a released producer's claim is finished once, its slot is fo
   CHECK(handles.pin_count() == 0);
   CHECK(handles.release(77));  // unknown: nothing is left to settle
 }
+
+}  // namespace flusher_parts_test

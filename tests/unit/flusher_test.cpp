@@ -18,6 +18,8 @@
 #include "support/temporary_directory.hpp"
 #include "unit/ring_fixture.hpp"
 
+namespace flusher_test {
+
 using namespace ringway;
 using namespace ringway::daemon;
 using layout::Role;
@@ -328,3 +330,5 @@ TEST_CASE("flusher: an orderly stop is clean beside an exclusive producer", "[fl
   }
   CHECK(ring::test::publish_record(owner, "late").status == Status::closed);
 }
+
+}  // namespace flusher_test

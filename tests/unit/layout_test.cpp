@@ -6,6 +6,8 @@
 #include "layout/ring.hpp"
 #include "layout/session.hpp"
 
+namespace layout_test {
+
 using namespace ringway::layout;
 
 TEST_CASE("tail: a word keeps closed, position and the offset's low bits", "[layout]") {
@@ -59,3 +61,5 @@ TEST_CASE("regions: sizes are whole pages and partitions do not overlap", "[layo
   }
   CHECK(session_file_bytes(kSlotsPerChunk) == 64 * 1024);
 }
+
+}  // namespace layout_test

@@ -5,6 +5,8 @@
 #include "layout/version.hpp"
 #include "unit/client_fixture.hpp"
 
+namespace layout_version_test {
+
 using namespace ringway;
 using layout::kLayoutVersion;
 
@@ -106,3 +108,5 @@ TEST_CASE("version: a client takes any minor version of its major one, and no ot
   board.incompatible_flags = 4;
   CHECK_THAT(refusal_of_open(), Catch::Contains("0x4"));
 }
+
+}  // namespace layout_version_test

@@ -11,7 +11,7 @@
 #include "support/log_driver.hpp"
 #include "support/model_disk.hpp"
 
-namespace ringway::test {
+namespace ringway::test::log_crash_test {
 namespace {
 
 enum class Crash { power_cut, kill };
@@ -250,4 +250,4 @@ TEST_CASE("log: recycled files full of old blocks are recovered right after any 
   CHECK(recycled > 0);
 }
 
-}  // namespace ringway::test
+}  // namespace ringway::test::log_crash_test

@@ -10,7 +10,7 @@
 #include "support/log_driver.hpp"
 #include "support/model_disk.hpp"
 
-namespace ringway::test {
+namespace ringway::test::log_partition_test {
 namespace {
 
 const std::string kPath = kDirectory;
@@ -372,4 +372,4 @@ TEST_CASE("recovery: an empty last segment is replaced by one of the same name",
   CHECK(log::verify_log(bus.disk, kDirectory).records == 5);
 }
 
-}  // namespace ringway::test
+}  // namespace ringway::test::log_partition_test

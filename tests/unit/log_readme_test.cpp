@@ -7,7 +7,7 @@
 #include "support/model_disk.hpp"
 #include "support/record_source.hpp"
 
-namespace ringway::test {
+namespace ringway::test::log_readme_test {
 namespace {
 
 /// The segment of the worked example in lib/log/README.md.
@@ -73,4 +73,4 @@ TEST_CASE("segment: the worked example of the README is what is written", "[log]
   CHECK(checked == 35);
 }
 
-}  // namespace ringway::test
+}  // namespace ringway::test::log_readme_test

@@ -3,7 +3,7 @@
 
 #include "log/retention.hpp"
 
-namespace ringway::log {
+namespace ringway::log::log_retention_test {
 namespace {
 
 /// Four segments of 100 bytes and 10 records, last written at 1000, 2000, 3000 and 4000.
@@ -63,4 +63,4 @@ TEST_CASE("retention: decided by a table of cases", "[log]") {
   }
 }
 
-}  // namespace ringway::log
+}  // namespace ringway::log::log_retention_test

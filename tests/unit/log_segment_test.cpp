@@ -7,7 +7,7 @@
 #include "support/log_driver.hpp"
 #include "support/model_disk.hpp"
 
-namespace ringway::test {
+namespace ringway::test::log_segment_test {
 namespace {
 
 constexpr std::uint64_t kBlock = 4096;
@@ -305,4 +305,4 @@ TEST_CASE("segment: an unreadable block is a status with the device's error", "[
   CHECK(walk.next(record) == log::ReadStatus::ok);
 }
 
-}  // namespace ringway::test
+}  // namespace ringway::test::log_segment_test

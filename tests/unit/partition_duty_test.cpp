@@ -11,6 +11,8 @@
 #include "support/system_call_filter.hpp"
 #include "unit/duty_fixture.hpp"
 
+namespace partition_duty_test {
+
 using namespace ringway;
 using namespace ringway::daemon;
 using layout::Hold;
@@ -332,3 +334,5 @@ TEST_CASE("duty: in quarantine tail stays closed, whatever an exclusive producer
   bench.round();
   CHECK(bench.publish(1) == 0);
 }
+
+}  // namespace partition_duty_test

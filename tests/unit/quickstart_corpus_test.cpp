@@ -7,7 +7,7 @@
 #include "ringway/error.hpp"
 #include "tools/quickstart_run/corpus.hpp"
 
-namespace ringway::quickstart {
+namespace ringway::quickstart::quickstart_corpus_test {
 namespace {
 
 /// A directory of files, removed afterwards.
@@ -87,4 +87,4 @@ TEST_CASE("corpus: a missing file is named", "[quickstart]") {
 }
 
 }  // namespace
-}  // namespace ringway::quickstart
+}  // namespace ringway::quickstart::quickstart_corpus_test

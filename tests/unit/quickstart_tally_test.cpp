@@ -3,7 +3,7 @@
 #include "tools/quickstart_run/latency.hpp"
 #include "tools/quickstart_run/tally.hpp"
 
-namespace ringway::quickstart {
+namespace ringway::quickstart::quickstart_tally_test {
 namespace {
 
 /// Counts records given as {sequence, offset}.
@@ -68,4 +68,4 @@ TEST_CASE("latency: quantiles are true to a sixteenth", "[quickstart]") {
 }
 
 }  // namespace
-}  // namespace ringway::quickstart
+}  // namespace ringway::quickstart::quickstart_tally_test

@@ -5,6 +5,8 @@
 #include "ring/sharing.hpp"
 #include "unit/ring_fixture.hpp"
 
+namespace ring_exclusive_test {
+
 using namespace ringway;
 using namespace ringway::ring;
 using namespace ringway::ring::test;
@@ -233,3 +235,5 @@ TEST_CASE("exclusive: an owner that finds itself fenced before its claim has mad
   CHECK(owner.try_claim(64, 1).status == Status::closed);
   CHECK(ring.tail_position() == 0);
 }
+
+}  // namespace ring_exclusive_test

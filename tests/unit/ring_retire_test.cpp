@@ -7,6 +7,8 @@
 #include "ring/retire.hpp"
 #include "unit/ring_fixture.hpp"
 
+namespace ring_retire_test {
+
 using namespace ringway;
 using namespace ringway::ring;
 using namespace ringway::ring::test;
@@ -208,3 +210,5 @@ TEST_CASE("retire: records that lie across the end of the ring are carried over 
   CHECK(stage.successor() == std::vector<std::string>{"skip 1", "skip 0", text});
   CHECK(stage.last.offset == 3);
 }
+
+}  // namespace ring_retire_test

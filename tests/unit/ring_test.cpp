@@ -2,6 +2,8 @@
 
 #include "unit/ring_fixture.hpp"
 
+namespace ring_test {
+
 using namespace ringway;
 using namespace ringway::ring;
 using namespace ringway::ring::test;
@@ -335,3 +337,5 @@ TEST_CASE("repair: an impossible intent is hostile and changes nothing", "[repai
   dead.length.store(layout::pack_length(PlainRing::kBytes, 1));
   CHECK(repair_slots(ring, {{&dead, true}, {&live, false}}, 0).step == RepairStep::hostile);
 }
+
+}  // namespace ring_test

@@ -5,6 +5,8 @@
 
 #include "shm/clock.hpp"
 
+namespace shm_clock_test {
+
 using namespace ringway::shm;
 
 namespace {
@@ -53,3 +55,5 @@ TEST_CASE("clock: without a counter the fast clock is the kernel's", "[shm]") {
   PreciseClock precise;
   CHECK(largest_error_ns(precise, 5'000'000) == 0);
 }
+
+}  // namespace shm_clock_test

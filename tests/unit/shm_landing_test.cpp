@@ -8,6 +8,8 @@
 #include "shm/landing.hpp"
 #include "support/lost_page.hpp"
 
+namespace shm_landing_test {
+
 using ringway::shm::install_landing;
 using ringway::shm::LandingArea;
 using ringway::test::kPageBytes;
@@ -56,3 +58,5 @@ TEST_CASE("landing: an area that is gone is no longer one, and a fault outside e
   CHECK(WIFSIGNALED(status));
   CHECK(WTERMSIG(status) == SIGBUS);
 }
+
+}  // namespace shm_landing_test

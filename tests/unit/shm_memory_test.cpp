@@ -16,6 +16,8 @@
 #include "shm/memory_name.hpp"
 #include "shm/region.hpp"
 
+namespace shm_memory_test {
+
 using namespace ringway;
 using namespace ringway::shm;
 
@@ -192,3 +194,5 @@ TEST_CASE("memory name: made and parsed alike, and nothing else is accepted", "[
   CHECK_FALSE(parse_uuid("00000000-0000-0000-0000-00000000000g").has_value());
   CHECK_FALSE(parse_uuid("00000000-0000-0000-00000000-00000000").has_value());
 }
+
+}  // namespace shm_memory_test

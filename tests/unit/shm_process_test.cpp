@@ -17,6 +17,8 @@
 #include "shm/region.hpp"
 #include "shm/withheld.hpp"
 
+namespace shm_process_test {
+
 using namespace ringway;
 using namespace ringway::shm;
 using namespace std::chrono_literals;
@@ -189,3 +191,5 @@ TEST_CASE("withheld: only whole names of the list count", "[shm]") {
   CHECK_FALSE(withheld("tsc"));
   CHECK_FALSE(withheld("peer"));
 }
+
+}  // namespace shm_process_test

@@ -9,7 +9,7 @@
 #include "support/log_driver.hpp"
 #include "support/temporary_directory.hpp"
 
-namespace ringway::test {
+namespace ringway::test::storage_engine_test {
 namespace {
 
 using storage::EngineChoice;
@@ -200,4 +200,4 @@ TEST_CASE("log: append rate", "[.bench]") {
             << " MB/s\n";
 }
 
-}  // namespace ringway::test
+}  // namespace ringway::test::storage_engine_test

@@ -7,6 +7,8 @@
 #include "support/model_disk.hpp"
 #include "unit/ring_fixture.hpp"
 
+namespace topic_duty_test {
+
 using namespace ringway;
 using namespace ringway::daemon;
 using ring::test::PlainWriter;
@@ -89,3 +91,5 @@ TEST_CASE("topic duty: a released claim is repaired before anything waits for th
   CHECK(ring::peek(scene.topic->view(kPartitions - 1), claimed.position, header) ==
         ring::Found::record);
 }
+
+}  // namespace topic_duty_test
