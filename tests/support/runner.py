@@ -36,11 +36,15 @@ class Build:
 
 
 COMPILE_ONLY = 'clang'
+SYMBOLIZER = 'external_symbolizer_path=/usr/bin/addr2line'
 CONFIGURATIONS = {
     'plain': Build(('-Dbuildtype=release',)),
-    'asan': Build(('-Db_sanitize=address,undefined', '-Doptimization=0', '-Dcpp_args=-g1'), 4,
-                  (('ASAN_OPTIONS', 'detect_stack_use_after_return=1'),
-                   ('UBSAN_OPTIONS', 'halt_on_error=1:print_stacktrace=1'))),
+    # With clang, which takes 0.6 of the time g++ does over such a build. Who names the lines in a report is
+    # binutils', which g++ brings; clang's own is another package.
+    'asan': Build(('-Db_sanitize=address,undefined', '-Db_lundef=false', '-Doptimization=0', '-Dcpp_args=-g1'), 4,
+                  (('CXX', 'clang++-19'),
+                   ('ASAN_OPTIONS', f'detect_stack_use_after_return=1:{SYMBOLIZER}'),
+                   ('UBSAN_OPTIONS', f'halt_on_error=1:print_stacktrace=1:{SYMBOLIZER}'))),
     'tsan': Build(('-Db_sanitize=thread', '-Doptimization=1', '-Dcpp_args=-g1'), 10,
                   (('TSAN_OPTIONS', 'halt_on_error=1:second_deadlock_stack=1'),)),
     # Only what the targets need is built: with clang, and counting what is reached.
