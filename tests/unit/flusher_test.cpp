@@ -28,7 +28,7 @@ using layout::Slot;
 namespace {
 
 /// A topic on real memory files and a real directory, served by a real flusher thread; the test
-/// plays the producers.
+/// plays the producers. Their slots are declared before it, for its thread reads them until it ends.
 struct Served {
   explicit Served(TopicSettings settings) {
     std::filesystem::create_directories(directory / "0");
@@ -115,9 +115,9 @@ TopicSettings small() {
 void carry_many_rings(SyncPolicy sync) {
   TopicSettings settings = small();
   settings.sync = sync;
+  Slot slot{};
   Served served(settings);
   served.serve();
-  Slot slot{};
   served.attach(1, Role::producer, slot);
   ring::test::PlainWriter writer(served.topic->view(0), slot);
   constexpr std::uint64_t kRecords = 20'000;
@@ -144,9 +144,9 @@ TEST_CASE("flusher: with sync = never it goes on behind its first full segment",
 }
 
 TEST_CASE("flusher: a dead producer's claim is finished while others go on", "[flusher]") {
+  Slot dead{}, live{};
   Served served(small());
   served.serve();
-  Slot dead{}, live{};
   served.attach(1, Role::producer, dead);
   served.attach(2, Role::producer, live);
   ring::test::PlainWriter victim(served.topic->view(0), dead), other(served.topic->view(0), live);
@@ -162,9 +162,9 @@ TEST_CASE("flusher: a dead producer's claim is finished while others go on", "[f
 }
 
 TEST_CASE("flusher: a pin holds the ring back and its holder is named", "[flusher]") {
+  Slot producer{}, consumer{};
   Served served(small());
   served.serve();
-  Slot producer{}, consumer{};
   consumer.pin.store(0);
   served.attach(1, Role::producer, producer);
   served.attach(2, Role::consumer, consumer);
@@ -190,9 +190,9 @@ TEST_CASE("flusher: without persistence an overwriting ring never blocks its pro
   TopicSettings settings = small();
   settings.persist = false;
   settings.when_full = WhenFull::overwrite;
+  Slot producer{}, consumer{};
   Served served(settings);
   served.serve();
-  Slot producer{}, consumer{};
   consumer.pin.store(0);
   served.attach(1, Role::producer, producer);
   served.attach(2, Role::consumer, consumer);
@@ -204,9 +204,9 @@ TEST_CASE("flusher: without persistence an overwriting ring never blocks its pro
 }
 
 TEST_CASE("flusher: a record that cannot be followed quarantines its partition", "[flusher]") {
+  Slot slot{};
   Served served(small());
   served.serve();
-  Slot slot{};
   served.attach(1, Role::producer, slot);
   ring::test::PlainWriter writer(served.topic->view(0), slot);
   const auto claim = writer.try_claim(64, 1);
@@ -256,16 +256,17 @@ struct SlowClaim {
 }  // namespace
 
 TEST_CASE("flusher: an exclusive producer that claims nothing shares at once", "[flusher]") {
+  ExclusiveSlot slot;
+  Slot beside{};
+  ExclusiveSlot next;
   Served served(small());
   served.serve();
-  ExclusiveSlot slot;
   served.attach(1, Role::producer, slot, true);
   ring::test::PlainWriter owner(served.topic->view(0), slot);
   served.publish(owner, "alone");
   CHECK(owner.exclusive());
   served.share().wait();
   CHECK_FALSE(owner.exclusive());
-  Slot beside{};
   served.attach(2, Role::producer, beside);
   ring::test::PlainWriter other(served.topic->view(0), beside);
   CHECK(served.publish(other, "beside").offset == 1);
@@ -274,16 +275,15 @@ TEST_CASE("flusher: an exclusive producer that claims nothing shares at once", "
   // Whoever comes when all are gone has the topic for itself again.
   served.release(1);
   served.release(2);
-  ExclusiveSlot next;
   served.attach(3, Role::producer, next, true);
   CHECK(ring::test::PlainWriter(served.topic->view(0), next).exclusive());
 }
 
 TEST_CASE("flusher: nobody shares with an owner between intent and claim, until it is dead",
           "[flusher]") {
+  ExclusiveSlot slot;
   Served served(small());
   served.serve();
-  ExclusiveSlot slot;
   served.attach(1, Role::producer, slot, true);
   SlowClaim claim(served.topic->view(0), slot);
   claim.intend();
@@ -308,9 +308,9 @@ TEST_CASE("flusher: nobody shares with an owner between intent and claim, until 
 }
 
 TEST_CASE("flusher: an orderly stop is clean beside an exclusive producer", "[flusher]") {
+  ExclusiveSlot slot;
   Served served(small());
   served.serve();
-  ExclusiveSlot slot;
   served.attach(1, Role::producer, slot, true);
   ring::test::PlainWriter owner(served.topic->view(0), slot);
   served.publish(owner, "one");
