@@ -21,18 +21,23 @@ std::string topic_of(int trial) {
   return "t" + std::to_string(trial);
 }
 
-const TopicChoices kSmall{.partitions = 2, .ring_bytes = 64 * 1024};
+constexpr std::uint32_t kPartitions = 2;
+const TopicChoices kSmall{.partitions = kPartitions, .ring_bytes = 64 * 1024};
 
 /// In partition 0 of its topic, none of them waited for.
 constexpr std::uint64_t kPublished = 5;
 
-/// What a client was told is published is there, and the topic can be used.
+/// What a client was told is published is there, and all of the topic can be used.
 void use(const World& world, const std::string& topic, std::uint64_t published) {
   Bus bus = world.bus();
-  Producer producer = bus.producer(topic, {.partition = 0});
-  if (producer.publish("x").status != Status::ok) throw Violation("a topic takes no record");
+  for (std::uint32_t partition = 0; partition < kPartitions; ++partition) {
+    Producer producer = bus.producer(topic, {.partition = partition});
+    if (producer.publish("x", {.timeout = kPatience}).status != Status::ok) {
+      throw Violation("a topic takes no record");
+    }
+  }
   Consumer consumer = bus.consumer(topic, {.from = start()});
-  for (std::uint64_t seen = 0; seen < published + 1;) {
+  for (std::uint64_t seen = 0; seen < published + kPartitions;) {
     const RecordBatch batch = consumer.poll(10, kPatience);
     if (batch.status() == Status::timeout) throw Violation("a committed record is lost");
     seen += batch.size();
