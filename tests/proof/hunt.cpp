@@ -6,17 +6,16 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
-#include <chrono>
 #include <filesystem>
 #include <string>
 #include <system_error>
 #include <thread>
+#include <utility>
 
 namespace ringway::proof {
 namespace {
-
-using Clock = std::chrono::steady_clock;
 
 constexpr int kSystemCallStop = SIGTRAP | 0x80;
 /// A thread that runs comes to its next system call soon; one that waits may take long.
@@ -30,9 +29,14 @@ bool trace(__ptrace_request request, pid_t thread, std::uint64_t data = 0) {
   throw std::system_error(errno, std::generic_category(), "ptrace");
 }
 
+bool reads_a_clock(const SystemCall& call) {
+  return call.number == SYS_clock_gettime || call.number == SYS_gettimeofday ||
+         call.number == SYS_time;
+}
+
 }  // namespace
 
-Hunt::Hunt(pid_t pid) : pid_(pid) {
+Hunt::Hunt(pid_t pid, Boundaries boundaries) : pid_(pid) {
   // Until a look finds no thread that is not held yet: those that are held make no more.
   for (bool found = true; found;) {
     found = false;
@@ -44,7 +48,10 @@ Hunt::Hunt(pid_t pid) : pid_(pid) {
       found = true;
     }
   }
-  for (const auto& [thread, runs] : threads_) resume(thread, 0);
+  if (boundaries == Boundaries::stores && !threads_.empty()) {
+    memory_.emplace(pid, threads_.begin()->first);
+  }
+  for (const auto& [thread, call] : threads_) resume(thread, 0);
 }
 
 Hunt::~Hunt() {
@@ -56,11 +63,11 @@ void Hunt::seize(pid_t thread) {
       PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE | PTRACE_O_EXITKILL;
   if (!trace(PTRACE_SEIZE, thread, kOptions) || !trace(PTRACE_INTERRUPT, thread)) return;
   int status = 0;
-  if (::waitpid(thread, &status, __WALL) == thread && WIFSTOPPED(status)) threads_[thread] = false;
+  if (::waitpid(thread, &status, __WALL) == thread && WIFSTOPPED(status)) threads_[thread] = {};
 }
 
 void Hunt::resume(pid_t thread, int signal) {
-  threads_[thread] = trace(PTRACE_SYSCALL, thread, static_cast<std::uint64_t>(signal));
+  static_cast<void>(trace(PTRACE_SYSCALL, thread, static_cast<std::uint64_t>(signal)));
 }
 
 /// True when the thread stands at a boundary now.
@@ -70,12 +77,16 @@ bool Hunt::take_in(pid_t thread, int status) {
     if (thread == pid_) ended_ = true;
     return false;
   }
-  threads_[thread] = false;
   const int signal = WSTOPSIG(status);
   if (signal == kSystemCallStop) {
-    if (!reads_a_clock(thread)) return true;
+    if (take_in_system_call(thread)) return true;
     resume(thread, 0);
     return false;
+  }
+  if (signal == SIGSEGV && memory_ && memory_->is_stored_to_by(thread)) {
+    before_store_ = true;
+    place_ = memory_->place_of(thread);
+    return true;
   }
   // New threads and stops by the tracer's own doing are no signals of the process.
   const bool own = status >> 16 != 0 || signal == SIGTRAP || signal == SIGSTOP;
@@ -83,20 +94,25 @@ bool Hunt::take_in(pid_t thread, int status) {
   return false;
 }
 
-bool Hunt::reads_a_clock(pid_t thread) {
+/// True when it is a boundary.
+bool Hunt::take_in_system_call(pid_t thread) {
+  SystemCall& call = threads_[thread];
   __ptrace_syscall_info info{};
   const long told = ::ptrace(static_cast<__ptrace_request>(PTRACE_GET_SYSCALL_INFO), thread,
                              reinterpret_cast<void*>(sizeof info), &info);
   if (told > 0 && info.op == PTRACE_SYSCALL_INFO_ENTRY) {
-    clock_[thread] = info.entry.nr == SYS_clock_gettime || info.entry.nr == SYS_gettimeofday ||
-                     info.entry.nr == SYS_time;
+    call.number = info.entry.nr;
+    std::ranges::copy(info.entry.args, call.arguments.begin());
   }
-  return clock_[thread];
+  if (!memory_) return !reads_a_clock(call);
+  if (told > 0 && info.op == PTRACE_SYSCALL_INFO_EXIT) {
+    memory_->behind(thread, call, info.exit.rval);
+  }
+  return false;
 }
 
-/// The thread that something happened to; 0: nothing did for so long; -1: none is left.
-pid_t Hunt::await(int& status, int patience_ms) const {
-  const auto until = Clock::now() + std::chrono::milliseconds(patience_ms);
+/// The thread that something happened to; 0: nothing did until then; -1: none is left.
+pid_t Hunt::await(int& status, Clock::time_point until) const {
   for (int looks = 0;; ++looks) {
     const pid_t thread = ::waitpid(-1, &status, __WALL | __WNOTHREAD | WNOHANG);
     if (thread > 0) return thread;
@@ -111,11 +127,19 @@ pid_t Hunt::await(int& status, int patience_ms) const {
 }
 
 Hunt::Went Hunt::to_boundary(int patience_ms) {
-  if (standing_ > 0 && !ended_) resume(standing_, 0);
+  if (std::exchange(before_store_, false)) {
+    if (memory_->let_through(standing_)) {
+      ++boundaries_;
+      return Went::on;
+    }
+  } else if (standing_ > 0 && !ended_) {
+    resume(standing_, 0);
+  }
   standing_ = -1;
+  const auto until = Clock::now() + std::chrono::milliseconds(patience_ms);
   while (!ended_) {
     int status = 0;
-    const pid_t thread = await(status, patience_ms);
+    const pid_t thread = Clock::now() < until ? await(status, until) : 0;
     if (thread == 0) return Went::idle;
     if (thread < 0) ended_ = true;
     if (thread > 0 && take_in(thread, status)) {
@@ -133,7 +157,8 @@ void Hunt::step(std::uint64_t instructions, int patience_ms) {
     // A system call that waits for the other threads would wait for ever: they go on meanwhile.
     for (;;) {
       int status = 0;
-      const pid_t thread = await(status, patience_ms);
+      const auto until = Clock::now() + std::chrono::milliseconds(patience_ms);
+      const pid_t thread = await(status, until);
       if (thread <= 0) return;
       if (thread == standing_) {
         if (!WIFSTOPPED(status)) {

@@ -32,12 +32,12 @@ struct Prey {
   bool memory_may_be_lost = false;
 };
 
-/// Kills the victim again and again while it is at it, in three ways: at system calls, at
-/// instructions, and at moments of a run that nobody watches; has the others go on, and checks
-/// the world. What came when all was over is repeated. A killed client must be nobody's any more,
-/// and the same act by another one succeeds. Prints a line. Fails the running test case at
-/// violations, when too few came in time, and when there were fewer system calls than points.hpp
-/// says. RINGWAY_TEST_SEED chooses where; RINGWAY_TEST_LONG has every system call.
+/// Kills the victim again and again while it is at it, in four ways: at system calls, at stores to
+/// shared memory, at instructions, and at moments of a run that nobody watches; has the others go
+/// on, and checks the world. What came when all was over is repeated. A killed client must be
+/// nobody's any more, and the same act by another one succeeds. Prints a line. Fails the running
+/// test case at violations, when too few came in time, and when there were fewer boundaries than
+/// points.hpp says. RINGWAY_TEST_SEED chooses where; RINGWAY_TEST_LONG has every boundary.
 void hunt(const Prey& prey);
 
 }  // namespace ringway::proof
