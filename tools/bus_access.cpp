@@ -11,6 +11,7 @@
 
 #include "client/default_socket.hpp"
 #include "ringway/error.hpp"
+#include "ringway/lost_pages.hpp"
 #include "tools/terminal.hpp"
 
 namespace ringway::cli {
@@ -40,6 +41,7 @@ class LibraryLog {
 }  // namespace
 
 Bus connect(const Common& common) {
+  survive_lost_pages();
   return Bus::connect({.socket = common.socket,
                        .timeout = std::chrono::ceil<std::chrono::milliseconds>(common.timeout),
                        .log = LibraryLog()});

@@ -17,6 +17,10 @@ std::string text_of(const char* bytes, std::size_t size) {
   return {bytes, strnlen(bytes, size)};
 }
 
+shm::LandingArea watched(std::span<const std::byte> range) {
+  return shm::LandingArea(range, shm::Landing::zeros_read_only);
+}
+
 }  // namespace
 
 InspectedTopic::InspectedTopic(FoundMemory found) : found_(std::move(found)) {
@@ -47,9 +51,13 @@ InspectedTopic::InspectedTopic(FoundMemory found) : found_(std::move(found)) {
                           layout::ring_file_bytes(partitions_, ring_bytes_));
   tails_ = shm::Region(found_.ring.get(), shm::Access::read_only, 0,
                        layout::ring_data_offset(partitions_, ring_bytes_, 0));
+  tails_landing_ = watched(tails_.array<const std::byte>(0, tails_.bytes()));
   for (const auto& [chunk, file] : found_.sessions) {
     const std::uint64_t bytes = shm::verified_memory_bytes(file.get(), "session");
-    sessions_.emplace(chunk, shm::Region(file.get(), shm::Access::read_only, 0, bytes));
+    const auto& session =
+        sessions_.emplace(chunk, shm::Region(file.get(), shm::Access::read_only, 0, bytes))
+            .first->second;
+    sessions_landings_.push_back(watched(session.array<const std::byte>(0, bytes)));
   }
 }
 
@@ -104,9 +112,11 @@ const layout::BoardPartition& InspectedTopic::board(std::uint32_t partition) con
 }
 
 ring::PartitionView InspectedTopic::view(std::uint32_t partition) {
+  data_landing_ = shm::LandingArea();
   data_ = shm::DataArea();
   data_ = shm::DataArea(found_.ring.get(), shm::Access::read_only,
                         layout::ring_data_offset(partitions_, ring_bytes_, partition), ring_bytes_);
+  data_landing_ = watched({data_.data(), data_.mapped_bytes()});
   const auto& tail = tails_.at<const layout::PartitionTail>(
       layout::kPageBytes + partition * sizeof(layout::PartitionTail));
   // One kind of view serves writers and readers; a mapping that is read-only takes no store.

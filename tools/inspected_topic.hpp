@@ -9,6 +9,7 @@
 #include "layout/board.hpp"
 #include "layout/session.hpp"
 #include "ring/partition_view.hpp"
+#include "shm/landing.hpp"
 #include "shm/region.hpp"
 #include "tools/found_memory.hpp"
 
@@ -60,6 +61,9 @@ class InspectedTopic {
   shm::Region tails_;
   shm::DataArea data_;  // of the partition looked at last
   std::map<FoundMemory::SessionChunk, shm::Region> sessions_;
+  // Whoever wrote to these may have punched holes into them.
+  shm::LandingArea tails_landing_, data_landing_;
+  std::vector<shm::LandingArea> sessions_landings_;
   const layout::BoardHeader* header_ = nullptr;
   std::uint32_t partitions_ = 0;
   std::uint64_t ring_bytes_ = 0;

@@ -63,6 +63,10 @@ class BusState {
   /// Best effort; never waits for long.
   void close(const OpenHandle& handle) noexcept;
 
+  /// A mapping in the place of one that lost pages: one for all handles. Null when there is none to
+  /// be had now. Does not wait.
+  std::shared_ptr<TopicMemory> map_anew(const TopicMemory& lost) noexcept;
+
   /// Looks, at most every 50 ms, whether the supervisor is there, and reconnects when it was
   /// replaced. True while one is connected.
   bool keep_attached() noexcept;

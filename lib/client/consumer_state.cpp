@@ -128,6 +128,7 @@ bool ConsumerState::reopen() noexcept {
     cursors_ = std::move(cursors);
     handle_ = std::move(fresh);
     bell_.emplace(*handle_.memory, bus_->doorbell(), bus_->fenced_by_sleepers());
+    pages_lost_ = 0;  // another handle may have lost some of it
     bus_->log(fmt::format("severity=info event=consumer_opened_again topic=\"{}\" generation={}",
                           topic_, handle_.memory->identity().generation));
     return true;
@@ -150,7 +151,8 @@ Status ConsumerState::keep_going() noexcept {
   bus_->keep_attached();
   const bool lost = bus_->session_serial() != handle_.session_serial;
   if ((lost || ring_was_replaced()) && !reopen()) return Status::closed;
-  return Status::ok;
+  return shm::pages_lost.load(std::memory_order::relaxed) == pages_lost_ ? Status::ok
+                                                                          : after_loss();
 }
 
 /// Whether it is time to go on in another ring. What was in the old one is all in the log; without
@@ -198,6 +200,9 @@ RecordBatch ConsumerState::poll(std::size_t records_max, Timeout timeout) noexce
     return {{}, Status::forked};
   records_max = std::clamp<std::size_t>(records_max, 1, kRecordsMax);
   if (!make_room(records_max)) return {{}, Status::ok};
+  Status loss = Status::ok;
+  if (shm::pages_lost.load(std::memory_order::relaxed) != pages_lost_) [[unlikely]]
+    loss = after_loss();
   // Relaxed: looked at again. An old ring that is still being read keeps its memory from others.
   if (handle_.memory->board().state.load(std::memory_order::relaxed) ==
           static_cast<std::uint32_t>(layout::TopicState::replaced) &&
@@ -206,6 +211,8 @@ RecordBatch ConsumerState::poll(std::size_t records_max, Timeout timeout) noexce
     if (const Status going = keep_going(); going != Status::ok) return {{}, going};
   }
   Status status = collect(records_max);
+  if (loss != Status::ok) [[unlikely]]
+    return {records_, loss};
   if (!records_.empty() || (status != Status::ok && status != Status::disconnected)) [[likely]] {
     return {records_, status};
   }
@@ -235,6 +242,9 @@ Status ConsumerState::validate() const noexcept {
   if (in_child()) return Status::forked;
   for (const PartitionCursor& cursor : cursors_) {
     if (!cursor.intact()) return Status::lapped;
+  }
+  if (shm::pages_lost.load(std::memory_order::relaxed) != pages_lost_ && lost_ring_page()) {
+    return Status::quarantined;
   }
   return Status::ok;
 }

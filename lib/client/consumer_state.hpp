@@ -11,6 +11,7 @@
 #include "client/partition_cursor.hpp"
 #include "client/topic_bell.hpp"
 #include "ringway/consumer.hpp"
+#include "shm/landing.hpp"
 
 namespace ringway {
 
@@ -50,6 +51,8 @@ class ConsumerState {
   void start(const StartPoint& from);
   bool reopen() noexcept;
   bool ring_was_replaced() noexcept;
+  bool lost_ring_page() const noexcept;
+  Status after_loss() noexcept;
   Status keep_going() noexcept;
   Status wait_until(const Deadline& deadline) noexcept;
   void pause(const Deadline& deadline) noexcept;
@@ -69,6 +72,7 @@ class ConsumerState {
   std::vector<PartitionCursor> cursors_;  // one per assigned partition
   std::optional<TopicBell> bell_;
   Interrupt interrupt_;
+  std::uint32_t pages_lost_ = 0;  // of shm::pages_lost, what this handle has dealt with
   std::vector<RecordView> records_;
   std::vector<Gap> gaps_;
   std::size_t turn_ = 0;  // which cursor the next poll starts with

@@ -5,6 +5,7 @@
 
 #include "client/boundary_table.hpp"
 #include "client/record_view.hpp"
+#include "shm/landing.hpp"
 
 namespace ringway {
 
@@ -256,6 +257,7 @@ Status PartitionCursor::collect_ring(Harvest& harvest) noexcept {
   held_from_ = place_.position;
   const ring::Place begun = place_;
   const auto begun_not_before_ns = not_before_ns_;
+  const std::uint32_t lost = shm::pages_lost.load(std::memory_order::relaxed);
   const std::size_t before = harvest.records.size();
   ring::Found found = ring::Found::nothing;
   RecordHeader header;
@@ -273,8 +275,10 @@ Status PartitionCursor::collect_ring(Harvest& harvest) noexcept {
     }
     place_.pass(header);
   }
-  if (place_.position > reader_.end()) [[unlikely]] {
-    // Retired while it was read: again, up to its end.
+  if (place_.position > reader_.end() ||
+      shm::pages_lost.load(std::memory_order::relaxed) != lost) [[unlikely]] {
+    // Retired while it was read: again, up to its end. Or a page was lost, between a stamp and what
+    // it vouches for perhaps: again, up to that page.
     harvest.records.resize(before);
     place_ = begun;
     not_before_ns_ = begun_not_before_ns;

@@ -63,6 +63,8 @@ class PartitionCursor {
   void go_to(const Target& target) noexcept;
   /// Takes over the place of the cursor on the ring before this one.
   void follow(const PartitionCursor& before) noexcept;
+  /// Goes on with the same ring in another mapping, with nothing of the last poll in use.
+  void mapped_anew(const ring::PartitionView& view) noexcept;
   /// Holds nothing any more.
   void leave() noexcept { unpin(); }
 

@@ -75,6 +75,12 @@ void PartitionCursor::follow(const PartitionCursor& before) noexcept {
   slot_->committed.store(committed_, std::memory_order::release);
 }
 
+void PartitionCursor::mapped_anew(const ring::PartitionView& view) noexcept {
+  view_ = view;
+  reader_ = {view, *slot_};
+  walk_ = CommittedWalk(view);
+}
+
 /// The whole ring is pinned: however far ahead it is announced for reuse by now, nothing of it was
 /// reused.
 void PartitionCursor::follow_from_beginning(const Target& target) noexcept {

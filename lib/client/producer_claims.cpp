@@ -34,21 +34,23 @@ void ProducerState::claim(Claim& into, std::size_t payload_bytes, const PublishO
   open_offsets_ = 1;
 }
 
-Published ProducerState::commit(Claim& claim) noexcept {
-  if (in_child()) return {Status::forked, {}};
-  const bool stands = lanes_[open_partition_].writer.commit(open_);
+Published ProducerState::close_claim(bool stands) noexcept {
   claim_ = nullptr;
+  batch_ = nullptr;
   open_offsets_ = 0;
-  published({open_.offset, open_partition_}, open_keyless_, open_.bytes);
-  return {stands ? Status::ok : settled(open_partition_, open_), claim.offset_};
+  return published(open_partition_, open_, open_keyless_, stands);
+}
+
+Published ProducerState::commit(Claim&) noexcept {
+  if (in_child()) return {Status::forked, {}};
+  return close_claim(stamp(open_partition_, open_, open_offsets_));
 }
 
 void ProducerState::abort(Claim&) noexcept {
   claim_ = nullptr;
   if (in_child()) return;
   lanes_[open_partition_].writer.abort(open_, open_offsets_);
-  open_offsets_ = 0;
-  published({open_.offset, open_partition_}, open_keyless_, open_.bytes);
+  static_cast<void>(close_claim(true));
 }
 
 void ProducerState::claim_batch(Batch& into, std::uint32_t records, std::size_t record_bytes,
@@ -104,19 +106,14 @@ Published ProducerState::commit(Batch& batch) noexcept {
                                layout::skip_header(batch.end_ - batch.cursor_, batch.left_));
     if (batch.cursor_ != open_.position) writer.stamp_inner(batch.cursor_);
   }
-  const bool stands = writer.commit(open_);
-  batch_ = nullptr;
-  open_offsets_ = 0;
-  published({open_.offset, open_partition_}, open_keyless_, open_.bytes);
-  return {stands ? Status::ok : settled(open_partition_, open_), batch.offset_};
+  return close_claim(stamp(open_partition_, open_, open_offsets_));
 }
 
 void ProducerState::abort(Batch&) noexcept {
   batch_ = nullptr;
   if (in_child()) return;
   lanes_[open_partition_].writer.abort(open_, open_offsets_);
-  open_offsets_ = 0;
-  published({open_.offset, open_partition_}, open_keyless_, open_.bytes);
+  static_cast<void>(close_claim(true));
 }
 
 // The handles. They tell the producer where they are, and it tells them when it goes.

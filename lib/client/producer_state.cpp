@@ -77,6 +77,7 @@ void ProducerState::adopt(OpenHandle fresh) {
   partitions_ = handle_.memory->partitions();
   alone_ = handle_.exclusive;
   bell_.emplace(*handle_.memory, bus_->doorbell(), bus_->fenced_by_sleepers());
+  pages_lost_ = 0;  // another handle may have lost some of it
 }
 
 void ProducerState::remember_levels(std::vector<ProducerLane>& fresh) {
@@ -152,6 +153,7 @@ Status ProducerState::keep_going() noexcept {
   if (state == layout::TopicState::deleted) return Status::closed;
   give_way();
   bus_->keep_attached();
+  if (shm::pages_lost.load(std::memory_order::relaxed) != pages_lost_) map_anew();
   const bool elsewhere =
       state == layout::TopicState::replaced || bus_->session_serial() != handle_.session_serial;
   if (elsewhere && open_offsets_ == 0 && !reopen()) return Status::closed;
@@ -199,11 +201,31 @@ ring::Claimed ProducerState::take(std::uint32_t partition, std::uint64_t bytes,
   return take_waiting(partition, bytes, offsets, timeout);
 }
 
-/// After COMMIT.
-void ProducerState::published(RecordOffset offset, bool keyless, std::uint64_t bytes) noexcept {
+/// COMMIT, unless bytes of the claim went where nobody sees them: then its offsets are skipped.
+/// Whether the ring goes on.
+bool ProducerState::stamp(std::uint32_t partition, const ring::Claimed& claim,
+                                 std::uint32_t offsets) noexcept {
+  // Relaxed: a fault is dealt with before the access that met it is over.
+  if (shm::pages_lost.load(std::memory_order::relaxed) != pages_lost_ &&
+      skip_lost(partition, claim, offsets)) [[unlikely]] {
+    return true;
+  }
+  return lanes_[partition].writer.commit(claim);
+}
+
+/// After COMMIT, of which `stands` is the answer.
+Published ProducerState::published(std::uint32_t partition, const ring::Claimed& claim,
+                                   bool keyless, bool stands) noexcept {
   ring::ring_bell(*bell_);
-  last_ = offset;
-  if (keyless) turn_.took(bytes);
+  last_ = {claim.offset, partition};
+  if (keyless) turn_.took(claim.bytes);
+  Status status = Status::ok;
+  if (!stands) [[unlikely]]
+    status = settled(partition, claim);
+  // Again: the stamp itself may have gone there.
+  if (shm::pages_lost.load(std::memory_order::relaxed) != pages_lost_) [[unlikely]]
+    status = after_loss(partition, status);
+  return {status, last_};
 }
 
 Published ProducerState::publish(Bytes payload, const PublishOptions& options,
@@ -223,12 +245,7 @@ Published ProducerState::publish(Bytes payload, const PublishOptions& options,
   std::byte* const to =
       write_frame(writer.view().at(claimed.position), shape, options, time, handle_.producer);
   if (!payload.empty()) std::memcpy(to, payload.text().data(), payload.size());
-  const bool stands = writer.commit(claimed);
-  const RecordOffset offset{claimed.offset, partition};
-  published(offset, !options.key, shape.bytes());
-  if (!stands) [[unlikely]]
-    return {settled(partition, claimed), offset};
-  return {Status::ok, offset};
+  return published(partition, claimed, !options.key, stamp(partition, claimed, 1));
 }
 
 /// What became of a claim that was stamped while its ring was being retired: ok or fenced. Only a

@@ -14,6 +14,7 @@
 #include "client/topic_bell.hpp"
 #include "ringway/producer.hpp"
 #include "shm/clock.hpp"
+#include "shm/landing.hpp"
 
 namespace ringway {
 
@@ -55,6 +56,8 @@ class ProducerState {
   void adopt(OpenHandle fresh);
   void remember_levels(std::vector<ProducerLane>& fresh);
   OpenHandle open_again(std::optional<std::uint64_t> moved);
+  void map_anew() noexcept;
+  Status after_loss(std::uint32_t partition, Status status) noexcept;
   bool reopen() noexcept;
 
   bool admits(const RecordShape& shape, std::size_t payload_bytes,
@@ -66,7 +69,12 @@ class ProducerState {
                              Timeout timeout) noexcept;
   Status refusal(std::uint32_t partition, Status of_ring) noexcept;
   void settle_open_claim() noexcept;
-  void published(RecordOffset offset, bool keyless, std::uint64_t bytes) noexcept;
+  bool stamp(std::uint32_t partition, const ring::Claimed& claim, std::uint32_t offsets) noexcept;
+  bool skip_lost(std::uint32_t partition, const ring::Claimed& claim,
+                 std::uint32_t offsets) noexcept;
+  Published published(std::uint32_t partition, const ring::Claimed& claim, bool keyless,
+                      bool stands) noexcept;
+  Published close_claim(bool stands) noexcept;
   std::int64_t clock_now() noexcept {
     return options_.clock == ClockSource::fast ? fast_clock_.now() : precise_clock_.now();
   }
@@ -89,6 +97,7 @@ class ProducerState {
   shm::FastClock fast_clock_;
   shm::PreciseClock precise_clock_;
   Interrupt interrupt_;
+  std::uint32_t pages_lost_ = 0;  // of shm::pages_lost, what this handle has dealt with
 
   // The open claim, if any, and whose it is.
   Claim* claim_ = nullptr;

@@ -42,6 +42,11 @@ bool ProducerState::admits(const RecordShape& shape, std::size_t payload_bytes,
 /// What a refusal of the ring means to the caller. back_pressured: wait.
 Status ProducerState::refusal(std::uint32_t partition, Status of_ring) noexcept {
   if (of_ring != Status::closed && of_ring != Status::back_pressured) return of_ring;
+  // Lost again, though it was mapped anew.
+  if (shm::pages_lost.load(std::memory_order::relaxed) != pages_lost_ &&
+      handle_.memory->lost_ring_page(partition)) {
+    return Status::quarantined;
+  }
   // A closed tail: for good when the content is corrupt; else a successor is to come. The one that
   // spoiled it may have opened tail again, or put it where no space will ever come.
   const auto hold = lanes_[partition].board().hold.load(std::memory_order::relaxed);

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "ringway/error.hpp"
@@ -78,17 +79,25 @@ TopicMemory::TopicMemory(const Identity& identity, shm::Descriptor board, shm::D
   // The ring algorithms take one kind of view for both roles; a consumer only loads through it.
   bell_seq_ = const_cast<std::atomic<std::uint32_t>*>(
       &ring_region_.at<const layout::RingHeader>(0).bell_seq);
-  areas_.resize(partitions_);
+  // A producer that finds no tail must not claim where others have.
+  tails_landing_ =
+      shm::LandingArea(ring_region_.array<const std::byte>(0, ring_region_.bytes()),
+                       writable ? shm::Landing::ones : shm::Landing::zeros_read_only);
+  bell_landing_ = shm::LandingArea(bell_region_.array<const std::byte>(0, bell_bytes));
+  data_.resize(partitions_);
 }
 
 ring::PartitionView TopicMemory::view(std::uint32_t partition) {
   const bool writable = identity_.role == layout::Role::producer;
   const std::lock_guard lock(mutex_);
-  shm::DataArea& area = areas_[partition];
+  auto& [area, landing] = data_[partition];
   if (area.data() == nullptr) {
-    area =
-        shm::DataArea(ring_file_.get(), writable ? shm::Access::read_write : shm::Access::read_only,
-                      layout::ring_data_offset(partitions_, ring_bytes_, partition), ring_bytes_);
+    shm::DataArea mapped(ring_file_.get(),
+                         writable ? shm::Access::read_write : shm::Access::read_only,
+                         layout::ring_data_offset(partitions_, ring_bytes_, partition), ring_bytes_);
+    landing = shm::LandingArea({mapped.data(), mapped.mapped_bytes()},
+                               writable ? shm::Landing::zeros : shm::Landing::zeros_read_only);
+    area = std::move(mapped);
   }
   const auto& tail = ring_region_.at<const layout::PartitionTail>(
       layout::kPageBytes + partition * sizeof(layout::PartitionTail));
@@ -96,6 +105,23 @@ ring::PartitionView TopicMemory::view(std::uint32_t partition) {
   return {const_cast<layout::BoardPartition&>(board_partitions_[partition]),
           const_cast<layout::PartitionTail&>(tail), area.data(), ring_bytes_,
           area.wrap() == shm::Wrap::mirrored ? ring::Mapping::mirrored : ring::Mapping::single};
+}
+
+bool TopicMemory::lost_ring_page(std::uint32_t partition) {
+  const std::lock_guard lock(mutex_);
+  return tails_landing_.hit() || data_[partition].landing.hit();
+}
+
+bool TopicMemory::lost_page() {
+  const std::lock_guard lock(mutex_);
+  return tails_landing_.hit() || bell_landing_.hit() ||
+         std::ranges::any_of(data_, [](const Data& data) { return data.landing.hit(); });
+}
+
+std::shared_ptr<TopicMemory> TopicMemory::mapped_anew() const {
+  return std::make_shared<TopicMemory>(identity_, shm::duplicate(board_file_.get()),
+                                       shm::duplicate(ring_file_.get()),
+                                       shm::duplicate(bell_file_.get()));
 }
 
 }  // namespace ringway

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <vector>
 
@@ -9,6 +10,7 @@
 #include "layout/ring.hpp"
 #include "ring/partition_view.hpp"
 #include "shm/descriptor.hpp"
+#include "shm/landing.hpp"
 #include "shm/region.hpp"
 #include "shm/uuid.hpp"
 
@@ -54,6 +56,15 @@ class TopicMemory {
   /// @throws Error when no more can be mapped.
   ring::PartitionView view(std::uint32_t partition);
 
+  /// Whether this mapping lost some of the partition's ring, or of the tails: what is read there is
+  /// not what others see.
+  bool lost_ring_page(std::uint32_t partition);
+  /// The same of anything in it that may be lost.
+  bool lost_page();
+  /// The same memory in a mapping that has lost nothing yet.
+  /// @throws Error when no more can be mapped.
+  std::shared_ptr<TopicMemory> mapped_anew() const;
+
  private:
   Identity identity_;
   shm::Descriptor board_file_, ring_file_, bell_file_;
@@ -66,8 +77,14 @@ class TopicMemory {
   std::uint32_t partitions_ = 0;
   std::uint64_t ring_bytes_ = 0;
   layout::TopicMode mode_{};
+  // Nobody but the supervisor can punch holes into the board.
+  shm::LandingArea tails_landing_, bell_landing_;
+  struct Data {
+    shm::DataArea area;
+    shm::LandingArea landing;
+  };
   std::mutex mutex_;
-  std::vector<shm::DataArea> areas_;  // by partition; under mutex_
+  std::vector<Data> data_;  // by partition; under mutex_
 };
 
 }  // namespace ringway

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdint>
+#include <cstring>
 #include <mutex>
 #include <vector>
 
@@ -19,6 +20,7 @@ namespace ringway::shm {
 struct LandingArea::Entry {
   std::atomic<std::uintptr_t> begin{0};
   std::atomic<std::uintptr_t> end{0};  ///< 0: not in use
+  std::atomic<Landing> landing{Landing::zeros};
   std::atomic<bool> hit{false};
 };
 
@@ -84,34 +86,66 @@ namespace {
 constexpr std::size_t kReadyPages = 64;
 
 std::byte* ready_pages = nullptr;
+std::byte* last_page = nullptr;  // shared: it can be mapped any number of times, without memory
 std::atomic<std::size_t> ready_pages_used{0};
 std::size_t page_bytes = 0;
+struct sigaction previous{};
 
-/// Async-signal-safe: system calls and lock-free atomics.
-bool put_page_at(std::byte* page) noexcept {
-  const std::size_t next = ready_pages_used.fetch_add(1, std::memory_order::relaxed);
-  if (next < kReadyPages) {
-    return ::mremap(ready_pages + next * page_bytes, page_bytes, page_bytes,
-                    MREMAP_MAYMOVE | MREMAP_FIXED, page) != MAP_FAILED;
-  }
-  return ::mmap(page, page_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
-                -1, 0) != MAP_FAILED;
+std::byte* map_pages(std::size_t count, int flags) noexcept {
+  void* const pages = ::mmap(nullptr, count * page_bytes, PROT_READ | PROT_WRITE,
+                             MAP_ANONYMOUS | MAP_POPULATE | flags, -1, 0);
+  return pages == MAP_FAILED ? nullptr : static_cast<std::byte*>(pages);
 }
 
-void land(int signal, siginfo_t* info, void*) {
+// Async-signal-safe from here on: system calls, memset and lock-free atomics.
+
+bool put_page_at(std::byte* page, Landing landing) noexcept {
+  if (landing == Landing::zeros_read_only) {
+    return ::mmap(page, page_bytes, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) !=
+           MAP_FAILED;
+  }
+  const std::size_t next = ready_pages_used.fetch_add(1, std::memory_order::relaxed);
+  std::byte* fresh = next < kReadyPages ? ready_pages + next * page_bytes : map_pages(1, MAP_PRIVATE);
+  const std::size_t moved_bytes = fresh != nullptr ? page_bytes : 0;  // 0: mapped once more
+  if (fresh == nullptr) fresh = last_page;
+  std::memset(fresh, landing == Landing::ones ? 0xff : 0, page_bytes);
+  return ::mremap(fresh, moved_bytes, page_bytes, MREMAP_MAYMOVE | MREMAP_FIXED, page) != MAP_FAILED;
+}
+
+/// As if this handler were not there.
+void pass_on(int signal, siginfo_t* info, void* context) {
+  const bool was_sent = info->si_code <= 0 || info->si_code == BUS_MCEERR_AO;
+  if (previous.sa_handler == SIG_IGN && was_sent) return;
+  if (previous.sa_handler == SIG_DFL || previous.sa_handler == SIG_IGN) {
+    std::signal(signal, SIG_DFL);
+    std::raise(signal);  // once this has returned
+    return;
+  }
+  if ((previous.sa_flags & SA_RESETHAND) != 0) std::signal(signal, SIG_DFL);
+  if ((previous.sa_flags & SA_SIGINFO) != 0) {
+    previous.sa_sigaction(signal, info, context);
+  } else {
+    previous.sa_handler(signal);
+  }
+}
+
+void land(int signal, siginfo_t* info, void* context) {
   const int saved_errno = errno;
   const auto address = reinterpret_cast<std::uintptr_t>(info->si_addr);
   if (info->si_code == BUS_ADRERR || info->si_code == BUS_MCEERR_AR) {
     if (auto* const area = Landings::instance().find(address)) {
-      if (put_page_at(reinterpret_cast<std::byte*>(address & ~(page_bytes - 1)))) {
-        area->hit.store(true, std::memory_order::relaxed);
+      // First: another thread finds the new page there without a fault of its own.
+      area->hit.store(true, std::memory_order::relaxed);
+      pages_lost.fetch_add(1, std::memory_order::release);
+      if (put_page_at(reinterpret_cast<std::byte*>(address & ~(page_bytes - 1)),
+                      area->landing.load(std::memory_order::relaxed))) {
         errno = saved_errno;
         return;
       }
     }
   }
-  std::signal(signal, SIG_DFL);
-  std::raise(signal);
+  errno = saved_errno;
+  pass_on(signal, info, context);
 }
 
 }  // namespace
@@ -120,23 +154,26 @@ void install_landing() {
   static std::once_flag once;
   std::call_once(once, [] {
     page_bytes = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
-    void* const pages = ::mmap(nullptr, kReadyPages * page_bytes, PROT_READ | PROT_WRITE,
-                               MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
-    if (pages == MAP_FAILED) {
+    ready_pages = map_pages(kReadyPages, MAP_PRIVATE);
+    last_page = map_pages(1, MAP_SHARED);
+    if (ready_pages == nullptr || last_page == nullptr) {
       throw system_error(errno, "memory", "the pages held ready for SIGBUS cannot be had", "");
     }
-    ready_pages = static_cast<std::byte*>(pages);
     Landings::instance();  // not first in the handler: that would allocate
-    struct sigaction action{};
+    ::sigaction(SIGBUS, nullptr, &previous);
+    // The previous handler is called under the mask and on the stack that it asked for.
+    struct sigaction action = previous;
     action.sa_sigaction = land;
-    action.sa_flags = SA_SIGINFO;
+    action.sa_flags = SA_SIGINFO | SA_ONSTACK | (previous.sa_flags & (SA_NODEFER | SA_RESTART));
     ::sigaction(SIGBUS, &action, nullptr);
   });
 }
 
-LandingArea::LandingArea(std::span<const std::byte> range) : entry_(Landings::instance().take()) {
+LandingArea::LandingArea(std::span<const std::byte> range, Landing landing)
+    : entry_(Landings::instance().take()) {
   const auto begin = reinterpret_cast<std::uintptr_t>(range.data());
   entry_->hit.store(false, std::memory_order::relaxed);
+  entry_->landing.store(landing, std::memory_order::relaxed);
   entry_->begin.store(begin, std::memory_order::relaxed);
   entry_->end.store(begin + range.size(), std::memory_order::release);
 }

@@ -1,18 +1,33 @@
 #pragma once
 
+#include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <utility>
 
 namespace ringway::shm {
 
-/// From now on accesses inside a LandingArea that fault with SIGBUS go on, on zeros of this
+/// From now on accesses inside a LandingArea that fault with SIGBUS go on, on memory of this
 /// process's own. Seals keep others from cutting a memory file short, but whoever may write it may
 /// also punch holes into it, and a hole is filled at the next access only while there is memory.
-/// Faults anywhere else end the process as before. Process-wide, repeatable. Programs call it; the
-/// library installs no handler by itself.
-/// @throws Error (limit) when the few pages it holds ready cannot be had.
+/// What else comes as SIGBUS goes to whoever handled it before. Process-wide, repeatable. Programs
+/// call it; the library installs no handler by itself.
+/// @throws Error (failed) when the few pages it holds ready cannot be had.
 void install_landing();
+
+/// Moves before a lost page is replaced, in whatever area of this process: whoever loads it after
+/// an access knows whether that may have been to such a page. Alone on its line: it is looked at
+/// with every record, and hardly ever written.
+alignas(64) inline constinit std::atomic<std::uint32_t> pages_lost{0};
+
+/// What a lost page is from then on.
+enum class Landing : std::uint8_t {
+  zeros,  ///< reads as zeros
+  ones,   ///< reads as bytes of ones: tails are closed
+  /// Reads as zeros and takes no memory, ever: of a mapping that this process cannot write to.
+  zeros_read_only,
+};
 
 /// A range of a mapping inside which faults are survived, while this object lives; the mapping must
 /// outlive it. Any thread. Without the handler it does nothing. Move-only.
@@ -20,7 +35,7 @@ class LandingArea {
  public:
   LandingArea() = default;
   /// @throws Error (limit) beyond 131,072 of them, more than a process may have mappings.
-  explicit LandingArea(std::span<const std::byte> range);
+  explicit LandingArea(std::span<const std::byte> range, Landing landing = Landing::zeros);
   ~LandingArea();
   LandingArea(LandingArea&& other) noexcept : entry_(std::exchange(other.entry_, nullptr)) {}
   LandingArea& operator=(LandingArea&& other) noexcept {
@@ -28,8 +43,9 @@ class LandingArea {
     return *this;
   }
 
-  /// Whether a page of it was lost: it reads as zeros here, what others write there is not seen,
-  /// and they do not see what this process writes.
+  /// Whether a page of it was lost: what others write there is not seen, and they do not see what
+  /// this process writes. Of no more pages than are held ready, or while there is memory, each is
+  /// one of its own; the others are all the same page, and read as what was last written to any.
   bool hit() const noexcept;
 
  private:

@@ -45,6 +45,13 @@ class Bystander:
         self.case.assertEqual(self.process.wait(PATIENCE_SECONDS), 0, f'{self.role}: {said}')
         return said
 
+    def await_word(self, word):
+        """Until it says so; what it says before is passed over."""
+        for line in self.process.stdout:
+            if line.decode().strip() == word:
+                return
+        self.case.fail(f'{self.role} ended with {self.process.wait(PATIENCE_SECONDS)} before it said {word}')
+
     def outcomes(self):
         """How often it met with what, of a victim."""
         return {word: int(count) for word, count in (line.split()[1:] for line in self.end())}

@@ -54,7 +54,7 @@ class Span {
 
 // memory_attacks.cpp
 void scribble(const Arguments& arguments);   // SOCKET TOPIC ROLE SEED MS TARGET…
-void punch(const Arguments& arguments);      // SOCKET TOPIC TARGET…
+void punch(const Arguments& arguments);      // SOCKET TOPIC TARGET…, once its input ends
 void put_back(const Arguments& arguments);   // SOCKET TOPIC: tail to an earlier place
 void unstamp(const Arguments& arguments);    // SOCKET TOPIC BYTES: erases the record that begins so
                                              // far before the end

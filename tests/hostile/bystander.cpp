@@ -10,6 +10,10 @@
 //   bystander victim-consume SOCKET TOPIC     spoiled: whatever comes, until the input ends. They
 //   say
 //                                             outcome STATUS COUNT, and live through it.
+//   bystander short-produce SOCKET TOPIC      the same, but that they can be told to be without
+//   bystander short-consume SOCKET TOPIC      memory to fill holes (Supply), and survive_lost_pages
+//   bystander exposed-produce SOCKET TOPIC    the same without having asked to survive that
+//   bystander exposed-consume SOCKET TOPIC
 //
 // Record n carries n, a checksum and bytes that follow from n. LONGEST_MS is the longest time
 // between two records while there was something to wait for.
@@ -29,7 +33,9 @@
 #include <vector>
 
 #include "ringway/ringway.hpp"
+#include "shm/landing.hpp"
 #include "storage/checksum.hpp"
+#include "support/lost_page.hpp"
 
 using namespace ringway;
 using Clock = std::chrono::steady_clock;
@@ -66,6 +72,10 @@ class Input {
   bool ended() {
     look();
     return ended_;
+  }
+  std::ptrdiff_t lines() {
+    look();
+    return std::count(text_.begin(), text_.end(), '\n');
   }
   std::optional<std::uint64_t> number() {
     look();
@@ -181,17 +191,57 @@ void say(const Outcomes& outcomes) {
   }
 }
 
-int victim_produce(Bus& bus, const std::string& topic) {
+/// Whether a victim has memory to fill holes with: it is told line by line.
+class Supply {
+ public:
+  Supply(bool may_be_short, Input& input) : may_be_short_(may_be_short), input_(input) {}
+
+  /// From the first line on it stands still, from the second on the holes of then cannot be filled,
+  /// from the third on it goes on.
+  bool may_go_on() {
+    if (!may_be_short_) return true;
+    const auto lines = input_.lines();
+    if (lines >= 1 && !paused_) say_once("paused", paused_);
+    if (lines >= 2 && !short_) {
+      test::lose_holes_of_rings();
+      say_once("short", short_);
+    }
+    const bool goes_on = lines == 0 || lines >= 3;
+    if (!goes_on) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    return goes_on;
+  }
+  /// Says that pages were lost, and from the fourth line on that it works again.
+  void went(bool well) {
+    if (!lost_ && shm::pages_lost.load() != 0) say_once("lost", lost_);
+    if (!back_ && well && input_.lines() >= 4) say_once("back", back_);
+  }
+
+ private:
+  static void say_once(const char* word, bool& said) {
+    said = true;
+    std::puts(word);
+    std::fflush(stdout);
+  }
+
+  bool may_be_short_;
+  Input& input_;
+  bool paused_ = false, short_ = false, lost_ = false, back_ = false;
+};
+
+int victim_produce(Bus& bus, const std::string& topic, bool may_be_short) {
   Producer producer = bus.producer(topic);
   Input input;
+  Supply supply(may_be_short, input);
   Outcomes outcomes;
   for (std::uint64_t count = 0; !input.ended(); ++count) {
+    if (!supply.may_go_on()) continue;
     const std::string bytes = content(count);
     const auto result = producer.publish(bytes, {.key = "key",
                                                  .headers = {{"name", "value"}, {"more", "x"}},
                                                  .timeout = std::chrono::milliseconds(100)});
     ++outcomes[std::string(to_string(result.status))];
     if (count == 0) say_started();
+    supply.went(result.status == Status::ok);
     if (result.status != Status::ok || count % 8 == 7) {
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }
@@ -200,16 +250,21 @@ int victim_produce(Bus& bus, const std::string& topic) {
   return 0;
 }
 
-int victim_consume(Bus& bus, const std::string& topic) {
+int victim_consume(Bus& bus, const std::string& topic, bool may_be_short) {
   Consumer consumer = bus.consumer(topic, {.from = start()});
   Input input;
+  Supply supply(may_be_short, input);
   Outcomes outcomes;
   std::size_t looked_at = 0;
   say_started();
   while (!input.ended()) {
+    if (!supply.may_go_on()) continue;
     const RecordBatch batch = consumer.poll(64, std::chrono::milliseconds(10));
+    bool sound = false;
     for (const RecordView& record : batch) {
-      ++outcomes[number_of(record.value()) ? "sound" : "spoiled"];
+      const bool whole = number_of(record.value()).has_value();
+      sound = sound || whole;
+      ++outcomes[whole ? "sound" : "spoiled"];
       // Every byte that the view gives out can be read, wherever its sizes came from.
       for (const char c : record.key()) looked_at += static_cast<unsigned char>(c);
       for (const Header& header : record.headers()) {
@@ -221,6 +276,8 @@ int victim_consume(Bus& bus, const std::string& topic) {
       ++outcomes[std::string(to_string(batch.status()))];
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }
+    if (consumer.validate() == Status::quarantined) ++outcomes["invalid"];
+    supply.went(sound);
     static_cast<void>(consumer.lag());
   }
   outcomes["bytes"] = looked_at;
@@ -237,8 +294,10 @@ int main(int argc, char** argv) {
     Bus bus = Bus::connect(argv[2]);
     if (role == "produce") return produce(bus, argv[3]);
     if (role == "consume") return consume(bus, argv[3]);
-    if (role == "victim-produce") return victim_produce(bus, argv[3]);
-    if (role == "victim-consume") return victim_consume(bus, argv[3]);
+    if (role.starts_with("short-")) survive_lost_pages();
+    const bool may_be_short = !role.starts_with("victim-");
+    if (role.ends_with("-produce")) return victim_produce(bus, argv[3], may_be_short);
+    if (role.ends_with("-consume")) return victim_consume(bus, argv[3], may_be_short);
   } catch (const Error& error) {
     std::printf("error %s\n", error.what());
     return 1;

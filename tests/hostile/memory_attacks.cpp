@@ -201,6 +201,8 @@ void scribble(const Arguments& arguments) {
 
 void punch(const Arguments& arguments) {
   const Loot loot(arguments.at(0), arguments.at(1), layout::Role::producer);
+  tell("opened", "now");
+  wait_for_end_of_input();
   for (std::size_t i = 2; i < arguments.size(); ++i) {
     const std::string& target = arguments[i];
     if (target == "tails") {

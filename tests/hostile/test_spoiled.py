@@ -1,11 +1,12 @@
 """A producer writes where it must not: it spoils its own topic, which says so, and nothing else."""
 
 import pathlib
+import signal
 import sys
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from among_strangers import ATTACKER, LONG, AmongStrangers, Bystander, wait_until
+from among_strangers import ATTACKER, LONG, PATIENCE_SECONDS, AmongStrangers, Bystander, wait_until
 
 SCRIBBLE_MS = 60_000 if LONG else 2_500
 # What is written into it comes to readers, or between them and what was written.
@@ -149,7 +150,7 @@ class Spoiled(AmongStrangers):
     def test_holes_in_ring_session_and_bell(self):
         for target in ('bell', 'session', 'tails', 'ring'):
             with self.subTest(target=target), self.peace():
-                self.assertEqual(self.attack('punch', self.bus.socket, 't', target), [f'punched {target} done'])
+                self.assertEqual(self.attack('punch', self.bus.socket, 't', target)[1:], [f'punched {target} done'])
                 self.assert_log_is_served()
                 if target in ('tails', 'ring'):
                     self.assert_quarantined()
@@ -157,6 +158,42 @@ class Spoiled(AmongStrangers):
                 with self.peace('t'):
                     pass
                 self.assertEqual(self.bus.run_for_status('status'), 0)
+
+    def test_holes_while_memory_is_short_end_only_who_did_not_ask_to_survive(self):
+        """Real holes of another user; the shortage is that of the victims, which cannot fill one."""
+        for target in ('ring', 'tails'):
+            with self.subTest(target=target), self.peace():
+                victims = [Bystander(self, 'short-produce', 't'), Bystander(self, 'short-consume', 't')]
+                exposed = [Bystander(self, 'exposed-produce', 't'), Bystander(self, 'exposed-consume', 't')]
+                attacker = self.begin_attack('punch', self.bus.socket, 't', target)
+                self.assertEqual(attacker.stdout.readline(), b'opened now\n')
+                self.tell_all(victims + exposed, 'paused')
+                self.bus.daemon.send_signal(signal.SIGSTOP)  # it has memory, and would fill the holes
+                try:
+                    self.assertEqual(self.end_attack(attacker), [f'punched {target} done'])
+                    self.tell_all(victims + exposed, 'short')
+                    hit = slice(None) if target == 'ring' else slice(1)  # consumers do not look at tails
+                    self.tell_all(victims[hit], 'lost')
+                    for program in exposed[hit]:
+                        program.tell('on\n')
+                        self.assertEqual(program.process.wait(PATIENCE_SECONDS), -signal.SIGBUS, program.role)
+                finally:
+                    self.bus.daemon.send_signal(signal.SIGCONT)
+                self.wait_for_quarantine()
+                self.assert_log_is_served()
+                self.replace_the_ring()
+                self.tell_all(victims[hit], 'back')
+                for victim in victims[hit]:
+                    self.assertGreater(victim.outcomes()['quarantined'], 0)
+                for program in victims + exposed:
+                    program.process.kill()
+                self.assertEqual(self.bus.run_for_status('status'), 0)
+
+    def tell_all(self, programs, word):
+        for program in programs:
+            program.tell('on\n')
+        for program in programs:
+            program.await_word(word)
 
     def test_a_tail_that_was_put_back_is_noticed(self):
         with self.peace():

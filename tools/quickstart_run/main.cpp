@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "ringway/error.hpp"
+#include "ringway/lost_pages.hpp"
 #include "shm/descriptor.hpp"
 #include "tools/quantity.hpp"
 #include "tools/quickstart_run/demonstration.hpp"
@@ -52,6 +53,7 @@ int main(int argc, char** argv) {
   ringway::shm::occupy_closed_standard_descriptors();
   ringway::cli::remember_signals();
   try {
+    ringway::survive_lost_pages();
     return run({argv + 1, argv + argc});
   } catch (const ringway::cli::Interrupted& interrupted) {
     return 128 + interrupted.signal;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <charconv>
 #include <chrono>
+#include <map>
 #include <memory>
 #include <utility>
 
@@ -84,12 +85,23 @@ class Consuming {
       printer_.append(out_, record);
       --left_;
     }
-    if (!batch.empty() && consumer_.validate() != Status::ok) {
-      printer_.rewind(out_, before);  // written over while it was looked at
+    const Status intact = batch.empty() ? Status::ok : consumer_.validate();
+    if (intact != Status::ok) {
+      printer_.rewind(out_, before);
       left_ = left_before;
+    }
+    if (intact == Status::lapped) {  // written over while it was looked at
       for (const RecordView& record : batch) {
         note_gap({record.partition(), record.offset(), record.offset() + 1, Status::lapped});
       }
+    }
+    if (intact == Status::quarantined) {  // no longer there: the cursor stays in front of it
+      std::map<std::uint32_t, std::uint64_t> first;
+      for (const RecordView& record : batch) first.try_emplace(record.partition(), record.offset());
+      for (const auto& [partition, offset] : first) {
+        static_cast<void>(consumer_.seek(partition, at_offset(offset)));
+      }
+      judge(intact);
     }
     for (const Gap& gap : consumer_.take_gaps()) note_gap(gap);
     say_gap();

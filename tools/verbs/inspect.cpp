@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "client/administration.hpp"
+#include "ringway/lost_pages.hpp"
 #include "shm/uuid.hpp"
 #include "tools/bus_access.hpp"
 #include "tools/bus_places.hpp"
@@ -74,6 +75,7 @@ std::vector<control::CursorListing> kept_cursors(const InspectedTopic& topic,
 }
 
 Exit inspect(const InspectOptions& options, const Common& common) {
+  survive_lost_pages();
   InspectedTopic topic(find_memory(options, common));
   std::vector<std::uint32_t> partitions = options.partitions;
   for (std::uint32_t p = 0; options.partitions.empty() && p < topic.partitions(); ++p) {

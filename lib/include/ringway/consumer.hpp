@@ -111,7 +111,8 @@ class Consumer {
   /// On overwriting topics (persist = false, when_full = overwrite) a view may be overwritten while
   /// it is looked at: call validate() after use and throw the batch away unless it says ok.
   RecordBatch poll(std::size_t records_max = 256, Timeout timeout = Timeout::zero()) noexcept;
-  /// ok when everything the last poll gave was intact until now; lapped otherwise.
+  /// ok when everything the last poll gave was intact until now; otherwise lapped, or quarantined
+  /// when some of it may lie in lost pages (lost_pages.hpp): seek() back, and poll again.
   Status validate() const noexcept;
 
   /// Moves past what the last poll gave, without polling; releases the views.

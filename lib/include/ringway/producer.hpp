@@ -75,7 +75,8 @@ class [[nodiscard]] Claim {
   RecordOffset offset() const noexcept { return offset_; }
 
   /// Makes it visible as soon as everything claimed before it is settled. Once. ok; fenced when the
-  /// claim was open for so long that the topic's policy took it away: nobody ever sees it.
+  /// claim was open for so long that the topic's policy took it away: nobody ever sees it;
+  /// quarantined when its bytes may have gone into a lost page (lost_pages.hpp).
   Published commit() noexcept;
   void abort() noexcept;
 
@@ -108,7 +109,7 @@ class [[nodiscard]] Batch {
   bool append_copy(Bytes payload, const PublishOptions& options = {}) noexcept;
 
   /// Makes all of them visible at once; `offset` is the first one's, the others follow it.
-  /// ok | fenced, as Claim::commit().
+  /// ok | fenced | quarantined, as Claim::commit().
   Published commit() noexcept;
   void abort() noexcept;
 

@@ -6,6 +6,7 @@
 #include <ringway/consumer.hpp>
 #include <ringway/error.hpp>
 #include <ringway/level.hpp>
+#include <ringway/lost_pages.hpp>
 #include <ringway/producer.hpp>
 #include <ringway/record.hpp>
 #include <ringway/status.hpp>

@@ -16,7 +16,8 @@ enum class [[nodiscard]] Status : unsigned char {
                    ///< gap says how much; no such partition or level; commit() without a cursor.
   lapped,          ///< Overwritten before it was read (overwriting topics only); a gap was counted.
   fenced,          ///< The claim was taken away while this producer stood still; not published.
-  quarantined,     ///< The ring's content is corrupt; it takes no more until it has a new ring.
+  quarantined,     ///< The ring's content is corrupt; it takes no more until it has a new ring. Or
+                   ///< some of it was lost to this process: lost_pages.hpp.
   corrupt,         ///< Stored bytes do not verify; the hole is of known size: seek behind it.
   disconnected,    ///< No supervisor answers and this needs one; the library goes on trying.
   closed,          ///< The topic was deleted or the handle was closed; drop the handle.
