@@ -173,8 +173,10 @@ void TopicDuty::rouse(bool anyway) {
 
 std::optional<Trouble> TopicDuty::trouble(SteadyTime now) {
   if (ending_ || now < next_trouble_) return std::nullopt;
-  for (const auto& partition : partitions_) {
-    if (const auto found = partition->trouble(now)) {
+  for (std::size_t i = 0; i < partitions_.size(); ++i) {
+    // On from the one behind the last: what lasts there keeps nothing from being said elsewhere.
+    trouble_at_ = (trouble_at_ + 1) % partitions_.size();
+    if (const auto found = partitions_[trouble_at_]->trouble(now)) {
       next_trouble_ = now + kTroubleEvery;
       return found;
     }

@@ -95,6 +95,7 @@ class TopicDuty {
   bool draining_ = false;
   std::optional<Ending> ending_;
   SteadyTime next_trouble_{};
+  std::size_t trouble_at_ = 0;  ///< whose was told last
 };
 
 }  // namespace ringway::daemon

@@ -1,7 +1,10 @@
 #include "daemon/topic_duty.hpp"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
+#include <iterator>
 #include <list>
+#include <vector>
 
 #include "daemon/nonce_source.hpp"
 #include "support/model_disk.hpp"
@@ -26,6 +29,8 @@ struct Scene {
     settings.partitions = kPartitions;
     settings.ring_bytes = 64 * 1024;
     settings.segment_bytes = 256 * 1024;
+    settings.when_stopped = WhenStopped::fence;
+    settings.stopped_after_ms = 10;
     auto memory = TopicMemory::create(kTopic, settings, 8);
     for (std::uint32_t p = 0; p < kPartitions; ++p) {
       ring::open_ring(memory.view(p), 0, NonceSource());
@@ -90,6 +95,22 @@ TEST_CASE("topic duty: a released claim is repaired before anything waits for th
   layout::RecordHeader header;
   CHECK(ring::peek(scene.topic->view(kPartitions - 1), claimed.position, header) ==
         ring::Found::record);
+}
+
+TEST_CASE("topic duty: trouble that lasts in one partition hides none in another", "[flusher]") {
+  Scene scene;
+  scene.publish();
+  for (const int p : {0, 2}) {
+    REQUIRE(std::next(scene.writers.begin(), p)->try_claim(64, 1).status == Status::ok);
+  }
+  auto now = std::chrono::steady_clock::now();
+  std::vector<std::uint32_t> told;
+  for (int second = 0; second < 5; ++second, now += std::chrono::seconds(1)) {
+    scene.duty->round(now, now + std::chrono::seconds(1));
+    if (const auto trouble = scene.duty->trouble(now)) told.push_back(trouble->partition);
+  }
+  CHECK(std::ranges::count(told, 0u) == 2);
+  CHECK(std::ranges::count(told, 2u) == 2);
 }
 
 }  // namespace topic_duty_test
