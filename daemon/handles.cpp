@@ -173,6 +173,7 @@ bool Handles::move(const std::shared_ptr<Session>& session, const std::shared_pt
   reply.first_slot = handle.first_slot;
   reply.slots = chunk.runs.slots();
   reply.producer = handle.producer;
+  reply.attachment = static_cast<std::uint32_t>(handle.attachment);
   reply.exclusive = handle.exclusive;
   reply.settings = topic->settings;
   if (const NamedCursor* cursor = topic->cursors.find(handle.cursor)) {
@@ -239,8 +240,11 @@ void Handles::open(const std::shared_ptr<Session>& session, const std::shared_pt
   entry.chunk = handle.chunk;
   entry.first_slot = handle.first_slot;
   entry.producer = handle.producer;
-  entry.flags = (protects ? layout::kProtects : 0u) | (session->reached ? layout::kReached : 0u) |
-                (handle.exclusive ? layout::kExclusive : 0u);
+  // Relaxed, here and below: only this thread writes them; who reads knows of them by `state`.
+  entry.flags.store((protects ? layout::kProtects : 0u) |
+                        (session->reached ? layout::kReached : 0u) |
+                        (handle.exclusive ? layout::kExclusive : 0u),
+                    std::memory_order::relaxed);
   entry.generation = handle.generation;
   entry.process = session->process;
   copy_cut(entry.user, session->user);
@@ -263,6 +267,7 @@ void Handles::open(const std::shared_ptr<Session>& session, const std::shared_pt
   reply.first_slot = run.first;
   reply.slots = chunk.runs.slots();
   reply.producer = handle.producer;
+  reply.attachment = static_cast<std::uint32_t>(attachment);
   reply.settings = topic->settings;
   reply.new_chunk = run.is_new;
   reply.exclusive = handle.exclusive;
@@ -361,6 +366,7 @@ void Handles::forget(Session& session, const Topic& topic) {
 
 bool Handles::adopt(Session& session, const std::shared_ptr<Topic>& topic, std::size_t attachment) {
   layout::Attachment& entry = topic->served->memory().attachments()[attachment];
+  const std::uint32_t flags = entry.flags.load(std::memory_order::relaxed);
   const std::uint32_t partitions = topic->settings.partitions;
   const auto chunk = session.chunks.find(entry.chunk);
   if (chunk == session.chunks.end() || !chunk->second.runs.take_at(entry.first_slot, partitions)) {
@@ -376,12 +382,12 @@ bool Handles::adopt(Session& session, const std::shared_ptr<Topic>& topic, std::
                 .cursor = std::string(entry.cursor_name,
                                       ::strnlen(entry.cursor_name, sizeof entry.cursor_name)),
                 .generation = entry.generation,
-                .exclusive = (entry.flags & layout::kExclusive) != 0};
-  session.reached = session.reached || (entry.flags & layout::kReached) != 0;
+                .exclusive = (flags & layout::kExclusive) != 0};
+  session.reached = session.reached || (flags & layout::kReached) != 0;
   try {
     if (!handle.cursor.empty()) {
       topic->cursors.hold(
-          handle.cursor, (entry.flags & layout::kProtects) != 0,
+          handle.cursor, (flags & layout::kProtects) != 0,
           {entry.handle, session.process.pid, chunk->second.slot(handle.first_slot)});
     }
   } catch (const Error& held) {

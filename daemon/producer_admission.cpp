@@ -69,8 +69,8 @@ void ProducerAdmission::ask_to_share(const std::shared_ptr<Topic>& topic, std::u
       const auto found = topic->producers.all().find(owner);
       if (found == topic->producers.all().end() || !found->second.exclusive) return;
       // Before the next one's entry: another supervisor must not find two and one exclusive.
-      topic->served->memory().attachments()[found->second.attachment].flags &=
-          ~std::uint32_t{layout::kExclusive};
+      topic->served->memory().attachments()[found->second.attachment].flags.fetch_and(
+          ~std::uint32_t{layout::kExclusive}, std::memory_order::relaxed);
       for (const auto& wake : topic->producers.shared(owner)) (*wake)();
     });
   });

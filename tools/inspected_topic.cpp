@@ -78,12 +78,14 @@ std::vector<Handle> InspectedTopic::handles() const {
   for (const layout::Attachment& shared : board_.array<const layout::Attachment>(
            layout::board_attachments_offset(partitions_), attachments_)) {
     if (shared.state.load(std::memory_order::acquire) == 0) continue;
+    const std::uint32_t flags = shared.flags.load(std::memory_order::relaxed);  // state orders it
     handles.push_back({.role = shared.role,
                        .producer = shared.producer,
                        .process = shared.process,
                        .user = text_of(shared.user, sizeof shared.user),
                        .cursor = text_of(shared.cursor_name, sizeof shared.cursor_name),
-                       .exclusive = (shared.flags & layout::kExclusive) != 0,
+                       .exclusive = (flags & layout::kExclusive) != 0,
+                       .copies = (flags & layout::kCopies) != 0,
                        .session = shared.session,
                        .chunk = shared.chunk,
                        .first_slot = shared.first_slot});

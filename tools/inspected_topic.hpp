@@ -23,6 +23,7 @@ struct Handle {
   std::string user;
   std::string cursor;      ///< "" for none
   bool exclusive = false;  ///< a producer that has the topic for itself
+  bool copies = false;     ///< a consumer that holds nothing in place any more
   std::uint64_t session = 0;
   std::uint32_t chunk = 0;
   std::uint32_t first_slot = 0;

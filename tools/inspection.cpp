@@ -39,7 +39,7 @@ std::vector<Column> cursor_columns() {
   return {
       {"CURSOR", "name"},          {"PID", "pid", Align::right},       {"USER", "user"},
       {"PROCESS", "process"},      {"OFFSET", "offset", Align::right}, {"LAG", "lag", Align::right},
-      {"PIN", "pin", Align::right}};
+      {"PIN", "pin", Align::right}, {"READS", "reads"}};
 }
 std::vector<Column> hole_columns() {
   return {{"OFFSET", "offset", Align::right},     {"OFFSETS", "offsets", Align::right},
@@ -183,7 +183,7 @@ Rows Inspection::cursors(const PartitionFacts& facts) {
     add(rows, all_cursors_, facts.partition,
         {name_cell(handle.cursor), Cell::of_number(handle.process.pid), Cell::of_text(handle.user),
          Cell::of_text(std::string(process_state(handle.process))), std::move(offset),
-         std::move(lag), std::move(pin)});
+         std::move(lag), std::move(pin), Cell::of_text(handle.copies ? "copies" : "in place")});
   }
   for (const control::CursorListing& cursor : kept_) {
     const bool held = std::any_of(handles_.begin(), handles_.end(),
@@ -197,7 +197,7 @@ Rows Inspection::cursors(const PartitionFacts& facts) {
     }
     add(rows, all_cursors_, facts.partition,
         {name_cell(cursor.name), Cell::none(), Cell::none(), Cell::none(), std::move(offset),
-         std::move(lag), Cell::none()});
+         std::move(lag), Cell::none(), Cell::none()});
   }
   return rows;
 }

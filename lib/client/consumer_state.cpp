@@ -120,10 +120,14 @@ bool ConsumerState::reopen() noexcept {
       bus_->close(fresh);
       throw Error(ErrorCode::not_found, topic_, "it was deleted and created anew", "");
     }
+    const bool moved = moves && fresh.handle == handle_.handle;
+    copies_ = copies_ && moved;
     std::vector<PartitionCursor> cursors = cursors_on(
-        fresh, moves && fresh.handle == handle_.handle ? PartitionCursor::Arrival::moved
-                                                       : PartitionCursor::Arrival::opened);
-    for (std::size_t i = 0; i < cursors.size(); ++i) cursors[i].follow(cursors_[i]);
+        fresh, moved ? PartitionCursor::Arrival::moved : PartitionCursor::Arrival::opened);
+    for (std::size_t i = 0; i < cursors.size(); ++i) {
+      if (copies_) cursors[i].copy_from_now_on();
+      cursors[i].follow(cursors_[i]);
+    }
     records_.clear();
     cursors_ = std::move(cursors);
     handle_ = std::move(fresh);
@@ -175,8 +179,22 @@ bool ConsumerState::make_room(std::size_t records_max) noexcept {
   return records_.capacity() != 0;
 }
 
+void ConsumerState::copy_from_now_on() noexcept {
+  copies_ = true;
+  for (PartitionCursor& cursor : cursors_) cursor.copy_from_now_on();
+  try {
+    bus_->log(fmt::format("severity=warning event=consumer_copies topic=\"{}\" "
+                          "reason=\"it held records in place for too long\"",
+                          topic_));
+  } catch (const std::bad_alloc&) {
+    // The supervisor says it, too.
+  }
+}
+
 Status ConsumerState::collect(std::size_t records_max) noexcept {
   records_.clear();
+  if (!copies_ && handle_.copies()) [[unlikely]]
+    copy_from_now_on();
   PartitionCursor::Harvest harvest{records_, std::min(records_max, records_.capacity()), gaps_};
   Status status = Status::ok;
   const std::size_t count = cursors_.size();

@@ -60,6 +60,7 @@ class ConsumerState {
   bool something_came() noexcept;
   void spin_before_sleep(const Deadline& deadline) noexcept;
   Status collect(std::size_t records_max) noexcept;
+  void copy_from_now_on() noexcept;
   bool make_room(std::size_t records_max) noexcept;
   const PartitionCursor* cursor(std::uint32_t partition) const noexcept;
 
@@ -76,6 +77,7 @@ class ConsumerState {
   std::vector<RecordView> records_;
   std::vector<Gap> gaps_;
   std::size_t turn_ = 0;  // which cursor the next poll starts with
+  bool copies_ = false;   // its handle may hold nothing in place any more
 };
 
 }  // namespace ringway

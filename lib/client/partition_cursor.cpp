@@ -16,6 +16,8 @@ namespace {
 
 // Far enough ahead of small records that the next poll finds its lines near.
 constexpr std::uint64_t kPrefetchBytes = 512;
+// Beyond a single record. Less is seldom overtaken, and stays in the cache until it is read.
+constexpr std::uint64_t kCopyBytesMax = 256 * 1024;
 
 /// The header of the record that `bytes` start with, if all of it is there.
 std::optional<RecordHeader> whole_record(std::span<const std::byte> bytes) noexcept {
@@ -59,11 +61,12 @@ PartitionCursor::PartitionCursor(std::uint32_t partition, const ring::PartitionV
   slot_->committed.store(layout::kNoOffset, std::memory_order::release);
 }
 
-// Pins. On topics that overwrite nobody is held up, so nothing is pinned; on topics that block, the
-// pin stays at the cursor for good: it is what the producers wait for.
+// Pins. On topics that overwrite nobody is held up, so nothing is pinned, nor by a cursor that
+// copies; on topics that block, the pin stays at the cursor for good: it is what the producers wait
+// for.
 
 std::uint64_t PartitionCursor::hold(std::uint64_t position) noexcept {
-  if (mode_ == TopicMode::memory_overwrite) return reader_.look(position);
+  if (!pins()) return reader_.look(position);
   if (!keeps_pin_) {
     const std::uint64_t announced = reader_.pin(position);
     keeps_pin_ = mode_ == TopicMode::memory_block && announced != 0;
@@ -76,7 +79,7 @@ std::uint64_t PartitionCursor::hold(std::uint64_t position) noexcept {
 
 void PartitionCursor::let_go() noexcept {
   held_ = false;
-  if (mode_ == TopicMode::memory_overwrite) return;
+  if (!pins()) return;
   if (mode_ == TopicMode::memory_block && where_ == Where::ring) {
     static_cast<void>(hold(place_.position));
   } else {
@@ -86,11 +89,17 @@ void PartitionCursor::let_go() noexcept {
 
 void PartitionCursor::unpin() noexcept {
   keeps_pin_ = false;
-  if (mode_ != TopicMode::memory_overwrite) reader_.unpin();
+  if (pins()) reader_.unpin();
 }
 
 void PartitionCursor::release() noexcept {
   if (held_) let_go();
+}
+
+void PartitionCursor::copy_from_now_on() noexcept {
+  if (mode_ != TopicMode::persisted) return;  // what is gone from the ring must be in the log
+  let_go();
+  copies_ = true;
 }
 
 bool PartitionCursor::intact() const noexcept {
@@ -100,6 +109,7 @@ bool PartitionCursor::intact() const noexcept {
 bool PartitionCursor::something_came() noexcept {
   if (where_ == Where::ring) {
     RecordHeader header;
+    if (copies_ && !chunk_.empty()) return true;  // left over from the last copy
     if (place_.position >= reader_.end()) [[unlikely]]
       return false;
     const std::uint64_t announced =
@@ -187,9 +197,8 @@ bool PartitionCursor::enter_ring(std::uint64_t offset) noexcept {
          ring::peek(view_, place.position, header) == ring::Found::record) {
     place.pass(header);
   }
-  const bool there =
-      place.offset >= offset && place.position <= reader_.end() &&
-      (mode_ != TopicMode::memory_overwrite || reader_.still_there(boundary->position));
+  const bool there = place.offset >= offset && place.position <= reader_.end() &&
+                     (pins() || reader_.still_there(boundary->position));
   if (there) {
     place_ = place;
     where_ = Where::ring;
@@ -215,7 +224,8 @@ Status PartitionCursor::join_ring() noexcept {
     place.pass(header);
   }
   Status status = Status::not_found;
-  if (place.position >= place_.position && place.position <= reader_.end()) {
+  if (place.position >= place_.position && place.position <= reader_.end() &&
+      (pins() || reader_.still_there(boundary->position))) {
     status = place == place_ ? Status::ok : Status::corrupt;
   }
   if (status == Status::ok) where_ = Where::ring;
@@ -228,21 +238,29 @@ const std::byte* PartitionCursor::body_in_ring(std::uint64_t position,
   const std::byte* const body = view_.at(position) + sizeof(RecordHeader);
   if (view_.mapping() == ring::Mapping::mirrored) return body;
   const std::uint64_t left = view_.ring_bytes() - (position & (view_.ring_bytes() - 1));
-  const std::uint64_t first = left - sizeof(RecordHeader);
-  if (bytes <= first) return body;
+  if (bytes <= left - sizeof(RecordHeader)) return body;
   // Written through a mapping that is mirrored, read through one that is not. The end of the data
   // area lies in a held window once, so that there is one such record a poll.
+  return copy_out(position + sizeof(RecordHeader), bytes) ? copied_.data() : nullptr;
+}
+
+/// Into private memory, put together where it passes the end of the data area.
+bool PartitionCursor::copy_out(std::uint64_t position, std::uint64_t bytes) noexcept {
   try {
-    unwrapped_.resize(bytes);
+    if (copied_.size() < bytes) copied_.resize(bytes);
   } catch (const std::bad_alloc&) {
-    return nullptr;
+    return false;
   }
-  std::memcpy(unwrapped_.data(), body, first);
-  std::memcpy(unwrapped_.data() + first, view_.at(0), bytes - first);
-  return unwrapped_.data();
+  const std::uint64_t left = view_.ring_bytes() - (position & (view_.ring_bytes() - 1));
+  const std::uint64_t first = std::min(bytes, left);
+  std::memcpy(copied_.data(), view_.at(position), first);
+  if (first < bytes) std::memcpy(copied_.data() + first, view_.at(0), bytes - first);
+  return true;
 }
 
 Status PartitionCursor::collect_ring(Harvest& harvest) noexcept {
+  if (copies_ && take_records(harvest)) [[unlikely]]
+    return Status::ok;
   // A look without the locked operation first: most polls of most partitions find nothing.
   if (!something_came()) {
     if (only_log_has_it()) [[unlikely]]
@@ -253,6 +271,8 @@ Status PartitionCursor::collect_ring(Harvest& harvest) noexcept {
   }
   const std::uint64_t announced = hold(place_.position);
   if (announced == 0) return left_ring(harvest);
+  if (copies_) [[unlikely]]
+    return copy_ring(announced, harvest);
   held_ = true;
   held_from_ = place_.position;
   const ring::Place begun = place_;
@@ -295,6 +315,38 @@ Status PartitionCursor::collect_ring(Harvest& harvest) noexcept {
   if (found != ring::Found::corrupt) return Status::ok;
   if (!only_log_has_it()) return Status::quarantined;
   return harvest.records.size() == before ? left_ring(harvest) : Status::ok;  // else the next time
+}
+
+/// Copies a run of records and gives what was whole when it was copied: nothing of it may have been
+/// announced for reuse until then, as on topics that overwrite.
+Status PartitionCursor::copy_ring(std::uint64_t announced, Harvest& harvest) noexcept {
+  const std::uint64_t bound = std::min(announced, reader_.end());
+  const std::size_t room = harvest.records_max - harvest.records.size();
+  ring::Place end = place_;
+  ring::Found found = ring::Found::nothing;
+  RecordHeader header;
+  for (std::size_t i = 0; i < room && end.position < bound &&
+                          end.position - place_.position < kCopyBytesMax;
+       ++i) {
+    found = ring::peek(view_, end.position, header);
+    if (found != ring::Found::record) break;
+    ring::Place next = end;
+    next.pass(header);
+    // Only where it is written over while it is walked.
+    if (next.position - place_.position > view_.ring_bytes()) break;
+    end = next;
+  }
+  const std::uint64_t bytes = end.position - place_.position;
+  const bool copied = copy_out(place_.position, bytes);
+  // Retired while it was read: again, up to its end.
+  if (end.position > reader_.end()) return collect_ring(harvest);
+  if (!reader_.still_there(place_.position)) return left_ring(harvest);
+  if (bytes == 0 && found == ring::Found::corrupt) {
+    return only_log_has_it() ? left_ring(harvest) : Status::quarantined;
+  }
+  if (copied) chunk_ = std::span(copied_).first(bytes);
+  static_cast<void>(take_records(harvest));
+  return Status::ok;
 }
 
 /// What was wanted is announced for reuse.
@@ -396,14 +448,25 @@ Status PartitionCursor::collect_log(Harvest& harvest) noexcept {
     const Status status = take_chunk(log_->read(log_point()), harvest);
     if (status != Status::ok) return status;
   }
+  static_cast<void>(take_records(harvest));
+  return Status::ok;
+}
+
+/// From private memory, copied or verified. False when no whole record is left there.
+bool PartitionCursor::take_records(Harvest& harvest) noexcept {
+  bool any = false;
   while (harvest.records.size() < harvest.records_max) {
     const auto header = whole_record(chunk_);
-    if (!header) break;
+    if (!header) {
+      chunk_ = {};
+      break;
+    }
     if (wanted(*header)) append(harvest, chunk_.data() + sizeof *header, *header);
     chunk_ = chunk_.subspan(layout::record_bytes(*header));
     place_.pass(*header);
+    any = true;
   }
-  return Status::ok;
+  return any;
 }
 
 }  // namespace ringway

@@ -45,6 +45,8 @@ class PartitionCursor {
   Status collect(Harvest& harvest) noexcept;
   /// Lets go of what was collected.
   void release() noexcept;
+  /// On a persisted topic nothing of the ring is held in place from now on, nor what was.
+  void copy_from_now_on() noexcept;
   /// Whether what was collected last could be trusted until now (overwriting topics).
   bool intact() const noexcept;
   /// Whether collect() would find something or has to be asked. No system call.
@@ -88,11 +90,18 @@ class PartitionCursor {
   bool enter_ring(std::uint64_t offset) noexcept;
   Status join_ring() noexcept;
   Status collect_ring(Harvest& harvest) noexcept;
+  Status copy_ring(std::uint64_t announced, Harvest& harvest) noexcept;
+  bool copy_out(std::uint64_t position, std::uint64_t bytes) noexcept;
   Status collect_log(Harvest& harvest) noexcept;
   Status take_chunk(const LogChunk& chunk, Harvest& harvest) noexcept;
+  bool take_records(Harvest& harvest) noexcept;
   Status left_ring(Harvest& harvest) noexcept;
   bool in_quarantine() const noexcept;
   bool only_log_has_it() const noexcept;
+  /// Whether what is read is kept from being overwritten; else it is looked at again afterwards.
+  bool pins() const noexcept {
+    return mode_ != layout::TopicMode::memory_overwrite && !copies_;
+  }
   std::uint64_t hold(std::uint64_t position) noexcept;
   void let_go() noexcept;
   void unpin() noexcept;
@@ -108,6 +117,7 @@ class PartitionCursor {
   Where where_ = Where::unplaced;
   bool held_ = false;       // records collected last lie in the ring, from held_from_ on
   bool keeps_pin_ = false;  // blocking topics: a pin stands at or below place_
+  bool copies_ = false;     // records of the ring are copied, without a pin
   bool in_vain_ = false;    // the log had nothing although there should be something
   ring::PartitionView view_;
   ring::Reader<ring::PartitionView, layout::Slot> reader_;
@@ -120,8 +130,8 @@ class PartitionCursor {
   std::optional<std::int64_t> not_before_ns_;
   std::uint64_t committed_ = layout::kNoOffset;
   std::unique_ptr<LogSource> log_;    // none without persistence
-  std::span<const std::byte> chunk_;  // of the log, from place_ on
-  std::vector<std::byte> unwrapped_;  // a record that lies across the end of the data area
+  std::span<const std::byte> chunk_;  // of the log, or copied from the ring: from place_ on
+  std::vector<std::byte> copied_;     // from the ring: a record across its end, or a run of them
   CommittedWalk<ring::PartitionView> walk_;
 };
 

@@ -62,6 +62,8 @@ TopicMemory::TopicMemory(const Identity& identity, shm::Descriptor board, shm::D
   mode_ = board_->mode;
   board_partitions_ =
       board_region_.array<const layout::BoardPartition>(layout::kPageBytes, partitions_).data();
+  attachments_ = board_region_.array<const layout::Attachment>(
+      layout::board_attachments_offset(partitions_), board_->attachments);
 
   const std::uint64_t bell_bytes = layout::bell_file_bytes(partitions_);
   shm::verify_memory_file(bell_file_.get(), "bell", bell_bytes);

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <vector>
 
 #include "layout/bell.hpp"
@@ -49,6 +50,10 @@ class TopicMemory {
   layout::BellPartition& bell(std::uint32_t partition) const noexcept {
     return bell_partitions_[partition];
   }
+  /// The entry of an open handle; nullptr where the table has none of that number.
+  const layout::Attachment* attachment(std::uint32_t index) const noexcept {
+    return index < attachments_.size() ? &attachments_[index] : nullptr;
+  }
   /// Writable for producers only.
   std::atomic<std::uint32_t>& bell_seq() const noexcept { return *bell_seq_; }
 
@@ -71,6 +76,7 @@ class TopicMemory {
   shm::Region board_region_, ring_region_, bell_region_;
   const layout::BoardHeader* board_ = nullptr;
   const layout::BoardPartition* board_partitions_ = nullptr;
+  std::span<const layout::Attachment> attachments_;
   layout::BellHeader* bell_ = nullptr;
   layout::BellPartition* bell_partitions_ = nullptr;
   std::atomic<std::uint32_t>* bell_seq_ = nullptr;

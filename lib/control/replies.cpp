@@ -117,6 +117,7 @@ void write(nlohmann::json& json, const Opened& opened) {
   json["first_slot"] = opened.first_slot;
   json["slots"] = opened.slots;
   json["producer"] = opened.producer;
+  if (opened.attachment) json["attachment"] = *opened.attachment;
   if (!opened.cursor_offsets.empty()) {
     json["cursor_offsets"] = offsets_json(opened.cursor_offsets);
   }
@@ -135,6 +136,7 @@ void read(const Fields& fields, Opened& opened) {
   opened.first_slot =
       fields.number<std::uint32_t>("first_slot", 0, opened.slots - opened.partitions);
   opened.producer = fields.number<std::uint32_t>("producer");
+  if (fields.has("attachment")) opened.attachment = fields.number<std::uint32_t>("attachment");
   if (fields.has("cursor_offsets")) opened.cursor_offsets = offsets(fields, "cursor_offsets");
   if (!opened.cursor_offsets.empty() && opened.cursor_offsets.size() != opened.partitions) {
     throw fields.wrong("cursor_offsets", "must have one entry per partition");

@@ -229,6 +229,7 @@ enum AttachmentFlags : std::uint32_t {
   kProtects = 1,   ///< its named cursor keeps segments from retention
   kReached = 2,    ///< the asymmetric barrier reaches its process
   kExclusive = 4,  ///< the topic's only producer: it may claim without compare-and-swap
+  kCopies = 8,     ///< 1.1: a consumer that may not hold records in place any more
 };
 
 /// One open handle: which process holds which session slots. All slots of a handle lie in one
@@ -241,13 +242,14 @@ struct Attachment {
   std::uint32_t chunk;    ///< which of the session's memfds
   std::uint32_t first_slot;
   std::uint32_t producer;  ///< producer identity stamped into records
-  std::uint32_t flags;     ///< AttachmentFlags
+  std::atomic<std::uint32_t> flags;  ///< AttachmentFlags; kCopies comes while it is open
   ProcessId process;
   char user[32];             ///< account name or number, cut to fit
   char cursor_name[128];     ///< named cursors; "" otherwise
   std::uint64_t generation;  ///< of the ring its slots speak of: an earlier one until it has moved
   std::uint8_t reserved[16];
 };
+static_assert(offsetof(Attachment, flags) == 36);
 static_assert(sizeof(Attachment) == 256);
 
 constexpr std::uint64_t board_attachments_offset(std::uint32_t partitions) noexcept {

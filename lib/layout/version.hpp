@@ -18,7 +18,7 @@ struct Version {
   std::uint16_t minor;
 };
 
-inline constexpr Version kLayoutVersion{1, 0};
+inline constexpr Version kLayoutVersion{1, 1};
 
 /// Bits of BoardHeader::incompatible_flags that this version understands.
 inline constexpr std::uint64_t kIncompatibleFlagsKnown = 0;

@@ -148,6 +148,75 @@ TEST_CASE("cursor: pins what it gave until the next call, and nothing after an e
   CHECK(world.slots.back().offset == 2);
 }
 
+TEST_CASE("cursor: one that copies holds nothing, and what it gave outlives the ring", "[client]") {
+  World world;
+  PartitionCursor cursor = world.cursor();
+  const auto values_hold = [&] {
+    for (const RecordView& record : world.records) {
+      const std::string begin = std::to_string(record.offset()) + "...";
+      CHECK(record.value().substr(0, begin.size()) == begin);
+      CHECK(record.value().find_first_not_of('.', begin.size()) == record.value().npos);
+    }
+  };
+  world.log.bytes.reserve(16 << 20);  // what was given of it must stay where it is
+  cursor.go_to({Status::ok, 0});
+  for (int i = 0; i < 20; ++i) world.publish(100);
+  CHECK(world.poll(cursor, 2) == numbers(0, 2));
+  CHECK(world.slots.back().pin == 0);
+  cursor.copy_from_now_on();
+  CHECK(world.slots.back().pin == layout::kNoPin);
+  std::vector<std::uint64_t> seen{0, 1};
+  // Caught up, in the middle, lapped; some of them across the end of the data area.
+  for (std::size_t round = 0; round < 400; ++round) {
+    for (std::size_t i = 0; i < round % 7 * 3; ++i) {
+      world.publish(10 + 137 * (world.published % 11));
+    }
+    if (round % 50 == 49) {
+      while (world.published % 1000 != 0) world.publish(200), world.flush();
+    }
+    for (const std::uint64_t offset : world.poll(cursor, 1 + round % 40)) seen.push_back(offset);
+    REQUIRE(world.status == Status::ok);
+    CHECK(world.slots.back().pin == layout::kNoPin);
+    world.flush();
+    values_hold();
+    CHECK(cursor.something_came() == (seen.size() < world.published));
+  }
+  while (seen.size() < world.published) {
+    for (const std::uint64_t offset : world.poll(cursor)) seen.push_back(offset);
+  }
+  CHECK(seen == numbers(0, world.published));
+  CHECK(world.gaps.empty());
+  // To be in the log it does not have to be read there.
+  const std::uint64_t next = world.publish(100);
+  CHECK(world.poll(cursor) == numbers(next, next + 1));
+  CHECK_FALSE(world.log.answer);
+}
+
+TEST_CASE("cursor: one that copies gives nothing behind the end of a retired ring", "[client]") {
+  World world;
+  PartitionCursor cursor = world.cursor();
+  cursor.go_to({Status::ok, 0});
+  cursor.copy_from_now_on();
+  for (int i = 0; i < 5; ++i) world.publish(100);
+  world.plain.board->end_position = world.log.records.at(3);
+  world.plain.board->end_offset = 3;
+  world.plain.board->retired = static_cast<std::uint32_t>(layout::Retired::decided);
+  CHECK(world.poll(cursor, 2) == numbers(0, 2));
+  CHECK(world.poll(cursor) == numbers(2, 3));
+  CHECK(world.poll(cursor).empty());
+  CHECK(world.status == Status::ok);
+}
+
+TEST_CASE("cursor: one that is to copy goes on in place where there is no log", "[client]") {
+  World world(TopicMode::memory_block);
+  PartitionCursor cursor = world.cursor();
+  cursor.go_to({Status::ok, 0});
+  cursor.copy_from_now_on();
+  world.publish();
+  CHECK(world.poll(cursor) == numbers(0, 1));
+  CHECK(world.slots.back().pin == 0);
+}
+
 TEST_CASE("cursor: one that holds the place on a blocking topic keeps its pin", "[client]") {
   World world(TopicMode::memory_block);
   PartitionCursor cursor = world.cursor();

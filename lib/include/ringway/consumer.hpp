@@ -97,8 +97,11 @@ struct Gap {
 /// Follows one topic: one cursor per partition that moves over log and ring alike. Made by
 /// Bus::consumer(); movable; one thread at a time, except interrupt(). poll() first moves past what
 /// the poll before it gave. Views are in place: while they are held the ring keeps their bytes, so
-/// a consumer that holds them for long holds up producers and is named for it. A crash costs
-/// nothing: a named cursor stands where commit() put it last.
+/// a consumer that holds them for long holds up producers and is named for it. Where its topic says
+/// so (WhenPinned) the supervisor then takes its in-place reading: from its next poll on, until it
+/// is opened anew, the views are of copies in private memory, valid for as long as others; nothing
+/// else changes, and the bus's log callback is told once (consumer_copies). A crash costs nothing: a
+/// named cursor stands where commit() put it last.
 class Consumer {
  public:
   Consumer() noexcept = default;
