@@ -37,6 +37,9 @@ constexpr std::array kSyncPolicies{
     std::pair{std::string_view("never"), SyncPolicy::never}};
 constexpr std::array kWhenFull{std::pair{std::string_view("block"), WhenFull::block},
                                std::pair{std::string_view("overwrite"), WhenFull::overwrite}};
+constexpr std::array kWhenPinned{std::pair{std::string_view("wait"), WhenPinned::wait},
+                                 std::pair{std::string_view("copy"), WhenPinned::copy},
+                                 std::pair{std::string_view("kill"), WhenPinned::kill}};
 constexpr std::array kLevels{
     std::pair{std::string_view("debug"), 0}, std::pair{std::string_view("info"), 1},
     std::pair{std::string_view("warning"), 2}, std::pair{std::string_view("error"), 3}};
@@ -138,6 +141,22 @@ constexpr std::array kKeys{
         [](Config& c, const Value& v) { c.defaults.retention_bytes = v.size(); }},
     Key{"defaults.retention_age", R"("0s")", "0s: no limit.",
         [](Config& c, const Value& v) { c.defaults.retention_age_ms = v.duration_ms(); }},
+    Key{"defaults.pin_budget", R"("1s")",
+        "How long a consumer's records held in place may keep producers of a persisted\n"
+        "topic waiting before they get another ring; 0s: as long as it likes.",
+        [](Config& c, const Value& v) {
+          const std::uint64_t ms = v.duration_ms();
+          if (ms > 3'600'000) throw v.wrong("must lie in 0s..1h");
+          c.defaults.pin_budget_ms = static_cast<std::uint32_t>(ms);
+        }},
+    Key{"defaults.retired_max", R"("0B")",
+        "How much of replaced rings consumers may hold in place; 0B: four times the\n"
+        "topic's rings; less than its rings: none is left to them.",
+        [](Config& c, const Value& v) { c.defaults.retired_bytes_max = v.size(); }},
+    Key{"defaults.when_pinned", R"("wait")",
+        "wait, copy or kill: what is done about a consumer beyond pin_budget where\n"
+        "retired_max allows no other ring.",
+        [](Config& c, const Value& v) { c.defaults.when_pinned = v.one_of(kWhenPinned); }},
 };
 
 struct RightsKey {

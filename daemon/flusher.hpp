@@ -47,13 +47,15 @@ struct RingEnded {
 struct Trouble {
   enum class Kind : unsigned char {
     stopped_claim,  ///< `when_stopped` is due for the holder's claim
-    long_pin,       ///< producers have waited for the holder's pin for longer than `pin_budget_ms`
+    long_pin,       ///< producers have waited for pins for longer than `pin_budget_ms`, now for
+                    ///< the holder's
     worn_out,       ///< positions of the ring run out
   };
   Kind kind{};
   std::uint32_t partition = 0;
   std::uint64_t handle = 0;
   std::uint32_t pid = 0;
+  bool alone = false;  ///< long_pin: all the time for this holder's
 };
 
 /// The data side of the supervisor: one thread that follows every partition's stamps, publishes the

@@ -118,7 +118,11 @@ void PartitionDuty::hand_back_space() {
       [&](std::size_t i) { return handles_.pin(i); }, nonces_);
   reusable_ = reusable;
   limit_is_pinned_ = outcome.pinned_by != ring::kNobody;
-  if (limit_is_pinned_) pinned_by_ = handles_.pin_holder(outcome.pinned_by);
+  if (limit_is_pinned_) {
+    const PartitionHandles::Holder& holder = handles_.pin_holder(outcome.pinned_by);
+    if (holder.handle != pinned_by_.handle) pinned_by_since_ = {};
+    pinned_by_ = holder;
+  }
   if (outcome.limit != before) moved_ = true;
   if (outcome.hostile != 0) {
     if (board_.hostile_pins.fetch_add(outcome.hostile, std::memory_order::relaxed) == 0) {
@@ -152,9 +156,10 @@ void PartitionDuty::say_why(SteadyTime now) {
       limit_is_pinned_ &&
       end + view_.ring_bytes() / 4 > board_.limit.load(std::memory_order::relaxed);  // own
   if (!wait_for_pin) {
-    pinned_since_ = {};
-  } else if (pinned_since_ == SteadyTime{}) {
-    pinned_since_ = now;
+    pinned_since_ = pinned_by_since_ = {};
+  } else {
+    if (pinned_since_ == SteadyTime{}) pinned_since_ = now;
+    if (pinned_by_since_ == SteadyTime{}) pinned_by_since_ = now;
   }
   if (!unsettled || follower_.committed().position != stuck_at_) {
     stuck_at_ = follower_.committed().position;
@@ -174,7 +179,7 @@ void PartitionDuty::say_why(SteadyTime now) {
   } else if (limit_is_pinned_) {
     const bool blocks = topic_.memory().board().mode == layout::TopicMode::memory_block;
     hold = blocks ? Hold::slow_consumer : Hold::pinned;
-    pid = pinned_by_;
+    pid = pinned_by_.pid;
   } else if (log_ &&
              end + view_.ring_bytes() / 4 > board_.limit.load(std::memory_order::relaxed)) {  // own
     hold = Hold::disk_slow;
@@ -251,16 +256,24 @@ std::optional<Trouble> PartitionDuty::trouble(SteadyTime now) const noexcept {
       stuck_at_ == follower_.committed().position &&
       now - stuck_since_ >= std::chrono::milliseconds(settings.stopped_after_ms)) {
     if (const auto holder = handles_.claim_holder(stuck_at_)) {
-      return Trouble{Trouble::Kind::stopped_claim, partition_, holder->handle, holder->pid};
+      return Trouble{.kind = Trouble::Kind::stopped_claim,
+                     .partition = partition_,
+                     .handle = holder->handle,
+                     .pid = holder->pid};
     }
   }
+  const std::chrono::milliseconds budget(settings.pin_budget_ms);
   if (log_ && limit_is_pinned_ && settings.pin_budget_ms != 0 && pinned_since_ != SteadyTime{} &&
-      now - pinned_since_ >= std::chrono::milliseconds(settings.pin_budget_ms)) {
-    return Trouble{Trouble::Kind::long_pin, partition_, 0, pinned_by_};
+      now - pinned_since_ >= budget) {
+    return Trouble{.kind = Trouble::Kind::long_pin,
+                   .partition = partition_,
+                   .handle = pinned_by_.handle,
+                   .pid = pinned_by_.pid,
+                   .alone = now - pinned_by_since_ >= budget};
   }
   // Not by the tail, which a producer may have put anywhere.
   if (follower_.committed().position >= view_.codec().position_end() / 2) {
-    return Trouble{Trouble::Kind::worn_out, partition_, 0, 0};
+    return Trouble{.kind = Trouble::Kind::worn_out, .partition = partition_};
   }
   return std::nullopt;
 }

@@ -156,7 +156,7 @@ class PartitionDuty {
   CommitFollower follower_;
   ring::Place reusable_;  ///< what publish_limit was last told
   bool limit_is_pinned_ = false;
-  std::uint32_t pinned_by_ = 0;
+  PartitionHandles::Holder pinned_by_{};  ///< while `limit_is_pinned_`
   bool moved_ = false;  ///< a watermark or limit moved and waiters were not told yet
   bool quarantined_ = false;
   bool draining_ = false;
@@ -165,7 +165,8 @@ class PartitionDuty {
   NonceSource nonces_;
   std::uint64_t stuck_at_ = ~std::uint64_t{0};
   SteadyTime stuck_since_{};
-  SteadyTime pinned_since_{};  ///< producers wait for a pin
+  SteadyTime pinned_since_{};     ///< producers wait for a pin
+  SteadyTime pinned_by_since_{};  ///< for one of `pinned_by_`
 };
 
 }  // namespace ringway::daemon

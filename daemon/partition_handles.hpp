@@ -101,7 +101,7 @@ class PartitionHandles {
   std::uint64_t pin(std::size_t index) const noexcept {
     return pins_[index]->pin.load(std::memory_order::acquire);  // PIN, UNPIN
   }
-  std::uint32_t pin_holder(std::size_t index) const noexcept { return consumers_[index].pid; }
+  const Holder& pin_holder(std::size_t index) const noexcept { return consumers_[index]; }
 
   /// Whether any producer, dead or alive, says that it claimed or tries to claim `position`.
   bool claimed(std::uint64_t position) const noexcept {

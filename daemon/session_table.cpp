@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "ringway/error.hpp"
 #include "shm/memory_file.hpp"
 #include "shm/memory_name.hpp"
@@ -160,6 +162,37 @@ std::shared_ptr<Session> SessionTable::dead_holder(const Topic& topic, const std
     if (!session->handles.contains(found->holder->handle)) continue;
     const auto holder = session;
     return is_dead(id) ? holder : nullptr;
+  }
+  return nullptr;
+}
+
+std::map<std::uint64_t, std::set<std::uint32_t>> SessionTable::holders_of_retired(
+    const Topic& topic) const {
+  std::map<std::uint64_t, std::set<std::uint32_t>> holders;
+  for (const auto& [id, session] : sessions_) {
+    if (session->dead) continue;
+    for (const auto& [handle_id, handle] : session->handles) {
+      if (handle.topic.get() != &topic || handle.role != layout::Role::consumer ||
+          handle.generation == topic.row.generation) {
+        continue;
+      }
+      const layout::Slot* const slots = session->chunks.at(handle.chunk).slot(handle.first_slot);
+      const bool holds = std::any_of(
+          slots, slots + topic.settings.partitions, [](const layout::Slot& slot) {
+            // Relaxed: nothing of that ring is used again, whatever it says.
+            return slot.pin.load(std::memory_order::relaxed) != layout::kNoPin;
+          });
+      if (holds) holders[handle.generation].insert(session->process.pid);
+    }
+  }
+  return holders;
+}
+
+layout::Attachment* SessionTable::entry_of(std::uint64_t id) const {
+  for (const auto& [session_id, session] : sessions_) {
+    const auto found = session->handles.find(id);
+    if (found == session->handles.end()) continue;
+    return &found->second.topic->served->memory().attachments()[found->second.attachment];
   }
   return nullptr;
 }

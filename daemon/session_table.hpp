@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "daemon/handles.hpp"
@@ -57,6 +58,10 @@ class SessionTable {
   /// Start, when the flusher serves: whoever died meanwhile is released.
   void watch_adopted();
 
+  /// Which processes still hold records in place in rings before a topic's present one, by ring.
+  std::map<std::uint64_t, std::set<std::uint32_t>> holders_of_retired(const Topic& topic) const;
+  /// An open handle's entry on its topic's present board; nullptr where there is no such handle.
+  layout::Attachment* entry_of(std::uint64_t handle) const;
   /// Ends the process that holds a handle, by its pidfd. False: there is none, or it may not be
   /// done.
   bool kill_holder(std::uint64_t handle) const;

@@ -117,6 +117,7 @@ Supervisor::~Supervisor() {
 void Supervisor::adopt_kept() {
   registry_.load(kept_);
   sessions_.adopt(registry_, kept_);
+  registry_.remember_retired();
   registry_.serve();
   sessions_.watch_adopted();
   // What nobody of the catalog knows: memory of deleted topics, of sessions without handles.
@@ -245,6 +246,7 @@ nlohmann::json Supervisor::status() const {
                         {"connected", static_cast<bool>(session->disconnect)}});
   }
   auto exclusive = nlohmann::json::array();
+  auto copying = nlohmann::json::array();
   auto degraded = nlohmann::json::array();
   for (const auto& [name, topic] : registry_.all()) {
     if (!topic->served) {
@@ -253,6 +255,9 @@ nlohmann::json Supervisor::status() const {
     }
     if (const auto pid = exclusive_pid(*topic)) {
       exclusive.push_back({{"topic", name}, {"exclusive_pid", *pid}});
+    }
+    for (const std::uint32_t pid : copying_pids(*topic)) {
+      copying.push_back({{"topic", name}, {"pid", pid}});
     }
     for (const std::string& damage : topic->damage) degraded.push_back(damage);
     for (std::uint32_t p = 0; p < topic->settings.partitions; ++p) {
@@ -276,6 +281,7 @@ nlohmann::json Supervisor::status() const {
       {"topics", registry_.all().size()},
       {"sessions", std::move(sessions)},
       {"exclusive", std::move(exclusive)},
+      {"copying", std::move(copying)},
       {"memory", {{"used", registry_.memory_used()}, {"limit", registry_.memory_limit()}}},
       {"disk", {{"free", disk.f_bavail * disk.f_frsize}, {"total", disk.f_blocks * disk.f_frsize}}},
       {"keeper", keepsakes_.pid()},

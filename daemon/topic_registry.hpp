@@ -40,7 +40,8 @@ struct Replacement {
 /// A ring that was replaced and that somebody may still have mapped.
 struct RetiredRing {
   std::uint64_t generation;
-  std::uint64_t bytes;
+  std::uint64_t bytes;       ///< of all its memory
+  std::uint64_t ring_bytes;  ///< of its partitions' rings
 };
 
 /// A topic as the control thread knows it.
@@ -114,6 +115,8 @@ class TopicRegistry {
   /// Ends, once more, rings whose end an earlier supervisor had decided. @throws Error when there
   /// is no memory for their successors; the next call tries again.
   void resume_replacements();
+  /// After the handles were adopted: what they have mapped of rings before the present ones counts.
+  void remember_retired();
   /// Forgets the replaced rings that nobody has mapped any more.
   static void forget_retired(Topic& topic);
 

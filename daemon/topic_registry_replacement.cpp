@@ -17,6 +17,7 @@
 #include <algorithm>
 #include <cstring>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "control/topic_settings.hpp"
 #include "daemon/ring_opening.hpp"
@@ -34,6 +35,12 @@ constexpr std::chrono::milliseconds kPatience{3000};
 
 layout::Retired retired(const ring::PartitionView& view) {
   return static_cast<layout::Retired>(view.retired().load(std::memory_order::acquire));
+}
+
+RetiredRing retired_ring(std::uint64_t generation, const ServedTopic& of) {
+  return {.generation = generation,
+          .bytes = of.memory().bytes(),
+          .ring_bytes = of.settings().ring_bytes * of.partitions()};
 }
 
 bool quarantined(const layout::BoardPartition& board) {
@@ -191,7 +198,7 @@ void TopicRegistry::finish_replacement(Topic& topic) {
   const std::uint64_t before = topic.row.generation;
   topic.row = row;
   topic.settings = replacement.settings;
-  topic.retired.push_back({before, old.memory().bytes()});
+  topic.retired.push_back(retired_ring(before, old));
   const auto left = std::exchange(topic.served, replacement.served);
   const auto finished = std::move(topic.replacement);
   parts_.flusher.add(topic.served);
@@ -312,6 +319,22 @@ void TopicRegistry::resume_replacements() {
     }
     if (!begun) continue;
     replace_ring(topic, topic->settings, "interrupted", {});
+  }
+}
+
+/// How large they were is not known any more: taken to be as the present ones.
+void TopicRegistry::remember_retired() {
+  for (const auto& [name, topic] : topics_) {
+    if (!topic->served || !topic->served->adopted) continue;
+    std::set<std::uint64_t> before;
+    for (const layout::Attachment& entry : topic->served->memory().attachments()) {
+      // Relaxed: only this thread writes them.
+      if (entry.state.load(std::memory_order::relaxed) == layout::kFree) continue;
+      if (entry.generation < topic->row.generation) before.insert(entry.generation);
+    }
+    for (const std::uint64_t generation : before) {
+      topic->retired.push_back(retired_ring(generation, *topic->served));
+    }
   }
 }
 

@@ -21,6 +21,18 @@ std::optional<std::uint32_t> exclusive_pid(const Topic& topic) {
   return topic.producers.all().at(*owner).pid;
 }
 
+std::set<std::uint32_t> copying_pids(const Topic& topic) {
+  std::set<std::uint32_t> pids;
+  for (const layout::Attachment& entry : topic.served->memory().attachments()) {
+    // Relaxed: only this thread writes them.
+    if (entry.state.load(std::memory_order::relaxed) == layout::kOpen &&
+        (entry.flags.load(std::memory_order::relaxed) & layout::kCopies) != 0) {
+      pids.insert(entry.process.pid);
+    }
+  }
+  return pids;
+}
+
 nlohmann::json describe(const Topic& topic) {
   auto partitions = nlohmann::json::array();
   for (std::uint32_t p = 0; topic.served && p < topic.settings.partitions; ++p) {

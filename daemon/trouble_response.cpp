@@ -1,7 +1,10 @@
 #include "daemon/trouble_response.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include "control/quantity.hpp"
+#include "daemon/pin_policy.hpp"
 #include "ringway/error.hpp"
 
 namespace ringway::daemon {
@@ -14,31 +17,82 @@ void TroubleResponse::respond(const ServedTopic& served, const Trouble& trouble)
   if (topic->served.get() != &served || topic->replacement || topic->deleting) return;
   switch (trouble.kind) {
     case Trouble::Kind::stopped_claim:
-      if (topic->settings.when_stopped == WhenStopped::kill) return kill(*topic, trouble);
-      return replace(topic, "stopped_claim");
+      if (topic->settings.when_stopped == WhenStopped::kill) return kill_producer(*topic, trouble);
+      replace(topic, "stopped_claim");
+      return;
     case Trouble::Kind::long_pin:
-      TopicRegistry::forget_retired(*topic);
-      if (!topic->retired.empty()) {
-        return say_once(*topic, "ring_not_replaced",
-                        fmt::format("pid {} holds records in place, and the ring before this one "
-                                    "is still held, too",
-                                    trouble.pid));
-      }
-      return replace(topic, "long_pin");
+      return answer_pin(topic, trouble);
     case Trouble::Kind::worn_out:
-      return replace(topic, "worn_out");
+      replace(topic, "worn_out");
+      return;
   }
 }
 
-void TroubleResponse::replace(const std::shared_ptr<Topic>& topic, std::string_view reason) {
+bool TroubleResponse::replace(const std::shared_ptr<Topic>& topic, std::string_view reason) {
   try {
     registry_.replace_ring(topic, topic->settings, reason, {});
+    return true;
   } catch (const Error& error) {
     say_once(*topic, "ring_not_replaced", error.what());
+    return false;
   }
 }
 
-void TroubleResponse::kill(const Topic& topic, const Trouble& trouble) {
+void TroubleResponse::answer_pin(const std::shared_ptr<Topic>& topic, const Trouble& trouble) {
+  const layout::Attachment* const entry = sessions_.entry_of(trouble.handle);
+  if (entry == nullptr) return;  // it is gone by now
+  const auto holders = sessions_.holders_of_retired(*topic);
+  LongPin pin{
+      // Relaxed: only this thread writes it.
+      .copies = (entry->flags.load(std::memory_order::relaxed) & layout::kCopies) != 0,
+      .alone = trouble.alone};
+  for (const RetiredRing& ring : topic->retired) {
+    if (holders.contains(ring.generation)) pin.retired_bytes += ring.ring_bytes;
+  }
+  if (answer(topic->settings, pin) == PinAnswer::replace) {
+    if (replace(topic, "long_pin")) return;
+    pin.refused = true;
+  }
+  switch (answer(topic->settings, pin)) {
+    case PinAnswer::copy:
+      return take_in_place_reading(*topic, trouble);
+    case PinAnswer::kill:
+      return kill_consumer(*topic, trouble);
+    case PinAnswer::wait:
+    case PinAnswer::replace:  // was refused
+      break;
+  }
+  if (pin.refused) return;  // which was said
+  std::string why =
+      fmt::format("pid {} holds records in place; of earlier rings consumers hold {}, and may {}",
+                  trouble.pid, control::format_size(pin.retired_bytes),
+                  control::format_size(retired_bytes_max(topic->settings)));
+  for (const auto& [generation, pids] : holders) {
+    why += fmt::format("; ring {}: pid {}", generation, fmt::join(pids, ", "));
+  }
+  say_once(*topic, "ring_not_replaced", why);
+}
+
+/// What it holds now it keeps until its next poll.
+void TroubleResponse::take_in_place_reading(const Topic& topic, const Trouble& trouble) {
+  layout::Attachment* const entry = sessions_.entry_of(trouble.handle);
+  entry->flags.fetch_or(layout::kCopies, std::memory_order::relaxed);
+  parts_.log.warning("consumer_copies", {{"topic", topic.row.name},
+                                         {"partition", trouble.partition},
+                                         {"pid", trouble.pid},
+                                         {"effect", "from its next poll on it holds nothing"}});
+}
+
+void TroubleResponse::kill_consumer(const Topic& topic, const Trouble& trouble) {
+  const bool killed = sessions_.kill_holder(trouble.handle);
+  parts_.log.warning(killed ? "pinning_consumer_killed" : "pinning_consumer_not_killed",
+                     {{"topic", topic.row.name},
+                      {"partition", trouble.partition},
+                      {"pid", trouble.pid},
+                      {"held_up_producers_ms", topic.settings.pin_budget_ms}});
+}
+
+void TroubleResponse::kill_producer(const Topic& topic, const Trouble& trouble) {
   const bool killed = sessions_.kill_holder(trouble.handle);
   parts_.log.warning(killed ? "stopped_producer_killed" : "stopped_producer_not_killed",
                      {{"topic", topic.row.name},

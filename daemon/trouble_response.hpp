@@ -21,8 +21,11 @@ class TroubleResponse {
   void respond(const ServedTopic& served, const Trouble& trouble);
 
  private:
-  void replace(const std::shared_ptr<Topic>& topic, std::string_view reason);
-  void kill(const Topic& topic, const Trouble& trouble);
+  bool replace(const std::shared_ptr<Topic>& topic, std::string_view reason);
+  void answer_pin(const std::shared_ptr<Topic>& topic, const Trouble& trouble);
+  void take_in_place_reading(const Topic& topic, const Trouble& trouble);
+  void kill_producer(const Topic& topic, const Trouble& trouble);
+  void kill_consumer(const Topic& topic, const Trouble& trouble);
   void say_once(const Topic& topic, std::string_view event, const std::string& why);
 
   SupervisorParts parts_;

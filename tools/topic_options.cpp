@@ -32,6 +32,14 @@ WhenStopped parse_when_stopped(const std::string& text) {
               "write wait, fence or kill");
 }
 
+WhenPinned parse_when_pinned(const std::string& text) {
+  if (text == "wait") return WhenPinned::wait;
+  if (text == "copy") return WhenPinned::copy;
+  if (text == "kill") return WhenPinned::kill;
+  throw Error(ErrorCode::usage, "--when-pinned '" + text + "'", "no such behaviour",
+              "write wait, copy or kill");
+}
+
 std::uint64_t parse_milliseconds(const char* flag, const std::string& text) {
   const auto length = parse_duration(flag, text);
   const auto whole = std::chrono::duration_cast<std::chrono::milliseconds>(length);
@@ -67,6 +75,10 @@ TopicChoices choices_of(const TopicOptions& options) {
   if (!options.pin_budget.empty()) {
     choices.pin_budget_ms = parse_milliseconds32("--pin-budget", options.pin_budget);
   }
+  if (!options.retired_max.empty()) {
+    choices.retired_bytes_max = parse_size("--retired-max", options.retired_max);
+  }
+  if (!options.when_pinned.empty()) choices.when_pinned = parse_when_pinned(options.when_pinned);
   if (options.no_persist) choices.persist = false;
   if (!options.when_full.empty()) choices.when_full = parse_when_full(options.when_full);
   if (!options.retention_bytes.empty()) {
@@ -114,6 +126,15 @@ void add_alterable(CLI::App& verb, TopicOptions& options) {
           "How long a consumer's records held in place may keep producers of a persisted "
           "topic waiting before they get another ring; 0s: as long as it likes (default 1s)")
       ->type_name("DUR");
+  verb.add_option("--retired-max", options.retired_max,
+                  "How much of replaced rings consumers may hold in place; 0: four times the "
+                  "topic's rings; less than its rings: none is left to them (default 0)")
+      ->type_name("SIZE");
+  verb.add_option("--when-pinned", options.when_pinned,
+                  "What is done about a consumer beyond --pin-budget where --retired-max allows no "
+                  "other ring: wait for it, give it copies instead from its next poll on (copy), "
+                  "or kill it (default wait)")
+      ->type_name("WHAT");
 }
 
 }  // namespace ringway::cli

@@ -98,6 +98,18 @@ std::string_view to_string(WhenStopped when_stopped) noexcept {
   return "unknown";
 }
 
+std::string_view to_string(WhenPinned when_pinned) noexcept {
+  switch (when_pinned) {
+    case WhenPinned::wait:
+      return "wait";
+    case WhenPinned::copy:
+      return "copy";
+    case WhenPinned::kill:
+      return "kill";
+  }
+  return "unknown";
+}
+
 void validate(const TopicSettings& settings) {
   check_range("partitions", settings.partitions, 1, layout::kPartitionsMax);
   if (!std::has_single_bit(settings.ring_bytes) || settings.ring_bytes < layout::kRingBytesMin ||
@@ -118,6 +130,13 @@ void validate(const TopicSettings& settings) {
   if (!settings.persist && (settings.retention_bytes != 0 || settings.retention_age_ms != 0)) {
     refuse(settings.retention_bytes != 0 ? "retention_bytes" : "retention_age_ms",
            "a topic without persistence keeps nothing beyond its ring",
+           "leave it out, or persist the topic");
+  }
+  if (!settings.persist &&
+      (settings.retired_bytes_max != 0 || settings.when_pinned != WhenPinned::wait)) {
+    refuse(settings.retired_bytes_max != 0 ? "retired_bytes_max" : "when_pinned",
+           "without persistence a consumer's place in the ring is what producers wait for, or "
+           "nothing is held",
            "leave it out, or persist the topic");
   }
   const auto check_accounts = [](const char* setting, const std::vector<std::string>& names) {
@@ -182,6 +201,8 @@ nlohmann::json to_json(const TopicSettings& settings) {
           {"when_stopped", to_string(settings.when_stopped)},
           {"stopped_after_ms", settings.stopped_after_ms},
           {"pin_budget_ms", settings.pin_budget_ms},
+          {"retired_bytes_max", settings.retired_bytes_max},
+          {"when_pinned", to_string(settings.when_pinned)},
           {"readers", settings.readers},
           {"writers", settings.writers},
           {"admins", settings.admins}};
@@ -209,6 +230,8 @@ nlohmann::json to_json(const TopicChoices& choices) {
   if (choices.when_stopped) json["when_stopped"] = to_string(*choices.when_stopped);
   add("stopped_after_ms", choices.stopped_after_ms);
   add("pin_budget_ms", choices.pin_budget_ms);
+  add("retired_bytes_max", choices.retired_bytes_max);
+  if (choices.when_pinned) json["when_pinned"] = to_string(*choices.when_pinned);
   const auto add_accounts = [&](const char* name, const std::vector<std::string>& accounts) {
     if (!accounts.empty()) json[name] = accounts;
   };
@@ -233,6 +256,7 @@ TopicChoices topic_choices_from_json(const nlohmann::json& json) {
   number("retention_age_ms", choices.retention_age_ms);
   number("stopped_after_ms", choices.stopped_after_ms);
   number("pin_budget_ms", choices.pin_budget_ms);
+  number("retired_bytes_max", choices.retired_bytes_max);
   if (fields.has("sync")) {
     choices.sync = choice(fields, "sync", {Sync::every_batch, Sync::interval, Sync::never});
   }
@@ -242,6 +266,10 @@ TopicChoices topic_choices_from_json(const nlohmann::json& json) {
   if (fields.has("when_stopped")) {
     choices.when_stopped =
         choice(fields, "when_stopped", {WhenStopped::wait, WhenStopped::fence, WhenStopped::kill});
+  }
+  if (fields.has("when_pinned")) {
+    choices.when_pinned =
+        choice(fields, "when_pinned", {WhenPinned::wait, WhenPinned::copy, WhenPinned::kill});
   }
   if (fields.has("persist")) choices.persist = fields.flag("persist");
   if (fields.has("readers")) choices.readers = fields.texts("readers");
@@ -258,6 +286,8 @@ TopicSettings settle(const TopicChoices& choices, TopicSettings defaults) {
   } else {
     settings.retention_bytes = 0;
     settings.retention_age_ms = 0;
+    settings.retired_bytes_max = 0;
+    settings.when_pinned = WhenPinned::wait;
   }
   const auto take = [](auto& setting, const auto& chosen) {
     if (chosen) setting = *chosen;
@@ -274,6 +304,8 @@ TopicSettings settle(const TopicChoices& choices, TopicSettings defaults) {
   take(settings.when_stopped, choices.when_stopped);
   take(settings.stopped_after_ms, choices.stopped_after_ms);
   take(settings.pin_budget_ms, choices.pin_budget_ms);
+  take(settings.retired_bytes_max, choices.retired_bytes_max);
+  take(settings.when_pinned, choices.when_pinned);
   // Accounts have no defaults: rights of the configuration are added to those of the topic.
   settings.readers = choices.readers;
   settings.writers = choices.writers;

@@ -10,6 +10,7 @@ namespace ringway::control {
 using ringway::TopicChoices;
 using ringway::TopicSettings;
 using ringway::WhenFull;
+using ringway::WhenPinned;
 using ringway::WhenStopped;
 using Sync = ringway::SyncPolicy;
 
@@ -28,6 +29,7 @@ void validate_cursor_name(std::string_view name);
 std::string_view to_string(Sync sync) noexcept;
 std::string_view to_string(WhenFull when_full) noexcept;
 std::string_view to_string(WhenStopped when_stopped) noexcept;
+std::string_view to_string(WhenPinned when_pinned) noexcept;
 
 /// What was chosen, over `defaults` where nothing was. A default that has no meaning beside what
 /// was chosen (retention without a log, overwriting with one) is dropped. Not validated.

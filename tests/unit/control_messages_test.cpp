@@ -49,6 +49,8 @@ TEST_CASE("messages: every request survives the wire", "[control]") {
   CHECK_FALSE(round_trip(Hello{.client = "x"}).membarrier);
   const auto altered = round_trip(AlterTopic{"t", {.when_stopped = WhenStopped::fence}});
   CHECK(altered.settings == TopicChoices{.when_stopped = WhenStopped::fence});
+  const TopicChoices of_pins{.retired_bytes_max = 0, .when_pinned = WhenPinned::copy};
+  CHECK(round_trip(AlterTopic{"t", of_pins}).settings == of_pins);
   CHECK(round_trip(Open{.topic = "t", .moved = 7}).moved == 7);
   CHECK_FALSE(round_trip(Hello{1, "x", {}}).session);
   CreateTopic create{"a/b", {}};
@@ -212,6 +214,11 @@ TEST_CASE("topic settings: a default without meaning beside what is chosen is dr
   const TopicSettings in_memory = settle({.persist = false}, configured);
   CHECK(in_memory.when_full == WhenFull::overwrite);
   CHECK(in_memory.retention_age_ms == 0);
+  const TopicSettings of_pins{.retired_bytes_max = 1, .when_pinned = WhenPinned::kill};
+  CHECK(settle({}, of_pins) == of_pins);
+  CHECK(settle({.persist = false}, of_pins) == TopicSettings{.persist = false});
+  CHECK(settle({.persist = false, .when_pinned = WhenPinned::copy}).when_pinned ==
+        WhenPinned::copy);
   // What was chosen stays, to be refused by name.
   CHECK(settle({.persist = false, .retention_bytes = 1}, configured).retention_bytes == 1);
   CHECK(settle({.when_full = WhenFull::overwrite}).when_full == WhenFull::overwrite);
@@ -231,6 +238,11 @@ TEST_CASE("topic settings: each rule names its setting and a fix", "[control]") 
   CHECK(setting_refused({.when_full = WhenFull::overwrite}) == "topic setting when_full");
   CHECK(setting_refused({.persist = false, .retention_bytes = 1}) ==
         "topic setting retention_bytes");
+  CHECK(setting_refused({.persist = false, .retired_bytes_max = 1}) ==
+        "topic setting retired_bytes_max");
+  CHECK(setting_refused({.persist = false, .when_pinned = WhenPinned::copy}) ==
+        "topic setting when_pinned");
+  CHECK(setting_refused({.retired_bytes_max = 1, .when_pinned = WhenPinned::kill}) == "accepted");
   CHECK(setting_refused({.readers = {""}}) == "topic setting readers");
   CHECK(setting_refused({.writers = {"a\nb"}}) == "topic setting writers");
   CHECK(setting_refused({.admins = std::vector<std::string>(65, "x")}) == "topic setting admins");

@@ -9,6 +9,7 @@
 #include "daemon/doorbells.hpp"
 #include "daemon/event_log.hpp"
 #include "daemon/named_cursors.hpp"
+#include "daemon/pin_policy.hpp"
 #include "daemon/ring_start.hpp"
 #include "daemon/segment_search.hpp"
 #include "daemon/slot_runs.hpp"
@@ -212,6 +213,42 @@ TEST_CASE("named cursors: a position stays to be saved until it was", "[daemon]"
     cursors.remove("c");
     CHECK(collected().empty());
   }
+}
+
+TEST_CASE("pin policy: rings are left to consumers up to the topic's bytes", "[daemon]") {
+  TopicSettings settings{.partitions = 2, .ring_bytes = 64 * 1024};
+  constexpr std::uint64_t kRings = 128 * 1024;
+  const auto replaced_beside = [&](std::uint64_t retired_bytes) {
+    return answer(settings, {.retired_bytes = retired_bytes}) == PinAnswer::replace;
+  };
+  CHECK(replaced_beside(0));
+  CHECK(replaced_beside(3 * kRings));
+  CHECK_FALSE(replaced_beside(3 * kRings + 1));
+  CHECK_FALSE(replaced_beside(9 * kRings));
+  settings.retired_bytes_max = kRings;
+  CHECK(replaced_beside(0));
+  CHECK_FALSE(replaced_beside(kRings));
+  settings.retired_bytes_max = kRings - 1;
+  CHECK_FALSE(replaced_beside(0));
+  settings.retired_bytes_max = ~std::uint64_t{0};
+  CHECK(replaced_beside(~std::uint64_t{0} - kRings));
+  // What the topic allows helps nobody where there is no memory.
+  CHECK(answer(settings, {.refused = true}) == PinAnswer::wait);
+}
+
+TEST_CASE("pin policy: beyond them each does what it says, to whom it says", "[daemon]") {
+  TopicSettings settings{.retired_bytes_max = 1};
+  const auto answers = [&](WhenPinned when_pinned, const LongPin& pin) {
+    settings.when_pinned = when_pinned;
+    return answer(settings, pin);
+  };
+  CHECK(answers(WhenPinned::wait, {.alone = true}) == PinAnswer::wait);
+  CHECK(answers(WhenPinned::copy, {.alone = true}) == PinAnswer::copy);
+  CHECK(answers(WhenPinned::copy, {.alone = false}) == PinAnswer::copy);
+  CHECK(answers(WhenPinned::copy, {.copies = true, .alone = true}) == PinAnswer::wait);
+  CHECK(answers(WhenPinned::kill, {.alone = true}) == PinAnswer::kill);
+  CHECK(answers(WhenPinned::kill, {.alone = false}) == PinAnswer::wait);
+  CHECK(answers(WhenPinned::kill, {.copies = true, .alone = true}) == PinAnswer::kill);
 }
 
 TEST_CASE("doorbells: one that its holder filled and made blocking harms nobody else", "[daemon]") {

@@ -335,4 +335,39 @@ TEST_CASE("duty: in quarantine tail stays closed, whatever an exclusive producer
   CHECK(bench.publish(1) == 0);
 }
 
+TEST_CASE("duty: who holds records only now is told apart from who held them for long",
+          "[flusher]") {
+  Bench bench(1);
+  layout::Slot first{}, second{};
+  first.pin = 0;
+  second.pin = 256;  // a record later
+  bench.duty->attach({2, layout::Role::consumer, 1001, &first, {}});
+  bench.duty->attach({3, layout::Role::consumer, 1002, &second, {}});
+  const auto fill = [&] {
+    while (bench.publish(20) == 20) bench.round();
+    for (int i = 0; i < 10; ++i) bench.round();
+  };
+  fill();
+  for (int i = 0; i < 200; ++i) bench.round();  // 1.2 s
+  REQUIRE(bench.hold() == Hold::pinned);
+  auto trouble = bench.duty->trouble(bench.now);
+  REQUIRE(trouble);
+  CHECK(trouble->kind == Trouble::Kind::long_pin);
+  CHECK(trouble->handle == 2);
+  CHECK(trouble->alone);
+  first.pin = layout::kNoPin;
+  fill();
+  trouble = bench.duty->trouble(bench.now);
+  REQUIRE(trouble);
+  CHECK(trouble->pid == 1002);
+  CHECK_FALSE(trouble->alone);
+  for (int i = 0; i < 200; ++i) bench.round();
+  trouble = bench.duty->trouble(bench.now);
+  REQUIRE(trouble);
+  CHECK(trouble->alone);
+  second.pin = layout::kNoPin;
+  for (int i = 0; i < 10; ++i) bench.round();
+  CHECK_FALSE(bench.duty->trouble(bench.now));
+}
+
 }  // namespace partition_duty_test

@@ -65,6 +65,12 @@ std::string render(const Said& said) {
                    Cell::of_text(fmt::format("pid {}", topic.value("exclusive_pid", 0)))});
   }
   if (!exclusive.empty()) report.add("EXCLUSIVE", "exclusive", std::move(exclusive));
+  Rows copying{{"TOPIC", "topic"}, {"GIVEN COPIES", "pid"}};
+  for (const Said& consumer : said.value("copying", Said::array())) {
+    copying.add({Cell::of_text(consumer.value("topic", "")),
+                 Cell::of_text(fmt::format("pid {}", consumer.value("pid", 0)))});
+  }
+  if (!copying.empty()) report.add("COPYING", "copying", std::move(copying));
   Rows trouble{{"WHAT NEEDS ATTENTION", "degraded"}};
   for (const Said& what : said.value("degraded", Said::array())) {
     trouble.add({Cell::of_text(what.is_string() ? what.get<std::string>() : what.dump())});

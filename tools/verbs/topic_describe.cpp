@@ -51,6 +51,14 @@ Report settings_report(const TopicSettings& settings) {
              {format_duration(milliseconds(settings.stopped_after_ms)), settings.stopped_after_ms});
   report.add("Pin budget", "pin_budget_ms",
              limit(settings.pin_budget_ms, format_duration(milliseconds(settings.pin_budget_ms))));
+  const std::uint64_t rings = settings.ring_bytes * settings.partitions;
+  report.add("Retired max", "retired_bytes_max",
+             {settings.retired_bytes_max == 0
+                  ? fmt::format("{} (four times its rings)", format_size(4 * rings))
+                  : format_size(settings.retired_bytes_max),
+              settings.retired_bytes_max});
+  report.add("When pinned", "when_pinned",
+             Cell::of_text(std::string(control::to_string(settings.when_pinned))));
   report.add("Readers", "readers", accounts(settings.readers));
   report.add("Writers", "writers", accounts(settings.writers));
   report.add("Admins", "admins", accounts(settings.admins));

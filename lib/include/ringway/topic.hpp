@@ -31,6 +31,15 @@ enum class WhenStopped : std::uint8_t {
   kill,   ///< it is ended with SIGKILL, and its claim repaired
 };
 
+/// What is done about a consumer whose records held in place have kept producers waiting for
+/// `pin_budget_ms` where no more rings may be retired for that (`retired_bytes_max`, the memory of
+/// the host). Whatever is done, a byte that is held in place is never overwritten.
+enum class WhenPinned : std::uint8_t {
+  wait,  ///< producers wait until it lets go, moves on, or dies
+  copy,  ///< from its next poll on it is given copies and holds nothing; until then they wait
+  kill,  ///< it is ended with SIGKILL
+};
+
 /// What a topic is like. The values here are the built-in defaults.
 struct TopicSettings {
   std::uint32_t partitions = 1;                        ///< 1..10,000
@@ -48,6 +57,10 @@ struct TopicSettings {
   std::uint32_t pin_budget_ms = 1'000;                 ///< how long records held in place may keep
                                                        ///< producers waiting before the ring is
                                                        ///< replaced; 0 = as long as they like
+  std::uint64_t retired_bytes_max = 0;                 ///< how much of replaced rings consumers may
+                                                       ///< hold in place; 0 = four times its rings;
+                                                       ///< less than its rings: none is left to them
+  WhenPinned when_pinned = WhenPinned::wait;           ///< only with persistence, as is the above
   std::vector<std::string> readers{};                  ///< users and @groups; the creator and the
   std::vector<std::string> writers{};                  ///< supervisor's own user always may
   std::vector<std::string> admins{};
@@ -72,6 +85,8 @@ struct TopicChoices {
   std::optional<WhenStopped> when_stopped{};
   std::optional<std::uint32_t> stopped_after_ms{};
   std::optional<std::uint32_t> pin_budget_ms{};
+  std::optional<std::uint64_t> retired_bytes_max{};
+  std::optional<WhenPinned> when_pinned{};
   std::vector<std::string> readers{};
   std::vector<std::string> writers{};
   std::vector<std::string> admins{};
