@@ -24,6 +24,20 @@ void store_boundary(Boundary& entry, const ring::Place& place) noexcept {
   entry.position.store(place.position, std::memory_order::release);
 }
 
+/// The first boundary at or behind `from` that the board knows; `committed` where there is none
+/// before it. By the thread that writes the table, or behind the death of who did.
+inline ring::Place first_boundary(const layout::BoardPartition& board, std::uint64_t from,
+                                  ring::Place committed) noexcept {
+  ring::Place first = committed;
+  for (const layout::Boundary& entry : board.boundary) {
+    const std::uint64_t position = entry.position.load(std::memory_order::relaxed);
+    if (position >= from && position < first.position) {
+      first = {position, entry.offset.load(std::memory_order::relaxed)};
+    }
+  }
+  return first;
+}
+
 /// Follows the stamps of one partition and publishes what everybody may rely on: the `committed`
 /// watermark, and the boundary table by which readers find an offset in the ring. Supervisor only,
 /// the flusher's thread. A crash leaves at worst one boundary entry marked as being written.

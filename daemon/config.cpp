@@ -40,6 +40,8 @@ constexpr std::array kWhenFull{std::pair{std::string_view("block"), WhenFull::bl
 constexpr std::array kWhenPinned{std::pair{std::string_view("wait"), WhenPinned::wait},
                                  std::pair{std::string_view("copy"), WhenPinned::copy},
                                  std::pair{std::string_view("kill"), WhenPinned::kill}};
+constexpr std::array kWhenDiskFails{std::pair{std::string_view("wait"), WhenDiskFails::wait},
+                                    std::pair{std::string_view("memory"), WhenDiskFails::memory}};
 constexpr std::array kLevels{
     std::pair{std::string_view("debug"), 0}, std::pair{std::string_view("info"), 1},
     std::pair{std::string_view("warning"), 2}, std::pair{std::string_view("error"), 3}};
@@ -137,6 +139,8 @@ constexpr std::array kKeys{
         [](Config& c, const Value& v) { c.defaults.persist = v.flag(); }},
     Key{"defaults.when_full", R"("block")", "Without persistence: block or overwrite.",
         [](Config& c, const Value& v) { c.defaults.when_full = v.one_of(kWhenFull); }},
+    Key{"defaults.when_disk_fails", R"("wait")", "With persistence: wait or memory.",
+        [](Config& c, const Value& v) { c.defaults.when_disk_fails = v.one_of(kWhenDiskFails); }},
     Key{"defaults.retention_bytes", R"("0B")", "Per partition; 0B: no limit.",
         [](Config& c, const Value& v) { c.defaults.retention_bytes = v.size(); }},
     Key{"defaults.retention_age", R"("0s")", "0s: no limit.",

@@ -20,6 +20,7 @@ constexpr std::uint64_t kSyncBit = 1;  // objects are aligned, so the token's lo
 log::LogSettings log_settings(const TopicSettings& settings) {
   log::LogSettings out;
   out.segment_bytes = settings.segment_bytes;
+  out.synced = settings.sync != SyncPolicy::never;
   out.record_bytes_max = settings.ring_bytes / 2;  // a skip over filler and the largest claim
   if (shm::withheld("o_direct")) out.write_path = log::WritePath::buffered;
   return out;
@@ -36,15 +37,18 @@ LogFlush::LogFlush(ServedTopic& topic, std::uint32_t partition, storage::FileSys
       board_(view_.board()),
       bell_(topic.memory().bell(partition)),
       base_position_(board_.base_position.load(std::memory_order::relaxed)),  // fixed
+      gaps_(board_),
       log_(file_system, engine, topic.directory(partition).string(),
            log::LogIdentity{topic.uuid(), partition, topic.epoch()}, log_settings(topic.settings()),
            std::move(topic.log_start(partition))),
-      submitted_(log_.noted().position) {
+      submitted_(log_.noted().position),
+      behind_gap_(log_.first().offset != log_.predecessor_end().offset) {
   publish_segments();
   publish_marks();
 }
 
-void LogFlush::catch_up(ring::Place committed) noexcept {
+void LogFlush::catch_up(ring::Place committed, SteadyTime now) noexcept {
+  if (suspended_ && now < retry_at_) return;  // it may have to be left out
   ring::Place place = noted();
   const std::uint64_t end = std::min(committed.position, place.position + view_.ring_bytes() / 4);
   layout::RecordHeader header;
@@ -65,9 +69,17 @@ void LogFlush::flush(SteadyTime now, bool hurries) {
   // A full segment is synced whatever the policy: the next begins where it is durable.
   const bool wanted =
       hurries || log_.full() || !log_.settled() || topic_.settings().sync != SyncPolicy::never;
-  if (log_.can_sync() && wanted) {
+  // Before it is settled nothing else goes out: who refuses that sync refuses everything.
+  const bool settles = !log_.settled();
+  if (log_.can_sync() && wanted && (!settles || now >= retry_at_)) {
     const int result = log_.submit_sync(reinterpret_cast<std::uint64_t>(this) | kSyncBit);
-    if (result < 0) retry_at_ = now + kRetryAfter;
+    if (result < 0 && settles) {
+      refused(result, now);
+    } else if (result < 0) {
+      retry_at_ = now + kRetryAfter;
+    } else if (settles && last_error_ != 0) {
+      heals_at_ = log_.written().position;
+    }
   }
 }
 
@@ -76,28 +88,47 @@ void LogFlush::submit(SteadyTime now) {
   const std::uint64_t end = log_.noted().position;
   const int result = log_.submit(topic_.stream(partition_), shm::realtime_ns(),
                                  reinterpret_cast<std::uint64_t>(this));
-  if (result < 0) {
-    retry_at_ = now + kRetryAfter;
-    if (last_error_ != result) {
-      events_.say(Severity::error, "log_write_refused",
-                  {{"error", std::generic_category().message(-result)},
-                   {"effect", "producers wait once the ring is full"}});
-    }
-    last_error_ = result;
-    heals_at_.reset();
-    board_.write_errors.fetch_add(1, std::memory_order::relaxed);  // a counter
-    return;
-  }
+  if (result < 0) return refused(result, now);
   submitted_ = end;
   pending_since_ = wrote_at_ = now;
   if (last_error_ != 0 && !heals_at_) heals_at_ = end;
   if (segments_shown_ != log_.segments().size()) publish_segments();
 }
 
+/// Nothing was sent, and nothing has changed.
+void LogFlush::refused(int error, SteadyTime now) {
+  retry_at_ = now + kRetryAfter;
+  if (last_error_ != error) {
+    const bool waits = topic_.settings().when_disk_fails == WhenDiskFails::wait;
+    events_.say(Severity::error, "log_write_refused",
+                {{"error", std::generic_category().message(-error)},
+                 {"effect", waits ? "producers wait once the ring is full"
+                                  : "once the ring is full, it goes on in memory only"}});
+  }
+  last_error_ = error;
+  heals_at_.reset();
+  board_.write_errors.fetch_add(1, std::memory_order::relaxed);  // a counter
+}
+
+void LogFlush::skip_to(ring::Place place) {
+  const bool changed = log_.skip_to({base_position_ + place.position, place.offset});
+  const std::uint64_t end = log_.predecessor_end().offset;
+  gaps_.extend(end, board_.durable_offset.load(std::memory_order::relaxed), place.offset);  // own
+  submitted_ = log_.noted().position;
+  behind_gap_ = end != place.offset;
+  moved_ = true;  // who waits for what was left out is told
+  if (changed) publish_segments();
+  if (std::exchange(suspended_, true)) return;
+  events_.say(Severity::error, "log_suspended",
+              {{"error", std::generic_category().message(-last_error_)},
+               {"log_end", end},
+               {"effect", "it goes on in memory only: what leaves the ring is not in the log"}});
+}
+
 bool LogFlush::batch_is_due(SteadyTime now, bool hurries) const {
   const TopicSettings& settings = topic_.settings();
   const std::uint64_t pending = log_.noted().position - submitted_;
-  return settings.sync == SyncPolicy::every_batch || log_.full() || hurries ||
+  return settings.sync == SyncPolicy::every_batch || log_.full() || hurries || suspended_ ||
          pending >= std::min(settings.sync_bytes, view_.ring_bytes() / 4) ||
          bell_.sync_wanted.load(std::memory_order::relaxed) != 0 ||  // relaxed: a hint
          now >= pending_since_ + std::chrono::milliseconds(settings.sync_interval_ms);
@@ -109,12 +140,13 @@ SteadyTime LogFlush::due(bool awaited) const {
     return std::max(retry_at_,
                     pending_since_ + std::chrono::milliseconds(topic_.settings().sync_interval_ms));
   }
-  return (awaited || !quiet()) && !writing() ? retry_at_ : SteadyTime::max();
+  // One that is suspended and has noted nothing is looked at often enough.
+  return (awaited || !quiet()) && !writing() && !suspended_ ? retry_at_ : SteadyTime::max();
 }
 
 bool LogFlush::quiet() const noexcept {
   return !writing() && log_.error() == 0 && submitted_ == log_.noted().position &&
-         !log_.can_confirm() &&
+         !log_.can_confirm() && !suspended_ &&
          (topic_.settings().sync == SyncPolicy::never || log_.durable() == log_.noted());
 }
 
@@ -153,6 +185,12 @@ void LogFlush::synced(int result) {
 void LogFlush::publish_marks() {
   const log::LogPoint written = log_.written();
   const log::LogPoint durable = this->durable();
+  // The marks stand still until something is there behind a gap.
+  if (behind_gap_ && written == log_.first()) return;
+  if (std::exchange(behind_gap_, false)) {
+    events_.say(Severity::warning, "log_gap",
+                {{"log_end", log_.predecessor_end().offset}, {"goes_on_at", log_.first().offset}});
+  }
   // Relaxed loads: only this thread writes them. No acknowledged level is ever taken back (G8).
   if (written.offset > board_.written_offset.load(std::memory_order::relaxed)) {
     board_.written_position.store(written.position - base_position_, std::memory_order::release);
@@ -168,6 +206,7 @@ void LogFlush::publish_marks() {
   if (heals_at_ && durable.position >= *heals_at_) {
     events_.say(Severity::info, "log_healed", {});
     last_error_ = 0;
+    suspended_ = false;
     heals_at_.reset();
   }
 }

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "daemon/event_log.hpp"
+#include "daemon/gap_list.hpp"
 #include "daemon/partition_events.hpp"
 #include "daemon/served_topic.hpp"
 #include "log/partition_log.hpp"
@@ -29,10 +30,11 @@ class LogFlush {
 
   /// Of the next record to be noted.
   ring::Place noted() const noexcept { return ring_place(log_.noted()); }
+  ring::Place written() const noexcept { return ring_place(log_.written()); }
   /// False: the log takes nothing at the moment; catch_up() will.
   bool note(const layout::RecordHeader& header) noexcept { return log_.note(header); }
   /// Notes what was committed while the log could take nothing: it was full, or its device failed.
-  void catch_up(ring::Place committed) noexcept;
+  void catch_up(ring::Place committed, SteadyTime now) noexcept;
 
   /// One round. `hurries`: what there is goes out without delay.
   void flush(SteadyTime now, bool hurries);
@@ -57,6 +59,18 @@ class LogFlush {
 
   /// The negative errno with which the device refused last, until it works again; 0.
   int device_error() const noexcept { return last_error_; }
+  /// It refused, nothing that it has taken since is under way, and all that was ever told `written`
+  /// is in the log: else the ring alone has it, and has to keep it.
+  bool may_skip() const noexcept {
+    return last_error_ != 0 && !heals_at_ && log_.idle() &&
+           log_.kept_by_skip().offset >=
+               board_.written_offset.load(std::memory_order::relaxed);  // own
+  }
+  /// Leaves out of the log what lies between written() and `place`: the ring will not hold it. While
+  /// the device refuses.
+  void skip_to(ring::Place place);
+  /// Something was left out, and the device does not work yet.
+  bool suspended() const noexcept { return suspended_; }
   /// A write failed because a page of the ring could not be read.
   bool lost_ring_page() const noexcept { return log_.error() == -EFAULT && log_.idle(); }
 
@@ -73,6 +87,7 @@ class LogFlush {
   void wrote(int result);
   void synced(int result);
   void recover_device(SteadyTime now);
+  void refused(int error, SteadyTime now);
   void publish_marks();
   void publish_segments();
 
@@ -91,6 +106,7 @@ class LogFlush {
   layout::BoardPartition& board_;
   layout::BellPartition& bell_;
   std::uint64_t base_position_;
+  GapList gaps_;
   log::PartitionLog log_;
   std::uint64_t submitted_;  ///< log position up to which batches went out
   std::size_t segments_shown_ = 0;
@@ -99,6 +115,8 @@ class LogFlush {
   SteadyTime wrote_at_{};  ///< when a batch last went out
   SteadyTime retry_at_{};
   int last_error_ = 0;
+  bool suspended_ = false;
+  bool behind_gap_;  ///< nothing is written behind the jump with which the segment at hand begins
   std::optional<std::uint64_t> heals_at_;  ///< when this is durable, the device works again
 };
 

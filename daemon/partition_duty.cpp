@@ -51,7 +51,7 @@ PartitionDuty::PartitionDuty(ServedTopic& topic, std::uint32_t partition,
 
 PartitionDuty::Round PartitionDuty::follow_and_flush(SteadyTime now) {
   const ring::Place before = follower_.committed();
-  if (log_) log_->catch_up(before);
+  if (log_) log_->catch_up(before, now);
   if (!quarantined_) follow();
   if (log_) {
     if (log_->lost_ring_page() && !quarantined_) quarantine("a page of its ring cannot be read");
@@ -97,10 +97,9 @@ void PartitionDuty::follow() {
 
 void PartitionDuty::hand_back_space() {
   ring::Place reusable = follower_.committed();
+  if (log_) leave_out_of_log();
   if (!log_) {
-    // What is handed back cannot be read any more, and there is no log to read it from. Producers
-    // keep room for the largest claim with filler before it, and a segment to round down.
-    reusable.position -= std::min(reusable.position, view_.ring_bytes() / 8 * 3);
+    reusable.position -= std::min(reusable.position, kept_without_log());
   } else if (const auto durable = log_->reusable()) {
     reusable = *durable;
   } else {
@@ -135,15 +134,27 @@ void PartitionDuty::hand_back_space() {
 /// Without a log the oldest record that can be read is the first boundary not announced for reuse.
 void PartitionDuty::publish_oldest_in_ring() {
   const std::uint64_t announced = board_.announced.load(std::memory_order::relaxed);  // own
-  std::uint64_t oldest = follower_.committed().offset;
-  for (const layout::Boundary& entry : board_.boundary) {
-    // Relaxed: this thread writes them.
-    const std::uint64_t position = entry.position.load(std::memory_order::relaxed);
-    if (position + view_.ring_bytes() >= announced && position < follower_.committed().position) {
-      oldest = std::min(oldest, entry.offset.load(std::memory_order::relaxed));
-    }
-  }
-  board_.first_offset.store(oldest, std::memory_order::release);
+  const ring::Place oldest =
+      first_boundary(board_, announced - view_.ring_bytes(), follower_.committed());
+  board_.first_offset.store(oldest.offset, std::memory_order::release);
+}
+
+/// Where the topic is rather to lose records from its log than to let producers wait for a device
+/// that refuses: the log will go on at a later place, and the ring is used as if there were none.
+void PartitionDuty::leave_out_of_log() {
+  if (topic_.settings().when_disk_fails != WhenDiskFails::memory || !log_->may_skip()) return;
+  // Nobody claims any more.
+  if (quarantined_ || hurries()) return;
+  const ring::Place committed = follower_.committed();
+  const std::uint64_t announced = board_.announced.load(std::memory_order::relaxed);  // own
+  // The largest claim, with filler before it.
+  const bool room = tail() + view_.ring_bytes() / 2 <= announced;
+  if (room || committed.position < kept_without_log()) return;
+  const std::uint64_t segment_bytes = ring::ring_segment_bytes(view_.ring_bytes());
+  const std::uint64_t from =
+      (committed.position - kept_without_log()) / segment_bytes * segment_bytes;
+  const ring::Place next = first_boundary(board_, from, committed);
+  if (next.position > log_->written().position) log_->skip_to(next);
 }
 
 void PartitionDuty::say_why(SteadyTime now) {
@@ -167,7 +178,9 @@ void PartitionDuty::say_why(SteadyTime now) {
   }
   if (quarantined_) {
     hold = Hold::quarantined;
-  } else if (const int error = log_ ? log_->device_error() : 0; error != 0) {
+  } else if (log_ && log_->suspended() && !wait_for_pin) {
+    hold = Hold::memory_only;
+  } else if (const int error = log_ && !log_->suspended() ? log_->device_error() : 0; error != 0) {
     hold = error == -ENOSPC || error == -EDQUOT ? Hold::disk_full : Hold::disk_error;
   } else if (unsettled && now - stuck_since_ >= kStuckAfter) {
     hold = Hold::stopped_claim;

@@ -108,10 +108,14 @@ class PartitionDuty {
   Round follow_and_flush(SteadyTime now);
   void follow();
   void publish_oldest_in_ring();
+  void leave_out_of_log();
   void hand_back_space();
   void wake_waiters();
   void say_why(SteadyTime now);
   void look_for_damage(SteadyTime now);
+  /// What is handed back cannot be read any more, and there is no log to read it from. Producers
+  /// keep room for the largest claim with filler before it, and a segment to round down.
+  std::uint64_t kept_without_log() const noexcept { return view_.ring_bytes() / 8 * 3; }
   bool log_drained() const noexcept { return !log_ || log_->drained(follower_.committed()); }
   void quarantine(std::string_view reason);
   /// What there is goes out without delay.

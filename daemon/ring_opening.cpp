@@ -1,5 +1,7 @@
 #include "daemon/ring_opening.hpp"
 
+#include "daemon/commit_follower.hpp"
+#include "daemon/gap_list.hpp"
 #include "daemon/nonce_source.hpp"
 #include "ring/limit.hpp"
 
@@ -7,19 +9,13 @@ namespace ringway::daemon {
 namespace {
 
 /// The oldest boundary that the board knows and the ring still holds.
-log::LogPoint oldest_boundary(const ring::PartitionView& view) {
+ring::Place oldest_boundary(const ring::PartitionView& view) {
   const layout::BoardPartition& board = view.board();
   // Relaxed throughout: the supervisor that wrote it is dead.
   const std::uint64_t announced = board.announced.load(std::memory_order::relaxed);
-  const std::uint64_t committed = board.committed_position.load(std::memory_order::relaxed);
-  log::LogPoint oldest{committed, board.committed_offset.load(std::memory_order::relaxed)};
-  for (const layout::Boundary& entry : board.boundary) {
-    const std::uint64_t position = entry.position.load(std::memory_order::relaxed);
-    if (position < oldest.position && position + view.ring_bytes() >= announced) {
-      oldest = {position, entry.offset.load(std::memory_order::relaxed)};
-    }
-  }
-  return oldest;
+  return first_boundary(board, announced - view.ring_bytes(),
+                        {board.committed_position.load(std::memory_order::relaxed),
+                         board.committed_offset.load(std::memory_order::relaxed)});
 }
 
 }  // namespace
@@ -68,6 +64,7 @@ void open_partition(ServedTopic& topic, std::uint32_t partition, log::LogPoint s
   for (layout::Boundary& entry : board.boundary) {
     entry.offset.store(start.offset, std::memory_order::relaxed);
   }
+  if (topic.settings().persist) GapList(board).fill(recovered, start);
   NonceSource nonces;
   ring::open_ring(view, start.offset, nonces);
   topic.segments(partition).assign(recovered.segments);
@@ -77,16 +74,17 @@ void open_partition(ServedTopic& topic, std::uint32_t partition, log::LogPoint s
 void reopen_partition(ServedTopic& topic, std::uint32_t partition, const log::Recovered& recovered,
                       const EventLog& log) {
   const ring::PartitionView view = topic.view(partition);
-  const layout::BoardPartition& board = view.board();
+  layout::BoardPartition& board = view.board();
   // Relaxed: the supervisor that wrote them is dead.
   const std::uint64_t base = board.base_position.load(std::memory_order::relaxed);
   const std::uint64_t announced = board.announced.load(std::memory_order::relaxed);
   topic.segments(partition).assign(recovered.segments);
-  if (recovered.end.position < base) {
+  if (recovered.end.position < base && announced == view.ring_bytes()) {
     // Of this ring nothing was written yet.
     topic.log_start(partition) =
         recovered.jump({base, board.base_offset.load(std::memory_order::relaxed)});
-  } else if (recovered.end.position - base + view.ring_bytes() >= announced) {
+  } else if (recovered.end.position >= base &&
+             recovered.end.position - base + view.ring_bytes() >= announced) {
     topic.log_start(partition) = recovered.go_on();
     // The ring may have been reused up to what was published, which a file may not say yet.
     const log::LogPoint published{base + board.durable_position.load(std::memory_order::relaxed),
@@ -96,7 +94,10 @@ void reopen_partition(ServedTopic& topic, std::uint32_t partition, const log::Re
       durable = published;
     }
   } else {
-    const log::LogPoint oldest = oldest_boundary(view);
+    // As it went on in memory only, or what was durable is gone.
+    const ring::Place oldest = oldest_boundary(view);
+    GapList(board).extend(recovered.end.offset,
+                          board.durable_offset.load(std::memory_order::relaxed), oldest.offset);
     log.error("log_shorter_than_ring", {{"topic", topic.name()},
                                         {"partition", partition},
                                         {"log_end", recovered.end.offset},

@@ -15,6 +15,8 @@ namespace ringway::daemon {
 ///   ended by an orderly stop          exactly where the drain ended, at the next page
 ///   ring lost, persisted              behind everything the lost ring could have held
 ///   the same, sync = never            and behind what the kernel could have kept back
+///   the same, when_disk_fails = memory  and behind what a ring can give at all: the log may have
+///                                     been left behind by as much
 ///   ring lost, not persisted          the next multiple of 2^40
 ///
 /// `log_floor`: the log on disk uses nothing at or behind it (log::Recovered::floor).

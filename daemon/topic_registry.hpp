@@ -117,6 +117,9 @@ class TopicRegistry {
   void resume_replacements();
   /// After the handles were adopted: what they have mapped of rings before the present ones counts.
   void remember_retired();
+  /// A ring ends only when what it holds is durable: a topic that is not to wait for its device
+  /// keeps the ring it has for as long as that refuses. @throws Error busy.
+  static void demand_device(const Topic& topic);
   /// Forgets the replaced rings that nobody has mapped any more.
   static void forget_retired(Topic& topic);
 

@@ -30,6 +30,8 @@ void TroubleResponse::respond(const ServedTopic& served, const Trouble& trouble)
 
 bool TroubleResponse::replace(const std::shared_ptr<Topic>& topic, std::string_view reason) {
   try {
+    // One whose positions run out has to wait, whatever the topic's choice.
+    if (reason != "worn_out") TopicRegistry::demand_device(*topic);
     registry_.replace_ring(topic, topic->settings, reason, {});
     return true;
   } catch (const Error& error) {

@@ -14,7 +14,7 @@ const char* reason(const Gap& gap, std::uint64_t first_offset) {
     default:
       // Retention takes the oldest only.
       return gap.from < first_offset ? "not kept any more"
-                                     : "lost with a ring that ended before they were written";
+                                     : "lost from memory before they were written";
   }
 }
 

@@ -40,6 +40,13 @@ WhenPinned parse_when_pinned(const std::string& text) {
               "write wait, copy or kill");
 }
 
+WhenDiskFails parse_when_disk_fails(const std::string& text) {
+  if (text == "wait") return WhenDiskFails::wait;
+  if (text == "memory") return WhenDiskFails::memory;
+  throw Error(ErrorCode::usage, "--when-disk-fails '" + text + "'", "no such behaviour",
+              "write wait or memory");
+}
+
 std::uint64_t parse_milliseconds(const char* flag, const std::string& text) {
   const auto length = parse_duration(flag, text);
   const auto whole = std::chrono::duration_cast<std::chrono::milliseconds>(length);
@@ -79,6 +86,9 @@ TopicChoices choices_of(const TopicOptions& options) {
     choices.retired_bytes_max = parse_size("--retired-max", options.retired_max);
   }
   if (!options.when_pinned.empty()) choices.when_pinned = parse_when_pinned(options.when_pinned);
+  if (!options.when_disk_fails.empty()) {
+    choices.when_disk_fails = parse_when_disk_fails(options.when_disk_fails);
+  }
   if (options.no_persist) choices.persist = false;
   if (!options.when_full.empty()) choices.when_full = parse_when_full(options.when_full);
   if (!options.retention_bytes.empty()) {
@@ -134,6 +144,11 @@ void add_alterable(CLI::App& verb, TopicOptions& options) {
                   "What is done about a consumer beyond --pin-budget where --retired-max allows no "
                   "other ring: wait for it, give it copies instead from its next poll on (copy), "
                   "or kill it (default wait)")
+      ->type_name("WHAT");
+  verb.add_option("--when-disk-fails", options.when_disk_fails,
+                  "What a persisted topic does while its disk is full or fails: let producers wait, "
+                  "or go on in memory, leaving what its ring cannot keep out of the log (default "
+                  "wait)")
       ->type_name("WHAT");
 }
 

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "client/boundary_table.hpp"
+#include "client/log_gaps.hpp"
 #include "client/record_view.hpp"
 #include "shm/landing.hpp"
 
@@ -418,9 +419,18 @@ Status PartitionCursor::take_chunk(const LogChunk& chunk, Harvest& harvest) noex
       where_ = Where::unplaced;
       place_ = {0, 0};
       // What earlier rings left behind is all in the log: the rest went with a lost ring.
-      const bool lost = wanted_ < base_offset_;
+      bool lost = wanted_ < base_offset_;
       if (lost) skip_gap(harvest, base_offset_, Status::not_found);
       in_vain_ = !enter_ring(wanted_);
+      // Nor does the ring have it: it may have left memory before it was written. While that goes
+      // on, the place where the log will go on may move once more.
+      while (in_vain_) {
+        const auto gap = log_gap_before(view_.board(), wanted_);
+        if (!gap || wanted_ < gap->written) break;
+        skip_gap(harvest, gap->to, Status::not_found);
+        lost = true;
+        in_vain_ = !enter_ring(wanted_);
+      }
       if (lost) return Status::not_found;
       // Only the log could have it, and has not: the ring would send us back there for ever.
       return where_ == Where::ring && only_log_has_it() ? Status::quarantined : Status::ok;

@@ -4,6 +4,7 @@
 
 #include <thread>
 
+#include "client/log_gaps.hpp"
 #include "layout/session.hpp"
 #include "ring/bell.hpp"
 #include "ringway/error.hpp"
@@ -278,10 +279,13 @@ Status ProducerState::wait(RecordOffset offset, Level level, Timeout timeout) no
     ProducerLane& lane = lanes_[offset.partition];
     layout::BellPartition& bell = handle_.memory->bell(offset.partition);
     const std::uint32_t seq = lane.board().progress.load(std::memory_order::acquire);
+    // In this order: a gap stands on the board before a watermark passes it.
+    const bool passed = offset < lane.watermark(level);
+    if (lost_to_log(lane.board(), offset.value, level)) return Status::not_found;
     if (const auto reached = lane.former.reached(offset.value, level)) {
       return *reached ? Status::ok : Status::not_found;
     }
-    if (offset < lane.watermark(level)) return Status::ok;
+    if (passed) return Status::ok;
     // Relaxed: it does not end.
     if (lane.board().hold.load(std::memory_order::relaxed) ==
         static_cast<std::uint32_t>(layout::Hold::quarantined)) {
@@ -309,7 +313,7 @@ Status ProducerState::wait(RecordOffset offset, Level level, Timeout timeout) no
     bell.sync_wanted.store(1, std::memory_order::relaxed);
     bell.progress_waiters.store(1, std::memory_order::relaxed);
     ring::PartitionView::full_fence();
-    if (offset < lane.watermark(level)) return Status::ok;
+    if (offset < lane.watermark(level) || lost_to_log(lane.board(), offset.value, level)) continue;
     sleep_for_progress(offset.partition, seq, deadline.sleep(kSleepMax));
   }
 }

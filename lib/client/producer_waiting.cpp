@@ -139,6 +139,8 @@ std::string ProducerState::why() const {
       return "the supervisor is stopping";
     case layout::Hold::quarantined:
       return "the ring's content is corrupt";
+    case layout::Hold::memory_only:
+      return "the disk refuses, and records are kept in memory only";
   }
   return "the ring is full";
 }

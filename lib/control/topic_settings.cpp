@@ -110,6 +110,16 @@ std::string_view to_string(WhenPinned when_pinned) noexcept {
   return "unknown";
 }
 
+std::string_view to_string(WhenDiskFails when_disk_fails) noexcept {
+  switch (when_disk_fails) {
+    case WhenDiskFails::wait:
+      return "wait";
+    case WhenDiskFails::memory:
+      return "memory";
+  }
+  return "unknown";
+}
+
 void validate(const TopicSettings& settings) {
   check_range("partitions", settings.partitions, 1, layout::kPartitionsMax);
   if (!std::has_single_bit(settings.ring_bytes) || settings.ring_bytes < layout::kRingBytesMin ||
@@ -137,6 +147,10 @@ void validate(const TopicSettings& settings) {
     refuse(settings.retired_bytes_max != 0 ? "retired_bytes_max" : "when_pinned",
            "without persistence a consumer's place in the ring is what producers wait for, or "
            "nothing is held",
+           "leave it out, or persist the topic");
+  }
+  if (!settings.persist && settings.when_disk_fails == WhenDiskFails::memory) {
+    refuse("when_disk_fails", "a topic without persistence is in memory anyway",
            "leave it out, or persist the topic");
   }
   const auto check_accounts = [](const char* setting, const std::vector<std::string>& names) {
@@ -203,6 +217,7 @@ nlohmann::json to_json(const TopicSettings& settings) {
           {"pin_budget_ms", settings.pin_budget_ms},
           {"retired_bytes_max", settings.retired_bytes_max},
           {"when_pinned", to_string(settings.when_pinned)},
+          {"when_disk_fails", to_string(settings.when_disk_fails)},
           {"readers", settings.readers},
           {"writers", settings.writers},
           {"admins", settings.admins}};
@@ -232,6 +247,7 @@ nlohmann::json to_json(const TopicChoices& choices) {
   add("pin_budget_ms", choices.pin_budget_ms);
   add("retired_bytes_max", choices.retired_bytes_max);
   if (choices.when_pinned) json["when_pinned"] = to_string(*choices.when_pinned);
+  if (choices.when_disk_fails) json["when_disk_fails"] = to_string(*choices.when_disk_fails);
   const auto add_accounts = [&](const char* name, const std::vector<std::string>& accounts) {
     if (!accounts.empty()) json[name] = accounts;
   };
@@ -271,6 +287,10 @@ TopicChoices topic_choices_from_json(const nlohmann::json& json) {
     choices.when_pinned =
         choice(fields, "when_pinned", {WhenPinned::wait, WhenPinned::copy, WhenPinned::kill});
   }
+  if (fields.has("when_disk_fails")) {
+    choices.when_disk_fails =
+        choice(fields, "when_disk_fails", {WhenDiskFails::wait, WhenDiskFails::memory});
+  }
   if (fields.has("persist")) choices.persist = fields.flag("persist");
   if (fields.has("readers")) choices.readers = fields.texts("readers");
   if (fields.has("writers")) choices.writers = fields.texts("writers");
@@ -288,6 +308,7 @@ TopicSettings settle(const TopicChoices& choices, TopicSettings defaults) {
     settings.retention_age_ms = 0;
     settings.retired_bytes_max = 0;
     settings.when_pinned = WhenPinned::wait;
+    settings.when_disk_fails = WhenDiskFails::wait;
   }
   const auto take = [](auto& setting, const auto& chosen) {
     if (chosen) setting = *chosen;
@@ -306,6 +327,7 @@ TopicSettings settle(const TopicChoices& choices, TopicSettings defaults) {
   take(settings.pin_budget_ms, choices.pin_budget_ms);
   take(settings.retired_bytes_max, choices.retired_bytes_max);
   take(settings.when_pinned, choices.when_pinned);
+  take(settings.when_disk_fails, choices.when_disk_fails);
   // Accounts have no defaults: rights of the configuration are added to those of the topic.
   settings.readers = choices.readers;
   settings.writers = choices.writers;

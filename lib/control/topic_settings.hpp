@@ -9,6 +9,7 @@ namespace ringway::control {
 
 using ringway::TopicChoices;
 using ringway::TopicSettings;
+using ringway::WhenDiskFails;
 using ringway::WhenFull;
 using ringway::WhenPinned;
 using ringway::WhenStopped;
@@ -30,9 +31,10 @@ std::string_view to_string(Sync sync) noexcept;
 std::string_view to_string(WhenFull when_full) noexcept;
 std::string_view to_string(WhenStopped when_stopped) noexcept;
 std::string_view to_string(WhenPinned when_pinned) noexcept;
+std::string_view to_string(WhenDiskFails when_disk_fails) noexcept;
 
 /// What was chosen, over `defaults` where nothing was. A default that has no meaning beside what
-/// was chosen (retention without a log, overwriting with one) is dropped. Not validated.
+/// was chosen (what a log does without one, overwriting with one) is dropped. Not validated.
 TopicSettings settle(const TopicChoices& choices, TopicSettings defaults = {});
 
 /// The settings of a topic after it is altered. Not validated.

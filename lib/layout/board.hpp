@@ -101,6 +101,14 @@ struct VoidClaim {
 };
 static_assert(sizeof(VoidClaim) == 32);
 
+/// What the log lacks: offsets whose ring was lost, or that had to leave it while the device refused.
+struct LogGap {
+  std::atomic<std::uint64_t> written;  ///< the first that is not in the log
+  std::atomic<std::uint64_t> durable;  ///< what lies between here and there may be gone as well
+  std::atomic<std::uint64_t> to;       ///< where the log goes on; grows until it does
+};
+static_assert(sizeof(LogGap) == 24);
+
 /// Whether the ring goes on. Everything below `end_position` is settled and stays as it is; what
 /// lies behind it is read in the ring's successor.
 enum class Retired : std::uint32_t {
@@ -121,6 +129,7 @@ enum class Hold : std::uint32_t {
   slow_consumer = 6,  ///< memory_block: `hold_pid` has not read them yet
   stopping = 7,       ///< orderly stop
   quarantined = 8,    ///< the ring's content is corrupt
+  memory_only = 9,    ///< the device refuses; nobody waits: what leaves the ring is not in the log
 };
 
 /// The word that people and JSON see.
@@ -144,12 +153,15 @@ constexpr std::string_view to_string(Hold hold) noexcept {
       return "stopping";
     case Hold::quarantined:
       return "quarantined";
+    case Hold::memory_only:
+      return "memory_only";
   }
   return "unknown";
 }
 
 inline constexpr std::uint32_t kHoles = 16;
 inline constexpr std::uint32_t kVoidClaims = 32;
+inline constexpr std::uint32_t kLogGaps = 10;
 
 struct BoardPartition {
   // Read by producers on every refresh. limit: first position that may not be claimed;
@@ -204,7 +216,13 @@ struct BoardPartition {
 
   Hole hole[kHoles];
   VoidClaim void_claim[kVoidClaims];
-  std::uint8_t reserved3[4096 - 3840];
+
+  // What the log lacks, oldest first: log_gap[i % 10] is the i-th. Written before a watermark passes
+  // it and before anything of it is overwritten (release).
+  std::atomic<std::uint32_t> log_gaps;  ///< how many there ever were
+  std::uint32_t reserved3;
+  LogGap log_gap[kLogGaps];
+  std::uint64_t reserved4;
 };
 static_assert(offsetof(BoardPartition, retired) == 64);
 static_assert(offsetof(BoardPartition, share_wanted) == 88);
@@ -215,6 +233,7 @@ static_assert(offsetof(BoardPartition, progress) == 816);
 static_assert(offsetof(BoardPartition, boundary) == 896);
 static_assert(offsetof(BoardPartition, base_position) == 1920);
 static_assert(offsetof(BoardPartition, hole) == 2048);
+static_assert(offsetof(BoardPartition, log_gaps) == 3840);
 static_assert(sizeof(BoardPartition) == kPageBytes);
 
 enum class Role : std::uint32_t { producer = 1, consumer = 2 };

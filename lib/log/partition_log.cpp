@@ -75,8 +75,10 @@ SegmentHeader PartitionLog::header_at(LogPoint at, LogPoint predecessor_end,
 
 void PartitionLog::begin_segment(std::uint64_t record_bytes) {
   SegmentInfo done = segment_.info();
-  done.end = segment_.durable();
-  const std::int64_t running_max = segment_.durable_running_max();
+  if (done.end != kept_end() && !given_up_has_more()) given_up_ = done;
+  done.end = kept_end();
+  const std::int64_t running_max =
+      settings_.synced ? segment_.durable_running_max() : segment_.written_running_max();
   LogPoint predecessor_end = done.end;
   if (done.empty()) {
     predecessor_end = done.predecessor_end;
@@ -95,6 +97,35 @@ bool PartitionLog::roll(std::uint64_t record_bytes) noexcept {
   return !full_;
 }
 
+bool PartitionLog::skip_to(LogPoint at) {
+  assert(idle());
+  SegmentInfo done = segment_.info();
+  LogPoint end = done.end;
+  std::int64_t running_max = segment_.written_running_max();
+  const bool has_more = given_up_has_more();
+  const bool changed = has_more || segment_.created();
+  if (has_more || done.empty()) {
+    // One that cannot be removed stays behind as an empty one in the middle.
+    if (!has_more || given_up_->name != done.name) file_system_.remove(path_of(done.name));
+    end = predecessor_end();
+    if (has_more) {
+      if (sealed_.empty() || sealed_.back().name != given_up_->name) sealed_.push_back(*given_up_);
+      end = sealed_.back().end = given_up_->end.position < at.position ? given_up_->end : at;
+      running_max = std::max(running_max, given_up_->running_max);
+    }
+  } else {
+    segment_.trim(file_system_);
+    done.file_bytes = segment_.info().file_bytes;
+    sealed_.push_back(done);
+  }
+  given_up_.reset();
+  unsettled_.reset();
+  segment_ = SegmentWriter(header_at(at, end, running_max, 0));
+  full_ = false;
+  error_ = 0;
+  return changed;
+}
+
 LogPoint PartitionLog::restart() {
   assert(idle());
   if (settled()) {
@@ -106,9 +137,12 @@ LogPoint PartitionLog::restart() {
   return segment_.noted();
 }
 
-/// It ends where it is durable. Nothing was written behind it.
+/// It ends where it is durable. Nothing was written behind it. What the ring does not have any more
+/// stays as it is.
 void PartitionLog::give_up_predecessor() {
   SegmentInfo& last = sealed_.back();
+  if (!settings_.synced || segment_.first().offset != last.end.offset) return unsettled_.reset();
+  given_up_ = last;
   const LogPoint at = segment_.first() == last.end ? *unsettled_ : segment_.first();
   last.end = *unsettled_;
   LogStart start = without_empty_namesake({at, last.end, last.running_max, std::move(sealed_)});

@@ -30,7 +30,8 @@
 //     until log.idle()
 //
 // The ring must hold everything from page_floor(durable) on: a failed write or sync is never tried
-// again in place, the records behind the durable end go into a new segment instead.
+// again in place, the records behind the durable end go into a new segment instead. Where it cannot
+// hold it for as long as the device refuses, skip_to() leaves out what has to go.
 
 #include <array>
 #include <cstdint>
@@ -53,6 +54,7 @@ struct LogSettings {
   std::uint64_t record_bytes_max = 0;               ///< a segment takes at least one such record
   std::uint64_t block_bytes = kBlockBytes;          ///< power of two, at least 4 KiB
   WritePath write_path = WritePath::direct;
+  bool synced = true;  ///< false: nobody waits for syncs, and what is written stays
 };
 
 /// Where and on top of what a partition's log is continued. Made by recovery.
@@ -117,6 +119,20 @@ class PartitionLog {
   /// Gives the segment up at its durable end and begins the next there; returns that point. Needs
   /// idle().
   LogPoint restart();
+  /// Goes on at `at`, behind written(): what lies between is left out. What was written stays, synced
+  /// or not: the ring is not to hold it any longer. Needs idle(). True when segments() has changed.
+  bool skip_to(LogPoint at);
+  /// What skip_to() would keep, if `at` lies behind it. In front of what was ever written() where a
+  /// segment that was given up has been begun anew.
+  LogPoint kept_by_skip() const noexcept {
+    return given_up_has_more() ? given_up_->end : segment_.written();
+  }
+  /// Where the log ends in front of noted(), but for what the segment at hand has.
+  LogPoint predecessor_end() const noexcept {
+    return {segment_.header().predecessor_end_position, segment_.header().predecessor_end_offset};
+  }
+  /// Where the segment at hand begins: behind predecessor_end() after a jump.
+  LogPoint first() const noexcept { return segment_.first(); }
 
   /// Closes the file of a partition that has nothing to do; the next batch opens it. Needs idle().
   void park() noexcept { segment_.park(); }
@@ -133,6 +149,14 @@ class PartitionLog {
  private:
   SegmentHeader header_at(LogPoint at, LogPoint predecessor_end, std::int64_t running_max,
                           std::uint64_t record_bytes) const;
+  LogPoint kept_end() const noexcept {
+    return settings_.synced ? segment_.durable() : segment_.written();
+  }
+  /// A segment at the same place takes its name, and its bytes are gone.
+  bool given_up_has_more() const noexcept {
+    return given_up_ && given_up_->end.position > segment_.written().position &&
+           !(given_up_->first.offset == segment_.first().offset && segment_.named());
+  }
   void begin_segment(std::uint64_t record_bytes);
   void give_up_predecessor();
   bool roll(std::uint64_t record_bytes) noexcept;
@@ -146,6 +170,7 @@ class PartitionLog {
   std::vector<SegmentInfo> sealed_;
   std::optional<LogPoint> unsettled_;  // the durable end, while the last of sealed_ wants a sync
   storage::File settling_;             // that one, during its sync
+  std::optional<SegmentInfo> given_up_;  // as written; what is behind its durable end comes again
   std::string spare_;                  // path of a retired segment to be written over
   SegmentWriter segment_;
   bool full_ = false;

@@ -62,6 +62,7 @@ int SegmentWriter::create(storage::FileSystem& file_system, const std::string& d
     if (result == 0) result = make_file(file_system, unborn);
   }
   if (result == 0) result = file_system.rename(unborn, path_);
+  named_ = named_ || result == 0;
   if (result == 0) result = file_system.sync_directory(directory);
   if (result < 0) {
     file_.close();

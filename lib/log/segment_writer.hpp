@@ -58,6 +58,8 @@ class SegmentWriter {
   int create(storage::FileSystem& file_system, const std::string& directory, WritePath path,
              const std::string& recycled);
   bool created() const noexcept { return created_; }
+  /// Its name is that of its file, which may not be created() for good: no other has it any more.
+  bool named() const noexcept { return named_; }
   /// Closes the file while nothing is under way; the next batch opens it again.
   void park() noexcept { file_.close(); }
 
@@ -88,6 +90,7 @@ class SegmentWriter {
   LogPoint durable() const noexcept { return durable_; }
   /// The latest timestamp up to durable() or a little later: what a successor there starts from.
   std::int64_t durable_running_max() const noexcept { return durable_running_max_; }
+  std::int64_t written_running_max() const noexcept { return written_running_max_; }
   bool is_direct(storage::FileSystem& file_system) const noexcept {
     return file_.is_open() && file_system.is_direct(file_.descriptor());
   }
@@ -133,6 +136,7 @@ class SegmentWriter {
   WritePath write_path_ = WritePath::direct;
   storage::File file_;
   bool created_ = false;
+  bool named_ = false;
   std::uint64_t reserved_bytes_ = 0;
 
   LogPoint noted_;

@@ -17,6 +17,7 @@ segment = "1MiB"
 sync = "never"
 sync_interval = "50ms"
 when_full = "overwrite"
+when_disk_fails = "memory"
 retention_bytes = "8MiB"
 retention_age = "1h"
 '''
@@ -38,11 +39,12 @@ retention_age = "1h"
 
     def test_a_default_counts_only_where_it_has_a_meaning(self):
         self.create('log')
-        self.assertEqual(self.settings('log')['when_full'], 'block')
+        self.assertEqual((self.settings('log')['when_full'], self.settings('log')['when_disk_fails']),
+                         ('block', 'memory'))
         self.create('memory', '--no-persist')
         settings = self.settings('memory')
-        self.assertEqual((settings['when_full'], settings['retention_bytes'], settings['retention_age_ms']),
-                         ('overwrite', 0, 0))
+        self.assertEqual((settings['when_full'], settings['retention_bytes'], settings['retention_age_ms'],
+                          settings['when_disk_fails']), ('overwrite', 0, 0, 'wait'))
         self.create('blocking', '--no-persist', '--when-full', 'block')
         self.assertEqual(self.settings('blocking')['when_full'], 'block')
 

@@ -146,6 +146,145 @@ class FullDisk(DiskTrouble):
         self.assertEqual(self.bus.json('status')['state'], 'serving')
 
 
+class InMemoryOnly(DiskTrouble):
+    """The topic goes on without its log while the disk is full: --when-disk-fails memory."""
+
+    def setUp(self):
+        self.disk = SmallDisk(self.kind, 24)
+        self.addCleanup(self.disk.close)
+        self.bus = Bus(config=KEEP_EVERYTHING, state_dir=self.disk.path / 'state')
+        self.addCleanup(self.bus.close)
+        self.bus.start()
+        self.seen = {}
+        self.published = 0
+        self.bus.json('topic', 'create', 't', *RING, '--when-disk-fails', 'memory')
+
+    def go_on(self, count, *options):
+        """A producer that nobody makes wait."""
+        self.bus.run('produce', 't', *options, stdin=lines(count, self.published))
+        self.published += count
+
+    def run_full(self, count=40_000):
+        self.go_on(5_000, '--wait', 'durable')
+        self.disk.fill()
+        self.go_on(count)
+        self.wait_for_state('memory_only')
+
+    def replay(self, *options):
+        """The offsets that a consumer got, and the gaps it was told of, as first and one past the last."""
+        out = self.bus.run('consume', 't', '-o', 'start', '-e', '-f', '%o %v\n', *options)
+        offsets = []
+        for line in out.splitlines(keepends=True):
+            offset, content = line.split(b' ', 1)
+            self.assertEqual(content, lines(1, int(offset)))
+            offsets.append(int(offset))
+        gaps = [(int(first), int(last) + 1)
+                for first, last in re.findall(r'offsets (\d+) to (\d+) are missing: lost', self.bus.stderr)]
+        return offsets, gaps
+
+    def check_exact(self, offsets, gaps, end):
+        """Records and gaps are together all there is, each once and in order."""
+        expected, at = [], 0
+        for first, to in [*gaps, (end, end)]:
+            expected.extend(range(at, first))
+            at = to
+        self.assertEqual(offsets, expected)
+
+    def test_producers_go_on_and_it_shows_and_heals_and_the_gap_is_exact(self):
+        self.run_full()
+        before = self.look()
+        report = self.bus.json('status', status=5)
+        self.assertIn("topic 't' partition 0: memory_only", report['degraded'])
+        self.assertIn('level=error event=log_suspended topic=t partition=0 error="No space left on device"',
+                      self.bus.log.read_text())
+        self.go_on(5_000)
+        after = self.look()
+        self.assertEqual((after['written'], after['durable']), (before['written'], before['durable']))
+        # Who comes late is told at once, and goes on with what the ring has.
+        offsets, gaps = self.replay()
+        self.check_exact(offsets, gaps, self.published)
+        self.assertEqual(len(gaps), 1)
+        self.assertEqual(gaps[0][0], before['written'])
+        self.assertEqual(self.bus.refusal('topic', 'alter', 't', '--when-disk-fails', 'wait', status=1)['code'], 'busy')
+        self.disk.free()
+        self.check_it_heals()
+        self.go_on(3_000, '--wait', 'durable')
+        told = re.findall(r'event=log_gap topic=t partition=0 log_end=(\d+) goes_on_at=(\d+)',
+                          self.bus.log.read_text())
+        told = [(int(first), int(to)) for first, to in told]
+        self.assertEqual(told, gaps)
+        for end_it in (lambda: None, self.bus.restart, self.stop_and_start):
+            end_it()
+            offsets, gaps = self.replay()
+            self.assertEqual(gaps, told)
+            self.check_exact(offsets, gaps, self.published)
+        self.bus.run('log', 'verify', 't', '--state-dir', self.bus.state_dir)
+        self.bus.run('topic', 'alter', 't', '--when-disk-fails', 'wait')
+        self.assertEqual(self.replay()[1], told)
+
+    def stop_and_start(self):
+        self.assertEqual(self.bus.stop(), 0, self.bus.log.read_text())
+        self.bus.start()
+
+    def test_who_keeps_up_sees_all(self):
+        self.go_on(5_000, '--wait', 'durable')
+        seen = self.bus.root / 'seen'
+        with open(seen, 'wb') as out:
+            follower = self.bus.spawn('consume', 't', '-o', 'start', stdout=out)
+        self.disk.fill()
+        for _ in range(80):
+            self.go_on(100)
+            wait_until(lambda: seen.stat().st_size == len(lines(self.published)), 'the follower to have seen it')
+        self.wait_for_state('memory_only')
+        self.assertEqual(seen.read_bytes(), lines(self.published))
+        self.disk.free()
+        self.check_it_heals()
+        self.assertIsNone(follower.poll())
+
+    def test_who_is_killed_meanwhile_comes_back_and_goes_on_in_memory(self):
+        self.run_full()
+        for _ in range(3):
+            self.bus.restart()
+            self.go_on(5_000)
+            self.wait_for_state('memory_only')
+            offsets, gaps = self.replay()
+            self.check_exact(offsets, gaps, self.published)
+        self.assertEqual(self.bus.stop(), 1)  # it cannot drain, and leaves the rings with the keeper
+        self.bus.start()
+        self.go_on(5_000)
+        self.wait_for_state('memory_only')
+        self.disk.free()
+        self.bus.restart()
+        self.check_it_heals()
+        self.go_on(3_000, '--wait', 'durable')
+        self.stop_and_start()
+        offsets, gaps = self.replay()
+        self.check_exact(offsets, gaps, self.published)
+        self.assertEqual(len(gaps), 1)
+
+    def test_a_ring_that_is_lost_meanwhile_gives_no_offset_twice(self):
+        self.run_full()
+        end = self.look()['durable']
+        self.bus.kill()
+        self.bus.kill_keeper()
+        self.bus.start()
+        goes_on_at = int(re.findall(r'event=ring_was_lost topic=t partition=0 log_end=\d+ goes_on_at=(\d+)',
+                                    self.bus.log.read_text())[-1])
+        self.assertGreater(goes_on_at, self.published)
+        self.bus.run('produce', 't', stdin=b'behind\n')
+        offsets = self.bus.run('consume', 't', '-o', 'start', '-e', '-f', '%o\n').split()
+        self.assertEqual([int(offset) for offset in offsets], [*range(end), goes_on_at])
+        self.assertIn(f'offsets {end} to {goes_on_at - 1} are missing: lost', self.bus.stderr)
+
+
+class InMemoryOnTmpfs(InMemoryOnly, unittest.TestCase):
+    kind = 'tmpfs'
+
+
+class InMemoryOnExt4(InMemoryOnly, unittest.TestCase):
+    kind = 'ext4'
+
+
 class OnTmpfs(FullDisk, unittest.TestCase):
     kind = 'tmpfs'
 

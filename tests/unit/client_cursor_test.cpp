@@ -8,6 +8,7 @@
 
 #include "client/partition_cursor.hpp"
 #include "daemon/commit_follower.hpp"
+#include "daemon/gap_list.hpp"
 #include "unit/ring_fixture.hpp"
 
 namespace ringway::client_cursor_test {
@@ -357,6 +358,67 @@ TEST_CASE("cursor: a hole in the log is a gap of known size, and it goes on behi
   CHECK(world.gaps[0].from == 10);
   CHECK(world.gaps[0].to == 40);
   CHECK(world.gaps[0].reason == Status::corrupt);
+}
+
+TEST_CASE("cursor: what left the ring before it was written is an exact gap, passed at once",
+          "[client]") {
+  World world;
+  PartitionCursor cursor = world.cursor();
+  for (int i = 0; i < 100; ++i) world.publish();
+  world.flush();
+  cursor.go_to({Status::ok, 10});
+  CHECK(world.poll(cursor) == numbers(10, 100));
+  cursor.release();
+  // From now on the device refuses, and what is handed back is nowhere.
+  layout::BoardPartition& board = *world.plain.board;
+  daemon::GapList gaps(board);
+  const std::uint64_t ring_bytes = world.plain.view().ring_bytes();
+  std::uint64_t to = 0;
+  const auto leave_out = [&] {
+    ring::Place reusable = world.follower.committed();
+    if (reusable.position < ring_bytes / 2) return;
+    reusable.position -= ring_bytes / 8 * 3;
+    const std::uint64_t segment = ring::ring_segment_bytes(ring_bytes);
+    to = daemon::first_boundary(board, reusable.position / segment * segment,
+                                world.follower.committed())
+             .offset;
+    gaps.extend(100, 100, to);
+    world.plain.publish(reusable);
+  };
+  for (int i = 0; i < 3000; ++i) world.publish(), leave_out();
+  REQUIRE(to > 2000);
+  CHECK(world.poll(cursor).empty());
+  CHECK(world.status == Status::not_found);
+  REQUIRE(world.gaps.size() == 1);
+  CHECK(world.gaps[0].from == 100);
+  CHECK(world.gaps[0].to == to);
+  CHECK(world.poll(cursor) == numbers(to, 3100));
+  cursor.release();
+  // Overtaken once more, by less than the ring could ever hold.
+  const std::uint64_t before = world.published;
+  for (int i = 0; i < 3000; ++i) world.publish(), leave_out();
+  CHECK(world.poll(cursor).empty());
+  REQUIRE(world.gaps.size() == 2);
+  CHECK(world.gaps[1].from == before);
+  CHECK(world.gaps[1].to == to);
+  CHECK(world.poll(cursor) == numbers(to, world.published));
+}
+
+TEST_CASE("cursor: a later gap is not taken for the place that the log will tell", "[client]") {
+  World world;
+  PartitionCursor cursor = world.cursor();
+  for (int i = 0; i < 3000; ++i) {
+    world.publish();
+    world.flush();
+  }
+  daemon::GapList(*world.plain.board).extend(2000, 2000, 2990);
+  cursor.go_to({Status::ok, 10});
+  // As if the question had been answered just before the log went on behind it.
+  world.log.answer = LogChunk{};
+  CHECK(world.poll(cursor).empty());
+  CHECK(world.gaps.empty());
+  cursor.try_again();
+  CHECK(world.poll(cursor, 2) == numbers(10, 12));
 }
 
 TEST_CASE("cursor: retention that overtook it is a gap", "[client]") {

@@ -236,6 +236,8 @@ TEST_CASE("topic settings: each rule names its setting and a fix", "[control]") 
   CHECK(setting_refused({.sync_interval_ms = 0}) == "topic setting sync_interval_ms");
   CHECK(setting_refused({.sync_bytes = 1}) == "topic setting sync_bytes");
   CHECK(setting_refused({.when_full = WhenFull::overwrite}) == "topic setting when_full");
+  CHECK(setting_refused({.persist = false, .when_disk_fails = WhenDiskFails::memory}) ==
+        "topic setting when_disk_fails");
   CHECK(setting_refused({.persist = false, .retention_bytes = 1}) ==
         "topic setting retention_bytes");
   CHECK(setting_refused({.persist = false, .retired_bytes_max = 1}) ==

@@ -76,6 +76,25 @@ TEST_CASE("ring start: a lost ring's offsets are jumped over", "[daemon]") {
         500 + 2048 + 1 + (std::uint64_t{1} << 32));
 }
 
+TEST_CASE("ring start: where memory may have left the log behind, all that a ring can give is jumped",
+          "[daemon]") {
+  TopicSettings settings;
+  settings.when_disk_fails = WhenDiskFails::memory;
+  const std::uint64_t bytes =
+      GENERATE(std::uint64_t{64} << 10, std::uint64_t{16} << 20, std::uint64_t{4} << 30);
+  settings.ring_bytes = bytes;
+  const PartitionRow row{.base_offset = 1000, .base_position = 4096};
+  const log::LogPoint start = ring_start(settings, row, log::LogPoint{100'000, 1500});
+  // A record takes a unit at least, and no claim ends behind this.
+  CHECK(start.offset > 1000 + layout::TailCodec(bytes).position_end() / layout::kUnitBytes);
+  // Nothing that was left out was ever on disk.
+  CHECK(start.position == layout::round_up_to_page(100'000 + bytes));
+  PartitionRow clean = row;
+  clean.clean = true;
+  clean.clean_offset = 1700;
+  CHECK(ring_start(settings, clean, log::LogPoint{100'000, 1500}).offset == 1700);
+}
+
 TEST_CASE("ring start: without a log a lost ring costs a stride of offsets", "[daemon]") {
   TopicSettings settings;
   settings.persist = false;

@@ -26,9 +26,8 @@ inline const TopicIdentity kDutyTopic{{9, 9}, "t", 1};
 /// One partition with its producer, a model disk, and a clock that moves when told.
 struct DutyBench {
   explicit DutyBench(std::uint64_t seed, std::uint32_t sync_interval_ms = 5,
-                     const TopicIdentity& identity = kDutyTopic)
+                     const TopicIdentity& identity = kDutyTopic, TopicSettings settings = {})
       : disk(seed) {
-    TopicSettings settings;
     settings.sync_interval_ms = sync_interval_ms;
     settings.ring_bytes = kDutyRing;
     settings.segment_bytes = 256 * 1024;

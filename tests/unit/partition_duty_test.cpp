@@ -51,6 +51,19 @@ TEST_CASE("duty: a full disk holds producers back, is named, and heals by itself
   bench.check_log_holds_everything();
 }
 
+TEST_CASE("duty: where nobody waits for syncs, a failed write costs nothing that was written",
+          "[flusher]") {
+  TopicSettings settings;
+  settings.sync = SyncPolicy::never;
+  Bench bench(1, 5, test::kDutyTopic, settings);
+  for (int i = 0; i < 40; ++i) bench.publish(20), bench.round();  // three rings, in one segment
+  bench.disk.fail(Call::batch_write, 1, EIO);
+  bench.publish(20);
+  for (int i = 0; i < 200 && bench.durable < bench.published; ++i) bench.round();
+  CHECK(bench.durable == bench.published);
+  bench.check_log_holds_everything();
+}
+
 TEST_CASE("duty: space that was durable but not handed back is, after adoption", "[flusher]") {
   Bench bench(1);
   // 256-byte records fill the ring to its last byte: everything durable ends on a page.

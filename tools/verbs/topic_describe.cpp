@@ -59,6 +59,8 @@ Report settings_report(const TopicSettings& settings) {
               settings.retired_bytes_max});
   report.add("When pinned", "when_pinned",
              Cell::of_text(std::string(control::to_string(settings.when_pinned))));
+  report.add("When disk fails", "when_disk_fails",
+             Cell::of_text(std::string(control::to_string(settings.when_disk_fails))));
   report.add("Readers", "readers", accounts(settings.readers));
   report.add("Writers", "writers", accounts(settings.writers));
   report.add("Admins", "admins", accounts(settings.admins));

@@ -12,7 +12,7 @@ enum class [[nodiscard]] Status : unsigned char {
   interrupted,     ///< `interrupt()` was called; nothing was done; call again if still wanted.
   too_large,       ///< Larger than the topic allows; split the record or enlarge the ring.
   beyond_end,      ///< The wanted offset does not exist yet; seek to `end()` or below.
-  not_found,       ///< Not there (any more): taken by retention or lost with a ring, where the
+  not_found,       ///< Not there (any more): taken by retention or lost from memory, where the
                    ///< gap says how much; no such partition or level; commit() without a cursor.
   lapped,          ///< Overwritten before it was read (overwriting topics only); a gap was counted.
   fenced,          ///< The claim was taken away while this producer stood still; not published.

@@ -40,6 +40,13 @@ enum class WhenPinned : std::uint8_t {
   kill,  ///< it is ended with SIGKILL
 };
 
+/// What a persisted topic does while the device of its log refuses and its ring is short of space.
+enum class WhenDiskFails : std::uint8_t {
+  wait,    ///< producers wait until the device takes writes again: nothing is left out of the log
+  memory,  ///< it goes on in memory only: what the ring cannot keep is left out of the log, as an
+           ///< exact gap, and wait(offset, written | durable) says not_found of it
+};
+
 /// What a topic is like. The values here are the built-in defaults.
 struct TopicSettings {
   std::uint32_t partitions = 1;                        ///< 1..10,000
@@ -61,6 +68,7 @@ struct TopicSettings {
                                                        ///< hold in place; 0 = four times its rings;
                                                        ///< less than its rings: none is left to them
   WhenPinned when_pinned = WhenPinned::wait;           ///< only with persistence, as is the above
+  WhenDiskFails when_disk_fails = WhenDiskFails::wait; ///< only with persistence
   std::vector<std::string> readers{};                  ///< users and @groups; the creator and the
   std::vector<std::string> writers{};                  ///< supervisor's own user always may
   std::vector<std::string> admins{};
@@ -87,6 +95,7 @@ struct TopicChoices {
   std::optional<std::uint32_t> pin_budget_ms{};
   std::optional<std::uint64_t> retired_bytes_max{};
   std::optional<WhenPinned> when_pinned{};
+  std::optional<WhenDiskFails> when_disk_fails{};
   std::vector<std::string> readers{};
   std::vector<std::string> writers{};
   std::vector<std::string> admins{};

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "layout/board.hpp"
+#include "log/recovery.hpp"
+
+namespace ringway::daemon {
+
+/// The board's list of what the log of a partition lacks. The supervisor's, one thread at a time;
+/// clients read it at any moment (client/log_gaps.hpp). A gap stands there before anything of it may
+/// be overwritten and before a watermark passes it, so that a crash leaves at worst one that the
+/// log, which had it all, did not need.
+class GapList {
+ public:
+  explicit GapList(layout::BoardPartition& board) noexcept : board_(&board) {}
+
+  /// Of a ring that nobody has mapped yet, which begins at `start`: what the segments say.
+  void fill(const log::Recovered& recovered, log::LogPoint start) noexcept {
+    board_->log_gaps.store(0, std::memory_order::relaxed);
+    for (const log::SegmentInfo& segment : recovered.segments) {
+      extend(segment.predecessor_end.offset, segment.predecessor_end.offset, segment.first.offset);
+    }
+    extend(recovered.end.offset, recovered.end.offset, start.offset);
+  }
+
+  /// The log ends at `written`, is durable up to `durable`, and goes on at `to` at the earliest.
+  /// Where nothing came behind the last gap, that one grows.
+  void extend(std::uint64_t written, std::uint64_t durable, std::uint64_t to) noexcept {
+    if (to <= std::min(written, durable)) return;
+    // Relaxed loads: own, or of a supervisor that is dead.
+    const std::uint32_t count = board_->log_gaps.load(std::memory_order::relaxed);
+    if (count != 0) {
+      layout::LogGap& last = at(count - 1);
+      if (written <= last.to.load(std::memory_order::relaxed)) {
+        const auto own = std::memory_order::relaxed;
+        last.written.store(std::min(written, last.written.load(own)), std::memory_order::release);
+        last.durable.store(std::min(durable, last.durable.load(own)), std::memory_order::release);
+        last.to.store(std::max(to, last.to.load(own)), std::memory_order::release);
+        return;
+      }
+    }
+    layout::LogGap& next = at(count);
+    next.written.store(written, std::memory_order::release);
+    next.durable.store(std::min(durable, written), std::memory_order::release);
+    next.to.store(to, std::memory_order::release);
+    board_->log_gaps.store(count + 1, std::memory_order::release);
+  }
+
+ private:
+  layout::LogGap& at(std::uint32_t index) const noexcept {
+    return board_->log_gap[index % layout::kLogGaps];
+  }
+
+  layout::BoardPartition* board_;
+};
+
+}  // namespace ringway::daemon

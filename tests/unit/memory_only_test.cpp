@@ -1,0 +1,282 @@
+// A persisted topic that goes on in memory only while its device refuses: when_disk_fails = memory.
+
+#include <catch2/catch.hpp>
+#include <cerrno>
+#include <random>
+#include <vector>
+
+#include "client/log_gaps.hpp"
+#include "daemon/gap_list.hpp"
+#include "daemon/ring_opening.hpp"
+#include "unit/duty_fixture.hpp"
+
+using namespace ringway;
+using namespace ringway::daemon;
+using layout::Hold;
+using test::Call;
+
+namespace {
+
+constexpr std::uint64_t kRing = test::kDutyRing;
+
+TopicSettings settings_of(SyncPolicy sync) {
+  TopicSettings settings;
+  settings.sync = sync;
+  settings.when_disk_fails = WhenDiskFails::memory;
+  return settings;
+}
+
+/// A bench that remembers, of each record and level, whether a waiting producer was told that it is
+/// there, or that it never comes.
+struct Bench : test::DutyBench {
+  explicit Bench(std::uint64_t seed, SyncPolicy sync = SyncPolicy::interval)
+      : DutyBench(seed, 5, test::kDutyTopic, settings_of(sync)) {}
+
+  layout::BoardPartition& board() { return topic->view(0).board(); }
+
+  void tell() {
+    if (++looked % 4 != 0) return;
+    for (const Level level : {Level::written, Level::durable}) {
+      auto& told = level == Level::written ? written_told : durable_told;
+      told.resize(published);
+      const std::uint64_t mark =
+          level == Level::written ? board().written_offset.load() : board().durable_offset.load();
+      for (std::uint64_t offset = 0; offset < published; ++offset) {
+        const bool lost = lost_to_log(board(), offset, level);
+        if (told[offset] && lost) FAIL("taken back: " << offset);
+        told[offset] = told[offset] || (offset < mark && !lost);
+      }
+    }
+  }
+  /// Lets the producer go on; nothing makes it wait, unless it `may`: where syncs fail and writes do
+  /// not, the ring alone may have what was told to be written.
+  void go_on(int records, bool may = false) {
+    while (records > 0) {
+      const int some = std::min(records, 20);
+      if (publish(some) != some && !may) FAIL("waits at " << published);
+      records -= some;
+      round();
+      tell();
+    }
+  }
+  void kill() {
+    duty.reset();
+    disk.kill();
+    const log::Recovered found = recover_log(*topic, 0, disk, log::RecoverMode::adopt);
+    reopen_partition(*topic, 0, found, events);
+    start_duty();
+  }
+  void settle() {
+    for (int i = 0; i < 400 && (board().durable_offset.load() < published || hold() != Hold::none);
+         ++i) {
+      round();
+      tell();
+    }
+    REQUIRE(board().durable_offset.load() == published);
+    CHECK(hold() == Hold::none);
+  }
+  /// Which offsets recovery and a reader find, in order and with their bytes.
+  std::vector<bool> in_log() {
+    std::vector<bool> found(published);
+    const log::Recovered recovered =
+        log::recover(disk, topic->directory(0).string(), log::RecoverMode::inspect);
+    CHECK(recovered.damaged.empty());
+    CHECK(recovered.end.offset == published);
+    std::uint64_t next = 0;
+    for (const log::SegmentInfo& info : recovered.segments) {
+      const std::string path = topic->directory(0).string() + "/" + info.name;
+      log::SegmentReader reader(disk,
+                                storage::File(disk, disk.open(path, storage::OpenMode::read)));
+      reader.limit_to(info.end);
+      log::SegmentWalk walk(reader);
+      walk.seek_offset(info.first.offset);
+      log::Record record;
+      while (walk.next(record) == log::ReadStatus::ok) {
+        const std::string_view body(reinterpret_cast<const char*>(record.body.data()),
+                                    record.header.payload_bytes);
+        REQUIRE(record.at.offset >= next);
+        REQUIRE(body.substr(0, body.find('.')) == std::to_string(record.at.offset));
+        next = record.at.offset + 1;
+        found[record.at.offset] = true;
+      }
+    }
+    return found;
+  }
+  /// What was told is there; what is not there, nobody is told of. `exact`: the board says what the
+  /// log has, and no less.
+  void check(bool exact) {
+    written_told.resize(published);
+    durable_told.resize(published);
+    const std::vector<bool> there = in_log();
+    for (std::uint64_t offset = 0; offset < published; ++offset) {
+      CAPTURE(offset);
+      if (written_told[offset] || durable_told[offset]) REQUIRE(there[offset]);
+      if (!there[offset]) REQUIRE(lost_to_log(board(), offset, Level::written));
+      if (exact) REQUIRE(there[offset] != lost_to_log(board(), offset, Level::written));
+    }
+  }
+  bool says(std::string_view event) {
+    return std::ranges::any_of(
+        lines, [&](const std::string& line) { return line.find(event) != line.npos; });
+  }
+
+  std::vector<bool> written_told, durable_told;
+  int looked = 0;
+};
+
+}  // namespace
+
+TEST_CASE("memory only: a full disk holds nobody up, leaves an exact gap, and heals", "[flusher]") {
+  Bench bench(1, GENERATE(SyncPolicy::interval, SyncPolicy::every_batch, SyncPolicy::never));
+  bench.go_on(50);
+  for (int i = 0; i < 5; ++i) bench.round();
+  REQUIRE(bench.durable == 50);
+  bench.disk.capacity = 0;
+  while (bench.hold() != Hold::disk_full) bench.go_on(20);  // it had some space set aside
+  // Room for half a ring before anything is left out.
+  CHECK(bench.board().log_gaps.load() == 0);
+  const std::uint64_t full_at = bench.published;
+  bench.go_on(5000);  // twenty rings
+  CHECK(bench.hold() == Hold::memory_only);
+  CHECK(bench.says("log_suspended"));
+  CHECK(bench.board().durable_offset.load() <= full_at);
+  CHECK(bench.board().written_offset.load() <= full_at);
+  REQUIRE(bench.board().log_gaps.load() == 1);
+  // What left memory is known to be lost at once; what is there still may be saved.
+  const std::uint64_t to = bench.board().log_gap[0].to.load();
+  CHECK(lost_to_log(bench.board(), to - 1, Level::written));
+  CHECK_FALSE(lost_to_log(bench.board(), to, Level::durable));
+  CHECK(to > bench.published - kRing / 224);
+  bench.disk.capacity = ~std::uint64_t{0};
+  bench.settle();
+  CHECK(bench.says("event=log_gap topic=t partition=0 log_end="));
+  CHECK(bench.says("log_healed"));
+  CHECK(bench.board().log_gap[0].to.load() == to);
+  bench.go_on(200);
+  bench.settle();
+  CHECK(bench.board().log_gaps.load() == 1);
+  bench.check(true);
+}
+
+TEST_CASE("memory only: with time to spare nothing is left out of the log", "[flusher]") {
+  Bench bench(1);
+  bench.go_on(50);
+  bench.disk.capacity = 0;
+  while (bench.hold() != Hold::disk_full) bench.go_on(20);
+  for (int i = 0; i < 100; ++i) bench.round();
+  CHECK(bench.hold() == Hold::disk_full);
+  bench.disk.capacity = ~std::uint64_t{0};
+  bench.settle();
+  CHECK(bench.board().log_gaps.load() == 0);
+  bench.check(true);
+}
+
+TEST_CASE("memory only: whatever fails and whoever is killed, what was told is in the log",
+          "[flusher]") {
+  const SyncPolicy sync = GENERATE(SyncPolicy::interval, SyncPolicy::never);
+  const bool kills = GENERATE(false, true);
+  int gaps = 0;
+  for (std::uint64_t seed = 1; seed <= 30; ++seed) {
+    CAPTURE(seed, static_cast<int>(sync), kills);
+    std::mt19937_64 random(seed);
+    Bench bench(seed, sync);
+    bool syncs_fail = false;
+    constexpr Call kCalls[] = {Call::open,      Call::write,       Call::sync,
+                               Call::reserve,   Call::rename,      Call::sync_directory,
+                               Call::truncate,  Call::batch_write, Call::batch_sync};
+    for (int phase = 0; phase < 8; ++phase) {
+      bench.go_on(static_cast<int>(random() % 300), syncs_fail);
+      const auto failing = random() % 4;
+      if (failing != 0) {
+        const int error = random() % 2 == 0 ? EIO : ENOSPC;
+        for (std::uint64_t i = 0; i < failing; ++i) {
+          const Call call = kCalls[random() % std::size(kCalls)];
+          syncs_fail = syncs_fail || call == Call::batch_sync;
+          bench.disk.fail(call, 1 + static_cast<int>(random() % 5), error, true);
+        }
+      }
+      bench.go_on(static_cast<int>(random() % 1200), syncs_fail);
+      if (kills && random() % 2 == 0) {
+        bench.disk.heal();  // a start needs its files
+        bench.kill();
+        bench.go_on(static_cast<int>(random() % 100), syncs_fail);
+      }
+      if (random() % 2 == 0) {
+        bench.disk.heal();
+        syncs_fail = false;
+        for (int i = 0; i < 100 && bench.hold() != Hold::none; ++i) bench.round();
+      }
+    }
+    bench.disk.heal();
+    bench.settle();
+    bench.go_on(50);
+    bench.settle();
+    bench.check(!kills);
+    gaps += static_cast<int>(bench.board().log_gaps.load());
+  }
+  CHECK(gaps > 30);
+}
+
+TEST_CASE("memory only: who is killed at any moment of a full disk is followed by one that goes on",
+          "[flusher]") {
+  for (int rounds = 0; rounds < 24; ++rounds) {
+    CAPTURE(rounds);
+    Bench bench(static_cast<std::uint64_t>(rounds) + 1);
+    if (rounds % 2 == 0) {
+      bench.go_on(50);
+      for (int i = 0; i < 5; ++i) bench.round();
+    }
+    bench.disk.capacity = 0;
+    bench.go_on(20 * rounds);
+    bench.kill();
+    bench.go_on(600);
+    bench.kill();
+    bench.disk.capacity = ~std::uint64_t{0};
+    bench.go_on(20 * (rounds % 7));
+    bench.kill();
+    bench.settle();
+    bench.check(true);
+    bench.kill();
+    bench.settle();
+    bench.go_on(20);
+    bench.settle();
+    bench.check(true);
+  }
+}
+
+TEST_CASE("gaps: more than the board remembers, and what it has forgotten counts as lost",
+          "[flusher]") {
+  layout::BoardPartition board{};
+  GapList gaps(board);
+  CHECK_FALSE(lost_to_log(board, 0, Level::durable));
+  for (std::uint64_t i = 1; i <= 30; ++i) gaps.extend(100 * i + 10, 100 * i + 5, 100 * i + 50);
+  for (std::uint64_t i = 23; i <= 30; ++i) {
+    CHECK_FALSE(lost_to_log(board, 100 * i + 4, Level::durable));
+    CHECK(lost_to_log(board, 100 * i + 5, Level::durable));
+    CHECK_FALSE(lost_to_log(board, 100 * i + 9, Level::written));
+    CHECK(lost_to_log(board, 100 * i + 49, Level::written));
+    CHECK_FALSE(lost_to_log(board, 100 * i + 50, Level::durable));
+    CHECK_FALSE(lost_to_log(board, 100 * i + 20, Level::committed));
+  }
+  CHECK(lost_to_log(board, 1, Level::written));
+  CHECK_FALSE(lost_to_log(board, 9999, Level::durable));
+}
+
+TEST_CASE("gaps: one that goes on where the last ended without a record between is one",
+          "[flusher]") {
+  layout::BoardPartition board{};
+  GapList gaps(board);
+  gaps.extend(10, 8, 20);
+  gaps.extend(10, 8, 40);
+  gaps.extend(40, 40, 60);  // the log ended where an empty segment began
+  CHECK(board.log_gaps.load() == 1);
+  CHECK(board.log_gap[0].written.load() == 10);
+  CHECK(board.log_gap[0].to.load() == 60);
+  gaps.extend(61, 60, 70);
+  CHECK(board.log_gaps.load() == 2);
+  CHECK_FALSE(lost_to_log(board, 60, Level::written));
+  // Of what was written and never synced, nothing else is known.
+  gaps.extend(90, 80, 90);
+  CHECK(lost_to_log(board, 80, Level::durable));
+  CHECK_FALSE(lost_to_log(board, 89, Level::written));
+}
