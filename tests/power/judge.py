@@ -46,7 +46,7 @@ intact = Intact()
 @dataclasses.dataclass
 class Found:
     """What is there after the loss, once new records were published."""
-    topics: dict = dataclasses.field(default_factory=dict)  # name: Log
+    topics: dict = dataclasses.field(default_factory=dict)  # name: Log, of those that give any
     rows: dict = dataclasses.field(default_factory=dict)    # catalog: name: uuid
     directories: set = dataclasses.field(default_factory=set)  # names under topics/
 
@@ -95,7 +95,7 @@ def judge_catalog(told, found):
         if name not in told:
             complaints.append(f'{name}: nobody made it')
         if name not in found.topics:
-            complaints.append(f'{name}: is in the catalog, and cannot be read')
+            complaints.append(f'{name}: is in the catalog, and nothing is read from it')
     for uuid in sorted(found.directories ^ set(found.rows.values())):
         where = 'without a row in the catalog' if uuid in found.directories else 'without its directory'
         complaints.append(f'topics/{uuid}: {where}')

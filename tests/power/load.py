@@ -146,14 +146,15 @@ def look_at_state(state, found):
         if verdict != 'ok':
             raise AssertionError(f'the catalog is damaged: {verdict}')
         rows = catalog.execute('SELECT uuid, name, settings FROM topics').fetchall()
-        names = {uuid: name for uuid, name, _ in rows}
-        found.rows = {name: uuid for uuid, name in names.items()}
-        for _, name, settings in rows:
-            found.topics.setdefault(name, Log()).ring_bytes = json.loads(settings)['ring_bytes']
+        found.rows = {name: uuid for uuid, name, _ in rows}
+        # A topic that nothing was read from stays out of what is found: the judge names it.
+        logs = {uuid: found.topics.get(name, Log()) for uuid, name, _ in rows}
+        for uuid, _, settings in rows:
+            logs[uuid].ring_bytes = json.loads(settings)['ring_bytes']
         for uuid, count in catalog.execute('SELECT topic, count(*) FROM partitions GROUP BY topic'):
-            found.topics.setdefault(names[uuid], Log()).partitions = count
+            logs[uuid].partitions = count
         for uuid, cursor, partition, offset in catalog.execute('SELECT topic, name, partition, offset FROM cursors'):
-            found.topics[names[uuid]].positions[cursor, partition] = offset
+            logs[uuid].positions[cursor, partition] = offset
     finally:
         catalog.close()
     topics = state / 'topics'
@@ -178,7 +179,7 @@ def judge_verified(verified, found):
     """What verified on the disk before anybody recovered it, and is not served behind that: a line each."""
     complaints = []
     for (topic, partition), (end, count) in verified.items():
-        served = sum(p == partition and offset < end for p, offset, _ in found.topics[topic].records)
+        served = sum(p == partition and offset < end for p, offset, _ in found.topics.get(topic, Log()).records)
         if served != count:
             complaints.append(f'{topic}: partition {partition}: {count} records verified below {end}, {served} are '
                               f'served')

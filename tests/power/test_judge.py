@@ -1,9 +1,16 @@
 """The judge finds what is planted: each kind of damage in an otherwise perfect history, and nothing in that itself."""
 
+import contextlib
 import copy
+import pathlib
+import sqlite3
+import sys
+import tempfile
 import unittest
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / 'support'))
 from judge import Found, Log, Revival, judge, lost, record_of
+from load import judge_verified, look_at_state
 from notes import Notes, Told, parse
 
 REVIVAL = Revival(900, 1)
@@ -132,10 +139,28 @@ class Judging(unittest.TestCase):
         self.found.directories.discard('uuid')
         self.assertIn('t: was created, and is gone', self.judge())
 
-    def test_a_topic_that_nobody_made_or_that_cannot_be_read(self):
+    def test_a_topic_that_nobody_made_or_that_nothing_is_read_from(self):
         self.found.rows['x'] = 'other'
         self.found.directories.add('other')
-        self.check('x: nobody made it', 'x: is in the catalog, and cannot be read')
+        self.check('x: nobody made it', 'x: is in the catalog, and nothing is read from it')
+
+    def test_a_look_at_the_catalog_does_not_make_a_topic_one_that_was_read(self):
+        with tempfile.TemporaryDirectory() as place, contextlib.closing(sqlite3.connect(f'{place}/catalog.db')) as made:
+            made.executescript("""
+                CREATE TABLE topics(uuid, name, settings);
+                CREATE TABLE partitions(topic);
+                CREATE TABLE cursors(topic, name, partition, offset);
+                INSERT INTO topics VALUES
+                    ('uuid', 't', '{"ring_bytes": 65536}'), ('other', 'x', '{"ring_bytes": 65536}');
+                INSERT INTO partitions VALUES ('uuid'), ('other');
+                INSERT INTO cursors VALUES ('uuid', 'c', 0, 3), ('other', 'c', 0, 3);""")
+            for uuid in ('uuid', 'other'):
+                pathlib.Path(place, 'topics', uuid).mkdir(parents=True)
+            look_at_state(pathlib.Path(place), self.found)
+        self.assertEqual(judge_verified({('x', 0): (7, 5)}, self.found),
+                         ['x: partition 0: 5 records verified below 7, 0 are served'])
+        self.told['x'] = Told()
+        self.check('x: is in the catalog, and nothing is read from it')
 
     def test_a_directory_without_a_row_and_a_row_without_its_directory(self):
         self.found.directories = {'stray'}
