@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <compare>
 #include <cstring>
 #include <memory>
 #include <set>
@@ -99,12 +100,26 @@ shm::Descriptor open_sighting(const Sighting& seen, std::optional<uid_t> owner) 
   return file;
 }
 
-/// The topic's name as the board says it; the board's other words are checked by who maps it.
-std::string name_on_board(int board) {
+/// What a board says before anybody maps it, who checks its other words.
+struct BoardLine {
+  std::string topic{};
+  bool finished = false;  ///< its ring is open, or was
+};
+
+BoardLine read_board(int board) {
   layout::BoardHeader header;
   if (pread(board, &header, sizeof header, 0) != static_cast<ssize_t>(sizeof header)) return {};
-  return {header.name, strnlen(header.name, sizeof header.name)};
+  return {.topic = {header.name, strnlen(header.name, sizeof header.name)},
+          .finished = header.magic.load(std::memory_order::relaxed) != 0};
 }
+
+/// Which of a topic's rings is looked into: the newest that is finished. One that still gets ready
+/// to replace it counts only where there is no other.
+struct Rank {
+  bool finished = false;
+  std::uint64_t generation = 0;
+  auto operator<=>(const Rank&) const = default;
+};
 
 }  // namespace
 
@@ -120,12 +135,15 @@ std::optional<FoundMemory> memory_from_keeper(const std::string& runtime_dir,
   }
   FoundMemory found;
   found.through = "the keeper";
+  Rank best;
   for (const control::KeptDescriptor& entry : kept) {
     const auto name = shm::parse_memory_name(entry.name);
-    if (name && name->kind == MemoryKind::board && name->number >= found.generation) {
-      found.topic = name->topic;
-      found.generation = name->number;
-    }
+    if (!name || name->kind != MemoryKind::board) continue;
+    const Rank rank{read_board(entry.descriptor.get()).finished, name->number};
+    if (rank < best) continue;
+    best = rank;
+    found.topic = name->topic;
+    found.generation = name->number;
   }
   for (control::KeptDescriptor& entry : kept) {
     if (const auto name = shm::parse_memory_name(entry.name)) {
@@ -141,19 +159,24 @@ std::optional<FoundMemory> memory_from_processes(const std::string& topic,
   const std::vector<Sighting> seen = sightings();
   const auto wanted_uuid = shm::parse_uuid(topic);
   FoundMemory found;
+  Rank best;
   for (const Sighting& sighting : seen) {
     const MemoryName& name = sighting.name;
     if (name.kind != MemoryKind::board) continue;
-    if (found.board && name.topic == found.topic && name.number <= found.generation) continue;
+    if (found.board && name.topic == found.topic && name.number == found.generation) continue;
     shm::Descriptor board = open_sighting(sighting, owner);
     if (!board) continue;
-    if (wanted_uuid ? name.topic != *wanted_uuid : name_on_board(board.get()) != topic) continue;
+    const BoardLine line = read_board(board.get());
+    if (wanted_uuid ? name.topic != *wanted_uuid : line.topic != topic) continue;
     if (found.board && name.topic != found.topic) {
       throw Error(ErrorCode::usage, topic_thing(topic),
                   fmt::format("several are in memory: {} and {}", shm::to_string(found.topic),
                               shm::to_string(name.topic)),
                   "name one by its UUID, or its bus by --runtime-dir");
     }
+    const Rank rank{line.finished, name.number};
+    if (rank < best) continue;
+    best = rank;
     found.topic = name.topic;
     found.generation = name.number;
     found.board = std::move(board);

@@ -7,6 +7,7 @@
 
 #include "ringway/error.hpp"
 #include "shm/memory_file.hpp"
+#include "tools/bus_access.hpp"
 
 namespace ringway::cli {
 namespace {
@@ -27,8 +28,20 @@ InspectedTopic::InspectedTopic(FoundMemory found) : found_(std::move(found)) {
   const std::uint64_t board_bytes = shm::verified_memory_bytes(found_.board.get(), "board");
   board_ = shm::Region(found_.board.get(), shm::Access::read_only, 0, board_bytes);
   header_ = &board_.at<const layout::BoardHeader>(0);
-  if (header_->magic.load(std::memory_order::acquire) != layout::kBoardMagic ||
-      !layout::can_use(header_->major, header_->incompatible_flags) ||
+  const std::uint64_t magic = header_->magic.load(std::memory_order::acquire);
+  if (magic == 0) {
+    // The name is written before anybody is given the board.
+    throw Error(ErrorCode::failed, topic_thing(name()),
+                fmt::format("its ring (generation {}) is not finished: the supervisor is at it, or "
+                            "does not serve the topic",
+                            generation()),
+                "see why it is not served: ringway status");
+  }
+  if (magic != layout::kBoardMagic) {
+    throw Error(ErrorCode::incompatible, "board", "it does not carry a Ringway board's magic",
+                kOneInstallation);
+  }
+  if (!layout::can_use(header_->major, header_->incompatible_flags) ||
       header_->header_bytes != sizeof(layout::BoardHeader)) {
     throw Error(ErrorCode::incompatible, "board",
                 fmt::format("its layout is version {}.{} (flags {:#x}), this program's is {}.{}",

@@ -34,7 +34,7 @@ struct Handle {
 /// when it is made, words are loaded once. Owned by one verb, used by one thread.
 class InspectedTopic {
  public:
-  /// Throws Error incompatible or failed when the memory is not what it should be.
+  /// Throws Error incompatible or failed when the memory is not what it should be, or not yet.
   explicit InspectedTopic(FoundMemory found);
 
   const shm::Uuid& uuid() const noexcept { return found_.topic; }

@@ -49,6 +49,11 @@ class Degraded(OnABus):
                 for verb in (['produce', 't'], ['consume', 't', '-e']):
                     self.assertIn('is not served', self.bus.refusal(*verb, status=1)['rule'])
                 self.assertIn('event=topic_not_served topic=t', self.bus.log.read_text())
+                if end == self.bus.stop:  # a living ring can be looked into
+                    refusal = self.bus.refusal('inspect', 't', status=1)
+                    self.assertEqual(refusal['thing'], "topic 't'")
+                    self.assertIn('is not finished: the supervisor is at it, or does not serve', refusal['rule'])
+                    self.assertIn('ringway status', refusal['fix'])
                 self.assertEqual(self.produce('sound', [b'x'])['records'], 1)
                 self.bus.kill()
                 self.directory.unlink()
