@@ -45,6 +45,11 @@ class ModelDisk final : public storage::FileSystem, public storage::WriteEngine 
   void heal() { faults_.clear(); }
   /// How many calls were made to fail so far.
   int failures() const { return failures_; }
+  /// How many calls of that kind there were so far, with those that failed.
+  int calls(Call call) const {
+    const auto found = calls_.find(call);
+    return found == calls_.end() ? 0 : found->second;
+  }
   std::uint64_t capacity = ~std::uint64_t{0};
 
   void power_cut() {
@@ -75,6 +80,9 @@ class ModelDisk final : public storage::FileSystem, public storage::WriteEngine 
     forget_process();
   }
 
+  /// Who writes next has to make it again. Nothing is in it yet.
+  void remove_directory() { directory_ = false; }
+
   std::vector<std::byte>& bytes(const std::string& path) { return names_.at(path)->now; }
   bool exists(const std::string& path) const { return names_.count(path) > 0; }
 
@@ -87,6 +95,7 @@ class ModelDisk final : public storage::FileSystem, public storage::WriteEngine 
       if (mode != storage::OpenMode::create && mode != storage::OpenMode::create_direct) {
         return -ENOENT;
       }
+      if (!directory_) return -ENOENT;
       found = names_.emplace(path, std::make_shared<Inode>()).first;
       name_history_.push_back(names_);
     }
@@ -151,14 +160,18 @@ class ModelDisk final : public storage::FileSystem, public storage::WriteEngine 
   }
   int sync_directory(const std::string&) noexcept override {
     if (const int error = fault(Call::sync_directory)) return error;
+    if (!directory_) return -ENOENT;
     name_history_ = {names_};
     return 0;
   }
   int make_directories(const std::string&) noexcept override {
-    return fault(Call::make_directories);
+    if (const int error = fault(Call::make_directories)) return error;
+    directory_ = true;
+    return 0;
   }
   int list(const std::string& path, std::vector<std::string>& names) noexcept override {
     if (const int error = fault(Call::list)) return error;
+    if (!directory_) return -ENOENT;
     for (const auto& [name, inode] : names_) names.push_back(name.substr(path.size() + 1));
     return 0;
   }
@@ -232,6 +245,7 @@ class ModelDisk final : public storage::FileSystem, public storage::WriteEngine 
   std::size_t below(std::size_t bound) { return static_cast<std::size_t>(random_() % bound); }
   bool coin() { return (random_() & 1) != 0; }
   int fault(Call call) {
+    ++calls_[call];
     const auto found = faults_.find(call);
     if (found == faults_.end()) return 0;
     Fault& fault = found->second;
@@ -278,6 +292,8 @@ class ModelDisk final : public storage::FileSystem, public storage::WriteEngine 
   int last_descriptor_ = 100;
   std::vector<Pending> pending_;
   std::map<Call, Fault> faults_;
+  std::map<Call, int> calls_;
+  bool directory_ = true;
   int failures_ = 0;
 };
 
