@@ -9,6 +9,8 @@
 #include "support/lost_page.hpp"
 #include "unit/client_fixture.hpp"
 
+namespace client_lost_pages_test {
+
 using namespace ringway;
 using namespace ringway::test;
 using namespace std::chrono_literals;
@@ -203,3 +205,5 @@ TEST_CASE("lost pages: of a bell no record hangs, and it is mapped anew", "[clie
   CHECK(consumer.poll(1, 1ms).status() == Status::timeout);
   CHECK(pages_lost() == lost);
 }
+
+}  // namespace client_lost_pages_test

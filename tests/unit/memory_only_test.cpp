@@ -10,6 +10,8 @@
 #include "daemon/ring_opening.hpp"
 #include "unit/duty_fixture.hpp"
 
+namespace memory_only_test {
+
 using namespace ringway;
 using namespace ringway::daemon;
 using layout::Hold;
@@ -280,3 +282,5 @@ TEST_CASE("gaps: one that goes on where the last ended without a record between 
   CHECK(lost_to_log(board, 80, Level::durable));
   CHECK_FALSE(lost_to_log(board, 89, Level::written));
 }
+
+}  // namespace memory_only_test
