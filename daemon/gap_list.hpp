@@ -9,9 +9,9 @@
 namespace ringway::daemon {
 
 /// The board's list of what the log of a partition lacks. The supervisor's, one thread at a time;
-/// clients read it at any moment (client/log_gaps.hpp). A gap stands there before anything of it may
-/// be overwritten and before a watermark passes it, so that a crash leaves at worst one that the
-/// log, which had it all, did not need.
+/// clients read it at any moment (client/log_gaps.hpp). A gap stands there before anything of it
+/// may be overwritten and before a watermark passes it, so that a crash leaves at worst one that
+/// the log, which had it all, did not need.
 class GapList {
  public:
   explicit GapList(layout::BoardPartition& board) noexcept : board_(&board) {}

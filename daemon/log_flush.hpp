@@ -66,8 +66,8 @@ class LogFlush {
            log_.kept_by_skip().offset >=
                board_.written_offset.load(std::memory_order::relaxed);  // own
   }
-  /// Leaves out of the log what lies between written() and `place`: the ring will not hold it. While
-  /// the device refuses.
+  /// Leaves out of the log what lies between written() and `place`: the ring will not hold it.
+  /// While the device refuses.
   void skip_to(ring::Place place);
   /// Something was left out, and the device does not work yet.
   bool suspended() const noexcept { return suspended_; }

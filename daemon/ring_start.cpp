@@ -13,8 +13,8 @@ constexpr std::uint64_t kUnsyncedJump = std::uint64_t{1} << 32;
 /// More offsets than one ring generation of a topic without log can use up.
 constexpr std::uint64_t kMemoryStride = std::uint64_t{1} << 40;
 
-/// As many offsets as a ring of that size can ever give: its positions have an end, and its successor
-/// comes only when all of it that is to be in the log is.
+/// As many offsets as a ring of that size can ever give: its positions have an end, and its
+/// successor comes only when all of it that is to be in the log is.
 constexpr std::uint64_t offsets_of_a_ring(std::uint64_t ring_bytes) noexcept {
   return layout::TailCodec(ring_bytes).position_end() / layout::kUnitBytes;
 }

@@ -177,8 +177,8 @@ std::map<std::uint64_t, std::set<std::uint32_t>> SessionTable::holders_of_retire
         continue;
       }
       const layout::Slot* const slots = session->chunks.at(handle.chunk).slot(handle.first_slot);
-      const bool holds = std::any_of(
-          slots, slots + topic.settings.partitions, [](const layout::Slot& slot) {
+      const bool holds =
+          std::any_of(slots, slots + topic.settings.partitions, [](const layout::Slot& slot) {
             // Relaxed: nothing of that ring is used again, whatever it says.
             return slot.pin.load(std::memory_order::relaxed) != layout::kNoPin;
           });

@@ -107,9 +107,10 @@ void TopicRegistry::demand_device(const Topic& topic) {
       case layout::Hold::memory_only:
       case layout::Hold::disk_full:
       case layout::Hold::disk_error:
-        throw Error(ErrorCode::busy, fmt::format("topic '{}'", topic.row.name),
-                    fmt::format("partition {} cannot end its ring: the device of its log refuses", p),
-                    "try again when it works");
+        throw Error(
+            ErrorCode::busy, fmt::format("topic '{}'", topic.row.name),
+            fmt::format("partition {} cannot end its ring: the device of its log refuses", p),
+            "try again when it works");
       default:
         break;
     }

@@ -36,10 +36,14 @@ std::vector<Column> producer_columns() {
           {"IDENTITY", "identity", Align::right}, {"MODE", "mode"}, {"CLAIM IN FLIGHT", "claim"}};
 }
 std::vector<Column> cursor_columns() {
-  return {
-      {"CURSOR", "name"},          {"PID", "pid", Align::right},       {"USER", "user"},
-      {"PROCESS", "process"},      {"OFFSET", "offset", Align::right}, {"LAG", "lag", Align::right},
-      {"PIN", "pin", Align::right}, {"READS", "reads"}};
+  return {{"CURSOR", "name"},
+          {"PID", "pid", Align::right},
+          {"USER", "user"},
+          {"PROCESS", "process"},
+          {"OFFSET", "offset", Align::right},
+          {"LAG", "lag", Align::right},
+          {"PIN", "pin", Align::right},
+          {"READS", "reads"}};
 }
 std::vector<Column> hole_columns() {
   return {{"OFFSET", "offset", Align::right},     {"OFFSETS", "offsets", Align::right},

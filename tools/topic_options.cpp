@@ -146,9 +146,9 @@ void add_alterable(CLI::App& verb, TopicOptions& options) {
                   "or kill it (default wait)")
       ->type_name("WHAT");
   verb.add_option("--when-disk-fails", options.when_disk_fails,
-                  "What a persisted topic does while its disk is full or fails: let producers wait, "
-                  "or go on in memory, leaving what its ring cannot keep out of the log (default "
-                  "wait)")
+                  "What a persisted topic does while its disk is full or fails: let producers "
+                  "wait, or go on in memory, leaving what its ring cannot keep out of the log "
+                  "(default wait)")
       ->type_name("WHAT");
 }
 

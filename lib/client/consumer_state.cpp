@@ -156,7 +156,7 @@ Status ConsumerState::keep_going() noexcept {
   const bool lost = bus_->session_serial() != handle_.session_serial;
   if ((lost || ring_was_replaced()) && !reopen()) return Status::closed;
   return shm::pages_lost.load(std::memory_order::relaxed) == pages_lost_ ? Status::ok
-                                                                          : after_loss();
+                                                                         : after_loss();
 }
 
 /// Whether it is time to go on in another ring. What was in the old one is all in the log; without

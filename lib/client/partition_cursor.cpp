@@ -296,8 +296,8 @@ Status PartitionCursor::collect_ring(Harvest& harvest) noexcept {
     }
     place_.pass(header);
   }
-  if (place_.position > reader_.end() ||
-      shm::pages_lost.load(std::memory_order::relaxed) != lost) [[unlikely]] {
+  if (place_.position > reader_.end() || shm::pages_lost.load(std::memory_order::relaxed) != lost)
+      [[unlikely]] {
     // Retired while it was read: again, up to its end. Or a page was lost, between a stamp and what
     // it vouches for perhaps: again, up to that page.
     harvest.records.resize(before);
@@ -326,9 +326,8 @@ Status PartitionCursor::copy_ring(std::uint64_t announced, Harvest& harvest) noe
   ring::Place end = place_;
   ring::Found found = ring::Found::nothing;
   RecordHeader header;
-  for (std::size_t i = 0; i < room && end.position < bound &&
-                          end.position - place_.position < kCopyBytesMax;
-       ++i) {
+  for (std::size_t i = 0;
+       i < room && end.position < bound && end.position - place_.position < kCopyBytesMax; ++i) {
     found = ring::peek(view_, end.position, header);
     if (found != ring::Found::record) break;
     ring::Place next = end;

@@ -99,9 +99,7 @@ class PartitionCursor {
   bool in_quarantine() const noexcept;
   bool only_log_has_it() const noexcept;
   /// Whether what is read is kept from being overwritten; else it is looked at again afterwards.
-  bool pins() const noexcept {
-    return mode_ != layout::TopicMode::memory_overwrite && !copies_;
-  }
+  bool pins() const noexcept { return mode_ != layout::TopicMode::memory_overwrite && !copies_; }
   std::uint64_t hold(std::uint64_t position) noexcept;
   void let_go() noexcept;
   void unpin() noexcept;

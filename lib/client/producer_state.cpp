@@ -205,7 +205,7 @@ ring::Claimed ProducerState::take(std::uint32_t partition, std::uint64_t bytes,
 /// COMMIT, unless bytes of the claim went where nobody sees them: then its offsets are skipped.
 /// Whether the ring goes on.
 bool ProducerState::stamp(std::uint32_t partition, const ring::Claimed& claim,
-                                 std::uint32_t offsets) noexcept {
+                          std::uint32_t offsets) noexcept {
   // Relaxed: a fault is dealt with before the access that met it is over.
   if (shm::pages_lost.load(std::memory_order::relaxed) != pages_lost_ &&
       skip_lost(partition, claim, offsets)) [[unlikely]] {

@@ -82,9 +82,8 @@ TopicMemory::TopicMemory(const Identity& identity, shm::Descriptor board, shm::D
   bell_seq_ = const_cast<std::atomic<std::uint32_t>*>(
       &ring_region_.at<const layout::RingHeader>(0).bell_seq);
   // A producer that finds no tail must not claim where others have.
-  tails_landing_ =
-      shm::LandingArea(ring_region_.array<const std::byte>(0, ring_region_.bytes()),
-                       writable ? shm::Landing::ones : shm::Landing::zeros_read_only);
+  tails_landing_ = shm::LandingArea(ring_region_.array<const std::byte>(0, ring_region_.bytes()),
+                                    writable ? shm::Landing::ones : shm::Landing::zeros_read_only);
   bell_landing_ = shm::LandingArea(bell_region_.array<const std::byte>(0, bell_bytes));
   data_.resize(partitions_);
 }
@@ -94,9 +93,9 @@ ring::PartitionView TopicMemory::view(std::uint32_t partition) {
   const std::lock_guard lock(mutex_);
   auto& [area, landing] = data_[partition];
   if (area.data() == nullptr) {
-    shm::DataArea mapped(ring_file_.get(),
-                         writable ? shm::Access::read_write : shm::Access::read_only,
-                         layout::ring_data_offset(partitions_, ring_bytes_, partition), ring_bytes_);
+    shm::DataArea mapped(
+        ring_file_.get(), writable ? shm::Access::read_write : shm::Access::read_only,
+        layout::ring_data_offset(partitions_, ring_bytes_, partition), ring_bytes_);
     landing = shm::LandingArea({mapped.data(), mapped.mapped_bytes()},
                                writable ? shm::Landing::zeros : shm::Landing::zeros_read_only);
     area = std::move(mapped);

@@ -121,7 +121,7 @@ struct Opened {
   std::uint32_t first_slot = 0;
   std::uint32_t slots = 0;     ///< of the whole chunk
   std::uint32_t producer = 0;  ///< identity stamped into records; 0 for consumers
-  std::optional<std::uint32_t> attachment{};  ///< its entry in the board's table
+  std::optional<std::uint32_t> attachment{};                   ///< its entry in the board's table
   std::vector<std::optional<std::uint64_t>> cursor_offsets{};  ///< named cursors: one per partition
   TopicSettings settings{};
   bool memory = true;      ///< board, ring and bell are attached

@@ -101,7 +101,8 @@ struct VoidClaim {
 };
 static_assert(sizeof(VoidClaim) == 32);
 
-/// What the log lacks: offsets whose ring was lost, or that had to leave it while the device refused.
+/// What the log lacks: offsets whose ring was lost, or that had to leave it while the device
+/// refused.
 struct LogGap {
   std::atomic<std::uint64_t> written;  ///< the first that is not in the log
   std::atomic<std::uint64_t> durable;  ///< what lies between here and there may be gone as well
@@ -217,8 +218,8 @@ struct BoardPartition {
   Hole hole[kHoles];
   VoidClaim void_claim[kVoidClaims];
 
-  // What the log lacks, oldest first: log_gap[i % 10] is the i-th. Written before a watermark passes
-  // it and before anything of it is overwritten (release).
+  // What the log lacks, oldest first: log_gap[i % 10] is the i-th. Written before a watermark
+  // passes it and before anything of it is overwritten (release).
   std::atomic<std::uint32_t> log_gaps;  ///< how many there ever were
   std::uint32_t reserved3;
   LogGap log_gap[kLogGaps];

@@ -119,8 +119,9 @@ class PartitionLog {
   /// Gives the segment up at its durable end and begins the next there; returns that point. Needs
   /// idle().
   LogPoint restart();
-  /// Goes on at `at`, behind written(): what lies between is left out. What was written stays, synced
-  /// or not: the ring is not to hold it any longer. Needs idle(). True when segments() has changed.
+  /// Goes on at `at`, behind written(): what lies between is left out. What was written stays,
+  /// synced or not: the ring is not to hold it any longer. Needs idle(). True when segments() has
+  /// changed.
   bool skip_to(LogPoint at);
   /// What skip_to() would keep, if `at` lies behind it. In front of what was ever written() where a
   /// segment that was given up has been begun anew.

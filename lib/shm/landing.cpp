@@ -105,11 +105,13 @@ bool put_page_at(std::byte* page, Landing landing) noexcept {
            MAP_FAILED;
   }
   const std::size_t next = ready_pages_used.fetch_add(1, std::memory_order::relaxed);
-  std::byte* fresh = next < kReadyPages ? ready_pages + next * page_bytes : map_pages(1, MAP_PRIVATE);
+  std::byte* fresh =
+      next < kReadyPages ? ready_pages + next * page_bytes : map_pages(1, MAP_PRIVATE);
   const std::size_t moved_bytes = fresh != nullptr ? page_bytes : 0;  // 0: mapped once more
   if (fresh == nullptr) fresh = last_page;
   std::memset(fresh, landing == Landing::ones ? 0xff : 0, page_bytes);
-  return ::mremap(fresh, moved_bytes, page_bytes, MREMAP_MAYMOVE | MREMAP_FIXED, page) != MAP_FAILED;
+  return ::mremap(fresh, moved_bytes, page_bytes, MREMAP_MAYMOVE | MREMAP_FIXED, page) !=
+         MAP_FAILED;
 }
 
 /// As if this handler were not there.

@@ -93,8 +93,8 @@ std::size_t list_all(daemon::KeeperService& service) {
   std::size_t listed = 0;
   std::string after;
   for (std::uint64_t id = 1;; ++id) {
-    control::Message request{
-        .text = control::text_of({{"id", id}, {"op", "list"}, {"after", after}})};
+    control::Message request{.text =
+                                 control::text_of({{"id", id}, {"op", "list"}, {"after", after}})};
     const auto reply = service.answer(supervisor, request);
     demand(reply.text.size() <= control::kMessageBytesMax, "a page is one message");
     conversation.reply(reply.text, reply.descriptors);

@@ -73,7 +73,7 @@ void fault() {
 }  // namespace
 
 TEST_CASE("lost pages: a fault elsewhere goes to the handler that was there") {
-  CHECK(ended_with(child_that([] {
+  const int handled_with_info = child_that([] {
     struct sigaction action{};
     action.sa_sigaction = previous_with_info;
     action.sa_flags = SA_SIGINFO;
@@ -82,14 +82,16 @@ TEST_CASE("lost pages: a fault elsewhere goes to the handler that was there") {
     survive_lost_pages();
     survive_lost_pages();  // and not to itself
     fault();
-  }), kHandled));
-  CHECK(ended_with(child_that([] {
+  });
+  CHECK(ended_with(handled_with_info, kHandled));
+  const int handled_plainly = child_that([] {
     struct sigaction action{};
     action.sa_handler = previous_plain;
     set_handler(action);
     survive_lost_pages();
     fault();
-  }), kHandled));
+  });
+  CHECK(ended_with(handled_plainly, kHandled));
 }
 
 TEST_CASE("lost pages: a handler for one time is called one time") {
@@ -122,14 +124,16 @@ TEST_CASE("lost pages: a signal that was sent does what it did before") {
     survive_lost_pages();
     std::raise(SIGBUS);
   })));
-  CHECK(ended_with(child_that([] {
+  const int ignored = child_that([] {
     std::signal(SIGBUS, SIG_IGN);
     survive_lost_pages();
     std::raise(SIGBUS);
-  }), 0));
-  CHECK(ended_with(child_that([] {
+  });
+  CHECK(ended_with(ignored, 0));
+  const int handled = child_that([] {
     std::signal(SIGBUS, previous_plain);
     survive_lost_pages();
     std::raise(SIGBUS);
-  }), kHandled));
+  });
+  CHECK(ended_with(handled, kHandled));
 }

@@ -62,8 +62,8 @@ TEST_CASE("hunt: each store to shared memory is met before it and behind it", "[
   REQUIRE(::socketpair(AF_UNIX, SOCK_SEQPACKET, 0, sockets) == 0);
   test::Child victim([&](test::Child& self) {
     // Twice, side by side, as rings are.
-    auto* const room = static_cast<char*>(::mmap(nullptr, 2 * kPage, PROT_NONE,
-                                                 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+    auto* const room = static_cast<char*>(
+        ::mmap(nullptr, 2 * kPage, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
     Word* const first = map(file, room);
     map(file, room + kPage);
     self.reached();

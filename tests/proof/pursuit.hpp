@@ -26,8 +26,7 @@ struct Death {
 
 inline constexpr std::uint64_t kLast = ~std::uint64_t{0};
 inline constexpr Death kAtTheEnd{.boundary = kLast};
-inline constexpr Death kAtTheEndByStores{.boundaries = Hunt::Boundaries::stores,
-                                         .boundary = kLast};
+inline constexpr Death kAtTheEndByStores{.boundaries = Hunt::Boundaries::stores, .boundary = kLast};
 inline constexpr Death kAtTheEndUnwatched{.moment = std::chrono::nanoseconds::max()};
 
 struct Length {

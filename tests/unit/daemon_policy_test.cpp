@@ -76,8 +76,9 @@ TEST_CASE("ring start: a lost ring's offsets are jumped over", "[daemon]") {
         500 + 2048 + 1 + (std::uint64_t{1} << 32));
 }
 
-TEST_CASE("ring start: where memory may have left the log behind, all that a ring can give is jumped",
-          "[daemon]") {
+TEST_CASE(
+    "ring start: where memory may have left the log behind, all that a ring can give is jumped",
+    "[daemon]") {
   TopicSettings settings;
   settings.when_disk_fails = WhenDiskFails::memory;
   const std::uint64_t bytes =

@@ -28,7 +28,8 @@ using layout::Slot;
 namespace {
 
 /// A topic on real memory files and a real directory, served by a real flusher thread; the test
-/// plays the producers. Their slots are declared before it, for its thread reads them until it ends.
+/// plays the producers. Their slots are declared before it, for its thread reads them until it
+/// ends.
 struct Served {
   explicit Served(TopicSettings settings) {
     std::filesystem::create_directories(directory / "0");

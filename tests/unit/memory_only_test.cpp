@@ -50,8 +50,8 @@ struct Bench : test::DutyBench {
       }
     }
   }
-  /// Lets the producer go on; nothing makes it wait, unless it `may`: where syncs fail and writes do
-  /// not, the ring alone may have what was told to be written.
+  /// Lets the producer go on; nothing makes it wait, unless it `may`: where syncs fail and writes
+  /// do not, the ring alone may have what was told to be written.
   void go_on(int records, bool may = false) {
     while (records > 0) {
       const int some = std::min(records, 20);
@@ -183,9 +183,9 @@ TEST_CASE("memory only: whatever fails and whoever is killed, what was told is i
     std::mt19937_64 random(seed);
     Bench bench(seed, sync);
     bool syncs_fail = false;
-    constexpr Call kCalls[] = {Call::open,      Call::write,       Call::sync,
-                               Call::reserve,   Call::rename,      Call::sync_directory,
-                               Call::truncate,  Call::batch_write, Call::batch_sync};
+    constexpr Call kCalls[] = {Call::open,     Call::write,       Call::sync,
+                               Call::reserve,  Call::rename,      Call::sync_directory,
+                               Call::truncate, Call::batch_write, Call::batch_sync};
     for (int phase = 0; phase < 8; ++phase) {
       bench.go_on(static_cast<int>(random() % 300), syncs_fail);
       const auto failing = random() % 4;

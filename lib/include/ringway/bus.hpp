@@ -32,8 +32,8 @@ struct ConnectOptions {
 /// A connection to the supervisor, which is needed to open, close and find things; data never
 /// passes through it. Any thread may use it. Handles keep what they need of it alive, so it may be
 /// destroyed before them. Starts no thread, prints nothing, installs no signal handler unless it is
-/// asked to (lost_pages.hpp). When the supervisor is restarted the library attaches again by itself, inside calls that wait.
-/// Everything here throws ringway::Error.
+/// asked to (lost_pages.hpp). When the supervisor is restarted the library attaches again by
+/// itself, inside calls that wait. Everything here throws ringway::Error.
 class Bus {
  public:
   static Bus connect(ConnectOptions options = {});

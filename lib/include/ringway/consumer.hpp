@@ -100,8 +100,8 @@ struct Gap {
 /// a consumer that holds them for long holds up producers and is named for it. Where its topic says
 /// so (WhenPinned) the supervisor then takes its in-place reading: from its next poll on, until it
 /// is opened anew, the views are of copies in private memory, valid for as long as others; nothing
-/// else changes, and the bus's log callback is told once (consumer_copies). A crash costs nothing: a
-/// named cursor stands where commit() put it last.
+/// else changes, and the bus's log callback is told once (consumer_copies). A crash costs nothing:
+/// a named cursor stands where commit() put it last.
 class Consumer {
  public:
   Consumer() noexcept = default;

@@ -66,7 +66,7 @@ struct TopicSettings {
                                                        ///< replaced; 0 = as long as they like
   std::uint64_t retired_bytes_max = 0;                 ///< how much of replaced rings consumers may
                                                        ///< hold in place; 0 = four times its rings;
-                                                       ///< less than its rings: none is left to them
+                                                       ///< less than its rings: nothing
   WhenPinned when_pinned = WhenPinned::wait;           ///< only with persistence, as is the above
   WhenDiskFails when_disk_fails = WhenDiskFails::wait; ///< only with persistence
   std::vector<std::string> readers{};                  ///< users and @groups; the creator and the
