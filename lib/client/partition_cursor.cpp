@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstring>
 
-#include "client/boundary_table.hpp"
 #include "client/log_gaps.hpp"
 #include "client/record_view.hpp"
 #include "shm/landing.hpp"
@@ -185,55 +184,6 @@ void PartitionCursor::append(Harvest& harvest, const std::byte* body,
 
 // The ring.
 
-/// Finds the place of an offset in the ring and holds it. False when the ring does not have it.
-bool PartitionCursor::enter_ring(std::uint64_t offset) noexcept {
-  const auto boundary =
-      latest_boundary(view_, [&](const ring::Place& place) { return place.offset <= offset; });
-  if (!boundary) return false;
-  const std::uint64_t announced = hold(boundary->position);
-  if (announced == 0) return false;
-  ring::Place place = *boundary;
-  RecordHeader header;
-  while (place.offset < offset && place.position < announced &&
-         ring::peek(view_, place.position, header) == ring::Found::record) {
-    place.pass(header);
-  }
-  const bool there = place.offset >= offset && place.position <= reader_.end() &&
-                     (pins() || reader_.still_there(boundary->position));
-  if (there) {
-    place_ = place;
-    where_ = Where::ring;
-  }
-  let_go();
-  return there;
-}
-
-/// The log has brought the cursor to where the ring may have it. ok: it is in the ring.
-Status PartitionCursor::join_ring() noexcept {
-  if (base_ + place_.position < base_ || !in_window(view_, place_.position) || only_log_has_it()) {
-    return Status::not_found;
-  }
-  const auto boundary = latest_boundary(
-      view_, [&](const ring::Place& place) { return place.position <= place_.position; });
-  if (!boundary) return Status::not_found;
-  const std::uint64_t announced = hold(boundary->position);
-  if (announced == 0) return Status::not_found;
-  ring::Place place = *boundary;
-  RecordHeader header;
-  while (place.position < place_.position && place.position < announced &&
-         ring::peek(view_, place.position, header) == ring::Found::record) {
-    place.pass(header);
-  }
-  Status status = Status::not_found;
-  if (place.position >= place_.position && place.position <= reader_.end() &&
-      (pins() || reader_.still_there(boundary->position))) {
-    status = place == place_ ? Status::ok : Status::corrupt;
-  }
-  if (status == Status::ok) where_ = Where::ring;
-  let_go();
-  return status;
-}
-
 const std::byte* PartitionCursor::body_in_ring(std::uint64_t position,
                                                std::uint64_t bytes) noexcept {
   const std::byte* const body = view_.at(position) + sizeof(RecordHeader);
@@ -358,46 +308,6 @@ Status PartitionCursor::left_ring(Harvest& harvest) noexcept {
   }
   where_ = Where::unplaced;
   return place_in_ring_or_log(harvest);
-}
-
-/// Finds the wanted offset anew: in the ring, else in the log, else behind a gap.
-Status PartitionCursor::place_in_ring_or_log(Harvest& harvest) noexcept {
-  const Status lost = mode_ == TopicMode::memory_overwrite ? Status::lapped : Status::not_found;
-  wanted_ = offset();
-  place_ = {0, 0};
-  const std::uint64_t first = first_offset();
-  Status status = Status::ok;
-  if (wanted_ < first) {
-    skip_gap(harvest, first, lost);
-    status = lost;
-  }
-  if (enter_ring(wanted_)) return status;
-  if (mode_ == TopicMode::persisted) {
-    const Status taken = take_chunk(log_->read_offset(wanted_), harvest);
-    return taken == Status::ok ? status : taken;
-  }
-  // The oldest that will not be gone at once.
-  std::optional<ring::Place> oldest;
-  const std::uint64_t margin = mode_ == TopicMode::memory_overwrite ? view_.ring_bytes() / 4 : 0;
-  static_cast<void>(latest_boundary(view_, [&](const ring::Place& place) {
-    if (oldest && !in_window(view_, place.position - margin)) return true;
-    oldest = place;
-    return false;
-  }));
-  if (!oldest) {
-    // All of it was announced for reuse: only what is to come can be read.
-    const ring::Place newest = walk_.place();
-    if (newest.offset <= wanted_ || hold(newest.position) == 0) return status;
-    skip_gap(harvest, newest.offset, lost);
-    place_ = newest;
-    where_ = Where::ring;
-    let_go();
-    return lost;
-  }
-  if (oldest->offset <= wanted_) return status;
-  skip_gap(harvest, oldest->offset, lost);
-  static_cast<void>(enter_ring(wanted_));
-  return lost;
 }
 
 // The log.

@@ -1,9 +1,14 @@
-// Where start points lie, and how far a cursor is behind.
+// Where a cursor goes: where start points lie, and what has the wanted offset, ring or log. How far
+// it is behind.
 
+#include <algorithm>
+
+#include "client/boundary_table.hpp"
 #include "client/partition_cursor.hpp"
 
 namespace ringway {
 
+using layout::RecordHeader;
 using layout::TopicMode;
 
 std::uint64_t PartitionCursor::first_offset() const noexcept {
@@ -86,7 +91,7 @@ void PartitionCursor::mapped_anew(const ring::PartitionView& view) noexcept {
 void PartitionCursor::follow_from_beginning(const Target& target) noexcept {
   const std::uint64_t announced = view_.announced().load(std::memory_order::acquire);
   ring::Place place{0, base_offset_};
-  layout::RecordHeader header;
+  RecordHeader header;
   while (place.offset < target.offset && place.position < announced &&
          ring::peek(view_, place.position, header) == ring::Found::record) {
     place.pass(header);
@@ -97,6 +102,95 @@ void PartitionCursor::follow_from_beginning(const Target& target) noexcept {
   not_before_ns_ = target.not_before_ns;
   let_go();
   show_offset();
+}
+
+/// Finds the place of an offset in the ring and holds it. False when the ring does not have it.
+bool PartitionCursor::enter_ring(std::uint64_t offset) noexcept {
+  const auto boundary =
+      latest_boundary(view_, [&](const ring::Place& place) { return place.offset <= offset; });
+  if (!boundary) return false;
+  const std::uint64_t announced = hold(boundary->position);
+  if (announced == 0) return false;
+  ring::Place place = *boundary;
+  RecordHeader header;
+  while (place.offset < offset && place.position < announced &&
+         ring::peek(view_, place.position, header) == ring::Found::record) {
+    place.pass(header);
+  }
+  const bool there = place.offset >= offset && place.position <= reader_.end() &&
+                     (pins() || reader_.still_there(boundary->position));
+  if (there) {
+    place_ = place;
+    where_ = Where::ring;
+  }
+  let_go();
+  return there;
+}
+
+/// The log has brought the cursor to where the ring may have it. ok: it is in the ring.
+Status PartitionCursor::join_ring() noexcept {
+  if (base_ + place_.position < base_ || !in_window(view_, place_.position) || only_log_has_it()) {
+    return Status::not_found;
+  }
+  const auto boundary = latest_boundary(
+      view_, [&](const ring::Place& place) { return place.position <= place_.position; });
+  if (!boundary) return Status::not_found;
+  const std::uint64_t announced = hold(boundary->position);
+  if (announced == 0) return Status::not_found;
+  ring::Place place = *boundary;
+  RecordHeader header;
+  while (place.position < place_.position && place.position < announced &&
+         ring::peek(view_, place.position, header) == ring::Found::record) {
+    place.pass(header);
+  }
+  Status status = Status::not_found;
+  if (place.position >= place_.position && place.position <= reader_.end() &&
+      (pins() || reader_.still_there(boundary->position))) {
+    status = place == place_ ? Status::ok : Status::corrupt;
+  }
+  if (status == Status::ok) where_ = Where::ring;
+  let_go();
+  return status;
+}
+
+/// Finds the wanted offset anew: in the ring, else in the log, else behind a gap.
+Status PartitionCursor::place_in_ring_or_log(Harvest& harvest) noexcept {
+  const Status lost = mode_ == TopicMode::memory_overwrite ? Status::lapped : Status::not_found;
+  wanted_ = offset();
+  place_ = {0, 0};
+  const std::uint64_t first = first_offset();
+  Status status = Status::ok;
+  if (wanted_ < first) {
+    skip_gap(harvest, first, lost);
+    status = lost;
+  }
+  if (enter_ring(wanted_)) return status;
+  if (mode_ == TopicMode::persisted) {
+    const Status taken = take_chunk(log_->read_offset(wanted_), harvest);
+    return taken == Status::ok ? status : taken;
+  }
+  // The oldest that will not be gone at once.
+  std::optional<ring::Place> oldest;
+  const std::uint64_t margin = mode_ == TopicMode::memory_overwrite ? view_.ring_bytes() / 4 : 0;
+  static_cast<void>(latest_boundary(view_, [&](const ring::Place& place) {
+    if (oldest && !in_window(view_, place.position - margin)) return true;
+    oldest = place;
+    return false;
+  }));
+  if (!oldest) {
+    // All of it was announced for reuse: only what is to come can be read.
+    const ring::Place newest = walk_.place();
+    if (newest.offset <= wanted_ || hold(newest.position) == 0) return status;
+    skip_gap(harvest, newest.offset, lost);
+    place_ = newest;
+    where_ = Where::ring;
+    let_go();
+    return lost;
+  }
+  if (oldest->offset <= wanted_) return status;
+  skip_gap(harvest, oldest->offset, lost);
+  static_cast<void>(enter_ring(wanted_));
+  return lost;
 }
 
 Lag PartitionCursor::lag() noexcept {
