@@ -19,8 +19,8 @@ def setUpModule():
     private_mounts()
 
 
-class FullDisk(DiskTrouble):
-    """The cases, for each kind of file system."""
+class SmallDiskTrouble(DiskTrouble):
+    """A bus whose state lies on a small file system of each kind."""
 
     def setUp(self):
         self.disk = SmallDisk(self.kind, 24)
@@ -29,6 +29,10 @@ class FullDisk(DiskTrouble):
         self.addCleanup(self.bus.close)
         self.bus.start()
         self.seen = {}
+
+
+class FullDisk(SmallDiskTrouble):
+    """Producers wait while the disk is full."""
 
     def check_it_shows(self, topic='t'):
         report = self.bus.json('status', status=5)
@@ -146,16 +150,11 @@ class FullDisk(DiskTrouble):
         self.assertEqual(self.bus.json('status')['state'], 'serving')
 
 
-class InMemoryOnly(DiskTrouble):
+class InMemoryOnly(SmallDiskTrouble):
     """The topic goes on without its log while the disk is full: --when-disk-fails memory."""
 
     def setUp(self):
-        self.disk = SmallDisk(self.kind, 24)
-        self.addCleanup(self.disk.close)
-        self.bus = Bus(config=KEEP_EVERYTHING, state_dir=self.disk.path / 'state')
-        self.addCleanup(self.bus.close)
-        self.bus.start()
-        self.seen = {}
+        super().setUp()
         self.published = 0
         self.bus.json('topic', 'create', 't', *RING, '--when-disk-fails', 'memory')
 

@@ -77,33 +77,6 @@ struct Bench : test::DutyBench {
     REQUIRE(board().durable_offset.load() == published);
     CHECK(hold() == Hold::none);
   }
-  /// Which offsets recovery and a reader find, in order and with their bytes.
-  std::vector<bool> in_log() {
-    std::vector<bool> found(published);
-    const log::Recovered recovered =
-        log::recover(disk, topic->directory(0).string(), log::RecoverMode::inspect);
-    CHECK(recovered.damaged.empty());
-    CHECK(recovered.end.offset == published);
-    std::uint64_t next = 0;
-    for (const log::SegmentInfo& info : recovered.segments) {
-      const std::string path = topic->directory(0).string() + "/" + info.name;
-      log::SegmentReader reader(disk,
-                                storage::File(disk, disk.open(path, storage::OpenMode::read)));
-      reader.limit_to(info.end);
-      log::SegmentWalk walk(reader);
-      walk.seek_offset(info.first.offset);
-      log::Record record;
-      while (walk.next(record) == log::ReadStatus::ok) {
-        const std::string_view body(reinterpret_cast<const char*>(record.body.data()),
-                                    record.header.payload_bytes);
-        REQUIRE(record.at.offset >= next);
-        REQUIRE(body.substr(0, body.find('.')) == std::to_string(record.at.offset));
-        next = record.at.offset + 1;
-        found[record.at.offset] = true;
-      }
-    }
-    return found;
-  }
   /// What was told is there; what is not there, nobody is told of. `exact`: the board says what the
   /// log has, and no less.
   void check(bool exact) {
