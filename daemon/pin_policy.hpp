@@ -21,15 +21,14 @@ enum class PinAnswer : std::uint8_t {
   kill,
 };
 
-/// How much of a topic's replaced rings its consumers may hold.
+/// How many bytes of a topic's replaced rings its consumers may hold.
 constexpr std::uint64_t retired_bytes_max(const TopicSettings& settings) noexcept {
   const std::uint64_t rings = settings.ring_bytes * settings.partitions;
   return settings.retired_bytes_max != 0 ? settings.retired_bytes_max : 4 * rings;
 }
 
 /// Who holds records in the present ring holds none in another: slots speak of one ring at a time.
-/// So that each consumer has one retired ring at most, and only all of them together can have too
-/// much.
+/// So each consumer has one retired ring at most, and only all of them together can have too much.
 constexpr PinAnswer answer(const TopicSettings& settings, const LongPin& pin) noexcept {
   const std::uint64_t rings = settings.ring_bytes * settings.partitions;
   const std::uint64_t most = retired_bytes_max(settings);

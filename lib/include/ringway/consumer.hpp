@@ -72,8 +72,8 @@ class RecordBatch {
 
   /// ok, also with nothing to read. Else why there may be less than wanted: timeout, interrupted,
   /// lapped, not_found or corrupt (a gap was passed, see Consumer::take_gaps(): overwritten,
-  /// removed by retention, damaged; the next poll goes on behind it), disconnected, quarantined,
-  /// closed, forked.
+  /// removed by retention, lost from memory before it was written, damaged; the next poll goes on
+  /// behind it), disconnected, quarantined, closed, forked.
   Status status() const noexcept { return status_; }
 
  private:
@@ -91,7 +91,7 @@ struct Gap {
   std::uint32_t partition;
   std::uint64_t from;  ///< first offset missing
   std::uint64_t to;    ///< first offset behind it
-  Status reason;       ///< lapped, corrupt or not_found (retention)
+  Status reason;       ///< lapped, corrupt or not_found (retention, or lost from memory)
 };
 
 /// Follows one topic: one cursor per partition that moves over log and ring alike. Made by
