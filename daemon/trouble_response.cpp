@@ -44,10 +44,9 @@ void TroubleResponse::answer_pin(const std::shared_ptr<Topic>& topic, const Trou
   const layout::Attachment* const entry = sessions_.entry_of(trouble.handle);
   if (entry == nullptr) return;  // it is gone by now
   const auto holders = sessions_.holders_of_retired(*topic);
-  LongPin pin{
-      // Relaxed: only this thread writes it.
-      .copies = (entry->flags.load(std::memory_order::relaxed) & layout::kCopies) != 0,
-      .alone = trouble.alone};
+  // Relaxed: only this thread writes it.
+  const std::uint32_t flags = entry->flags.load(std::memory_order::relaxed);
+  LongPin pin{.copies = (flags & layout::kCopies) != 0, .alone = trouble.alone};
   for (const RetiredRing& ring : topic->retired) {
     if (holders.contains(ring.generation)) pin.retired_bytes += ring.ring_bytes;
   }

@@ -183,9 +183,10 @@ void ConsumerState::copy_from_now_on() noexcept {
   copies_ = true;
   for (PartitionCursor& cursor : cursors_) cursor.copy_from_now_on();
   try {
-    bus_->log(fmt::format("severity=warning event=consumer_copies topic=\"{}\" "
-                          "reason=\"it held records in place for too long\"",
-                          topic_));
+    bus_->log(
+        fmt::format("severity=warning event=consumer_copies topic=\"{}\" "
+                    "reason=\"it held records in place for too long\"",
+                    topic_));
   } catch (const std::bad_alloc&) {
     // The supervisor says it, too.
   }

@@ -3,13 +3,11 @@
 //   bystander produce SOCKET TOPIC            publishes until its standard input ends; then says
 //                                             published N LONGEST_MS
 //   bystander consume SOCKET TOPIC            reads from now on until it has seen as many records
-//   as a line of
-//                                             its standard input says; then says
+//                                             as a line of its standard input says; then says
 //                                             consumed N LONGEST_MS
 //   bystander victim-produce SOCKET TOPIC     as produce and consume, on the topic that is being
 //   bystander victim-consume SOCKET TOPIC     spoiled: whatever comes, until the input ends. They
-//   say
-//                                             outcome STATUS COUNT, and live through it.
+//                                             say outcome STATUS COUNT, and live through it.
 //   bystander short-produce SOCKET TOPIC      the same, but that they can be told to be without
 //   bystander short-consume SOCKET TOPIC      memory to fill holes (Supply), and survive_lost_pages
 //   bystander exposed-produce SOCKET TOPIC    the same without having asked to survive that

@@ -60,7 +60,7 @@ class Hunt {
   pid_t pid_;
   std::optional<GuardedMemory> memory_;  // where stores are the boundaries
   pid_t standing_ = -1;                  // at a boundary, until it is led on
-  bool before_store_ = false;            // it is
+  bool before_store_ = false;            // standing_ is about to store
   bool ended_ = false;
   std::uint64_t boundaries_ = 0;
   std::uint64_t place_ = 0;

@@ -52,11 +52,11 @@ class HeaderRange {
   std::string_view encoded_;
 };
 
-/// A record where it lies: in the ring, or in a private copy, of the ring or verified of the log.
-/// Valid until the next call on the Consumer that gave it (poll, advance, seek, destruction), and
-/// only in that thread. Sizes were copied and checked when it was polled; the bytes of a record in
-/// the ring can change only if a producer of the topic writes where it must not (G7), or on
-/// overwriting topics (see `lapped`).
+/// A record where it lies: in the ring, or in a private copy of bytes of the ring, or of the log's,
+/// which are verified. Valid until the next call on the Consumer that gave it (poll, advance, seek,
+/// destruction), and only in that thread. Sizes were copied and checked when it was polled; the
+/// bytes of a record in the ring can change only if a producer of the topic writes where it must
+/// not (G7), or on overwriting topics (see `lapped`).
 class RecordView {
  public:
   RecordView() noexcept = default;
