@@ -31,7 +31,7 @@ struct DutyBench {
     settings.sync_interval_ms = sync_interval_ms;
     settings.ring_bytes = kDutyRing;
     settings.segment_bytes = 256 * 1024;
-    auto memory = TopicMemory::create(identity, settings, 8);
+    auto memory = daemon::TopicMemory::create(identity, settings, 8);
     ring::open_ring(memory.view(0), 0, NonceSource());
     memory.publish();
     topic = std::make_shared<ServedTopic>(ServedTopic::Options{identity, settings, 1, "t"},

@@ -34,7 +34,7 @@ struct Served {
   explicit Served(TopicSettings settings) {
     std::filesystem::create_directories(directory / "0");
     const TopicIdentity identity{{1, 2, 3}, "t", 1};
-    auto memory = TopicMemory::create(identity, settings, 8);
+    auto memory = daemon::TopicMemory::create(identity, settings, 8);
     for (std::uint32_t p = 0; p < settings.partitions; ++p) {
       ring::open_ring(memory.view(p), 0, NonceSource());
     }

@@ -31,7 +31,7 @@ struct Scene {
     settings.segment_bytes = 256 * 1024;
     settings.when_stopped = WhenStopped::fence;
     settings.stopped_after_ms = 10;
-    auto memory = TopicMemory::create(kTopic, settings, 8);
+    auto memory = daemon::TopicMemory::create(kTopic, settings, 8);
     for (std::uint32_t p = 0; p < kPartitions; ++p) {
       ring::open_ring(memory.view(p), 0, NonceSource());
     }
