@@ -29,7 +29,8 @@ void fill(layout::BoardHeader& board, const TopicIdentity& identity, const Topic
   board.minor.store(kServedMinor, std::memory_order::relaxed);  // the magic carries it
   board.header_bytes = sizeof board;
   board.compatible_flags = 0;
-  board.incompatible_flags = 0;
+  board.incompatible_flags =
+      settings.when_disk_fails == WhenDiskFails::memory ? layout::kLeavesGaps : 0;
   std::ranges::copy(identity.uuid, board.topic_uuid);
   board.generation = identity.generation;
   board.ring_bytes = settings.ring_bytes;

@@ -20,8 +20,15 @@ struct Version {
 
 inline constexpr Version kLayoutVersion{1, 1};
 
-/// Bits of BoardHeader::incompatible_flags that this version understands.
-inline constexpr std::uint64_t kIncompatibleFlagsKnown = 0;
+/// Bits of BoardHeader::incompatible_flags.
+enum IncompatibleFlags : std::uint64_t {
+  /// Since 1.1. Watermarks may pass records that are not in the log, and the ring be used again
+  /// before they are: whoever waits for a level or adopts the ring has to look at `log_gap`.
+  kLeavesGaps = 1,
+};
+
+/// Those that this version understands.
+inline constexpr std::uint64_t kIncompatibleFlagsKnown = kLeavesGaps;
 
 constexpr bool can_use(std::uint16_t major, std::uint64_t incompatible_flags) noexcept {
   return major == kLayoutVersion.major && (incompatible_flags & ~kIncompatibleFlagsKnown) == 0;

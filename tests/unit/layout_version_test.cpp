@@ -68,6 +68,16 @@ TEST_CASE("version: a board of another minor version is adopted, and says then w
   }
 }
 
+TEST_CASE("version: who does not know gaps of the log may not use a topic that leaves some",
+          "[layout]") {
+  TopicSettings settings = small();
+  CHECK(daemon::TopicMemory::create(kTopic, settings, 8).board().incompatible_flags == 0);
+  settings.when_disk_fails = WhenDiskFails::memory;
+  const auto memory = daemon::TopicMemory::create(kTopic, settings, 8);
+  CHECK(memory.board().incompatible_flags == layout::kLeavesGaps);
+  CHECK(layout::can_use(kLayoutVersion.major, layout::kLeavesGaps));
+}
+
 TEST_CASE("version: a board of another major version is refused, both are named", "[layout]") {
   const auto memory = made();
   memory.board().major = kLayoutVersion.major + 1;
