@@ -176,13 +176,14 @@ void PartitionDuty::say_why(SteadyTime now) {
     stuck_at_ = follower_.committed().position;
     stuck_since_ = now;
   }
+  const bool stuck = unsettled && now - stuck_since_ >= kStuckAfter;
   if (quarantined_) {
     hold = Hold::quarantined;
-  } else if (log_ && log_->suspended() && !wait_for_pin) {
+  } else if (log_ && log_->suspended() && !wait_for_pin && !stuck) {
     hold = Hold::memory_only;
   } else if (const int error = log_ && !log_->suspended() ? log_->device_error() : 0; error != 0) {
     hold = error == -ENOSPC || error == -EDQUOT ? Hold::disk_full : Hold::disk_error;
-  } else if (unsettled && now - stuck_since_ >= kStuckAfter) {
+  } else if (stuck) {
     hold = Hold::stopped_claim;
     if (const auto holder = handles_.claim_holder(stuck_at_)) {
       pid = holder->pid;

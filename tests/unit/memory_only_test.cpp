@@ -133,6 +133,19 @@ TEST_CASE("memory only: a full disk holds nobody up, leaves an exact gap, and he
   bench.check(true);
 }
 
+TEST_CASE("memory only: a claim that stands still is shown rather than the disk", "[flusher]") {
+  Bench bench(1);
+  bench.disk.capacity = 0;
+  while (bench.hold() != Hold::memory_only) bench.go_on(20);
+  const ring::Claimed claimed = bench.writer->try_claim(64, 1);
+  REQUIRE(claimed.status == Status::ok);
+  for (int i = 0; i < 100; ++i) bench.round();
+  CHECK(bench.hold() == Hold::stopped_claim);
+  bench.writer->abort(claimed, 1);
+  for (int i = 0; i < 5; ++i) bench.round();
+  CHECK(bench.hold() == Hold::memory_only);
+}
+
 TEST_CASE("memory only: with time to spare nothing is left out of the log", "[flusher]") {
   Bench bench(1);
   bench.go_on(50);
