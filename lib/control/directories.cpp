@@ -4,6 +4,7 @@
 
 #include <cerrno>
 #include <filesystem>
+#include <system_error>
 
 #include "ringway/error.hpp"
 
@@ -15,8 +16,14 @@ void create_directories(const std::string& path, mode_t mode) {
     reached /= component;
     if (::mkdir(reached.c_str(), mode) == 0) {
       ::chmod(reached.c_str(), mode);  // whatever the umask took away
-    } else if (errno != EEXIST && !std::filesystem::is_directory(reached)) {
-      throw system_error(errno, reached.string(), "cannot be created");
+      continue;
+    }
+    const int refused = errno;
+    std::error_code unseen;
+    if (refused != EEXIST && !std::filesystem::is_directory(reached, unseen)) {
+      throw system_error(refused, reached.string(), "cannot be created",
+                         "name a directory of your own: XDG_RUNTIME_DIR, XDG_STATE_HOME, or the options "
+                         "--runtime-dir and --state-dir of ringwayd");
     }
   }
 }

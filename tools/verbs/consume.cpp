@@ -103,10 +103,13 @@ class Consuming {
       }
       judge(intact);
     }
+    const Status status = batch.status();
+    const std::size_t records = batch.size();
+    consumer_.advance();  // nobody waits for them while the output is blocked: they are text now
     for (const Gap& gap : consumer_.take_gaps()) note_gap(gap);
     say_gap();
-    judge(batch.status());
-    return batch.size();
+    judge(status);
+    return records;
   }
 
   /// Joins what hangs together, so that it is one line.
