@@ -62,7 +62,11 @@ void LogFlush::flush(SteadyTime now, bool hurries) {
   if (log_.error() != 0) return recover_device(now);
   if (submitted_ == log_.noted().position) {
     pending_since_ = now;
-    if (log_.can_confirm() && now >= retry_at_ && now - wrote_at_ >= kConfirmAfter) submit(now);
+    if (log_.can_confirm() && now >= retry_at_ && now - wrote_at_ >= kConfirmAfter) {
+      submit(now);
+    } else if (last_error_ != 0 && log_.can_begin() && now >= retry_at_) {
+      begin(now);
+    }
   } else if (log_.can_submit() && now >= retry_at_ && batch_is_due(now, hurries)) {
     submit(now);
   }
@@ -93,6 +97,13 @@ void LogFlush::submit(SteadyTime now) {
   pending_since_ = wrote_at_ = now;
   if (last_error_ != 0 && !heals_at_) heals_at_ = end;
   if (segments_shown_ != log_.segments().size()) publish_segments();
+}
+
+/// Nothing waits that would show whether the device works again: the next segment is made already.
+void LogFlush::begin(SteadyTime now) {
+  if (const int result = log_.begin(); result < 0) return refused(result, now);
+  publish_segments();
+  healed();
 }
 
 /// Nothing was sent, and nothing has changed.
@@ -146,7 +157,7 @@ SteadyTime LogFlush::due(bool awaited) const {
 
 bool LogFlush::quiet() const noexcept {
   return !writing() && log_.error() == 0 && submitted_ == log_.noted().position &&
-         !log_.can_confirm() && !suspended_ &&
+         !log_.can_confirm() && last_error_ == 0 &&
          (topic_.settings().sync == SyncPolicy::never || log_.durable() == log_.noted());
 }
 
@@ -203,12 +214,14 @@ void LogFlush::publish_marks() {
     moved_ = true;
   }
   // What was under way when the device refused says nothing about it.
-  if (heals_at_ && durable.position >= *heals_at_) {
-    events_.say(Severity::info, "log_healed", {});
-    last_error_ = 0;
-    suspended_ = false;
-    heals_at_.reset();
-  }
+  if (heals_at_ && durable.position >= *heals_at_ && log_.error() == 0) healed();
+}
+
+void LogFlush::healed() {
+  events_.say(Severity::info, "log_healed", {});
+  last_error_ = 0;
+  suspended_ = false;
+  heals_at_.reset();
 }
 
 void LogFlush::publish_segments() {

@@ -83,11 +83,13 @@ class LogFlush {
 
  private:
   void submit(SteadyTime now);
+  void begin(SteadyTime now);
   bool batch_is_due(SteadyTime now, bool hurries) const;
   void wrote(int result);
   void synced(int result);
   void recover_device(SteadyTime now);
   void refused(int error, SteadyTime now);
+  void healed();
   void publish_marks();
   void publish_segments();
 

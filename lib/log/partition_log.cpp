@@ -152,12 +152,16 @@ void PartitionLog::give_up_predecessor() {
   full_ = false;
 }
 
+int PartitionLog::begin() {
+  // A spare that could not be used stays one: nobody else would ever remove it.
+  const int result = segment_.create(file_system_, directory_, settings_.write_path, spare_);
+  if (result == 0) spare_.clear();
+  return result;
+}
+
 int PartitionLog::submit(const Stream& stream, std::int64_t now_ns, std::uint64_t token) {
   if (!segment_.created()) {
-    // A spare that could not be used stays one: nobody else would ever remove it.
-    const int result = segment_.create(file_system_, directory_, settings_.write_path, spare_);
-    if (result < 0) return result;
-    spare_.clear();
+    if (const int result = begin(); result < 0) return result;
   }
   return segment_.submit(file_system_, engine_, stream, now_ns, token);
 }

@@ -93,6 +93,12 @@ class PartitionLog {
   }
   /// Everything is durable, and the file does not say so yet: submit() will, by 8 KiB.
   bool can_confirm() const noexcept { return error_ == 0 && settled() && segment_.can_confirm(); }
+  /// Nothing is noted that the segment at hand, which is not made yet, waits for.
+  bool can_begin() const noexcept {
+    return error_ == 0 && settled() && !segment_.created() && segment_.drained();
+  }
+  /// Makes it, synced. Needs can_begin(). 0, or a negative errno: call again later.
+  int begin();
   /// One batch with everything noted. Needs can_submit() or can_confirm(). 0, or a negative errno
   /// after which nothing has changed: ENOSPC, EMFILE, … Call again later.
   int submit(const Stream& stream, std::int64_t now_ns, std::uint64_t token);

@@ -274,6 +274,41 @@ TEST_CASE("duty: a quiet log says in its file how far it is durable", "[flusher]
   CHECK(recovered.end.offset == 5);
 }
 
+TEST_CASE("duty: a log to which nothing comes any more heals, whatever failed last", "[flusher]") {
+  // Of the batch writes the second says how far the log is durable; then a new segment is made.
+  const auto call =
+      GENERATE(test::Call::open, test::Call::write, test::Call::sync, test::Call::reserve,
+               test::Call::rename, test::Call::sync_directory, test::Call::batch_write);
+  Bench bench(1);
+  bench.publish(5);
+  bench.round();
+  bench.round();
+  bench.disk.fail(test::Call::batch_write, 1, EIO, true);
+  for (int i = 0; i < 10; ++i) bench.round();
+  REQUIRE(bench.hold() == Hold::disk_error);
+  REQUIRE(bench.durable == 5);
+  CHECK_FALSE(bench.duty->quiet());
+  bench.disk.fail(call, 1, EIO, true);
+  const int failures = bench.disk.failures();
+  for (int i = 0; i < 100; ++i) bench.round();
+  if (call != test::Call::batch_write) {
+    // It is tried again, four times a second.
+    CHECK(bench.hold() == Hold::disk_error);
+    CHECK(bench.disk.failures() >= failures + 2);
+    CHECK(bench.disk.failures() <= failures + 4);
+  }
+  bench.disk.heal();
+  for (int i = 0; i < 50; ++i) bench.round();
+  CHECK(bench.hold() == Hold::none);
+  CHECK(bench.lines.back().find("log_healed") != std::string::npos);
+  CHECK(bench.duty->quiet());
+  bench.check_log_holds_everything();
+  bench.publish(50);
+  for (int i = 0; i < 10; ++i) bench.round();
+  CHECK(bench.durable == 55);
+  bench.check_log_holds_everything();
+}
+
 TEST_CASE("duty: who adopts a ring that is being retired brings the rest of it into the log",
           "[flusher]") {
   Bench bench(1);
