@@ -122,13 +122,14 @@ void LogFlush::refused(int error, SteadyTime now) {
 }
 
 void LogFlush::skip_to(ring::Place place) {
-  const bool changed = log_.skip_to({base_position_ + place.position, place.offset});
+  const int changed = log_.skip_to({base_position_ + place.position, place.offset});
+  if (changed < 0) return;
   const std::uint64_t end = log_.predecessor_end().offset;
   gaps_.extend(end, board_.durable_offset.load(std::memory_order::relaxed), place.offset);  // own
   submitted_ = log_.noted().position;
   behind_gap_ = end != place.offset;
   moved_ = true;  // who waits for what was left out is told
-  if (changed) publish_segments();
+  if (changed != 0) publish_segments();
   if (std::exchange(suspended_, true)) return;
   events_.say(Severity::error, "log_suspended",
               {{"error", std::generic_category().message(-last_error_)},

@@ -75,7 +75,10 @@ SegmentHeader PartitionLog::header_at(LogPoint at, LogPoint predecessor_end,
 
 void PartitionLog::begin_segment(std::uint64_t record_bytes) {
   SegmentInfo done = segment_.info();
-  if (done.end != kept_end() && !given_up_has_more()) given_up_ = done;
+  if (!given_up_has_more()) {
+    given_up_.reset();
+    if (done.end != kept_end()) given_up_ = done;
+  }
   done.end = kept_end();
   const std::int64_t running_max =
       settings_.synced ? segment_.durable_running_max() : segment_.written_running_max();
@@ -97,7 +100,17 @@ bool PartitionLog::roll(std::uint64_t record_bytes) noexcept {
   return !full_;
 }
 
-bool PartitionLog::skip_to(LogPoint at) {
+int PartitionLog::remove_if_there(const std::string& path) {
+  const int result = file_system_.remove(path);
+  // A file system that became read-only refuses before it looks.
+  if (result == 0 || result == -ENOENT) return 0;
+  const int descriptor = file_system_.open(path, storage::OpenMode::read);
+  if (descriptor == -ENOENT) return 0;
+  if (descriptor >= 0) file_system_.close(descriptor);
+  return result;
+}
+
+int PartitionLog::skip_to(LogPoint at) {
   assert(idle());
   SegmentInfo done = segment_.info();
   LogPoint end = done.end;
@@ -105,8 +118,12 @@ bool PartitionLog::skip_to(LogPoint at) {
   const bool has_more = given_up_has_more();
   const bool changed = has_more || segment_.created();
   if (has_more || done.empty()) {
-    // One that cannot be removed stays behind as an empty one in the middle.
-    if (!has_more || given_up_->name != done.name) file_system_.remove(path_of(done.name));
+    if (!has_more || given_up_->name != done.name) {
+      const int result = remove_if_there(path_of(done.name));
+      // Its header says that the one given up ends in front of it. Else it stays behind as an empty
+      // one in the middle.
+      if (result < 0 && has_more) return result;
+    }
     end = predecessor_end();
     if (has_more) {
       if (sealed_.empty() || sealed_.back().name != given_up_->name) sealed_.push_back(*given_up_);
@@ -123,7 +140,7 @@ bool PartitionLog::skip_to(LogPoint at) {
   segment_ = SegmentWriter(header_at(at, end, running_max, 0));
   full_ = false;
   error_ = 0;
-  return changed;
+  return changed ? 1 : 0;
 }
 
 LogPoint PartitionLog::restart() {
@@ -219,6 +236,7 @@ int PartitionLog::retire(std::size_t count, bool reusable) {
       result = file_system_.remove(path);
     }
     if (result < 0) break;
+    if (given_up_ && given_up_->name == sealed_.front().name) given_up_.reset();
     sealed_.erase(sealed_.begin());
     --count;
   }

@@ -126,9 +126,9 @@ class PartitionLog {
   /// idle().
   LogPoint restart();
   /// Goes on at `at`, behind written(): what lies between is left out. What was written stays,
-  /// synced or not: the ring is not to hold it any longer. Needs idle(). True when segments() has
-  /// changed.
-  bool skip_to(LogPoint at);
+  /// synced or not: the ring is not to hold it any longer. Needs idle(). 1 when segments() has
+  /// changed, 0 when not; a negative errno, after which nothing has, where a file is in the way.
+  int skip_to(LogPoint at);
   /// What skip_to() would keep, if `at` lies behind it. In front of what was ever written() where a
   /// segment that was given up has been begun anew.
   LogPoint kept_by_skip() const noexcept {
@@ -159,14 +159,17 @@ class PartitionLog {
   LogPoint kept_end() const noexcept {
     return settings_.synced ? segment_.durable() : segment_.written();
   }
-  /// A segment at the same place takes its name, and its bytes are gone.
+  /// A segment at the same place takes its name, and its bytes are gone. One behind it that has
+  /// something durable says where it ends.
   bool given_up_has_more() const noexcept {
     return given_up_ && given_up_->end.position > segment_.written().position &&
+           segment_.durable() == segment_.first() &&
            !(given_up_->first.offset == segment_.first().offset && segment_.named());
   }
   void begin_segment(std::uint64_t record_bytes);
   void give_up_predecessor();
   bool roll(std::uint64_t record_bytes) noexcept;
+  int remove_if_there(const std::string& path);
   std::string path_of(const std::string& name) const { return directory_ + "/" + name; }
 
   storage::FileSystem& file_system_;
@@ -175,10 +178,10 @@ class PartitionLog {
   LogIdentity identity_;
   LogSettings settings_;
   std::vector<SegmentInfo> sealed_;
-  std::optional<LogPoint> unsettled_;  // the durable end, while the last of sealed_ wants a sync
-  storage::File settling_;             // that one, during its sync
+  std::optional<LogPoint> unsettled_;    // the durable end, while the last of sealed_ wants a sync
+  storage::File settling_;               // that one, during its sync
   std::optional<SegmentInfo> given_up_;  // as written; what is behind its durable end comes again
-  std::string spare_;                  // path of a retired segment to be written over
+  std::string spare_;                    // path of a retired segment to be written over
   SegmentWriter segment_;
   bool full_ = false;
   int error_ = 0;

@@ -111,6 +111,84 @@ TEST_CASE("log: after a failed sync a new segment begins at the durable end", "[
   CHECK(bus.recover().end == bus.source.tail());
 }
 
+namespace {
+
+/// Ten records are durable, forty more are written and their sync failed. Returns the middle of
+/// those.
+log::LogPoint fail_sync(Bus& bus) {
+  bus.add(10);
+  bus.driver->drain();
+  bus.add(20);
+  const log::LogPoint middle = bus.source.tail();
+  bus.add(20);
+  bus.driver->note_up_to(bus.source.tail());
+  REQUIRE(bus.driver->submit() == 0);
+  bus.driver->settle();
+  bus.disk.fail(Call::batch_sync, 1, EIO);
+  bus.driver->sync();
+  bus.driver->settle();
+  REQUIRE(bus.driver->log().noted().offset == 10);
+  return middle;
+}
+
+}  // namespace
+
+TEST_CASE("log: what is durable again is not given up for what was written before it", "[log]") {
+  const bool fails = GENERATE(false, true);
+  Bus bus;
+  const log::LogPoint again = fail_sync(bus);
+  log::PartitionLog& log = bus.driver->log();
+  CHECK(log.kept_by_skip() == bus.source.tail());
+  bus.driver->note_up_to(again);
+  REQUIRE(bus.driver->submit() == 0);
+  bus.driver->settle();
+  bus.driver->sync();
+  bus.driver->settle();
+  REQUIRE(log.durable() == again);
+  if (fails) {
+    bus.driver->note_up_to(bus.source.tail());
+    bus.disk.fail(Call::batch_write, 1, EIO);
+    REQUIRE(bus.driver->submit() == 0);
+    bus.driver->settle();
+    REQUIRE(log.noted() == again);
+  }
+  // Of the others one segment says what the next one denies.
+  CHECK(log.kept_by_skip() == again);
+  bus.add(20);
+  const log::LogPoint at = bus.source.tail();
+  REQUIRE(log.skip_to(at) >= 0);
+  bus.add(10);
+  bus.driver->drain();
+  bus.disk.power_cut();
+  const auto report = log::verify_log(bus.disk, kDirectory);
+  CHECK(report.clean());
+  CHECK(report.records == 40);
+}
+
+TEST_CASE("log: a file that cannot be removed does not cut off what was written", "[log]") {
+  Bus bus;
+  fail_sync(bus);
+  log::PartitionLog& log = bus.driver->log();
+  const log::LogPoint written = bus.source.tail();
+  bus.driver->note_up_to(bus.source.tail());
+  bus.disk.fail(Call::batch_write, 1, EIO);
+  REQUIRE(bus.driver->submit() == 0);
+  bus.driver->settle();  // the segment behind it is there and empty
+  REQUIRE(log.kept_by_skip() == written);
+  bus.add(20);
+  const log::LogPoint at = bus.source.tail();
+  bus.disk.fail(Call::remove, 1, EIO);
+  CHECK(log.skip_to(at) == -EIO);
+  CHECK(log.noted().offset == 10);
+  CHECK(log.kept_by_skip() == written);
+  CHECK(log.skip_to(at) == 1);
+  bus.add(10);
+  bus.driver->drain();
+  const auto report = log::verify_log(bus.disk, kDirectory);
+  CHECK(report.clean());
+  CHECK(report.records == 60);
+}
+
 TEST_CASE("log: a full segment takes no record until it is durable as a whole", "[log]") {
   Bus bus;
   bus.add(150);
