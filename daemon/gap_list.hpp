@@ -25,6 +25,22 @@ class GapList {
     extend(recovered.end.offset, recovered.end.offset, start.offset);
   }
 
+  /// Of the ring that follows one which nobody writes any more, and begins at `start`. How far the
+  /// log was synced in front of a gap is not in the segments.
+  void go_on(const layout::BoardPartition& before, log::LogPoint end,
+             log::LogPoint start) noexcept {
+    constexpr auto kRelaxed = std::memory_order::relaxed;  // nobody has mapped it yet
+    for (std::uint32_t i = 0; i < layout::kLogGaps; ++i) {
+      const layout::LogGap& from = before.log_gap[i];
+      layout::LogGap& to = board_->log_gap[i];
+      to.written.store(from.written.load(kRelaxed), kRelaxed);
+      to.durable.store(from.durable.load(kRelaxed), kRelaxed);
+      to.to.store(from.to.load(kRelaxed), kRelaxed);
+    }
+    board_->log_gaps.store(before.log_gaps.load(kRelaxed), kRelaxed);
+    extend(end.offset, end.offset, start.offset);
+  }
+
   /// The log ends at `written`, is durable up to `durable`, and goes on at `to` at the earliest.
   /// Where nothing came behind the last gap, that one grows.
   void extend(std::uint64_t written, std::uint64_t durable, std::uint64_t to) noexcept {

@@ -20,6 +20,7 @@
 #include <set>
 
 #include "control/topic_settings.hpp"
+#include "daemon/gap_list.hpp"
 #include "daemon/ring_opening.hpp"
 #include "daemon/ring_start.hpp"
 #include "daemon/topic_registry.hpp"
@@ -263,6 +264,7 @@ PartitionRow TopicRegistry::go_on_behind(Topic& topic, ServedTopic& served, std:
     start = ring_start(topic.settings, end, floor);
     open_partition(served, partition, start, recovered);
   }
+  if (topic.settings.persist) GapList(to.board()).go_on(board, recovered.end, start);
   const bool carried = end.clean && how == layout::Retired::decided;
   carry_counters(board, to.board(), carried);
   for (std::uint32_t i = 0; carried && i < board.void_claims.load(std::memory_order::relaxed);

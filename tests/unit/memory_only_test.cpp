@@ -250,6 +250,25 @@ TEST_CASE("gaps: more than the board remembers, and what it has forgotten counts
   CHECK_FALSE(lost_to_log(board, 9999, Level::durable));
 }
 
+TEST_CASE("gaps: a ring's successor knows what was written in front of a gap and never synced",
+          "[flusher]") {
+  layout::BoardPartition board{}, next{};
+  for (std::uint64_t i = 1; i <= 12; ++i) {
+    GapList(board).extend(100 * i + 10, 100 * i + 5, 100 * i + 50);
+  }
+  GapList(next).go_on(board, {0, 1300}, {0, 1300});
+  CHECK(next.log_gaps.load() == 12);
+  CHECK(lost_to_log(next, 1205, Level::durable));
+  CHECK_FALSE(lost_to_log(next, 1205, Level::written));
+  CHECK_FALSE(lost_to_log(next, 1204, Level::durable));
+  CHECK(lost_to_log(next, 1249, Level::written));
+  CHECK_FALSE(lost_to_log(next, 1299, Level::durable));
+  // Of one that lost its ring, all in front of its beginning.
+  GapList(next).go_on(board, {0, 1300}, {0, 1400});
+  CHECK(lost_to_log(next, 1399, Level::written));
+  CHECK(lost_to_log(next, 1205, Level::durable));
+}
+
 TEST_CASE("gaps: one that goes on where the last ended without a record between is one",
           "[flusher]") {
   layout::BoardPartition board{};
