@@ -198,6 +198,9 @@ void PartitionDuty::say_why(SteadyTime now) {
              end + view_.ring_bytes() / 4 > board_.limit.load(std::memory_order::relaxed)) {  // own
     hold = Hold::disk_slow;
   }
+  // Of one in quarantine another ring follows, whatever the device says.
+  topic_.device_refuses(partition_)
+      .store(log_ && log_->device_error() != 0 && !quarantined_, std::memory_order::relaxed);
   // Relaxed: for people; the two may be seen apart for a moment.
   board_.hold_pid.store(pid, std::memory_order::relaxed);
   board_.hold.store(static_cast<std::uint32_t>(hold), std::memory_order::relaxed);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <filesystem>
 #include <mutex>
@@ -69,6 +70,12 @@ class ServedTopic {
   /// or the ring's beginning when that lies behind it.
   log::LogStart& log_start(std::uint32_t partition) const { return partitions_[partition].start; }
 
+  /// Whether the partition's device refuses, whatever else its state is that people see. The
+  /// flusher's; relaxed: it may change in this moment anyway.
+  std::atomic<bool>& device_refuses(std::uint32_t partition) const {
+    return partitions_[partition].device_refuses;
+  }
+
   void set_state(layout::TopicState state) const noexcept;
   /// Everybody who sleeps on the topic looks again.
   void wake_everybody() const noexcept;
@@ -84,6 +91,7 @@ class ServedTopic {
   struct Partition {
     SegmentList segments;
     log::LogStart start;
+    std::atomic<bool> device_refuses{false};
   };
 
   Options options_;

@@ -102,19 +102,10 @@ void demand_nobody_behind(const Topic& topic) {
 void TopicRegistry::demand_device(const Topic& topic) {
   if (topic.settings.when_disk_fails == WhenDiskFails::wait) return;
   for (std::uint32_t p = 0; p < topic.served->partitions(); ++p) {
-    // Relaxed: it may change in this moment anyway.
-    switch (static_cast<layout::Hold>(
-        topic.served->view(p).board().hold.load(std::memory_order::relaxed))) {
-      case layout::Hold::memory_only:
-      case layout::Hold::disk_full:
-      case layout::Hold::disk_error:
-        throw Error(
-            ErrorCode::busy, fmt::format("topic '{}'", topic.row.name),
-            fmt::format("partition {} cannot end its ring: the device of its log refuses", p),
-            "try again when it works");
-      default:
-        break;
-    }
+    if (!topic.served->device_refuses(p).load(std::memory_order::relaxed)) continue;
+    throw Error(ErrorCode::busy, fmt::format("topic '{}'", topic.row.name),
+                fmt::format("partition {} cannot end its ring: the device of its log refuses", p),
+                "try again when it works");
   }
 }
 

@@ -8,6 +8,7 @@
 #include "client/log_gaps.hpp"
 #include "daemon/gap_list.hpp"
 #include "daemon/ring_opening.hpp"
+#include "daemon/topic_registry.hpp"
 #include "unit/duty_fixture.hpp"
 
 namespace memory_only_test {
@@ -230,6 +231,35 @@ TEST_CASE("memory only: who is killed at any moment of a full disk is followed b
     bench.settle();
     bench.check(true);
   }
+}
+
+TEST_CASE("memory only: a ring that a long pin holds up is not ended while the device refuses",
+          "[flusher]") {
+  Bench bench(1);
+  test::Slot consumer{};
+  bench.duty->attach({2, test::Role::consumer, 4712, &consumer, {}});
+  bench.go_on(50);
+  for (int i = 0; i < 5; ++i) bench.round();
+  REQUIRE(bench.durable == 50);
+  CHECK_FALSE(bench.topic->device_refuses(0).load());
+  bench.disk.fail(Call::batch_write, 1, EIO, true);
+  while (bench.publish(20) == 20) bench.round();
+  for (int i = 0; i < 400; ++i) bench.round();
+  // The pin is what producers wait for, and what is shown. The end of the ring would wait for more.
+  CHECK(bench.hold() == Hold::pinned);
+  CHECK(bench.says("log_suspended"));
+  REQUIRE(bench.duty->trouble(bench.now));
+  CHECK(bench.topic->device_refuses(0).load());
+  Topic topic{.row = {},
+              .settings = bench.topic->settings(),
+              .access = {},
+              .cursors = NamedCursors({}, 1, {})};
+  topic.served = bench.topic;
+  CHECK_THROWS_WITH(TopicRegistry::demand_device(topic), Catch::Contains("device"));
+  bench.disk.heal();
+  for (int i = 0; i < 100; ++i) bench.round();
+  CHECK(bench.hold() == Hold::pinned);
+  TopicRegistry::demand_device(topic);
 }
 
 TEST_CASE("gaps: more than the board remembers, and what it has forgotten counts as lost",
