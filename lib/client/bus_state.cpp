@@ -141,7 +141,7 @@ OpenHandle BusState::open_locked(const control::Open& request) {
   handle.producer = opened.producer;
   handle.named = request.cursor.has_value();
   handle.exclusive = opened.exclusive;
-  if (opened.attachment) handle.entry = mapped->attachment(*opened.attachment);
+  handle.entry = opened.attachment;
   handle.memory = std::move(mapped);
   handle.chunk = session_memory_.chunk(opened.chunk, opened.first_slot, opened.partitions);
   handle.slots = &handle.chunk->slots[opened.first_slot];

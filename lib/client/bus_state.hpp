@@ -28,14 +28,15 @@ struct OpenHandle {
   std::shared_ptr<TopicMemory> memory;
   std::shared_ptr<SessionMemory::Chunk> chunk;
   layout::Slot* slots = nullptr;  ///< slots[p] for partition p
-  const layout::Attachment* entry = nullptr;  ///< of the board; none before version 1.1
+  std::optional<std::uint32_t> entry;  ///< of the board's attachment table; none before layout 1.1
   std::vector<std::optional<std::uint64_t>> cursor_offsets;
 
   /// A consumer's records may not be held in place any more.
   bool copies() const noexcept {
+    // Looked up each time: `memory` may be mapped anew.
+    const layout::Attachment* const own = entry ? memory->attachment(*entry) : nullptr;
     // Relaxed: in the next poll is soon enough.
-    return entry != nullptr &&
-           (entry->flags.load(std::memory_order::relaxed) & layout::kCopies) != 0;
+    return own != nullptr && (own->flags.load(std::memory_order::relaxed) & layout::kCopies) != 0;
   }
 };
 

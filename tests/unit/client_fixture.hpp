@@ -133,6 +133,7 @@ class MiniSupervisor {
       given.partitions = settings_.partitions;
       given.slots = kSlots;
       given.first_slot = next_slot_;
+      given.attachment = static_cast<std::uint32_t>(opened - 1);
       next_slot_ += settings_.partitions;
       given.producer = open->role == layout::Role::producer ? next_slot_ : 0;
       given.memory = !open->mapped_generation;

@@ -187,6 +187,24 @@ TEST_CASE("lost pages: a consumer is told, and reads on", "[client]") {
   CHECK(none.empty());
 }
 
+TEST_CASE("lost pages: who is to copy is told so in the mapping that it has by then", "[client]") {
+  survive_lost_pages();
+  MiniSupervisor supervisor({.ring_bytes = kRing});
+  Bus bus = supervisor.connect();
+  Producer producer = bus.producer("t");
+  Consumer consumer = bus.consumer("t", {.from = start()});
+  lose_data_page(1, 0, 0, false);
+  for (int i = 0; i < 2; ++i) REQUIRE(producer.publish(kText).status == Status::ok);
+  while (consumer.poll(1).empty()) {
+  }
+  supervisor.memory().attachments()[1].flags.fetch_or(layout::kCopies);
+  const RecordBatch batch = consumer.poll();
+  REQUIRE(batch.size() == 1);
+  CHECK(batch[0].value() == kText);
+  const char* const given = batch[0].value().data();
+  for (const Mapping& mapping : mappings_of("ring")) CHECK_FALSE(mapping.has(given));
+}
+
 TEST_CASE("lost pages: of a bell no record hangs, and it is mapped anew", "[client]") {
   survive_lost_pages();
   MiniSupervisor supervisor({.ring_bytes = kRing, .persist = false});
