@@ -86,7 +86,10 @@ namespace {
 constexpr std::size_t kReadyPages = 64;
 
 std::byte* ready_pages = nullptr;
-std::byte* last_page = nullptr;  // shared: it can be mapped any number of times, without memory
+// Shared: they can be mapped any number of times, without memory. One for each content: the loss of
+// a page of data must not open a tail.
+std::byte* last_zeros = nullptr;
+std::byte* last_ones = nullptr;
 std::atomic<std::size_t> ready_pages_used{0};
 std::size_t page_bytes = 0;
 struct sigaction previous{};
@@ -108,7 +111,7 @@ bool put_page_at(std::byte* page, Landing landing) noexcept {
   std::byte* fresh =
       next < kReadyPages ? ready_pages + next * page_bytes : map_pages(1, MAP_PRIVATE);
   const std::size_t moved_bytes = fresh != nullptr ? page_bytes : 0;  // 0: mapped once more
-  if (fresh == nullptr) fresh = last_page;
+  if (fresh == nullptr) fresh = landing == Landing::ones ? last_ones : last_zeros;
   std::memset(fresh, landing == Landing::ones ? 0xff : 0, page_bytes);
   return ::mremap(fresh, moved_bytes, page_bytes, MREMAP_MAYMOVE | MREMAP_FIXED, page) !=
          MAP_FAILED;
@@ -157,8 +160,9 @@ void install_landing() {
   std::call_once(once, [] {
     page_bytes = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
     ready_pages = map_pages(kReadyPages, MAP_PRIVATE);
-    last_page = map_pages(1, MAP_SHARED);
-    if (ready_pages == nullptr || last_page == nullptr) {
+    last_zeros = map_pages(1, MAP_SHARED);
+    last_ones = map_pages(1, MAP_SHARED);
+    if (ready_pages == nullptr || last_zeros == nullptr || last_ones == nullptr) {
       throw system_error(errno, "memory", "the pages held ready for SIGBUS cannot be had", "");
     }
     Landings::instance();  // not first in the handler: that would allocate

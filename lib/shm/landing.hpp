@@ -45,7 +45,8 @@ class LandingArea {
 
   /// Whether a page of it was lost: what others write there is not seen, and they do not see what
   /// this process writes. Of no more pages than are held ready, or while there is memory, each is
-  /// one of its own; the others are all the same page, and read as what was last written to any.
+  /// one of its own; the others are two pages, one for those of zeros and one for those of ones,
+  /// and read as what was last written to any of their kind.
   bool hit() const noexcept;
 
  private:
