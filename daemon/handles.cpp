@@ -327,6 +327,7 @@ void Handles::finish_release(Session& session, std::uint64_t id) {
   }
   handle.topic->served->memory().attachments()[handle.attachment].state.store(
       kFree, std::memory_order::release);
+  TopicRegistry::forget_retired(*handle.topic);
   session.handles.erase(found);
   free_slots(session, handle);
   for (const auto& wake : handle.topic->producers.gone(id)) (*wake)();

@@ -212,6 +212,7 @@ void TopicRegistry::finish_replacement(Topic& topic) {
   topic.settings = replacement.settings;
   topic.retired.push_back(retired_ring(before, old));
   const auto left = std::exchange(topic.served, replacement.served);
+  forget_retired(topic);  // perhaps nobody had it open
   const auto finished = std::move(topic.replacement);
   parts_.flusher.add(topic.served);
   left->wake_everybody();
@@ -357,7 +358,7 @@ void TopicRegistry::forget_retired(Topic& topic) {
     return std::ranges::none_of(table, [&](const layout::Attachment& entry) {
       // Relaxed: only this thread writes them.
       return entry.state.load(std::memory_order::relaxed) != layout::kFree &&
-             entry.generation <= ring.generation;
+             entry.generation == ring.generation;
     });
   });
 }

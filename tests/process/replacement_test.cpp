@@ -319,6 +319,29 @@ TEST_CASE("pin: who holds records in place beyond the budget keeps them, and pro
   CHECK(holder.take_gaps().empty());
 }
 
+TEST_CASE("alter: of replaced rings those count that somebody has mapped", "[replacement]") {
+  constexpr std::uint64_t kMiB = 1 << 20;
+  DaemonProcess daemon(RINGWAYD, "[limits]\nmemory = \"4MiB\"\n");  // of such rings: three
+  Bus bus = daemon.connect();
+  bus.create_topic("t", {.ring_bytes = kMiB});
+  SECTION("not those behind the one that an idle handle has") {
+    Producer idle = bus.producer("t");
+    publish(idle, "x");
+    for (int i = 0; i < 5; ++i) CHECK_NOTHROW(bus.alter_topic("t", {.ring_bytes = kMiB}));
+  }
+  SECTION("not one that its last holder has closed") {
+    {
+      Consumer consumer = bus.consumer("t", {.cursor = "c"});  // whose end is waited for
+      bus.alter_topic("t", {.ring_bytes = kMiB});
+    }
+    CHECK_NOTHROW(bus.create_topic("u", {.ring_bytes = 2 * kMiB}));
+  }
+  SECTION("not one that nobody had open") {
+    bus.alter_topic("t", {.ring_bytes = kMiB});
+    CHECK_NOTHROW(bus.create_topic("u", {.ring_bytes = 2 * kMiB}));
+  }
+}
+
 TEST_CASE("fence: the supervisor dies on the way, and the next one ends what was begun",
           "[replacement]") {
   DaemonProcess daemon;
