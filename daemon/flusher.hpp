@@ -55,7 +55,8 @@ struct Trouble {
   std::uint32_t partition = 0;
   std::uint64_t handle = 0;
   std::uint32_t pid = 0;
-  bool alone = false;  ///< long_pin: all the time for this holder's
+  bool alone = false;     ///< long_pin: all the time for this holder's
+  std::uint64_t pin = 0;  ///< long_pin: the position that its slot holds
 };
 
 /// The data side of the supervisor: one thread that follows every partition's stamps, publishes the

@@ -121,6 +121,7 @@ void PartitionDuty::hand_back_space() {
     const PartitionHandles::Holder& holder = handles_.pin_holder(outcome.pinned_by);
     if (holder.handle != pinned_by_.handle) pinned_by_since_ = {};
     pinned_by_ = holder;
+    pinned_at_ = handles_.pin(outcome.pinned_by);
   }
   if (outcome.limit != before) moved_ = true;
   if (outcome.hostile != 0) {
@@ -286,7 +287,8 @@ std::optional<Trouble> PartitionDuty::trouble(SteadyTime now) const noexcept {
                    .partition = partition_,
                    .handle = pinned_by_.handle,
                    .pid = pinned_by_.pid,
-                   .alone = now - pinned_by_since_ >= budget};
+                   .alone = now - pinned_by_since_ >= budget,
+                   .pin = pinned_at_};
   }
   // Not by the tail, which a producer may have put anywhere.
   if (follower_.committed().position >= view_.codec().position_end() / 2) {

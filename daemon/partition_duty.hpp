@@ -171,6 +171,7 @@ class PartitionDuty {
   SteadyTime stuck_since_{};
   SteadyTime pinned_since_{};     ///< producers wait for a pin
   SteadyTime pinned_by_since_{};  ///< for one of `pinned_by_`
+  std::uint64_t pinned_at_ = 0;   ///< its pin
 };
 
 }  // namespace ringway::daemon

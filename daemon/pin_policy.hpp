@@ -11,6 +11,7 @@ struct LongPin {
   std::uint64_t retired_bytes = 0;  ///< of replaced rings that consumers still hold records in
   bool copies = false;              ///< its in-place reading was taken away: it only has to poll
   bool alone = false;               ///< this holder was it all the time, not only now
+  bool stands = false;              ///< it has not let go since this was told
   bool refused = false;             ///< there is no memory for another ring
 };
 
@@ -40,7 +41,7 @@ constexpr PinAnswer answer(const TopicSettings& settings, const LongPin& pin) no
       return pin.copies ? PinAnswer::wait : PinAnswer::copy;
     case WhenPinned::kill:
       // Whoever catches up may hold the oldest records for a moment, after somebody else's minute.
-      return pin.alone ? PinAnswer::kill : PinAnswer::wait;
+      return pin.alone && pin.stands ? PinAnswer::kill : PinAnswer::wait;
     case WhenPinned::wait:
       break;
   }

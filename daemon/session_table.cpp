@@ -197,9 +197,22 @@ layout::Attachment* SessionTable::entry_of(std::uint64_t id) const {
   return nullptr;
 }
 
+std::uint64_t SessionTable::pin_of(std::uint64_t id, std::uint32_t partition) const {
+  for (const auto& [session_id, session] : sessions_) {
+    const auto found = session->handles.find(id);
+    if (found == session->handles.end()) continue;
+    const Handle& handle = found->second;
+    const layout::Slot* const slots = session->chunks.at(handle.chunk).slot(handle.first_slot);
+    return slots[partition].pin.load(std::memory_order::acquire);  // UNPIN
+  }
+  return layout::kNoPin;
+}
+
 bool SessionTable::kill_holder(std::uint64_t handle) const {
   for (const auto& [id, session] : sessions_) {
-    if (session->handles.contains(handle)) return shm::kill_process(session->pidfd.get());
+    if (!session->handles.contains(handle)) continue;
+    return !shm::same_process(session->process, parts_.self) &&
+           shm::kill_process(session->pidfd.get());
   }
   return false;
 }

@@ -62,8 +62,10 @@ class SessionTable {
   std::map<std::uint64_t, std::set<std::uint32_t>> holders_of_retired(const Topic& topic) const;
   /// An open handle's entry on its topic's present board; nullptr where there is no such handle.
   layout::Attachment* entry_of(std::uint64_t handle) const;
-  /// Ends the process that holds a handle, by its pidfd. False: there is none, or it may not be
-  /// done.
+  /// Where an open handle holds records in place now; kNoPin: nowhere, or there is no such handle.
+  std::uint64_t pin_of(std::uint64_t handle, std::uint32_t partition) const;
+  /// Ends the process that holds a handle, by its pidfd. False: there is none, it is the one that
+  /// the supervisor is part of, or it may not be done.
   bool kill_holder(std::uint64_t handle) const;
 
   const std::map<std::uint64_t, std::shared_ptr<Session>>& all() const noexcept {

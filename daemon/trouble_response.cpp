@@ -8,6 +8,14 @@
 #include "ringway/error.hpp"
 
 namespace ringway::daemon {
+namespace {
+
+std::string not_killed(const Trouble& trouble) {
+  return fmt::format("pid {} has ended, is the supervisor's own process, or may not be signalled",
+                     trouble.pid);
+}
+
+}  // namespace
 
 void TroubleResponse::respond(const ServedTopic& served, const Trouble& trouble) {
   const auto found = registry_.all().find(served.name());
@@ -47,6 +55,8 @@ void TroubleResponse::answer_pin(const std::shared_ptr<Topic>& topic, const Trou
   // Relaxed: only this thread writes it.
   const std::uint32_t flags = entry->flags.load(std::memory_order::relaxed);
   LongPin pin{.copies = (flags & layout::kCopies) != 0, .alone = trouble.alone};
+  const std::uint64_t pinned_now = sessions_.pin_of(trouble.handle, trouble.partition);
+  pin.stands = pinned_now != layout::kNoPin && pinned_now == trouble.pin;
   for (const RetiredRing& ring : topic->retired) {
     if (holders.contains(ring.generation)) pin.retired_bytes += ring.ring_bytes;
   }
@@ -85,8 +95,10 @@ void TroubleResponse::take_in_place_reading(const Topic& topic, const Trouble& t
 }
 
 void TroubleResponse::kill_consumer(const Topic& topic, const Trouble& trouble) {
-  const bool killed = sessions_.kill_holder(trouble.handle);
-  parts_.log.warning(killed ? "pinning_consumer_killed" : "pinning_consumer_not_killed",
+  if (!sessions_.kill_holder(trouble.handle)) {
+    return say_once(topic, "pinning_consumer_not_killed", not_killed(trouble));
+  }
+  parts_.log.warning("pinning_consumer_killed",
                      {{"topic", topic.row.name},
                       {"partition", trouble.partition},
                       {"pid", trouble.pid},
@@ -94,8 +106,10 @@ void TroubleResponse::kill_consumer(const Topic& topic, const Trouble& trouble) 
 }
 
 void TroubleResponse::kill_producer(const Topic& topic, const Trouble& trouble) {
-  const bool killed = sessions_.kill_holder(trouble.handle);
-  parts_.log.warning(killed ? "stopped_producer_killed" : "stopped_producer_not_killed",
+  if (!sessions_.kill_holder(trouble.handle)) {
+    return say_once(topic, "stopped_producer_not_killed", not_killed(trouble));
+  }
+  parts_.log.warning("stopped_producer_killed",
                      {{"topic", topic.row.name},
                       {"partition", trouble.partition},
                       {"pid", trouble.pid},

@@ -46,3 +46,26 @@ TEST_CASE("embedded: a second one on the same directories is refused", "[embedde
   Embedded embedded(options);
   CHECK_THROWS_AS(Embedded(options), Error);
 }
+
+TEST_CASE("embedded: the policy `kill` spares the process that the supervisor is part of",
+          "[embedded]") {
+  Embedded embedded;
+  Bus bus = embedded.connect();
+  bus.create_topic("t", {.ring_bytes = 64 * 1024,
+                         .pin_budget_ms = 50,
+                         .retired_bytes_max = 1,
+                         .when_pinned = WhenPinned::kill});
+  Producer producer = bus.producer("t");
+  Consumer consumer = bus.consumer("t", {.from = start()});
+  const std::string text(1000, 'x');
+  REQUIRE(producer.publish(text).status == Status::ok);
+  const RecordBatch batch = consumer.poll(1, forever);
+  REQUIRE(batch.size() == 1);
+  // Long enough that it is decided about.
+  Status status = Status::ok;
+  while (status == Status::ok) {
+    status = producer.publish(text, {.timeout = std::chrono::milliseconds(2500)}).status;
+  }
+  CHECK(status == Status::timeout);
+  CHECK(batch[0].value() == text);
+}

@@ -266,9 +266,11 @@ TEST_CASE("pin policy: beyond them each does what it says, to whom it says", "[d
   CHECK(answers(WhenPinned::copy, {.alone = true}) == PinAnswer::copy);
   CHECK(answers(WhenPinned::copy, {.alone = false}) == PinAnswer::copy);
   CHECK(answers(WhenPinned::copy, {.copies = true, .alone = true}) == PinAnswer::wait);
-  CHECK(answers(WhenPinned::kill, {.alone = true}) == PinAnswer::kill);
-  CHECK(answers(WhenPinned::kill, {.alone = false}) == PinAnswer::wait);
-  CHECK(answers(WhenPinned::kill, {.copies = true, .alone = true}) == PinAnswer::kill);
+  CHECK(answers(WhenPinned::kill, {.alone = true, .stands = true}) == PinAnswer::kill);
+  CHECK(answers(WhenPinned::kill, {.alone = false, .stands = true}) == PinAnswer::wait);
+  CHECK(answers(WhenPinned::kill, {.alone = true, .stands = false}) == PinAnswer::wait);
+  CHECK(answers(WhenPinned::kill, {.copies = true, .alone = true, .stands = true}) ==
+        PinAnswer::kill);
 }
 
 TEST_CASE("doorbells: one that its holder filled and made blocking harms nobody else", "[daemon]") {

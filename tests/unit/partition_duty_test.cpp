@@ -403,11 +403,13 @@ TEST_CASE("duty: who holds records only now is told apart from who held them for
   CHECK(trouble->kind == Trouble::Kind::long_pin);
   CHECK(trouble->handle == 2);
   CHECK(trouble->alone);
+  CHECK(trouble->pin == 0);
   first.pin = layout::kNoPin;
   fill();
   trouble = bench.duty->trouble(bench.now);
   REQUIRE(trouble);
   CHECK(trouble->pid == 1002);
+  CHECK(trouble->pin == 256);
   CHECK_FALSE(trouble->alone);
   for (int i = 0; i < 200; ++i) bench.round();
   trouble = bench.duty->trouble(bench.now);

@@ -37,7 +37,7 @@ enum class WhenStopped : std::uint8_t {
 enum class WhenPinned : std::uint8_t {
   wait,  ///< producers wait until it lets go, moves on, or dies
   copy,  ///< from its next poll on it is given copies and holds nothing; until then they wait
-  kill,  ///< it is ended with SIGKILL
+  kill,  ///< it is ended with SIGKILL; never the process that ringway::Embedded is part of
 };
 
 /// What a persisted topic does while the device of its log refuses and its ring is short of space.
