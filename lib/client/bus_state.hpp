@@ -27,7 +27,7 @@ struct OpenHandle {
   bool exclusive = false;
   std::shared_ptr<TopicMemory> memory;
   std::shared_ptr<SessionMemory::Chunk> chunk;
-  layout::Slot* slots = nullptr;  ///< slots[p] for partition p
+  layout::Slot* slots = nullptr;       ///< slots[p] for partition p
   std::optional<std::uint32_t> entry;  ///< of the board's attachment table; none before layout 1.1
   std::vector<std::optional<std::uint64_t>> cursor_offsets;
 
