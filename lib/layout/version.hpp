@@ -20,14 +20,12 @@ struct Version {
 
 inline constexpr Version kLayoutVersion{1, 1};
 
-/// Bits of BoardHeader::incompatible_flags.
-enum IncompatibleFlags : std::uint64_t {
-  /// Since 1.1. Watermarks may pass records that are not in the log, and the ring be used again
-  /// before they are: whoever waits for a level or adopts the ring has to look at `log_gap`.
-  kLeavesGaps = 1,
-};
+/// A bit of BoardHeader::incompatible_flags, since 1.1: watermarks may pass records that are not in
+/// the log, and the ring be used again before they are. Whoever waits for a level or adopts the ring
+/// has to look at `log_gap`.
+inline constexpr std::uint64_t kLeavesGaps = 1;
 
-/// Those that this version understands.
+/// The bits that this version understands.
 inline constexpr std::uint64_t kIncompatibleFlagsKnown = kLeavesGaps;
 
 constexpr bool can_use(std::uint16_t major, std::uint64_t incompatible_flags) noexcept {
