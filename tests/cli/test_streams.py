@@ -36,22 +36,6 @@ class ClosedStreams(unittest.TestCase):
         self.assertEqual(self.run_closed('<&- >&- 2>&-', *read).returncode, 1)
         self.assertEqual(self.bus.run(*read), b'1\n')
 
-    def test_consume_holds_no_records_while_its_output_is_blocked(self):
-        self.bus.run('produce', 't', stdin=b''.join(b'%099d\n' % i for i in range(20_000)))
-        reader = subprocess.Popen(self.bus.command('consume', 't', '-o', 'start'), env=self.bus.env,
-                                  stdout=subprocess.PIPE)
-        seen = []
-
-        def stands_and_holds_nothing():
-            places = [(row['offset'], row['pin']) for row in self.bus.json('inspect', 't')['cursors']]
-            seen.extend(places)
-            return seen[-2:-1] == places and places[0][0] not in (None, 0, 20_000) and places[0][1] is None
-        try:
-            wait_until(stands_and_holds_nothing, 'a consumer with a pager')
-        finally:
-            reader.kill()
-            reader.communicate()
-
     def test_produce_without_standard_input_fails(self):
         ended = self.run_closed('<&-', 'produce', 't')
         self.assertEqual(ended.returncode, 1)

@@ -13,6 +13,10 @@ from disk_trouble import KEEP_EVERYTHING, RING, DiskTrouble, lines
 from small_disk import SmallDisk, private_mounts
 
 
+# A stop that cannot drain says so soon.
+IMPATIENT = 'stop_patience = "1s"\n'
+
+
 def setUpModule():
     if os.geteuid() != 0:
         raise unittest.SkipTest('needs root to mount a small file system')
@@ -25,7 +29,7 @@ class SmallDiskTrouble(DiskTrouble):
     def setUp(self):
         self.disk = SmallDisk(self.kind, 24)
         self.addCleanup(self.disk.close)
-        self.bus = Bus(config=KEEP_EVERYTHING, state_dir=self.disk.path / 'state')
+        self.bus = Bus(config=IMPATIENT + KEEP_EVERYTHING, state_dir=self.disk.path / 'state')
         self.addCleanup(self.bus.close)
         self.bus.start()
         self.seen = {}
@@ -225,6 +229,10 @@ class InMemoryOnly(SmallDiskTrouble):
         self.assertEqual(self.bus.stop(), 0, self.bus.log.read_text())
         self.bus.start()
 
+
+class InMemoryOnTmpfs(InMemoryOnly, unittest.TestCase):
+    kind = 'tmpfs'
+
     def test_who_keeps_up_sees_all(self):
         self.go_on(5_000, '--wait', 'durable')
         seen = self.bus.root / 'seen'
@@ -274,10 +282,6 @@ class InMemoryOnly(SmallDiskTrouble):
         offsets = self.bus.run('consume', 't', '-o', 'start', '-e', '-f', '%o\n').split()
         self.assertEqual([int(offset) for offset in offsets], [*range(end), goes_on_at])
         self.assertIn(f'offsets {end} to {goes_on_at - 1} are missing: lost', self.bus.stderr)
-
-
-class InMemoryOnTmpfs(InMemoryOnly, unittest.TestCase):
-    kind = 'tmpfs'
 
 
 class InMemoryOnExt4(InMemoryOnly, unittest.TestCase):
