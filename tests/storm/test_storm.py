@@ -17,7 +17,7 @@ from storm import Storm
 from verdict import FENCED, UNDER_CHURN, judge, report
 
 LONG = bool(os.environ.get('RINGWAY_TEST_LONG'))
-SECONDS = float(os.environ.get('RINGWAY_STORM_SECONDS', 600 if LONG else 15))
+SECONDS = float(os.environ.get('RINGWAY_STORM_SECONDS', 600 if LONG else 14))
 # What never hit in mid-operation has storms of its own to hit in.
 MORE_STORMS = 4
 MORE_SECONDS = 12

@@ -84,8 +84,8 @@ TEST_CASE("landing: an area that is gone is no longer one, and a fault outside e
   }
   int status = 0;
   REQUIRE(::waitpid(child, &status, 0) == child);
-  CHECK(WIFSIGNALED(status));
-  CHECK(WTERMSIG(status) == SIGBUS);
+  // By the handler that was there before, where a sanitizer has one: it reports and exits.
+  CHECK((WIFSIGNALED(status) ? WTERMSIG(status) == SIGBUS : WEXITSTATUS(status) != 0));
 }
 
 }  // namespace shm_landing_test
