@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 import unittest
@@ -35,6 +36,28 @@ class ClosedStreams(unittest.TestCase):
         read = ['consume', 't', '-o', 'start', '-e', '--cursor', 'c']
         self.assertEqual(self.run_closed('<&- >&- 2>&-', *read).returncode, 1)
         self.assertEqual(self.bus.run(*read), b'1\n')
+
+    def test_consume_holds_no_records_while_its_output_is_blocked(self):
+        reader = subprocess.Popen(self.bus.command('consume', 't'), env=self.bus.env, stdout=subprocess.PIPE)
+        seen = []
+
+        def places():
+            rows = self.bus.json('inspect', 't')['partitions'][0]['cursors']
+            seen.append([(row['offset'], row['pin']) for row in rows if row['offset'] is not None])
+            return seen[-1]
+
+        def stands_and_holds_nothing():
+            return places() == seen[-2] and 0 < seen[-1][0][0] < 20_000 and seen[-1][0][1] is None
+        try:
+            wait_until(places, 'a consumer at the end')
+            # It finds more than its output takes, and all of it in the ring.
+            reader.send_signal(signal.SIGSTOP)
+            self.bus.run('produce', 't', stdin=b''.join(b'%0399d\n' % i for i in range(20_000)))
+            reader.send_signal(signal.SIGCONT)
+            wait_until(stands_and_holds_nothing, 'it to stand, and to hold nothing')
+        finally:
+            reader.kill()
+            reader.communicate()
 
     def test_produce_without_standard_input_fails(self):
         ended = self.run_closed('<&-', 'produce', 't')
