@@ -206,7 +206,7 @@ TEST_CASE("memory only: whatever fails and whoever is killed, what was told is i
   CHECK(gaps > 30);
 }
 
-TEST_CASE("memory only: who is killed at any moment of a full disk is followed by one that goes on",
+TEST_CASE("memory only: who is killed in any round of a full disk is followed by one that goes on",
           "[flusher]") {
   for (int rounds = 0; rounds < 24; ++rounds) {
     CAPTURE(rounds);
