@@ -277,8 +277,12 @@ void Recovery::cut(const SegmentInfo& info, SegmentReader& reader, const Verifie
   if (all_durable && claimed <= found.bytes_end) return;
   if (!all_durable) {
     // Entries of blocks that end at or before the durable end, and the slot naming it, are durable.
+    // Those behind what was found speak of nothing any more.
     const std::uint64_t open_block = geometry.block_of(reader.durable().position);
-    rewrite(file, path, page_floor(geometry.entry_file_pos(open_block)), geometry.data_start);
+    const std::uint64_t last_block = geometry.block_of(found.bytes_end);
+    rewrite(file, path, page_floor(geometry.entry_file_pos(open_block)),
+            page_ceil(geometry.entry_file_pos(last_block)));
+    rewrite(file, path, geometry.slot_file_pos(0), geometry.data_start);
     rewrite(file, path, geometry.file_pos(page_floor(reader.durable().position)), keep);
   }
   if (mode_ == RecoverMode::adopt) {

@@ -86,36 +86,36 @@ int SegmentReader::read_table(std::uint64_t entries_end) {
   std::uint64_t begin = 0;
   while (begin < table_.size() && has_entry(begin)) ++begin;
   if (begin >= entries_end) return 0;
-  std::vector<BlockEntry> raw(entries_end - begin);
-  const std::int64_t got = file_system_.read(
-      file_.descriptor(), std::as_writable_bytes(std::span(raw)), geometry_.entry_file_pos(begin));
-  if (got < 0) return static_cast<int>(got);
-  raw.resize(static_cast<std::size_t>(got) / sizeof(BlockEntry));
-  std::uint64_t known = table_.size();
-  for (std::uint64_t i = 0; i < raw.size(); ++i) {
-    BlockEntry& entry = raw[i];
-    const std::uint64_t index = begin + i;
-    const BlockFacts& facts = entry.facts;
-    const bool sound =
-        entry.index == index &&
-        entry.checksum == checksum_of(entry, entry_seed(header_.segment_id, index)) &&
-        (facts.first_position == kNoBoundary ||
-         (facts.first_position >= geometry_.block_start(index) &&
-          facts.first_position < geometry_.block_end(index)));
-    if (!sound) {
-      entry.index = kNoBoundary;
-      continue;
-    }
-    known = std::max(known, index + 1);
-    trust_durable({entry.durable_position, entry.durable_offset});
-  }
-  BlockEntry unknown{};
-  unknown.index = kNoBoundary;
-  table_.resize(known, unknown);
-  for (std::uint64_t index = begin; index < std::min(known, begin + raw.size()); ++index) {
-    if (!has_entry(index)) table_[index] = raw[index - begin];
+  // Most of a table is empty: not worth memory of its own.
+  std::array<BlockEntry, 128> raw;
+  for (std::uint64_t index = begin; index < entries_end;) {
+    const auto wanted = std::span(raw).first(std::min(raw.size(), entries_end - index));
+    const std::int64_t got = file_system_.read(file_.descriptor(), std::as_writable_bytes(wanted),
+                                               geometry_.entry_file_pos(index));
+    if (got < 0) return static_cast<int>(got);
+    const auto whole = static_cast<std::size_t>(got) / sizeof(BlockEntry);
+    for (const BlockEntry& entry : wanted.first(whole)) take_entry(index++, entry);
+    if (whole < wanted.size()) break;
   }
   return 0;
+}
+
+void SegmentReader::take_entry(std::uint64_t index, const BlockEntry& entry) {
+  const BlockFacts& facts = entry.facts;
+  const bool sound =
+      entry.index == index &&
+      entry.checksum == checksum_of(entry, entry_seed(header_.segment_id, index)) &&
+      (facts.first_position == kNoBoundary ||
+       (facts.first_position >= geometry_.block_start(index) &&
+        facts.first_position < geometry_.block_end(index)));
+  if (!sound || has_entry(index)) return;
+  if (index >= table_.size()) {
+    BlockEntry unknown{};
+    unknown.index = kNoBoundary;
+    table_.resize(index + 1, unknown);
+  }
+  table_[index] = entry;
+  trust_durable({entry.durable_position, entry.durable_offset});
 }
 
 bool SegmentReader::has_entry(std::uint64_t index) const noexcept {
@@ -184,7 +184,7 @@ ReadStatus SegmentReader::load(LogPoint at, Run& run) {
     if (!extend(at.position)) return refuse(at, block);
   }
   layout::RecordHeader header;
-  std::memcpy(&header, buffer_.data() + (at.position - buffer_start_), sizeof header);
+  std::memcpy(&header, buffer_.get() + (at.position - buffer_start_), sizeof header);
   const std::uint64_t stop = std::min(limit_.position, geometry_.capacity_end());
   if (!layout::plausible(header, stop - at.position)) return refuse(at, block);
   while (at.position + layout::record_bytes(header) > buffer_end_) {
@@ -193,7 +193,7 @@ ReadStatus SegmentReader::load(LogPoint at, Run& run) {
     if (!extend(buffer_end_)) return refuse(at, next);
   }
   run.from = at;
-  run.bytes = {buffer_.data() + (at.position - buffer_start_),
+  run.bytes = {buffer_.get() + (at.position - buffer_start_),
                std::min(buffer_end_, stop) - at.position};
   return ReadStatus::ok;
 }
@@ -223,7 +223,7 @@ bool SegmentReader::read_complete_block(std::uint64_t index) {
   const std::int64_t got = read_data(start, geometry_.block_bytes);
   if (got < 0) hole_.error = static_cast<int>(got);
   if (got != static_cast<std::int64_t>(geometry_.block_bytes)) return false;
-  const std::span block(buffer_.data() + (start - buffer_start_), geometry_.block_bytes);
+  const std::span block(buffer_.get() + (start - buffer_start_), geometry_.block_bytes);
   if (storage::checksum(block, data_seed(header_.segment_id)) != table_[index].data_checksum) {
     return false;
   }
@@ -239,7 +239,7 @@ bool SegmentReader::read_open_block(std::uint64_t index) {
     const std::int64_t got = page == start ? 0 : read_data(start, page - start);
     if (got < 0) hole_.error = static_cast<int>(got);
     if (got != static_cast<std::int64_t>(page - start)) continue;
-    std::byte* block = buffer_.data() + (start - buffer_start_);
+    std::byte* block = buffer_.get() + (start - buffer_start_);
     if (slot.end_position > page) {
       std::memcpy(block + (page - start), slot.page, slot.end_position - page);
     }
@@ -253,24 +253,26 @@ bool SegmentReader::read_open_block(std::uint64_t index) {
 }
 
 std::int64_t SegmentReader::read_data(std::uint64_t position, std::uint64_t bytes) {
-  return file_system_.read(file_.descriptor(), {buffer_.data() + (position - buffer_start_), bytes},
+  return file_system_.read(file_.descriptor(), {buffer_.get() + (position - buffer_start_), bytes},
                            geometry_.file_pos(position));
 }
 
 void SegmentReader::make_room(std::uint64_t end) {
   const std::uint64_t wanted = end - buffer_start_;
-  if (wanted <= buffer_.size()) return;
-  storage::PageBuffer larger(std::max<std::uint64_t>(wanted, 2 * buffer_.size()));
+  if (wanted <= buffer_bytes_) return;
+  const std::uint64_t larger_bytes = std::max(wanted, 2 * buffer_bytes_);
+  auto larger = std::make_unique_for_overwrite<std::byte[]>(larger_bytes);
   if (buffer_end_ > buffer_start_) {
-    std::memcpy(larger.data(), buffer_.data(), buffer_end_ - buffer_start_);
+    std::memcpy(larger.get(), buffer_.get(), buffer_end_ - buffer_start_);
   }
   buffer_ = std::move(larger);
+  buffer_bytes_ = larger_bytes;
 }
 
 void SegmentReader::discard_before(std::uint64_t position) noexcept {
   const std::uint64_t start = geometry_.block_start(geometry_.block_of(position));
   if (start == buffer_start_) return;
-  std::memmove(buffer_.data(), buffer_.data() + (start - buffer_start_), buffer_end_ - start);
+  std::memmove(buffer_.get(), buffer_.get() + (start - buffer_start_), buffer_end_ - start);
   buffer_start_ = start;
 }
 

@@ -20,7 +20,9 @@
 // several records at once takes all of one run (load()) and walks it without further loads.
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -29,7 +31,6 @@
 #include "log/stream.hpp"
 #include "ringway/error.hpp"
 #include "storage/file_system.hpp"
-#include "storage/page_buffer.hpp"
 
 namespace ringway::log {
 
@@ -116,6 +117,7 @@ class SegmentReader {
  private:
   int read_slots() noexcept;
   int read_table(std::uint64_t entries_end);
+  void take_entry(std::uint64_t index, const BlockEntry& entry);
   bool has_entry(std::uint64_t index) const noexcept;
   bool extend(std::uint64_t wanted);
   bool read_complete_block(std::uint64_t index);
@@ -136,7 +138,8 @@ class SegmentReader {
   std::array<TailSlot, kTailSlots> slots_;
   std::size_t slot_count_ = 0;
   // Verified bytes: whole blocks from buffer_start_ on, the last one perhaps open.
-  storage::PageBuffer buffer_;
+  std::unique_ptr<std::byte[]> buffer_;
+  std::uint64_t buffer_bytes_ = 0;
   std::uint64_t buffer_start_ = 0;
   std::uint64_t buffer_end_ = 0;
   Hole hole_;
