@@ -132,7 +132,7 @@ class Hunting {
       count(kill({.boundary = calls.act.boundaries + 1 + random_() % calls.behind}));
     }
     attempt([&] { world_->check_from_the_start(); });
-    report(calls.most, stores.most);
+    report(calls.most, stores.most, stores.places.size());
   }
 
  private:
@@ -340,13 +340,13 @@ class Hunting {
     prey_.check(*world_, trial, client.told);
   }
 
-  void report(std::uint64_t system_calls, std::uint64_t stores) {
+  void report(std::uint64_t system_calls, std::uint64_t stores, std::uint64_t places) {
     std::ranges::sort(served_again_);
     const auto ms = [&](std::size_t at) {
       return static_cast<double>(served_again_[at].count()) / 1e6;
     };
-    fmt::print("{:<44} {:>7} {:>7} {:>6} {:>6} {:>6} {:>10} {:>9.1f} {:>9.1f}  seed {}\n",
-               prey_.name, system_calls, stores, in_act_, behind_, too_late_, violations_,
+    fmt::print("{:<44} {:>7} {:>7} {:>7} {:>6} {:>6} {:>6} {:>10} {:>9.1f} {:>9.1f}  seed {}\n",
+               prey_.name, system_calls, stores, places, in_act_, behind_, too_late_, violations_,
                ms(served_again_.size() / 2), ms(served_again_.size() - 1), chosen_);
     std::fflush(stdout);
     INFO(first_);
@@ -356,6 +356,7 @@ class Hunting {
     INFO("fewer boundaries than tests/proof/points.hpp records: is it still at what it was?");
     CHECK(system_calls >= recorded(prey_.name).points);
     CHECK(stores >= recorded(prey_.name).stores);
+    CHECK(places >= recorded(prey_.name).places);
   }
 
   const Prey& prey_;
@@ -374,10 +375,11 @@ class Hunting {
 
 void hunt(const Prey& prey) {
   static const bool titled = [] {
-    fmt::print("{:<44} {:>7} {:>7} {:>6} {:>6} {:>6} {:>10} {:>19}\n", "boundaries of:", "system",
-               "", "kills", "behind", "too", "", "served again, ms");
-    fmt::print("{:<44} {:>7} {:>7} {:>6} {:>6} {:>6} {:>10} {:>9} {:>9}\n", "operation", "calls",
-               "stores", "in act", "it", "late", "violations", "median", "max");
+    fmt::print("{:<44} {:>7} {:>7} {:>7} {:>6} {:>6} {:>6} {:>10} {:>19}\n",
+               "boundaries of:", "system", "", "their", "kills", "behind", "too", "",
+               "served again, ms");
+    fmt::print("{:<44} {:>7} {:>7} {:>7} {:>6} {:>6} {:>6} {:>10} {:>9} {:>9}\n", "operation",
+               "calls", "stores", "places", "in act", "it", "late", "violations", "median", "max");
     return true;
   }();
   static_cast<void>(titled);
