@@ -31,15 +31,6 @@ BusState::BusState(std::string socket, std::chrono::milliseconds timeout, LogCal
 
 BusState::~BusState() = default;
 
-void BusState::log(std::string_view line) const noexcept {
-  if (!log_) return;
-  try {
-    log_(line);
-  } catch (...) {
-    // A log that fails must not fail what is logged.
-  }
-}
-
 void BusState::refuse_in_child() const {
   if (in_child()) {
     throw Error(ErrorCode::usage, socket_, "this bus belongs to the parent process",
@@ -79,8 +70,8 @@ void BusState::connect_locked(std::chrono::milliseconds timeout) {
     throw system_error(errno, "doorbell", "cannot be replaced");
   }
   if (session_) {
-    log(fmt::format("severity=info event=attached_again session={} resumed={}", welcome.session,
-                    welcome.resumed));
+    log("severity=info event=attached_again session={} resumed={}", welcome.session,
+        welcome.resumed);
     if (!welcome.resumed) {
       session_memory_ = SessionMemory();
       session_serial_.fetch_add(1, std::memory_order::release);
@@ -164,7 +155,7 @@ void BusState::close(const OpenHandle& handle) noexcept {
       connection_->tell(control::Close{handle.handle});
     }
   } catch (const std::exception& error) {
-    log(fmt::format("severity=info event=close_failed reason=\"{}\"", error.what()));
+    log("severity=info event=close_failed reason=\"{}\"", error.what());
   }
 }
 
@@ -184,10 +175,10 @@ bool BusState::keep_attached() noexcept {
     connect_locked(std::min(timeout_, kResumeTimeout));
   } catch (const Error& error) {
     if (error.code() != ErrorCode::unavailable) {
-      log(fmt::format("severity=warning event=attach_failed reason=\"{}\"", error.what()));
+      log("severity=warning event=attach_failed reason=\"{}\"", error.what());
     }
   } catch (const std::exception& error) {
-    log(fmt::format("severity=warning event=attach_failed reason=\"{}\"", error.what()));
+    log("severity=warning event=attach_failed reason=\"{}\"", error.what());
   }
   return attached();
 }

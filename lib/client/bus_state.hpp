@@ -1,5 +1,7 @@
 #pragma once
 
+#include <fmt/core.h>
+
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -8,6 +10,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "client/connection.hpp"
@@ -52,7 +55,16 @@ class BusState {
   const std::string& socket() const noexcept { return socket_; }
   std::chrono::milliseconds timeout() const noexcept { return timeout_; }
   bool in_child() const noexcept { return guard_.in_child(); }
-  void log(std::string_view line) const noexcept;
+  /// A line for people. Where there is no memory to make it there is none: what is logged goes on.
+  template <class... Args>
+  void log(fmt::format_string<Args...> format, Args&&... args) const noexcept {
+    if (!log_) return;
+    try {
+      log_(fmt::format(format, std::forward<Args>(args)...));
+    } catch (...) {
+      // Nor does a log that fails make fail what is logged.
+    }
+  }
 
   /// Waits for a supervisor that is being replaced, up to the bus's timeout. A call that changes
   /// something is not repeated when the connection broke before its reply.

@@ -133,17 +133,17 @@ bool ConsumerState::reopen() noexcept {
     handle_ = std::move(fresh);
     bell_.emplace(*handle_.memory, bus_->doorbell(), bus_->fenced_by_sleepers());
     pages_lost_ = 0;  // another handle may have lost some of it
-    bus_->log(fmt::format("severity=info event=consumer_opened_again topic=\"{}\" generation={}",
-                          topic_, handle_.memory->identity().generation));
+    bus_->log("severity=info event=consumer_opened_again topic=\"{}\" generation={}", topic_,
+              handle_.memory->identity().generation);
     return true;
   } catch (const Error& error) {
     if (error.code() == ErrorCode::unavailable || error.code() == ErrorCode::timeout) return true;
-    bus_->log(fmt::format("severity=error event=consumer_lost topic=\"{}\" reason=\"{}\"", topic_,
-                          error.what()));
+    bus_->log("severity=error event=consumer_lost topic=\"{}\" reason=\"{}\"", topic_,
+              error.what());
     return error.code() != ErrorCode::not_found && error.code() != ErrorCode::denied;
   } catch (const std::exception& error) {
-    bus_->log(fmt::format("severity=error event=consumer_not_opened topic=\"{}\" reason=\"{}\"",
-                          topic_, error.what()));
+    bus_->log("severity=error event=consumer_not_opened topic=\"{}\" reason=\"{}\"", topic_,
+              error.what());
     return true;  // out of memory: tried again at the next occasion
   }
 }
@@ -182,14 +182,10 @@ bool ConsumerState::make_room(std::size_t records_max) noexcept {
 void ConsumerState::copy_from_now_on() noexcept {
   copies_ = true;
   for (PartitionCursor& cursor : cursors_) cursor.copy_from_now_on();
-  try {
-    bus_->log(
-        fmt::format("severity=warning event=consumer_copies topic=\"{}\" "
-                    "reason=\"it held records in place for too long\"",
-                    topic_));
-  } catch (const std::bad_alloc&) {
-    // The supervisor says it, too.
-  }
+  bus_->log(
+      "severity=warning event=consumer_copies topic=\"{}\" "
+      "reason=\"it held records in place for too long\"",
+      topic_);
 }
 
 Status ConsumerState::collect(std::size_t records_max) noexcept {

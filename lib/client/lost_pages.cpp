@@ -2,8 +2,6 @@
 
 #include "ringway/lost_pages.hpp"
 
-#include <fmt/format.h>
-
 #include "client/consumer_state.hpp"
 #include "client/producer_state.hpp"
 #include "shm/landing.hpp"
@@ -28,7 +26,7 @@ std::shared_ptr<TopicMemory> BusState::map_anew(const TopicMemory& lost) noexcep
     }
     return memory;
   } catch (const std::exception& error) {
-    log(fmt::format("severity=warning event=not_mapped_anew reason=\"{}\"", error.what()));
+    log("severity=warning event=not_mapped_anew reason=\"{}\"", error.what());
     return nullptr;
   }
 }
@@ -47,11 +45,11 @@ void ProducerState::map_anew() noexcept {
     try {
       adopt(std::move(again));
     } catch (const std::exception& error) {
-      bus_->log(fmt::format("severity=warning event=not_mapped_anew topic=\"{}\" reason=\"{}\"",
-                            topic_, error.what()));
+      bus_->log("severity=warning event=not_mapped_anew topic=\"{}\" reason=\"{}\"", topic_,
+                error.what());
       return;
     }
-    bus_->log(fmt::format("severity=warning event=pages_lost topic=\"{}\" role=producer", topic_));
+    bus_->log("severity=warning event=pages_lost topic=\"{}\" role=producer", topic_);
   }
   pages_lost_ = lost;
 }
@@ -84,13 +82,13 @@ Status ConsumerState::after_loss() noexcept {
       for (const std::uint32_t p : assigned_) views.push_back(memory->view(p));
       for (std::size_t i = 0; i < cursors_.size(); ++i) cursors_[i].mapped_anew(views[i]);
     } catch (const std::exception& error) {
-      bus_->log(fmt::format("severity=warning event=not_mapped_anew topic=\"{}\" reason=\"{}\"",
-                            topic_, error.what()));
+      bus_->log("severity=warning event=not_mapped_anew topic=\"{}\" reason=\"{}\"", topic_,
+                error.what());
       return status;
     }
     handle_.memory = memory;
     bell_.emplace(*handle_.memory, bus_->doorbell(), bus_->fenced_by_sleepers());
-    bus_->log(fmt::format("severity=warning event=pages_lost topic=\"{}\" role=consumer", topic_));
+    bus_->log("severity=warning event=pages_lost topic=\"{}\" role=consumer", topic_);
   }
   pages_lost_ = lost;
   return status;

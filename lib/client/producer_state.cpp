@@ -87,7 +87,8 @@ void ProducerState::remember_levels(std::vector<ProducerLane>& fresh) {
     fresh[p].former = old.former;
     // Relaxed: a ring's base stands before anybody can open it.
     const auto base = fresh[p].board().base_offset.load(std::memory_order::relaxed);
-    if (base == old.board().base_offset.load(std::memory_order::relaxed)) continue;  // the same ring
+    if (base == old.board().base_offset.load(std::memory_order::relaxed))
+      continue;  // the same ring
     fresh[p].former.left({old.watermark(Level::committed), old.watermark(Level::written),
                           old.watermark(Level::durable)},
                          base);
@@ -120,20 +121,20 @@ bool ProducerState::reopen() noexcept {
       throw Error(ErrorCode::not_found, topic_, "it was deleted and created anew", "");
     }
     adopt(std::move(fresh));
-    bus_->log(fmt::format("severity=info event=producer_opened_again topic=\"{}\" generation={}",
-                          topic_, handle_.memory->identity().generation));
+    bus_->log("severity=info event=producer_opened_again topic=\"{}\" generation={}", topic_,
+              handle_.memory->identity().generation);
     return true;
   } catch (const Error& error) {
     if (error.code() == ErrorCode::unavailable || error.code() == ErrorCode::timeout ||
         error.code() == ErrorCode::busy) {
       return true;
     }
-    bus_->log(fmt::format("severity=error event=producer_lost topic=\"{}\" reason=\"{}\"", topic_,
-                          error.what()));
+    bus_->log("severity=error event=producer_lost topic=\"{}\" reason=\"{}\"", topic_,
+              error.what());
     return error.code() != ErrorCode::not_found && error.code() != ErrorCode::denied;
   } catch (const std::exception& error) {
-    bus_->log(fmt::format("severity=error event=producer_not_opened topic=\"{}\" reason=\"{}\"",
-                          topic_, error.what()));
+    bus_->log("severity=error event=producer_not_opened topic=\"{}\" reason=\"{}\"", topic_,
+              error.what());
     return true;  // out of memory: tried again at the next occasion
   }
 }

@@ -1,7 +1,5 @@
 #include "client/segment_source.hpp"
 
-#include <fmt/format.h>
-
 #include "client/bus_calls.hpp"
 #include "ringway/error.hpp"
 #include "storage/posix_file_system.hpp"
@@ -97,13 +95,13 @@ LogChunk SegmentSource::guarded(Read&& read) noexcept {
   } catch (const Error& error) {
     const bool away = error.code() == ErrorCode::unavailable || error.code() == ErrorCode::timeout;
     if (!away) {
-      bus_->log(fmt::format("severity=warning event=log_not_read partition={} reason=\"{}\"",
-                            partition_, error.what()));
+      bus_->log("severity=warning event=log_not_read partition={} reason=\"{}\"", partition_,
+                error.what());
     }
     return {LogChunk::Kind::failed, {}, {}, away ? Status::disconnected : Status::corrupt};
   } catch (const std::exception& error) {
-    bus_->log(fmt::format("severity=warning event=log_not_read partition={} reason=\"{}\"",
-                          partition_, error.what()));
+    bus_->log("severity=warning event=log_not_read partition={} reason=\"{}\"", partition_,
+              error.what());
     return {LogChunk::Kind::failed, {}, {}, Status::disconnected};
   }
 }

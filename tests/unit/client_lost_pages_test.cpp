@@ -3,6 +3,7 @@
 #include <cstring>
 #include <string>
 
+#include "client/bus_state.hpp"
 #include "client/topic_memory.hpp"
 #include "ringway/lost_pages.hpp"
 #include "shm/landing.hpp"
@@ -48,7 +49,21 @@ std::uint32_t pages_lost() {
   return shm::pages_lost.load();
 }
 
+/// Cannot be formatted: as if nothing could be allocated.
+struct NoMemory {};
+
 }  // namespace
+}  // namespace client_lost_pages_test
+
+template <>
+struct fmt::formatter<client_lost_pages_test::NoMemory> {
+  constexpr auto parse(format_parse_context& context) { return context.begin(); }
+  auto format(client_lost_pages_test::NoMemory, format_context&) const -> format_context::iterator {
+    throw std::bad_alloc();
+  }
+};
+
+namespace client_lost_pages_test {
 
 TEST_CASE("lost pages: a producer is not told ok for a record that went there, and goes on",
           "[client]") {
@@ -185,6 +200,15 @@ TEST_CASE("lost pages: a consumer is told, and reads on", "[client]") {
   const RecordBatch none = consumer.poll();
   CHECK(none.status() == Status::ok);
   CHECK(none.empty());
+}
+
+TEST_CASE("lost pages: a line for which there is no memory is left out", "[client]") {
+  MiniSupervisor supervisor;
+  int lines = 0;
+  BusState bus(supervisor.socket(), 10s, [&](std::string_view) { ++lines; });
+  bus.log("{}", 1);
+  bus.log("{}", NoMemory());
+  CHECK(lines == 1);
 }
 
 TEST_CASE("lost pages: who is to copy is told so in the mapping that it has by then", "[client]") {
