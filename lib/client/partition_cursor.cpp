@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "client/log_gaps.hpp"
 #include "client/record_view.hpp"
@@ -209,6 +210,13 @@ bool PartitionCursor::copy_out(std::uint64_t position, std::uint64_t bytes) noex
   return true;
 }
 
+/// Whether the mapping lost pages since it was asked last. A page can be lost but once in it,
+/// whatever goes on in others.
+bool PartitionCursor::lost_more() noexcept {
+  const std::uint32_t before = std::exchange(pages_lost_, shm::pages_lost_at(view_.at(0)));
+  return pages_lost_ != before;
+}
+
 Status PartitionCursor::collect_ring(Harvest& harvest) noexcept {
   if (copies_ && take_records(harvest)) [[unlikely]]
     return Status::ok;
@@ -228,7 +236,7 @@ Status PartitionCursor::collect_ring(Harvest& harvest) noexcept {
   held_from_ = place_.position;
   const ring::Place begun = place_;
   const auto begun_not_before_ns = not_before_ns_;
-  const std::uint32_t lost = shm::pages_lost.load(std::memory_order::relaxed);
+  const std::uint32_t lost = shm::pages_lost.load(std::memory_order::acquire);
   const std::size_t before = harvest.records.size();
   ring::Found found = ring::Found::nothing;
   RecordHeader header;
@@ -246,8 +254,8 @@ Status PartitionCursor::collect_ring(Harvest& harvest) noexcept {
     }
     place_.pass(header);
   }
-  if (place_.position > reader_.end() || shm::pages_lost.load(std::memory_order::relaxed) != lost)
-      [[unlikely]] {
+  const bool some_lost = shm::pages_lost.load(std::memory_order::acquire) != lost;
+  if (place_.position > reader_.end() || (some_lost && lost_more())) [[unlikely]] {
     // Retired while it was read: again, up to its end. Or a page was lost, between a stamp and what
     // it vouches for perhaps: again, up to that page.
     harvest.records.resize(before);

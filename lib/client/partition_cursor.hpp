@@ -89,6 +89,7 @@ class PartitionCursor {
   Status place_in_ring_or_log(Harvest& harvest) noexcept;
   bool enter_ring(std::uint64_t offset) noexcept;
   Status join_ring() noexcept;
+  bool lost_more() noexcept;
   Status collect_ring(Harvest& harvest) noexcept;
   Status copy_ring(std::uint64_t announced, Harvest& harvest) noexcept;
   bool copy_out(std::uint64_t position, std::uint64_t bytes) noexcept;
@@ -120,8 +121,9 @@ class PartitionCursor {
   ring::PartitionView view_;
   ring::Reader<ring::PartitionView, layout::Slot> reader_;
   layout::Slot* slot_;
-  std::uint64_t base_;         // log position of ring position 0
-  std::uint64_t base_offset_;  // offset of the ring's first record
+  std::uint32_t pages_lost_ = 0;  // of this mapping, what was read again for
+  std::uint64_t base_;            // log position of ring position 0
+  std::uint64_t base_offset_;     // offset of the ring's first record
   ring::Place place_{0, 0};
   std::uint64_t wanted_ = 0;     // records before this offset are passed over
   std::uint64_t held_from_ = 0;  // ring position

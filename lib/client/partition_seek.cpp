@@ -84,6 +84,7 @@ void PartitionCursor::mapped_anew(const ring::PartitionView& view) noexcept {
   view_ = view;
   reader_ = {view, *slot_};
   walk_ = CommittedWalk(view);
+  pages_lost_ = 0;
 }
 
 /// The whole ring is pinned: however far ahead it is announced for reuse by now, nothing of it was

@@ -21,7 +21,7 @@ struct LandingArea::Entry {
   std::atomic<std::uintptr_t> begin{0};
   std::atomic<std::uintptr_t> end{0};  ///< 0: not in use
   std::atomic<Landing> landing{Landing::zeros};
-  std::atomic<bool> hit{false};
+  std::atomic<std::uint32_t> pages_lost{0};
 };
 
 /// All areas of the process: entries in chunks, so that the handler reaches them without a lock.
@@ -140,7 +140,7 @@ void land(int signal, siginfo_t* info, void* context) {
   if (info->si_code == BUS_ADRERR || info->si_code == BUS_MCEERR_AR) {
     if (auto* const area = Landings::instance().find(address)) {
       // First: another thread finds the new page there without a fault of its own.
-      area->hit.store(true, std::memory_order::relaxed);
+      area->pages_lost.fetch_add(1, std::memory_order::relaxed);
       pages_lost.fetch_add(1, std::memory_order::release);
       if (put_page_at(reinterpret_cast<std::byte*>(address & ~(page_bytes - 1)),
                       area->landing.load(std::memory_order::relaxed))) {
@@ -175,10 +175,15 @@ void install_landing() {
   });
 }
 
+std::uint32_t pages_lost_at(const void* address) noexcept {
+  const auto* const area = Landings::instance().find(reinterpret_cast<std::uintptr_t>(address));
+  return area == nullptr ? 0 : area->pages_lost.load(std::memory_order::relaxed);
+}
+
 LandingArea::LandingArea(std::span<const std::byte> range, Landing landing)
     : entry_(Landings::instance().take()) {
   const auto begin = reinterpret_cast<std::uintptr_t>(range.data());
-  entry_->hit.store(false, std::memory_order::relaxed);
+  entry_->pages_lost.store(0, std::memory_order::relaxed);
   entry_->landing.store(landing, std::memory_order::relaxed);
   entry_->begin.store(begin, std::memory_order::relaxed);
   entry_->end.store(begin + range.size(), std::memory_order::release);
@@ -189,7 +194,8 @@ LandingArea::~LandingArea() {
 }
 
 bool LandingArea::hit() const noexcept {
-  return entry_ != nullptr && entry_->hit.load(std::memory_order::relaxed);  // only ever set
+  // Relaxed: it only grows.
+  return entry_ != nullptr && entry_->pages_lost.load(std::memory_order::relaxed) != 0;
 }
 
 }  // namespace ringway::shm

@@ -21,6 +21,10 @@ void install_landing();
 /// with every record, and hardly ever written.
 alignas(64) inline constinit std::atomic<std::uint32_t> pages_lost{0};
 
+/// How many pages were lost in the area that this address lies in. Any thread; a look through all
+/// areas.
+std::uint32_t pages_lost_at(const void* address) noexcept;
+
 /// What a lost page is from then on.
 enum class Landing : std::uint8_t {
   zeros,  ///< reads as zeros

@@ -1,5 +1,10 @@
+#include <signal.h>
+#include <time.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <catch2/catch.hpp>
+#include <csignal>
 #include <cstring>
 #include <string>
 
@@ -48,6 +53,31 @@ void lose_bells(const void* except) {
 std::uint32_t pages_lost() {
   return shm::pages_lost.load();
 }
+
+/// While it lives, this thread is interrupted every 20 us, each time as by a lost page of another
+/// topic.
+class LossesElsewhere {
+ public:
+  LossesElsewhere() {
+    std::signal(SIGUSR2, [](int) { ++shm::pages_lost; });
+    sigevent event{};
+    event.sigev_notify = SIGEV_THREAD_ID;
+    event.sigev_signo = SIGUSR2;
+    event._sigev_un._tid = ::gettid();
+    REQUIRE(::timer_create(CLOCK_MONOTONIC, &event, &timer_) == 0);
+    const itimerspec often{.it_interval = {0, 20'000}, .it_value = {0, 20'000}};
+    REQUIRE(::timer_settime(timer_, 0, &often, nullptr) == 0);
+  }
+  LossesElsewhere(const LossesElsewhere&) = delete;
+  LossesElsewhere& operator=(const LossesElsewhere&) = delete;
+  ~LossesElsewhere() {
+    ::timer_delete(timer_);
+    std::signal(SIGUSR2, SIG_IGN);
+  }
+
+ private:
+  timer_t timer_{};
+};
 
 /// Cannot be formatted: as if nothing could be allocated.
 struct NoMemory {};
@@ -200,6 +230,18 @@ TEST_CASE("lost pages: a consumer is told, and reads on", "[client]") {
   const RecordBatch none = consumer.poll();
   CHECK(none.status() == Status::ok);
   CHECK(none.empty());
+}
+
+TEST_CASE("lost pages: those of others, however many, keep no consumer from what it reads",
+          "[client]") {
+  MiniSupervisor supervisor({.ring_bytes = 64 * kRing, .persist = false});
+  Bus bus = supervisor.connect();
+  Producer producer = bus.producer("t");
+  constexpr std::size_t kRecords = 30'000;  // far more than can be read without being interrupted
+  for (std::size_t i = 0; i < kRecords; ++i) REQUIRE(producer.publish("x").status == Status::ok);
+  Consumer consumer = bus.consumer("t", {.from = start()});
+  const LossesElsewhere losses;
+  CHECK(consumer.poll(kRecords).size() == kRecords);
 }
 
 TEST_CASE("lost pages: a line for which there is no memory is left out", "[client]") {
