@@ -123,10 +123,15 @@ int PosixFileSystem::sync_directory(const std::string& path) noexcept {
 }
 
 int PosixFileSystem::make_directories(const std::string& path) noexcept {
+  const std::lock_guard lock(making_);
+  return make_and_sync(path);
+}
+
+int PosixFileSystem::make_and_sync(const std::string& path) noexcept {
   if (::mkdir(path.c_str(), kDirectoryMode) < 0) {
     if (errno == EEXIST) return 0;
     if (errno != ENOENT) return -errno;
-    if (const int result = make_directories(parent_of(path)); result < 0) return result;
+    if (const int result = make_and_sync(parent_of(path)); result < 0) return result;
     if (::mkdir(path.c_str(), kDirectoryMode) < 0 && errno != EEXIST) return -errno;
   }
   const int synced = sync_directory(parent_of(path));

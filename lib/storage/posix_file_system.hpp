@@ -1,11 +1,13 @@
 #pragma once
 
+#include <mutex>
+
 #include "storage/file_system.hpp"
 
 namespace ringway::storage {
 
-/// The real one. Stateless; descriptors are the kernel's own.
-class PosixFileSystem final : public FileSystem {
+/// The real one. Descriptors are the kernel's own.
+class PosixFileSystem : public FileSystem {
  public:
   int open(const std::string& path, OpenMode mode) noexcept override;
   void close(int descriptor) noexcept override;
@@ -23,6 +25,11 @@ class PosixFileSystem final : public FileSystem {
   int sync_directory(const std::string& path) noexcept override;
   int make_directories(const std::string& path) noexcept override;
   int list(const std::string& path, std::vector<std::string>& names) noexcept override;
+
+ private:
+  int make_and_sync(const std::string& path) noexcept;
+
+  std::mutex making_;  // directories: what is there is durable, to whoever may look
 };
 
 /// Takes O_DIRECT from a descriptor that has it. True when it was there: the write may be repeated.

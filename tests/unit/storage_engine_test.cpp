@@ -1,6 +1,9 @@
+#include <atomic>
 #include <catch2/catch.hpp>
 #include <chrono>
 #include <cstring>
+#include <functional>
+#include <future>
 #include <iostream>
 
 #include "log/verify.hpp"
@@ -35,6 +38,32 @@ storage::File open_direct(storage::FileSystem& files, const std::string& path) {
   REQUIRE(descriptor >= 0);
   return {files, descriptor};
 }
+
+/// While the first sync of its root is under way somebody else makes a directory below; then it
+/// fails.
+class FailsFirstSync : public storage::PosixFileSystem {
+ public:
+  FailsFirstSync(std::string root, std::function<void()> meanwhile)
+      : root_(std::move(root)), meanwhile_(std::move(meanwhile)) {}
+  ~FailsFirstSync() override { other_.get(); }
+
+  int sync_directory(const std::string& path) noexcept override {
+    if (path != root_) return PosixFileSystem::sync_directory(path);
+    if (syncs_++ != 0) return 0;
+    other_ = std::async(std::launch::async, meanwhile_);
+    // Who is let in is done by then. Who is not waits for this one's end.
+    other_.wait_for(std::chrono::milliseconds(50));
+    return -EIO;
+  }
+  void join() { other_.wait(); }
+  int syncs() const noexcept { return syncs_; }
+
+ private:
+  const std::string root_;
+  const std::function<void()> meanwhile_;
+  std::atomic<int> syncs_{0};
+  std::future<void> other_;
+};
 
 }  // namespace
 
@@ -198,6 +227,20 @@ TEST_CASE("log: append rate", "[.bench]") {
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
   std::cout << log.write_path() << ": " << static_cast<double>(kTotal) / took.count() / 1e6
             << " MB/s\n";
+}
+
+TEST_CASE("storage: a directory whose making cannot be synced is durable to nobody else either",
+          "[storage]") {
+  const TemporaryDirectory directory;
+  const std::string root = directory.path();
+  int second = 1;
+  storage::PosixFileSystem* files = nullptr;
+  FailsFirstSync failing(root, [&] { second = files->make_directories(root + "/topic/1"); });
+  files = &failing;
+  CHECK(failing.make_directories(root + "/topic/0") == -EIO);
+  failing.join();
+  REQUIRE(second == 0);
+  CHECK(failing.syncs() == 2);  // the one that it rests on
 }
 
 }  // namespace ringway::test::storage_engine_test
