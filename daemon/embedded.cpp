@@ -14,6 +14,7 @@
 #include "daemon/memory_store.hpp"
 #include "daemon/supervisor.hpp"
 #include "ringway/error.hpp"
+#include "shm/landing.hpp"
 
 namespace ringway {
 namespace {
@@ -52,6 +53,7 @@ daemon::EventLog::Sink sink(LogCallback callback) {
 class EmbeddedState {
  public:
   explicit EmbeddedState(EmbeddedOptions options) : log_(sink(std::move(options.log))) {
+    if (options.survive_lost_pages) shm::install_landing();
     if (options.runtime_dir.empty()) options.runtime_dir = runtime_dir_.make();
     if (options.state_dir.empty()) options.state_dir = state_dir_.make();
     daemon::Config config;

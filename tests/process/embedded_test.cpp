@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "ringway/ringway.hpp"
+#include "support/lost_page.hpp"
 #include "support/temporary_directory.hpp"
 
 using namespace ringway;
@@ -68,4 +69,23 @@ TEST_CASE("embedded: the policy `kill` spares the process that the supervisor is
   }
   CHECK(status == Status::timeout);
   CHECK(batch[0].value() == text);
+}
+
+TEST_CASE("embedded: a lost page in the supervisor's memory does not end the process that asked",
+          "[embedded]") {
+  Embedded embedded({.survive_lost_pages = true});
+  Bus bus = embedded.connect();
+  bus.create_topic("t", {.partitions = 1, .ring_bytes = 64 * 1024, .persist = false});
+  Producer producer = bus.producer("t");
+  int lost = 0;
+  for (const test::Mapping& mapping : test::mappings_of("ring")) {
+    const auto bytes = static_cast<std::size_t>(mapping.end - mapping.begin);
+    if (mapping.offset != 0 || bytes <= 64 * 1024) continue;  // the supervisor's has all of it
+    test::lose_pages_at(mapping.end - test::kPageBytes, 1);
+    ++lost;
+  }
+  REQUIRE(lost != 0);
+  Status status = Status::ok;
+  while (status == Status::ok) status = producer.publish(std::string(1000, 'x')).status;
+  CHECK(status == Status::quarantined);
 }

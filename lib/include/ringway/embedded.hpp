@@ -2,9 +2,8 @@
 
 #include <filesystem>
 #include <memory>
-#include <string>
-
 #include <ringway/bus.hpp>
+#include <string>
 
 namespace [[gnu::visibility("default")]] ringway {
 
@@ -15,12 +14,15 @@ struct EmbeddedOptions {
   std::filesystem::path runtime_dir{};
   std::filesystem::path state_dir{};
   LogCallback log{};
+  /// The process outlives that the supervisor in it meets a lost page: see survive_lost_pages(),
+  /// which does the same for its producers and consumers and installs a handler of its own.
+  bool survive_lost_pages = false;
 };
 
 /// The supervisor of `ringwayd`, inside the calling process: for tests, and for programs that want
-/// no daemon to install. It runs its own threads until destroyed; the destructor drains to `durable`.
-/// Other processes may connect to socket(). Without the keeper process the rings live as long as this
-/// process: what dies with it is everything not yet `written`. Link ringway-embedded.
+/// no daemon to install. It runs its own threads until destroyed; the destructor drains to
+/// `durable`. Other processes may connect to socket(). Without the keeper process the rings live as
+/// long as this process: what dies with it is everything not yet `written`. Link ringway-embedded.
 class Embedded {
  public:
   explicit Embedded(EmbeddedOptions options = {});

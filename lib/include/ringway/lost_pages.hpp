@@ -11,7 +11,7 @@ namespace [[gnu::visibility("default")]] ringway {
 /// memory that is not a topic's, and signals that were sent, go to the handler that was there
 /// before; whoever installs one later has to call the handler it found. A thread that blocks SIGBUS
 /// when it meets one ends the process all the same. Does not reach into the supervisor of
-/// ringway::Embedded.
+/// ringway::Embedded, which has EmbeddedOptions::survive_lost_pages.
 ///
 /// A lost page reads as zeros here and nobody sees what is written there, so:
 ///   - publish() and commit() say `quarantined` of a record that may have gone there. Its offset is
