@@ -8,6 +8,7 @@
 #include "client/committed_walk.hpp"
 #include "shm/uuid.hpp"
 #include "tools/process_state.hpp"
+#include "tools/quantity.hpp"
 #include "tools/record_printer.hpp"
 #include "tools/ring_tail.hpp"
 
@@ -42,7 +43,7 @@ std::vector<Column> cursor_columns() {
           {"PROCESS", "process"},
           {"OFFSET", "offset", Align::right},
           {"LAG", "lag", Align::right},
-          {"PIN", "pin", Align::right},
+          {"HELD FROM", "pin", Align::right},
           {"READS", "reads"}};
 }
 std::vector<Column> hole_columns() {
@@ -83,8 +84,8 @@ Cell claim_cell(const ring::PartitionView& view, const layout::Slot* slot,
                      {"bytes", layout::length_bytes(length)},
                      {"records", layout::length_offsets(length)},
                      {"state", state}};
-  return {fmt::format("{} bytes at {}, {} records, {}", layout::length_bytes(length), position,
-                      layout::length_offsets(length), state),
+  return {fmt::format("{} bytes at {}, {}, {}", layout::length_bytes(length), position,
+                      counted(layout::length_offsets(length), "record"), state),
           json};
 }
 
@@ -243,12 +244,14 @@ Json Inspection::records(const ring::PartitionView& view, std::uint32_t partitio
 std::string Inspection::render(Format format, Style style) const {
   const layout::ProcessId supervisor = topic_.supervisor();
   const std::string_view state = process_state(supervisor);
+  const std::uint32_t pages_lost = shm::pages_lost.load() - pages_lost_before_;
   if (format != Format::table) {
     Json object = Json::object();
     object["topic"] = topic_.name();
     object["uuid"] = shm::to_string(topic_.uuid());
     object["layout"] = topic_.layout();
     object["supervisor"] = {{"pid", supervisor.pid}, {"process", state}};
+    object["pages_lost"] = pages_lost;
     object["partitions"] = partitions_;
     return object.dump(format == Format::json ? 2 : -1, ' ', false,
                        Json::error_handler_t::replace) +
@@ -262,6 +265,11 @@ std::string Inspection::render(Format format, Style style) const {
   report.add("Supervisor", "supervisor",
              Cell::of_text(fmt::format("pid {}, {}", supervisor.pid, state)));
   report.add("Seen through", "through", Cell::of_text(topic_.through()));
+  if (pages_lost != 0) {
+    report.add(
+        "Pages lost", "pages_lost",
+        Cell::of_text(fmt::format("{}: no memory to fill holes, which show as zeros", pages_lost)));
+  }
   report.add("PARTITIONS", "partitions", all_partitions_);
   if (!all_producers_.empty()) report.add("PRODUCERS", "producers", all_producers_);
   if (!all_cursors_.empty()) report.add("CURSORS", "cursors", all_cursors_);

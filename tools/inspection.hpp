@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "client/administration.hpp"
+#include "shm/landing.hpp"
 #include "tools/inspected_topic.hpp"
 #include "tools/output.hpp"
 #include "tools/partition_facts.hpp"
@@ -33,6 +34,7 @@ class Inspection {
   InspectedTopic& topic_;
   const std::vector<control::CursorListing> kept_;
   const std::size_t records_max_;
+  const std::uint32_t pages_lost_before_ = shm::pages_lost.load();
   const std::vector<Handle> handles_;
   Json partitions_ = Json::array();
   // For people: the same over all partitions.

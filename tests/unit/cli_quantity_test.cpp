@@ -161,4 +161,10 @@ TEST_CASE("quantity: no text makes the parsers do anything but answer or refuse"
   }
 }
 
+TEST_CASE("quantity: one is not many", "[cli]") {
+  CHECK(counted(0, "record") == "0 records");
+  CHECK(counted(1, "record") == "1 record");
+  CHECK(counted(2, "record") == "2 records");
+}
+
 }  // namespace cli_quantity_test

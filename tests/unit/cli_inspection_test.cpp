@@ -1,0 +1,70 @@
+#include <catch2/catch.hpp>
+
+#include "ringway/lost_pages.hpp"
+#include "support/lost_page.hpp"
+#include "tools/inspection.hpp"
+#include "tools/ring_tail.hpp"
+#include "unit/client_fixture.hpp"
+
+namespace cli_inspection_test {
+
+using namespace ringway;
+using namespace ringway::test;
+
+namespace {
+
+cli::FoundMemory found(daemon::TopicMemory& memory) {
+  cli::FoundMemory found;
+  found.board = shm::reopen_read_only(memory.board_fd());
+  found.ring = shm::reopen_read_only(memory.ring_fd());
+  return found;
+}
+
+/// A page of the one mapping of rings that cannot be written to.
+void lose_page(std::uint64_t file_pos) {
+  int lost = 0;
+  for (const Mapping& mapping : mappings_of("ring")) {
+    const auto bytes = static_cast<std::uint64_t>(mapping.end - mapping.begin);
+    if (mapping.writable || file_pos < mapping.offset || file_pos >= mapping.offset + bytes) {
+      continue;
+    }
+    lose_pages_at(mapping.begin + (file_pos - mapping.offset), 1);
+    ++lost;
+  }
+  REQUIRE(lost != 0);
+}
+
+}  // namespace
+
+TEST_CASE("inspect: shows what is left where pages are lost, and that they are", "[cli]") {
+  survive_lost_pages();
+  MiniSupervisor supervisor;
+  Bus bus = supervisor.connect();
+  Producer producer = bus.producer("t");
+  for (const char* value : {"a", "b"}) REQUIRE(producer.publish(value).status == Status::ok);
+  cli::InspectedTopic topic(found(supervisor.memory()));
+  cli::Inspection inspection(topic, {}, 10);
+  SECTION("none is") {
+    inspection.look(0);
+    const auto shown = cli::Json::parse(inspection.render(cli::Format::json, cli::Style::plain));
+    CHECK(shown["pages_lost"] == 0);
+    CHECK(shown["partitions"][0]["records"].size() == 2);
+  }
+  SECTION("one of tails") {
+    lose_page(layout::kPageBytes);
+    inspection.look(0);
+    const auto shown = cli::Json::parse(inspection.render(cli::Format::json, cli::Style::plain));
+    CHECK(shown["pages_lost"] == 1);
+    CHECK(shown["partitions"][0]["tail"] == 0);
+    CHECK(shown["partitions"][0]["records"].size() == 2);
+  }
+  SECTION("one of records") {
+    const auto view = topic.view(0);
+    lose_page(layout::ring_data_offset(1, view.ring_bytes(), 0));
+    CHECK(cli::last_records(view, 10).empty());
+    CHECK(inspection.render(cli::Format::table, cli::Style::plain).find("Pages lost") !=
+          std::string::npos);
+  }
+}
+
+}  // namespace cli_inspection_test
