@@ -14,6 +14,9 @@ using Clock = std::chrono::steady_clock;
 
 // Long enough that a ring that turns at full load is nothing to talk about.
 constexpr std::chrono::seconds kSayAfter{2};
+// Records in front of the last one may be missing from the log: each is asked about. Enough of them
+// that the producer hardly ever stands still meanwhile.
+constexpr std::size_t kLoggedMax = std::size_t{1} << 20;
 
 }  // namespace
 
@@ -30,38 +33,58 @@ void Publisher::publish(const InputRecord& record) {
     options.timeout = step();
     const auto [status, offset] = producer_.publish(record.value, options);
     if (status == Status::ok) [[likely]] {
-      if (offset.partition >= last_.size()) last_.resize(offset.partition + 1);
-      last_[offset.partition] = offset;
       ++records_;
       bytes_ += record.key.size() + record.value.size();
-      return;
+      return await_later(offset);
     }
     if (status == Status::interrupted) continue;
     if (status != Status::timeout) fail(status, fmt::format("record {}", records_ + 1));
-    if (stop_deadline_ && Clock::now() >= *stop_deadline_) {
+    if (out_of_patience()) {
       throw Error(ErrorCode::timeout, topic_thing(options_.topic),
-                  fmt::format("{} records are published, and the ring stays full: {}", records_,
-                              producer_.why()),
+                  fmt::format("the ring stays full: {}", producer_.why()),
                   "publish the rest again");
     }
     say_why();
   }
 }
 
-void Publisher::wait(Level level) {
-  for (const std::optional<RecordOffset>& last : last_) {
-    if (!last) continue;
-    for (;;) {
-      const Status status = producer_.wait(*last, level, kSayAfter);
-      if (status == Status::ok) break;
-      if (stop_.requested()) return;
-      if (status == Status::interrupted) continue;
-      if (status != Status::timeout) {
-        fail(status, fmt::format("partition {}, offset {}", last->partition, last->value));
-      }
-      say_why();
-    }
+void Publisher::await_later(RecordOffset offset) {
+  if (options_.level != Level::committed) {
+    logged_.push_back(offset);
+    if (logged_.size() == kLoggedMax) wait();
+    return;
   }
+  if (offset.partition >= last_.size()) last_.resize(offset.partition + 1);
+  last_[offset.partition] = offset;
+}
+
+void Publisher::wait() {
+  for (const std::optional<RecordOffset>& last : last_) {
+    if (last) await(*last);
+  }
+  for (const RecordOffset& offset : logged_) await(offset);
+  logged_.clear();
+}
+
+void Publisher::await(RecordOffset offset) {
+  for (;;) {
+    const Status status = producer_.wait(offset, options_.level, step());
+    if (status == Status::ok) return;
+    if (status == Status::interrupted) continue;
+    const std::string attempted =
+        fmt::format("partition {}, offset {}", offset.partition, offset.value);
+    if (status != Status::timeout) fail(status, attempted);
+    if (out_of_patience()) {
+      throw Error(ErrorCode::timeout, fmt::format("{}, {}", topic_thing(options_.topic), attempted),
+                  fmt::format("has not reached the level yet: {}", producer_.why()),
+                  "see what 'ringway status' says");
+    }
+    say_why();
+  }
+}
+
+bool Publisher::out_of_patience() const noexcept {
+  return stop_deadline_ && Clock::now() >= *stop_deadline_;
 }
 
 std::chrono::nanoseconds Publisher::step() {
@@ -93,8 +116,10 @@ void Publisher::fail(Status status, std::string_view attempted) const {
                   "see what 'ringway inspect' says");
     case Status::not_found:
       throw Error(ErrorCode::failed, thing,
-                  "the ring was lost before the record had reached the level",
-                  "consume the topic's end, and publish what is missing");
+                  "it went with its ring, or left memory while the disk refused, before it had "
+                  "reached the level",
+                  fmt::format("see what is missing: ringway consume {} -o start -e",
+                              shell_quoted(options_.topic)));
     default:
       throw Error(ErrorCode::failed, thing, std::string(to_string(status)),
                   "see what 'ringway status' says");

@@ -13,8 +13,8 @@
 
 namespace ringway::cli {
 
-/// Publishes what `produce` reads, says on standard error what it waits for, and remembers where
-/// each partition's last record went. Every record is committed when publish() returns, so that a
+/// Publishes what `produce` reads, says on standard error what it waits for, and remembers what has
+/// to reach a level yet. Every record is committed when publish() returns, so that a
 /// slow input is followed line by line. Owned by one verb, used by one thread; producer and signal
 /// outlive it.
 class Publisher {
@@ -22,6 +22,7 @@ class Publisher {
   struct Options {
     std::string topic = {};
     std::vector<Header> headers = {};  ///< of every record; views that outlive the publisher
+    Level level = Level::committed;
     std::chrono::nanoseconds patience = std::chrono::seconds(10);  ///< once asked to stop
   };
 
@@ -30,8 +31,9 @@ class Publisher {
   /// Waits while the ring is full. Throws Error: too large, deleted, damaged; timeout when asked to
   /// stop and the ring stays full.
   void publish(const InputRecord& record);
-  /// Waits until everything published has reached the level, or it is asked to stop. Throws Error.
-  void wait(Level level);
+  /// Waits until everything published has reached the level. Throws Error: something of it never
+  /// will; timeout when asked to stop and it has not.
+  void wait();
 
   std::uint64_t records() const noexcept { return records_; }
   std::uint64_t bytes() const noexcept { return bytes_; }  ///< of keys and values
@@ -39,6 +41,9 @@ class Publisher {
  private:
   /// How long one wait may take before its reason is looked at.
   std::chrono::nanoseconds step();
+  void await_later(RecordOffset offset);
+  void await(RecordOffset offset);
+  bool out_of_patience() const noexcept;
   void say_why();
   [[noreturn]] void fail(Status status, std::string_view attempted) const;
 
@@ -48,6 +53,7 @@ class Publisher {
   std::uint64_t records_ = 0;
   std::uint64_t bytes_ = 0;
   std::vector<std::optional<RecordOffset>> last_;  // by partition
+  std::vector<RecordOffset> logged_;               // where the log decides
   std::string said_;
   std::optional<std::chrono::steady_clock::time_point> stop_deadline_;
 };

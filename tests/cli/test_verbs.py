@@ -243,6 +243,15 @@ class ProduceAndConsume(OnABus):
 
     def test_each_line_of_a_slow_input_is_visible_at_once(self):
         self.create()
+    def test_what_was_published_before_it_failed_is_told(self):
+        self.create('t', '--ring', '64KiB')
+        content = b'one\n' + b'y' * 20_000 + b'\nthree\n'
+        report = json.loads(self.run_ringway('produce', 't', '--output', 'json', stdin=content, status=1))
+        self.assertEqual((report['records'], report['bytes']), (1, 3))
+        self.assertEqual(self.consumed(), b'one\n')
+        self.run_ringway('produce', 't', stdin=content, status=1)
+        self.assertRegex(self.bus.stderr.splitlines()[0], '^ringway: 1 record, 3 bytes in ')
+
         consumer = self.bus.spawn('consume', 't', '-o', 'start')
         producer = self.bus.spawn('produce', 't')
         for line in (b'one\n', b'two\n', b'three\n'):

@@ -129,8 +129,8 @@ void summarize(const Publisher& publisher, std::chrono::nanoseconds taken, Forma
   const double seconds = std::chrono::duration<double>(taken).count();
   if (format == Format::table) {
     const auto rate = seconds > 0 ? static_cast<double>(publisher.records()) / seconds : 0;
-    note(fmt::format("{} records, {} bytes in {} ({:.0f} records/s)", publisher.records(),
-                     publisher.bytes(), format_duration(taken), rate));
+    note(fmt::format("{}, {} in {} ({:.0f} records/s)", counted(publisher.records(), "record"),
+                     counted(publisher.bytes(), "byte"), format_duration(taken), rate));
     return;
   }
   Json object = Json::object();
@@ -138,6 +138,23 @@ void summarize(const Publisher& publisher, std::chrono::nanoseconds taken, Forma
   object["bytes"] = publisher.bytes();
   object["seconds"] = seconds;
   static_cast<void>(write_all(STDOUT_FILENO, object.dump() + "\n"));
+}
+
+void publish_all(RecordSource& source, Publisher& publisher, Pace pace, const StopSignal& stop) {
+  InputRecord record;
+  for (;;) {
+    const RecordSource::Outcome outcome = source.next(record);
+    if (outcome == RecordSource::Outcome::end) break;
+    if (outcome == RecordSource::Outcome::interrupted) {
+      if (stop.requested()) break;
+      continue;
+    }
+    pace.wait();
+    // What was read goes out first; at a steady pace that could be a day's work.
+    if (pace.steady() && stop.requested()) break;
+    publisher.publish(record);
+  }
+  publisher.wait();
 }
 
 Exit produce(const ProduceOptions& options, const Common& common) {
@@ -161,35 +178,30 @@ Exit produce(const ProduceOptions& options, const Common& common) {
   const StopSignal stop(producer);
   ProgressLine progress;
   const bool shows_progress = progress.visible() && isatty(STDIN_FILENO) == 0;  // nobody types
-  Publisher publisher(producer, stop,
-                      {.topic = options.topic, .headers = headers, .patience = common.timeout});
+  Publisher publisher(
+      producer, stop,
+      {.topic = options.topic, .headers = headers, .level = level, .patience = common.timeout});
   source_options.record_bytes_max =
       producer.record_bytes_max() - extra_bytes +
       (options.key_delimiter ? source_options.key_delimiter->size() : 0);
   source_options.before_read = [&] {
-    if (shows_progress) progress.show(fmt::format("{} records", publisher.records()));
+    if (shows_progress) progress.show(counted(publisher.records(), "record"));
     return !stop.requested();
   };
   RecordSource source(options.files, std::move(source_options));
 
   const Clock::time_point start = Clock::now();
-  Pace pace(options.rate);
-  InputRecord record;
-  for (;;) {
-    const RecordSource::Outcome outcome = source.next(record);
-    if (outcome == RecordSource::Outcome::end) break;
-    if (outcome == RecordSource::Outcome::interrupted) {
-      if (stop.requested()) break;
-      continue;
-    }
-    pace.wait();
-    // What was read goes out first; at a steady pace that could be a day's work.
-    if (pace.steady() && stop.requested()) break;
-    publisher.publish(record);
+  const auto end = [&] {
+    progress.clear();
+    summarize(publisher, Clock::now() - start, common.format);
+  };
+  try {
+    publish_all(source, publisher, Pace(options.rate), stop);
+  } catch (const Error&) {
+    end();  // so many are published all the same
+    throw;
   }
-  publisher.wait(level);
-  progress.clear();
-  summarize(publisher, Clock::now() - start, common.format);
+  end();
   return Exit::ok;
 }
 
@@ -199,9 +211,11 @@ void add_produce(CommandLine& line) {
   const auto options = std::make_shared<ProduceOptions>();
   CLI::App& verb = line.verb(
       {.name = "produce",
-       .why = "Publish the lines of files, or of standard input, as records. Each is visible as "
-              "soon as it was read; records and bytes are told at the end. Rides over restarts of "
-              "the supervisor. The first SIGINT ends it once what was read is published.",
+       .why =
+           "Publish the lines of files, or of standard input, as records. Each is visible as "
+           "soon as it was read; records and bytes are told at the end, also where it fails. Rides "
+           "over restarts of the supervisor. The first SIGINT ends it once what was read is "
+           "published.",
        .examples = "  ringway produce orders orders.txt --create\n"
                    "  tail -F access.log | ringway produce access -K ' '\n"
                    "  ringway produce orders --wait durable --rate 1000 <orders.txt"},
@@ -227,8 +241,9 @@ void add_produce(CommandLine& line) {
                 "'%V{big32}%v' prints")
       ->excludes(delimiter);
   verb.add_option("--wait", options->wait,
-                  "Level that everything must reach before the end: committed, written or durable "
-                  "(default committed)")
+                  "Level that everything must reach before the end: committed, written or durable; "
+                  "exit status 1 where something never will, 6 where it has not when a SIGINT ends "
+                  "the waiting (default committed)")
       ->type_name("LEVEL");
   verb.add_option("--rate", options->rate, "Records per second (default: as fast as they come)")
       ->type_name("N");
