@@ -1,7 +1,10 @@
 #include "tools/topic_options.hpp"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
+#include <string_view>
+#include <utility>
 
 #include "ringway/error.hpp"
 #include "tools/quantity.hpp"
@@ -101,6 +104,36 @@ TopicChoices choices_of(const TopicOptions& options) {
   choices.writers = options.writers;
   choices.admins = options.admins;
   return choices;
+}
+
+Error named_by_flag(const Error& error) {
+  constexpr std::string_view kSetting = "topic setting ";
+  constexpr std::array<std::pair<std::string_view, const char*>, 18> kFlags{{
+      {"partitions", "--partitions"},
+      {"ring_bytes", "--ring"},
+      {"segment_bytes", "--segment"},
+      {"sync", "--sync"},
+      {"sync_interval_ms", "--sync-interval"},
+      {"persist", "--no-persist"},
+      {"when_full", "--when-full"},
+      {"retention_bytes", "--retention-bytes"},
+      {"retention_age_ms", "--retention-age"},
+      {"when_stopped", "--when-stopped"},
+      {"stopped_after_ms", "--stopped-after"},
+      {"pin_budget_ms", "--pin-budget"},
+      {"retired_bytes_max", "--retired-max"},
+      {"when_pinned", "--when-pinned"},
+      {"when_disk_fails", "--when-disk-fails"},
+      {"readers", "--read"},
+      {"writers", "--write"},
+      {"admins", "--admin"},
+  }};
+  if (!error.thing().starts_with(kSetting)) return error;
+  const auto known =
+      std::ranges::find(kFlags, std::string_view(error.thing()).substr(kSetting.size()),
+                        &std::pair<std::string_view, const char*>::first);
+  if (known == kFlags.end()) return error;
+  return Error(error.code(), known->second, error.rule(), error.fix());
 }
 
 void add_alterable(CLI::App& verb, TopicOptions& options) {

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "ringway/error.hpp"
 #include "ringway/topic.hpp"
 
 namespace ringway::cli {
@@ -25,5 +26,8 @@ void add_alterable(CLI::App& verb, TopicOptions& options);
 
 /// @throws Error usage, naming the flag.
 TopicChoices choices_of(const TopicOptions& options);
+
+/// What to throw where the supervisor refuses a setting: the error names the flag it was given by.
+Error named_by_flag(const Error& error);
 
 }  // namespace ringway::cli

@@ -117,6 +117,14 @@ class Topics(OnABus):
         self.assertEqual(self.bus.refusal('topic', 'create', 'u', '--ring', '3KiB', status=2)['code'], 'usage')
         self.assertIn('--ring', self.bus.refusal('topic', 'create', 'u', '--ring', 'big', status=2)['thing'])
 
+    def test_a_refused_setting_is_named_by_its_flag(self):
+        self.create()
+        for words, flag in ((['create', 'u', '--ring', '3KiB'], '--ring'),
+                            (['create', 'u', '--no-persist', '--when-disk-fails', 'memory'], '--when-disk-fails'),
+                            (['alter', 't', '--stopped-after', '1ms'], '--stopped-after')):
+            with self.subTest(words=words):
+                self.assertEqual(self.bus.refusal('topic', *words, status=2)['thing'], flag)
+
     def test_what_exists_or_does_not_comes_with_a_fix_that_helps(self):
         self.create()
         self.assertIn('another name', self.bus.refusal('topic', 'create', 't', status=1)['fix'])

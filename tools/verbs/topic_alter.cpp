@@ -19,7 +19,11 @@ Exit alter_topic(const TopicOptions& options, const Common& common) {
                 "see ringway topic alter --help");
   }
   Bus bus = connect(common);
-  bus.alter_topic(options.topic, choices);
+  try {
+    bus.alter_topic(options.topic, choices);
+  } catch (const Error& error) {
+    throw named_by_flag(error);
+  }
   const control::TopicDescription altered = Administration(bus).describe(options.topic);
   Report report;
   report.add("Topic", "topic", Cell::of_text(options.topic));

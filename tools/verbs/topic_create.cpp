@@ -16,7 +16,11 @@ namespace {
 Exit create_topic(const TopicOptions& options, const Common& common) {
   const TopicChoices choices = choices_of(options);
   Bus bus = connect(common);
-  bus.create_topic(options.topic, choices);
+  try {
+    bus.create_topic(options.topic, choices);
+  } catch (const Error& error) {
+    throw named_by_flag(error);
+  }
   const control::TopicDescription created = Administration(bus).describe(options.topic);
   Report report;
   report.add("Topic", "topic", Cell::of_text(options.topic));
@@ -61,7 +65,8 @@ void add_topic_create(CommandLine& line) {
       ->needs(no_persist);
   add_accounts(verb, "--read", options->readers, "Users and @groups that may read it");
   add_accounts(verb, "--write", options->writers, "Users and @groups that may publish to it");
-  add_accounts(verb, "--admin", options->admins, "Users and @groups that may delete it");
+  add_accounts(verb, "--admin", options->admins,
+               "Users and @groups that may alter and delete it, and its cursors");
 }
 
 }  // namespace ringway::cli
