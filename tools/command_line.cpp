@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
+#include <cctype>
 #include <string_view>
 #include <vector>
 
@@ -13,12 +16,20 @@
 namespace ringway::cli {
 namespace {
 
-constexpr const char* kFooter = R"(
-SIZE is an integer with B, KiB, MiB, GiB or TiB (K, M, G, T mean the same).
-DUR is integers with us, ms, s, m, h or d: 5ms, 3s, 1h30m, 7d.
-TIME is RFC 3339 with a zone, a day (UTC), or Unix time: seconds below 10,000,000,000, else
-milliseconds.
+/// What people write where an option's help has the word.
+struct Quantity {
+  std::string_view word;
+  std::string_view meaning;
+};
+constexpr std::array kQuantities{
+    Quantity{"SIZE", "is an integer with B, KiB, MiB, GiB or TiB (K, M, G, T mean the same)."},
+    Quantity{"DUR", "is integers with us, ms, s, m, h or d: 5ms, 3s, 1h30m, 7d."},
+    Quantity{
+        "TIME",
+        "is RFC 3339 with a zone, a day (UTC), or Unix time: seconds below 10,000,000,000, else\n"
+        "milliseconds."}};
 
+constexpr const char* kFooter = R"(
 Data goes to standard output, everything else to standard error: errors too, as
 'ringway: thing: rule; fix', or with --output json and jsonl as one line
 {"error":{"code","thing","rule","fix"}}. Colour only on a terminal and without NO_COLOR.
@@ -44,6 +55,25 @@ Format foreseen_format(int argc, const char* const* argv) {
   return format;
 }
 
+bool speaks_of(const CLI::App& verb, std::string_view word) {
+  const auto is_there = [&](const std::string& text) {
+    const std::size_t at = text.find(word);
+    return at != std::string::npos && (at == 0 || (std::isupper(text[at - 1]) == 0));
+  };
+  return std::ranges::any_of(verb.get_options(), [&](const CLI::Option* option) {
+    return is_there(option->get_type_name()) || is_there(option->get_description());
+  });
+}
+
+/// Explains the quantities that a verb's options take, and shows it used.
+std::string footer_of(const CLI::App& verb, const std::string& examples) {
+  std::string footer = "\n";
+  for (const auto& [word, meaning] : kQuantities) {
+    if (speaks_of(verb, word)) footer += fmt::format("{} {}\n", word, meaning);
+  }
+  return footer + "\nExamples:\n" + examples;
+}
+
 /// "ringway topic create": the words that were understood.
 std::string spoken(const CLI::App& app) {
   std::string words = app.get_name();
@@ -56,7 +86,10 @@ std::string spoken(const CLI::App& app) {
 CommandLine::CommandLine()
     : app_("Publish, follow and inspect the records of a Ringway bus on this machine", "ringway") {
   app_.require_subcommand(1);
-  app_.footer(kFooter);
+  std::string quantities = "\n";
+  for (const auto& [word, meaning] : kQuantities)
+    quantities += fmt::format("{} {}\n", word, meaning);
+  app_.footer(quantities + kFooter);
   app_.set_help_flag("-h,--help", "Say what can be done here");
   app_.set_version_flag("--version", std::string(),
                         "Print the versions of library, layout, log and protocol");
@@ -69,7 +102,8 @@ void CommandLine::noun(const std::string& name, const std::string& about) {
 CLI::App& CommandLine::verb(const VerbInfo& info, Run run) {
   CLI::App& parent = info.noun.empty() ? app_ : *nouns_.at(info.noun);
   CLI::App& verb = *parent.add_subcommand(info.name, info.why);
-  verb.footer("\nExamples:\n" + info.examples);
+  verb.footer("");  // not its parent's
+  verb.footer([&verb, examples = info.examples] { return footer_of(verb, examples); });
   const auto set_format = [this](const std::string& text) {
     common_.format = parse_format("--output", text);
   };

@@ -114,6 +114,9 @@ TEST_CASE("command line: help and versions go to stdout and succeed", "[cli]") {
   CHECK(verb_help.out.find("Follow a topic, to see it live") != std::string::npos);
   CHECK(verb_help.out.find("ringway topic follow -o -3") != std::string::npos);
   CHECK(verb_help.out.find("--timeout") != std::string::npos);
+  // What its options take is explained, and nothing else.
+  CHECK(verb_help.out.find("DUR is integers with us") != std::string::npos);
+  CHECK(verb_help.out.find("SIZE is") == std::string::npos);
   const Result version = run({"--version"});
   CHECK(version.status == 0);
   for (const char* name : {"ringway:", "layout:", "log:", "protocol:"}) {
