@@ -1,11 +1,13 @@
 #include "client/bus_state.hpp"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
 #include "client/bus_calls.hpp"
 #include "client/interrupt.hpp"
+#include "control/utf8.hpp"
 #include "shm/barrier.hpp"
 #include "shm/clock.hpp"
 #include "shm/descriptor.hpp"
@@ -47,7 +49,9 @@ std::string BusState::program() const {
   add(fenced_by_sleepers_, "membarrier");
   add(shm::FastClock::counter_is_invariant(), "tsc");
   add(Interrupt::wakes_at_once(), "futex_waitv");
-  return "libringway" + missing;
+  constexpr std::size_t kShownBytes = 40;  // a name may be longer than the message takes
+  const std::string_view name = program_invocation_short_name;
+  return control::with_escaped_bytes(name.substr(0, kShownBytes)) + missing;
 }
 
 void BusState::connect_locked(std::chrono::milliseconds timeout) {
