@@ -37,6 +37,9 @@ constexpr std::array kSyncPolicies{
     std::pair{std::string_view("never"), SyncPolicy::never}};
 constexpr std::array kWhenFull{std::pair{std::string_view("block"), WhenFull::block},
                                std::pair{std::string_view("overwrite"), WhenFull::overwrite}};
+constexpr std::array kWhenStopped{std::pair{std::string_view("wait"), WhenStopped::wait},
+                                  std::pair{std::string_view("fence"), WhenStopped::fence},
+                                  std::pair{std::string_view("kill"), WhenStopped::kill}};
 constexpr std::array kWhenPinned{std::pair{std::string_view("wait"), WhenPinned::wait},
                                  std::pair{std::string_view("copy"), WhenPinned::copy},
                                  std::pair{std::string_view("kill"), WhenPinned::kill}};
@@ -145,6 +148,16 @@ constexpr std::array kKeys{
         [](Config& c, const Value& v) { c.defaults.retention_bytes = v.size(); }},
     Key{"defaults.retention_age", R"("0s")", "0s: no limit.",
         [](Config& c, const Value& v) { c.defaults.retention_age_ms = v.duration_ms(); }},
+    Key{"defaults.when_stopped", R"("wait")",
+        "wait, fence or kill: what is done about a producer that is alive but stands still\n"
+        "in mid-claim,",
+        [](Config& c, const Value& v) { c.defaults.when_stopped = v.one_of(kWhenStopped); }},
+    Key{"defaults.stopped_after", R"("5s")", "after this time.",
+        [](Config& c, const Value& v) {
+          const std::uint64_t ms = v.duration_ms();
+          if (ms < 10 || ms > 3'600'000) throw v.wrong("must lie in 10ms..1h");
+          c.defaults.stopped_after_ms = static_cast<std::uint32_t>(ms);
+        }},
     Key{"defaults.pin_budget", R"("1s")",
         "How long a consumer's records held in place may keep producers of a persisted\n"
         "topic waiting before they get another ring; 0s: as long as it likes.",

@@ -18,6 +18,8 @@ sync = "never"
 sync_interval = "50ms"
 when_full = "overwrite"
 when_disk_fails = "memory"
+when_stopped = "fence"
+stopped_after = "2s"
 retention_bytes = "8MiB"
 retention_age = "1h"
 '''
@@ -28,6 +30,13 @@ retention_age = "1h"
         self.assertEqual((settings['partitions'], settings['ring_bytes'], settings['segment_bytes'], settings['sync'],
                           settings['sync_interval_ms'], settings['retention_bytes'], settings['retention_age_ms']),
                          (4, 128 * 1024, 1 << 20, 'never', 50, 8 << 20, 3_600_000))
+
+    def test_what_is_done_about_a_stopped_producer_has_defaults_too(self):
+        self.create()
+        self.create('other', '--when-stopped', 'wait', '--stopped-after', '5s')
+        self.assertEqual([(settings['when_stopped'], settings['stopped_after_ms'])
+                          for settings in (self.settings('t'), self.settings('other'))],
+                         [('fence', 2000), ('wait', 5000)])
 
     def test_asking_for_a_built_in_default_counts(self):
         self.create('t', '--partitions', '1', '--ring', '16MiB', '--segment', '256MiB', '--sync', 'interval',
