@@ -19,6 +19,8 @@ int main(int argc, char** argv) {
   add_produce(line);
   add_consume(line);
   add_inspect(line);
+  line.noun("cursor", "The positions that consumers keep under a name");
+  add_cursor_delete(line);
   line.noun("log", "Check and print what is on disk, with or without a supervisor");
   add_log_verify(line);
   add_log_dump(line);

@@ -392,6 +392,21 @@ class ProduceAndConsume(OnABus):
         self.assertEqual(error['code'], 'busy')
         self.assertIn(str(holder.pid), error['rule'])
 
+    def test_a_cursor_is_deleted_once_nobody_holds_it(self):
+        self.create()
+        self.run_ringway('produce', 't', stdin=b'1\n2\n')
+        holder = self.bus.spawn('consume', 't', '-o', 'start', '--cursor', 'c')
+        self.assertEqual(holder.stdout.readline(), b'1\n')
+        error = self.bus.refusal('cursor', 'delete', 't', 'c', status=1)
+        self.assertEqual(error['code'], 'busy')
+        self.assertIn(str(holder.pid), error['rule'])
+        holder.send_signal(signal.SIGINT)
+        self.assertEqual(holder.wait(), 0)
+        self.assertEqual(self.bus.json('cursor', 'delete', 't', 'c'), {'topic': 't', 'cursor': 'c', 'deleted': True})
+        for words in (['t', 'c'], ['nowhere', 'c']):
+            self.assertEqual(self.bus.refusal('cursor', 'delete', *words, status=3)['code'], 'not_found')
+        self.assertEqual(self.run_ringway('consume', 't', '-o', 'start', '--cursor', 'c', '-e'), b'1\n2\n')
+
     def test_a_cursor_is_not_moved_over_what_nobody_took(self):
         self.create()
         content = lines(200_000)
