@@ -13,7 +13,7 @@
 namespace ringway {
 
 /// Offsets that the log lacks, or perhaps lacks.
-struct LogGap {
+struct LackedOffsets {
   std::uint64_t written;
   std::uint64_t durable;
   std::uint64_t to;
@@ -21,14 +21,14 @@ struct LogGap {
 };
 
 /// The first gap of the log that ends behind `offset`.
-inline std::optional<LogGap> log_gap_before(const layout::BoardPartition& board,
-                                            std::uint64_t offset) noexcept {
+inline std::optional<LackedOffsets> log_gap_before(const layout::BoardPartition& board,
+                                                   std::uint64_t offset) noexcept {
   std::uint32_t count = board.log_gaps.load(std::memory_order::relaxed);  // mostly all there is
   while (count != 0) [[unlikely]] {
     std::atomic_thread_fence(std::memory_order::acquire);
     // One place may be being written for the gap to come.
     const std::uint32_t known = std::min(count, layout::kLogGaps - 1);
-    std::optional<LogGap> found;
+    std::optional<LackedOffsets> found;
     for (std::uint32_t i = count - known; i != count && !found; ++i) {
       const layout::LogGap& gap = board.log_gap[i % layout::kLogGaps];
       const std::uint64_t to = gap.to.load(std::memory_order::acquire);
