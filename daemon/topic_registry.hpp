@@ -27,10 +27,19 @@ namespace ringway::daemon {
 /// Called in the control thread: nothing, or why the topic keeps the ring it has.
 using Replaced = std::function<void(const std::optional<Error>&)>;
 
+/// Why a topic gets another ring.
+enum class ReplacedBecause : std::uint8_t {
+  altered,        ///< a person asked for it
+  stopped_claim,  ///< a producer stood still in mid-claim
+  long_pin,       ///< records held in place kept producers waiting
+  worn_out,       ///< its positions ran out
+  interrupted,    ///< the supervisor before had begun it
+};
+
 /// A ring that is to follow the one that is served.
 struct Replacement {
   TopicSettings settings;
-  std::string reason;
+  ReplacedBecause reason;
   std::shared_ptr<ServedTopic> served;
   Replaced done;
   bool old_is_free = false;  ///< the flusher has let go of the old ring
@@ -107,9 +116,9 @@ class TopicRegistry {
   /// Gives a topic other settings, and a new ring with them. `done` when clients are served by it.
   /// @throws Error (usage, limit, busy) when nothing of it has happened.
   void alter(const std::shared_ptr<Topic>& topic, const TopicSettings& settings, Replaced done);
-  /// The same, because of what `reason` says; "altered" is a person's.
+  /// The same, for another reason.
   void replace_ring(const std::shared_ptr<Topic>& topic, const TopicSettings& settings,
-                    std::string_view reason, Replaced done);
+                    ReplacedBecause reason, Replaced done);
   /// Tries again what the disk refused. @throws Error when it still does.
   void finish_replacements();
   /// Ends, once more, rings whose end an earlier supervisor had decided. @throws Error when there

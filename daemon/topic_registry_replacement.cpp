@@ -97,6 +97,23 @@ void demand_nobody_behind(const Topic& topic) {
   }
 }
 
+/// As events have it.
+std::string_view word(ReplacedBecause reason) {
+  switch (reason) {
+    case ReplacedBecause::altered:
+      return "altered";
+    case ReplacedBecause::stopped_claim:
+      return "stopped_claim";
+    case ReplacedBecause::long_pin:
+      return "long_pin";
+    case ReplacedBecause::worn_out:
+      return "worn_out";
+    case ReplacedBecause::interrupted:
+      return "interrupted";
+  }
+  return "unknown";
+}
+
 }  // namespace
 
 void TopicRegistry::demand_device(const Topic& topic) {
@@ -113,11 +130,11 @@ void TopicRegistry::alter(const std::shared_ptr<Topic>& topic, const TopicSettin
                           Replaced done) {
   control::validate(settings);
   demand_device(*topic);
-  replace_ring(topic, settings, "altered", std::move(done));
+  replace_ring(topic, settings, ReplacedBecause::altered, std::move(done));
 }
 
 void TopicRegistry::replace_ring(const std::shared_ptr<Topic>& topic, const TopicSettings& settings,
-                                 std::string_view reason, Replaced done) {
+                                 ReplacedBecause reason, Replaced done) {
   const std::string thing = fmt::format("topic '{}'", topic->row.name);
   if (topic->replacement) {
     throw Error(ErrorCode::busy, thing, "gets another ring at this moment", "try again");
@@ -130,7 +147,7 @@ void TopicRegistry::replace_ring(const std::shared_ptr<Topic>& topic, const Topi
   const TopicIdentity identity{topic->row.uuid, topic->row.name, topic->row.generation + 1};
   auto replacement = std::make_unique<Replacement>(Replacement{
       .settings = settings,
-      .reason = std::string(reason),
+      .reason = reason,
       .served =
           make_served(identity, settings, TopicMemory::create(identity, settings, attachments)),
       .done = std::move(done)});
@@ -145,7 +162,7 @@ void TopicRegistry::replace_ring(const std::shared_ptr<Topic>& topic, const Topi
   if (settings.when_stopped == WhenStopped::fence) {
     how.fence_after = std::chrono::milliseconds(settings.stopped_after_ms);
     // Who asked because of a claim that is due waits until all that are due are decided.
-    if (reason != "altered") how.patience += *how.fence_after;
+    if (reason != ReplacedBecause::altered) how.patience += *how.fence_after;
   }
   parts_.flusher.end_ring(topic->served, how, [this, topic](RingEnded outcome) {
     parts_.post([this, topic, outcome] { ring_ended(topic, outcome); });
@@ -159,7 +176,7 @@ void TopicRegistry::ring_ended(const std::shared_ptr<Topic>& topic, const RingEn
     if (outcome.unreachable) rule += ", and its kernel's membarrier cannot fence it";
     parts_.log.warning(
         "ring_not_replaced",
-        {{"topic", topic->row.name}, {"reason", topic->replacement->reason}, {"why", rule}});
+        {{"topic", topic->row.name}, {"reason", word(topic->replacement->reason)}, {"why", rule}});
     return give_up_replacement(*topic, rule);
   }
   parts_.flusher.remove(topic->served, [this, topic] {
@@ -219,7 +236,7 @@ void TopicRegistry::finish_replacement(Topic& topic) {
   drop(row.uuid, before);
   parts_.log.info("ring_replaced", {{"topic", row.name},
                                     {"generation", row.generation},
-                                    {"reason", finished->reason},
+                                    {"reason", word(finished->reason)},
                                     {"ring_bytes", finished->settings.ring_bytes}});
   if (finished->done) finished->done(std::nullopt);
 }
@@ -332,7 +349,7 @@ void TopicRegistry::resume_replacements() {
       begun = begun || retired(topic->served->view(p)) != layout::Retired::no;
     }
     if (!begun) continue;
-    replace_ring(topic, topic->settings, "interrupted", {});
+    replace_ring(topic, topic->settings, ReplacedBecause::interrupted, {});
   }
 }
 

@@ -8,15 +8,6 @@
 #include "ringway/error.hpp"
 
 namespace ringway::daemon {
-namespace {
-
-std::string not_killed(const Trouble& trouble) {
-  return fmt::format("pid {} has ended, is the supervisor's own process, or may not be signalled",
-                     trouble.pid);
-}
-
-}  // namespace
-
 void TroubleResponse::respond(const ServedTopic& served, const Trouble& trouble) {
   const auto found = registry_.all().find(served.name());
   if (found == registry_.all().end()) return;
@@ -26,20 +17,20 @@ void TroubleResponse::respond(const ServedTopic& served, const Trouble& trouble)
   switch (trouble.kind) {
     case Trouble::Kind::stopped_claim:
       if (topic->settings.when_stopped == WhenStopped::kill) return kill_producer(*topic, trouble);
-      replace(topic, "stopped_claim");
+      replace(topic, ReplacedBecause::stopped_claim);
       return;
     case Trouble::Kind::long_pin:
       return answer_pin(topic, trouble);
     case Trouble::Kind::worn_out:
-      replace(topic, "worn_out");
+      replace(topic, ReplacedBecause::worn_out);
       return;
   }
 }
 
-bool TroubleResponse::replace(const std::shared_ptr<Topic>& topic, std::string_view reason) {
+bool TroubleResponse::replace(const std::shared_ptr<Topic>& topic, ReplacedBecause reason) {
   try {
     // One whose positions run out has to wait, whatever the topic's choice.
-    if (reason != "worn_out") TopicRegistry::demand_device(*topic);
+    if (reason != ReplacedBecause::worn_out) TopicRegistry::demand_device(*topic);
     registry_.replace_ring(topic, topic->settings, reason, {});
     return true;
   } catch (const Error& error) {
@@ -61,7 +52,7 @@ void TroubleResponse::answer_pin(const std::shared_ptr<Topic>& topic, const Trou
     if (holders.contains(ring.generation)) pin.retired_bytes += ring.ring_bytes;
   }
   if (answer(topic->settings, pin) == PinAnswer::replace) {
-    if (replace(topic, "long_pin")) return;
+    if (replace(topic, ReplacedBecause::long_pin)) return;
     pin.refused = true;
   }
   switch (answer(topic->settings, pin)) {
@@ -95,25 +86,35 @@ void TroubleResponse::take_in_place_reading(const Topic& topic, const Trouble& t
 }
 
 void TroubleResponse::kill_consumer(const Topic& topic, const Trouble& trouble) {
-  if (!sessions_.kill_holder(trouble.handle)) {
-    return say_once(topic, "pinning_consumer_not_killed", not_killed(trouble));
-  }
-  parts_.log.warning("pinning_consumer_killed",
-                     {{"topic", topic.row.name},
-                      {"partition", trouble.partition},
-                      {"pid", trouble.pid},
-                      {"held_up_producers_ms", topic.settings.pin_budget_ms}});
+  killed_.consumers += kill(topic, trouble,
+                            {.killed = "pinning_consumer_killed",
+                             .refused = "pinning_consumer_not_killed",
+                             .held = "held_up_producers_ms",
+                             .held_ms = topic.settings.pin_budget_ms});
 }
 
 void TroubleResponse::kill_producer(const Topic& topic, const Trouble& trouble) {
+  killed_.producers += kill(topic, trouble,
+                            {.killed = "stopped_producer_killed",
+                             .refused = "stopped_producer_not_killed",
+                             .held = "held_its_claim_ms",
+                             .held_ms = topic.settings.stopped_after_ms});
+}
+
+/// False: it is waited for.
+bool TroubleResponse::kill(const Topic& topic, const Trouble& trouble, const KillEvents& events) {
   if (!sessions_.kill_holder(trouble.handle)) {
-    return say_once(topic, "stopped_producer_not_killed", not_killed(trouble));
+    say_once(
+        topic, events.refused,
+        fmt::format("pid {} has ended, is the supervisor's own process, or may not be signalled",
+                    trouble.pid));
+    return false;
   }
-  parts_.log.warning("stopped_producer_killed",
-                     {{"topic", topic.row.name},
-                      {"partition", trouble.partition},
-                      {"pid", trouble.pid},
-                      {"held_its_claim_ms", topic.settings.stopped_after_ms}});
+  parts_.log.warning(events.killed, {{"topic", topic.row.name},
+                                     {"partition", trouble.partition},
+                                     {"pid", trouble.pid},
+                                     {events.held, events.held_ms}});
+  return true;
 }
 
 void TroubleResponse::say_once(const Topic& topic, std::string_view event, const std::string& why) {

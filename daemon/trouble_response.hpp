@@ -1,8 +1,10 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "daemon/session_table.hpp"
@@ -20,17 +22,33 @@ class TroubleResponse {
   /// The flusher saw `trouble` on the ring `served`. Told again while it lasts.
   void respond(const ServedTopic& served, const Trouble& trouble);
 
+  /// By the topics' policies, since this supervisor began.
+  struct Killed {
+    std::uint64_t producers = 0;
+    std::uint64_t consumers = 0;
+  };
+  Killed killed() const noexcept { return killed_; }
+
  private:
-  bool replace(const std::shared_ptr<Topic>& topic, std::string_view reason);
+  struct KillEvents {
+    std::string_view killed;
+    std::string_view refused;
+    std::string_view held;  ///< the key that says for how long
+    std::uint32_t held_ms;
+  };
+
+  bool replace(const std::shared_ptr<Topic>& topic, ReplacedBecause reason);
   void answer_pin(const std::shared_ptr<Topic>& topic, const Trouble& trouble);
   void take_in_place_reading(const Topic& topic, const Trouble& trouble);
   void kill_producer(const Topic& topic, const Trouble& trouble);
   void kill_consumer(const Topic& topic, const Trouble& trouble);
+  bool kill(const Topic& topic, const Trouble& trouble, const KillEvents& events);
   void say_once(const Topic& topic, std::string_view event, const std::string& why);
 
   SupervisorParts parts_;
   TopicRegistry& registry_;
   SessionTable& sessions_;
+  Killed killed_;
   std::set<std::pair<std::uint64_t, std::string>> said_;  ///< by generation: what was said of it
 };
 
