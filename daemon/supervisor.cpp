@@ -268,6 +268,7 @@ nlohmann::json Supervisor::status() const {
   }
   for (const std::string& held : retention_.held()) degraded.push_back(held);
   if (!trouble_.empty()) degraded.push_back(trouble_);
+  const TroubleResponse::Killed killed = trouble_response_.killed();
   struct statvfs disk{};
   ::statvfs(options_.config.state_dir.c_str(), &disk);
   return {
@@ -284,6 +285,7 @@ nlohmann::json Supervisor::status() const {
       {"copying", std::move(copying)},
       {"memory", {{"used", registry_.memory_used()}, {"limit", registry_.memory_limit()}}},
       {"disk", {{"free", disk.f_bavail * disk.f_frsize}, {"total", disk.f_blocks * disk.f_frsize}}},
+      {"killed", {{"producers", killed.producers}, {"consumers", killed.consumers}}},
       {"keeper", keepsakes_.pid()},
       {"without", without_},
       {"state", degraded.empty() ? "serving" : "degraded"},

@@ -33,22 +33,29 @@ PartitionFacts partition_facts(const ring::PartitionView& view, layout::TopicSta
   facts.committed = CommittedWalk(view).offset();
   facts.ring_bytes = view.ring_bytes();
   facts.log_bytes = board.log_bytes.load(std::memory_order::relaxed);  // for people
+  facts.log_gaps = board.log_gaps.load(std::memory_order::relaxed);
   facts.state = state_word(board, topic);
   return facts;
 }
 
 std::vector<Column> partition_columns() {
-  return {{"PARTITION", "partition", Align::right}, {"FIRST", "first_offset", Align::right},
-          {"COMMITTED", "committed", Align::right}, {"WRITTEN", "written", Align::right},
-          {"DURABLE", "durable", Align::right},     {"RING", "ring_bytes", Align::right},
-          {"LOG", "log_bytes", Align::right},       {"STATE", "state"}};
+  return {{"PARTITION", "partition", Align::right},
+          {"FIRST", "first_offset", Align::right},
+          {"COMMITTED", "committed", Align::right},
+          {"WRITTEN", "written", Align::right},
+          {"DURABLE", "durable", Align::right},
+          {"RING", "ring_bytes", Align::right},
+          {"LOG", "log_bytes", Align::right},
+          {"GAPS", "log_gaps", Align::right},
+          {"STATE", "state"}};
 }
 
 std::vector<Cell> partition_cells(const PartitionFacts& facts) {
   return {Cell::of_number(facts.partition), Cell::of_number(facts.first_offset),
           Cell::of_number(facts.committed), Cell::of_number(facts.written),
           Cell::of_number(facts.durable),   Cell::of_bytes(facts.ring_bytes),
-          Cell::of_bytes(facts.log_bytes),  Cell::of_text(facts.state)};
+          Cell::of_bytes(facts.log_bytes),  Cell::of_number(facts.log_gaps),
+          Cell::of_text(facts.state)};
 }
 
 }  // namespace ringway::cli

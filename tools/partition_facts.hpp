@@ -18,6 +18,7 @@ struct PartitionFacts {
   std::uint64_t durable = 0;
   std::uint64_t ring_bytes = 0;
   std::uint64_t log_bytes = 0;
+  std::uint64_t log_gaps = 0;  ///< how often the log went on behind offsets that it lacks
   /// "serving", "stopping", "quarantined", "deleted", or what holds producers up, with the pid
   /// where it is a process: "disk_full", "pinned by pid 123".
   std::string state;

@@ -104,7 +104,7 @@ class Topics(OnABus):
         self.assertEqual(described['partitions'][2],
                          {'partition': 2, 'first_offset': 0, 'committed': 0, 'written': 0, 'durable': 0,
                           'ring_bytes': 65536, 'log_bytes': described['partitions'][2]['log_bytes'],
-                          'state': 'serving'})
+                          'log_gaps': 0, 'state': 'serving'})
         settings = described['settings']
         self.assertEqual((settings['sync'], settings['segment_bytes'], settings['retention_age_ms'],
                           settings['retention_bytes'], settings['readers']),
@@ -243,14 +243,6 @@ class ProduceAndConsume(OnABus):
         self.assertIn('20000', error['rule'])
         self.assertIn(str(16 * 1024 - 32), error['rule'])
 
-    def test_a_level_is_waited_for(self):
-        self.create()
-        self.run_ringway('produce', 't', '--wait', 'durable', stdin=lines(1000))
-        self.assertEqual(self.partition('topic describe')['durable'], 1000)
-        self.assertEqual(self.bus.refusal('produce', 't', '--wait', 'soon', status=2)['code'], 'usage')
-
-    def test_each_line_of_a_slow_input_is_visible_at_once(self):
-        self.create()
     def test_what_was_published_before_it_failed_is_told(self):
         self.create('t', '--ring', '64KiB')
         content = b'one\n' + b'y' * 20_000 + b'\nthree\n'
@@ -260,6 +252,14 @@ class ProduceAndConsume(OnABus):
         self.run_ringway('produce', 't', stdin=content, status=1)
         self.assertRegex(self.bus.stderr.splitlines()[0], '^ringway: 1 record, 3 bytes in ')
 
+    def test_a_level_is_waited_for(self):
+        self.create()
+        self.run_ringway('produce', 't', '--wait', 'durable', stdin=lines(1000))
+        self.assertEqual(self.partition('topic describe')['durable'], 1000)
+        self.assertEqual(self.bus.refusal('produce', 't', '--wait', 'soon', status=2)['code'], 'usage')
+
+    def test_each_line_of_a_slow_input_is_visible_at_once(self):
+        self.create()
         consumer = self.bus.spawn('consume', 't', '-o', 'start')
         producer = self.bus.spawn('produce', 't')
         for line in (b'one\n', b'two\n', b'three\n'):

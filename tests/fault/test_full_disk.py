@@ -216,6 +216,7 @@ class InMemoryOnly(SmallDiskTrouble):
                           self.bus.log.read_text())
         told = [(int(first), int(to)) for first, to in told]
         self.assertEqual(told, gaps)
+        self.assertEqual(self.look()['log_gaps'], 1)
         for end_it in (lambda: None, self.bus.restart, self.stop_and_start):
             end_it()
             offsets, gaps = self.replay()

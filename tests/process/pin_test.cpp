@@ -242,6 +242,8 @@ TEST_CASE("pin: the policy `kill` ends who holds too long, and producers go on",
   Holder killed(world, Holder::Ends::by_letting_go);
   world.publish_laps(3);
   CHECK(killed.child->join() == -1);  // a signal's work
+  CHECK_THAT(said("status", world.daemon.socket()).text,
+             Catch::Contains("Killed by policy") && !Catch::Contains(" 0 consumers"));
   spared.cue.give();
   REQUIRE(spared.child->await());
   spared.cue.give();

@@ -156,6 +156,8 @@ TEST_CASE("fence: the policy `kill` ends the process instead, and its claim is r
   publish(other, "behind");
   CHECK(take(consumer, 1)[0] == "behind");
   CHECK(stopped.child.join() == -1);  // a signal's work
+  CHECK_THAT(said("status", daemon.socket()).text,
+             Catch::Contains("Killed by policy") && !Catch::Contains(" 0 producers"));
 }
 
 TEST_CASE("fence: by default it waits, says who it is, and loses nothing", "[replacement]") {

@@ -41,6 +41,13 @@ std::string render(const Said& said) {
   report.add("Disk", "disk",
              Cell::of_text(fmt::format("{} free of {}", format_size(number(said, "disk", "free")),
                                        format_size(number(said, "disk", "total")))));
+  const std::uint64_t producers = number(said, "killed", "producers");
+  const std::uint64_t consumers = number(said, "killed", "consumers");
+  if (producers + consumers != 0) {
+    report.add("Killed by policy", "killed",
+               Cell::of_text(fmt::format("{}, {}", counted(producers, "producer"),
+                                         counted(consumers, "consumer"))));
+  }
   std::string without;
   for (const Said& feature : said.value("without", Said::array())) {
     if (feature.is_string()) without += (without.empty() ? "" : ", ") + feature.get<std::string>();
