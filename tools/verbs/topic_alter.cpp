@@ -41,8 +41,9 @@ void add_topic_alter(CommandLine& line) {
       {.noun = "topic",
        .name = "alter",
        .why = "Change a topic while it is in use; what is not named stays as it is. Partitions, "
-              "persistence and rights cannot be changed. Whatever is changed, the topic gets a new "
-              "ring, for which there must be memory beside the old one, and whoever has it open "
+              "persistence and rights cannot be changed (but the configuration of ringwayd can add "
+              "rights). Whatever is changed, the topic gets a new ring, for which there must be "
+              "memory beside the old one, and whoever has it open "
               "moves there by itself. A ring of the present size brings a topic back whose ring "
               "is in quarantine.",
        .examples = "  ringway topic alter orders --ring 64MiB\n"
