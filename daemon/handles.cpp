@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "client/committed_walk.hpp"
 #include "control/topic_settings.hpp"
 #include "daemon/layout_minor.hpp"
 #include "ringway/error.hpp"
@@ -412,11 +413,13 @@ bool Handles::adopt(Session& session, const std::shared_ptr<Topic>& topic, std::
 void Handles::save_cursors(Topic& topic) {
   if (!topic.served) return;
   std::vector<CursorRow> changed;
-  topic.cursors.collect(
-      [&](std::uint32_t p) {
-        return topic.served->view(p).board().committed_offset.load(std::memory_order::acquire);
-      },
-      changed);
+  // Readers find out for themselves what is committed, and may be ahead of the board.
+  const auto committed = [&](std::uint32_t p, std::uint64_t offset) {
+    const ring::PartitionView view = topic.served->view(p);
+    return offset <= view.board().committed_offset.load(std::memory_order::acquire) ||
+           offset <= CommittedWalk(view).offset();
+  };
+  topic.cursors.collect(committed, changed);
   parts_.catalog.save_cursors(changed);
   topic.cursors.saved();
 }

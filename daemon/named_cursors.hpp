@@ -46,8 +46,8 @@ class NamedCursors {
   const std::map<std::string, NamedCursor, std::less<>>& all() const noexcept { return cursors_; }
 
   /// Takes over what the holders have committed since, and appends to `changed` all that was not
-  /// saved() yet. A position beyond `committed(partition)` is hostile or a mistake, and is not
-  /// believed.
+  /// saved() yet. A position behind which not all is `committed(partition, position)` is hostile or
+  /// a mistake, and is not believed.
   template <class Committed>
   void collect(Committed&& committed, std::vector<CursorRow>& changed) {
     for (auto& [name, cursor] : cursors_) collect(name, cursor, committed);
@@ -71,7 +71,7 @@ class NamedCursors {
       const std::uint64_t offset =
           cursor.holder->slots[p].committed.load(std::memory_order::acquire);
       const bool moved = offset != layout::kNoOffset && cursor.offsets[p] != offset;
-      if (!moved || offset > committed(p)) continue;
+      if (!moved || !committed(p, offset)) continue;
       cursor.offsets[p] = offset;
       unsaved_.insert_or_assign({name, p}, CursorRow{topic_, name, p, offset, cursor.protects});
     }

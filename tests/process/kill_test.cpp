@@ -164,6 +164,42 @@ TEST_CASE("kill: a producer that dies while no supervisor lives is repaired by t
   CHECK(take(consumer, 1)[0] == "behind");
 }
 
+TEST_CASE("kill: a cursor stands where its holder put it while no supervisor lived", "[kill]") {
+  constexpr std::size_t kBehind = 12'000;  // more than the flusher follows at once
+  DaemonProcess daemon;
+  Bus bus = daemon.connect();
+  bus.create_topic("t", {.partitions = 1, .ring_bytes = 1024 * 1024});
+  Producer producer = bus.producer("t");
+  publish(producer, "before");
+  Child victim([&](Child& self) {
+    Bus own = daemon.connect();
+    Consumer consumer = own.consumer("t", {.from = start(), .cursor = "c"});
+    take(consumer, 1);
+    self.reached();
+    take(consumer, kBehind);
+    consumer.advance();
+    static_cast<void>(consumer.commit());
+    self.reached();
+    self.stay();
+  });
+  REQUIRE(victim.await());
+  daemon.kill();
+  for (std::size_t i = 0; i < kBehind; ++i) publish(producer, "x");
+  REQUIRE(victim.await());
+  victim.kill();
+  daemon.start();
+  publish(producer, "behind");
+  for (;;) {
+    try {
+      Consumer next = bus.consumer("t", {.from = start(), .cursor = "c"});
+      CHECK(take(next, 1)[0] == "behind");
+      break;
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::busy) throw;  // the dead one still counts as its holder
+    }
+  }
+}
+
 TEST_CASE("kill: the keeper is replaced at once, and its successor keeps the rings", "[kill]") {
   DaemonProcess daemon;
   Bus bus = daemon.connect();

@@ -167,7 +167,7 @@ TEST_CASE("named cursors: positions come from the holder, hostile ones are not b
   std::vector<CursorRow> changed;
   cursors.hold("c", true, {.handle = 1, .pid = 1, .slots = slots.data()});
   REQUIRE(changed.empty());
-  const auto committed = [](std::uint32_t) { return std::uint64_t{100}; };
+  const auto committed = [](std::uint32_t, std::uint64_t offset) { return offset <= 100; };
   cursors.collect(committed, changed);
   REQUIRE(changed.size() == 1);
   CHECK(changed[0].offset == 7);
@@ -190,7 +190,7 @@ TEST_CASE("named cursors: protection changes at once, and only when it is asked 
   const auto open = [&](std::optional<bool> protects) {
     changed.clear();
     cursors.hold("c", protects, {.handle = ++handle, .pid = 1, .slots = nullptr});
-    cursors.collect([](std::uint32_t) { return std::uint64_t{100}; }, changed);
+    cursors.collect([](std::uint32_t, std::uint64_t offset) { return offset <= 100; }, changed);
     cursors.saved();
     cursors.let_go("c", handle);
   };
@@ -215,7 +215,7 @@ TEST_CASE("named cursors: a position stays to be saved until it was", "[daemon]"
   slots[0].committed = 7;
   const auto collected = [&] {
     std::vector<CursorRow> changed;
-    cursors.collect([](std::uint32_t) { return std::uint64_t{100}; }, changed);
+    cursors.collect([](std::uint32_t, std::uint64_t offset) { return offset <= 100; }, changed);
     return changed;
   };
   cursors.hold("c", false, {.handle = 1, .pid = 1, .slots = slots.data()});
