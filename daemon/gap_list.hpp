@@ -2,11 +2,38 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <iterator>
 
 #include "layout/board.hpp"
 #include "log/recovery.hpp"
 
 namespace ringway::daemon {
+
+/// The log ends at `written`, is durable up to `durable`, and goes on at `to` at the earliest.
+/// Where nothing came behind the last gap, that one grows.
+template <class Board>
+void extend_log_gaps(Board& board, std::uint64_t written, std::uint64_t durable,
+                     std::uint64_t to) noexcept {
+  // Loads: what only this thread writes, or a supervisor that is dead.
+  constexpr auto kOwn = std::memory_order::relaxed;
+  constexpr auto kTorn = std::memory_order::release;  // TORN; of what grows WRITTEN, DURABLE
+  if (to <= std::min(written, durable)) return;
+  const std::uint32_t count = board.log_gaps.load(kOwn);
+  if (count != 0) {
+    auto& last = board.log_gap[(count - 1) % std::size(board.log_gap)];
+    if (written <= last.to.load(kOwn)) {
+      last.written.store(std::min(written, last.written.load(kOwn)), kTorn);
+      last.durable.store(std::min(durable, last.durable.load(kOwn)), kTorn);
+      last.to.store(std::max(to, last.to.load(kOwn)), kTorn);
+      return;
+    }
+  }
+  auto& next = board.log_gap[count % std::size(board.log_gap)];
+  next.written.store(written, kTorn);
+  next.durable.store(std::min(durable, written), kTorn);
+  next.to.store(to, kTorn);
+  board.log_gaps.store(count + 1, std::memory_order::release);  // GAP
+}
 
 /// The board's list of what the log of a partition lacks. The supervisor's, one thread at a time;
 /// clients read it at any moment (client/log_gaps.hpp). A gap stands there before anything of it
@@ -41,34 +68,11 @@ class GapList {
     extend(end.offset, end.offset, start.offset);
   }
 
-  /// The log ends at `written`, is durable up to `durable`, and goes on at `to` at the earliest.
-  /// Where nothing came behind the last gap, that one grows.
   void extend(std::uint64_t written, std::uint64_t durable, std::uint64_t to) noexcept {
-    if (to <= std::min(written, durable)) return;
-    // Relaxed loads: own, or of a supervisor that is dead.
-    const std::uint32_t count = board_->log_gaps.load(std::memory_order::relaxed);
-    if (count != 0) {
-      layout::LogGap& last = at(count - 1);
-      if (written <= last.to.load(std::memory_order::relaxed)) {
-        const auto own = std::memory_order::relaxed;
-        last.written.store(std::min(written, last.written.load(own)), std::memory_order::release);
-        last.durable.store(std::min(durable, last.durable.load(own)), std::memory_order::release);
-        last.to.store(std::max(to, last.to.load(own)), std::memory_order::release);
-        return;
-      }
-    }
-    layout::LogGap& next = at(count);
-    next.written.store(written, std::memory_order::release);
-    next.durable.store(std::min(durable, written), std::memory_order::release);
-    next.to.store(to, std::memory_order::release);
-    board_->log_gaps.store(count + 1, std::memory_order::release);
+    extend_log_gaps(*board_, written, durable, to);
   }
 
  private:
-  layout::LogGap& at(std::uint32_t index) const noexcept {
-    return board_->log_gap[index % layout::kLogGaps];
-  }
-
   layout::BoardPartition* board_;
 };
 

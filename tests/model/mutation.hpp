@@ -25,6 +25,9 @@ enum class Name : unsigned char {
   void_claim,   ///< four words each
   boundary,     ///< the position of an entry of the boundary table
   boundary_offset,
+  log_gaps,   ///< how many there are on the list of what the log lacks
+  log_gap,    ///< three words each
+  watermark,  ///< written, durable
   committed,  ///< how far it is known that records are settled
   magic,      ///< of a board: published last
   nonce,

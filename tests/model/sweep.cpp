@@ -43,6 +43,12 @@ std::string_view text(Name name) {
       return "boundary";
     case Name::boundary_offset:
       return "boundary_offset";
+    case Name::log_gaps:
+      return "log_gaps";
+    case Name::log_gap:
+      return "log_gap";
+    case Name::watermark:
+      return "watermark";
     case Name::committed:
       return "committed";
     case Name::magic:
