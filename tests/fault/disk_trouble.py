@@ -1,5 +1,7 @@
 """What the cases about disks in trouble share: producers that wait, levels that are never taken back, content."""
 
+import re
+
 from bus import PATIENCE_SECONDS, wait_until
 
 # Old segments are not to go: what was written is to be read back.
@@ -45,6 +47,26 @@ class DiskTrouble:
         self.bus.start()
         self.check_content(content, topic)
         self.bus.run('log', 'verify', topic, '--state-dir', self.bus.state_dir)
+
+    def replay(self, topic='t'):
+        """Of a topic of lines() alone: the offsets that are there, and the gaps, as first and one past the last."""
+        out = self.bus.run('consume', topic, '-o', 'start', '-e', '-f', '%o %v\n')
+        offsets = []
+        for line in out.splitlines(keepends=True):
+            offset, content = line.split(b' ', 1)
+            self.assertEqual(content, lines(1, int(offset)))
+            offsets.append(int(offset))
+        gaps = [(int(first), int(last) + 1)
+                for first, last in re.findall(r'offsets (\d+) to (\d+) are missing: lost', self.bus.stderr)]
+        return offsets, gaps
+
+    def check_exact(self, offsets, gaps, end):
+        """Records and gaps are together all there is, each once and in order."""
+        expected, at = [], 0
+        for first, to in [*gaps, (end, end)]:
+            expected.extend(range(at, first))
+            at = to
+        self.assertEqual(offsets, expected)
 
     # What happens
 

@@ -2,12 +2,13 @@
 
 import os
 import pathlib
+import re
 import shutil
 import sys
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / 'support'))
-from bus import Bus, wait_until
+from bus import PATIENCE_SECONDS, Bus, wait_until
 from disk_trouble import KEEP_EVERYTHING, RING, DiskTrouble, lines
 from failing_disk import FailingDisk
 from small_disk import private_mounts
@@ -70,6 +71,30 @@ class OnFuse(DiskTrouble, unittest.TestCase):
         for topic, content in self.contents.items():
             self.check_content_over_restarts(content, topic)
 
+    def go_on_in_memory(self, first):
+        """How many records 'memory' has behind those that are not in its log; `first` are, and are durable."""
+        waiting = [self.spawn_waiting(level, first + number) for number, level in enumerate(('written', 'durable'))]
+        end = first + len(waiting) + 5_000
+        self.bus.run('produce', 'memory', stdin=lines(5_000, first + len(waiting)))
+        self.wait_for_state('memory_only', 'memory')
+        for producer in waiting:
+            self.assertEqual(producer.wait(PATIENCE_SECONDS), 1)
+            self.assertIn(b'left memory while the disk refused', producer.stderr.read())
+        seen = self.look('memory')
+        self.assertEqual((seen['committed'], seen['written'], seen['durable']), (end, first, first))
+        self.assertIn("topic 'memory' partition 0: memory_only", self.bus.json('status', status=5)['degraded'])
+        self.assertIn(f'level=error event=log_suspended topic=memory partition=0 error="Input/output error" '
+                      f'log_end={first}', self.bus.log.read_text())
+        return end
+
+    def spawn_waiting(self, level, number):
+        """A producer of one record that waits for its level; it is in the ring."""
+        path = self.bus.root / f'input-{level}'
+        path.write_bytes(lines(1, number))
+        producer = self.bus.spawn('produce', 'memory', path, '--wait', level)
+        wait_until(lambda: self.look('memory')['committed'] > number, 'the record')
+        return producer
+
     def test_a_topic_whose_log_fails_waits_and_heals_by_itself_and_the_others_go_on(self):
         self.disk.fail(str(self.directory().relative_to(self.disk.path)))
         producer = self.run_full()
@@ -85,9 +110,12 @@ class OnFuse(DiskTrouble, unittest.TestCase):
         self.check_it_healed_by_itself('t')
 
     def test_a_disk_of_which_nothing_can_be_written_is_outlived(self):
-        """The catalog too."""
+        """The catalog too. And one topic goes on in memory only."""
+        self.bus.json('topic', 'create', 'memory', *RING, '--when-disk-fails', 'memory')
+        self.check_end(self.produce(lines(1_000), 'memory'))
         self.disk.fail()
         producers = [self.run_full(topic) for topic in self.contents]
+        left_out = self.go_on_in_memory(1_000)
         self.check_it_shows(*self.contents)
         read = self.bus.run('consume', 't', '--cursor', 'billing', '-o', 'start', '-n', 100)
         self.assertEqual(read, b''.join(self.contents['t'].splitlines(keepends=True)[:100]))
@@ -98,7 +126,16 @@ class OnFuse(DiskTrouble, unittest.TestCase):
         for producer in producers:
             self.check_end(producer)
         self.bus.json('topic', 'create', 'u')
+        self.check_it_heals('memory')
+        self.check_end(self.produce(lines(10, left_out), 'memory'))
         self.check_it_healed_by_itself(*self.contents)
+        self.assertIn('event=log_healed topic=memory', self.bus.log.read_text())
+        told = re.findall(r'event=log_gap topic=memory partition=0 log_end=(\d+) goes_on_at=(\d+)',
+                          self.bus.log.read_text())
+        offsets, gaps = self.replay('memory')
+        self.assertEqual(gaps, [(int(first), int(to)) for first, to in told])
+        self.assertEqual(len(gaps), 1)
+        self.check_exact(offsets, gaps, left_out + 10)
         read = self.bus.run('consume', 't', '--cursor', 'billing', '-n', 1)
         self.assertEqual(read, self.contents['t'].splitlines(keepends=True)[100])
 

@@ -173,26 +173,6 @@ class InMemoryOnly(SmallDiskTrouble):
         self.go_on(count)
         self.wait_for_state('memory_only')
 
-    def replay(self, *options):
-        """The offsets that a consumer got, and the gaps it was told of, as first and one past the last."""
-        out = self.bus.run('consume', 't', '-o', 'start', '-e', '-f', '%o %v\n', *options)
-        offsets = []
-        for line in out.splitlines(keepends=True):
-            offset, content = line.split(b' ', 1)
-            self.assertEqual(content, lines(1, int(offset)))
-            offsets.append(int(offset))
-        gaps = [(int(first), int(last) + 1)
-                for first, last in re.findall(r'offsets (\d+) to (\d+) are missing: lost', self.bus.stderr)]
-        return offsets, gaps
-
-    def check_exact(self, offsets, gaps, end):
-        """Records and gaps are together all there is, each once and in order."""
-        expected, at = [], 0
-        for first, to in [*gaps, (end, end)]:
-            expected.extend(range(at, first))
-            at = to
-        self.assertEqual(offsets, expected)
-
     def test_producers_go_on_and_it_shows_and_heals_and_the_gap_is_exact(self):
         self.run_full()
         before = self.look()
