@@ -35,12 +35,17 @@ class Place:
             self.log.stat().st_size > 60 and time.monotonic() - self.begun > 0.05
 
 
-# Two kinds of topics: a small ring and small files, so that all of it laps and rolls, and no patience with who stands
-# still; and one as everybody has it.
+# What goes on in memory only while its disk refuses (cramped_disk.py).
+IN_MEMORY = 'memory'
+# Three kinds of topics: a small ring and small files, so that all of it laps and rolls, and no patience with who stands
+# still; one as everybody has it; and one that waits for neither its disk nor its consumers: no ring may stay with who
+# holds records in it, who is given copies.
 TOPICS = {
     'storm': ('--partitions', '4', '--ring', '256KiB', '--segment', '4MiB', '--when-stopped', 'fence',
               '--stopped-after', '200ms', '--pin-budget', '200ms'),
     'plain': (),
+    IN_MEMORY: ('--ring', '64KiB', '--segment', '256KiB', '--when-disk-fails', 'memory', '--when-pinned', 'copy',
+                '--pin-budget', '100ms', '--retired-max', '4KiB', '--when-stopped', 'fence', '--stopped-after', '200ms'),
 }
 
 
@@ -51,12 +56,15 @@ def cast_of(rate):
     return [
         *(Place('producer', 'storm', {'rate': rate}) for _ in range(3)),
         Place('producer', 'plain', {'rate': rate}),
+        Place('producer', IN_MEMORY, {'rate': rate}),
         consumer('storm', 'start'),
         consumer('storm', 'end'),
         consumer('storm', 'cursor', 'billing'),
         consumer('storm', 'cursor', 'slow', pace=rate * 2),  # of three times as much: it reads from the log
         consumer('plain', 'end'),
         consumer('plain', 'cursor', 'audit'),
+        consumer(IN_MEMORY, 'end'),
+        consumer(IN_MEMORY, 'cursor', 'kept'),
     ]
 
 
@@ -72,8 +80,8 @@ class Cast:
         self.problems = []
         self.is_open = False  # from when on places are taken
 
-    def of(self, role):
-        return [place for place in self.places if place.role == role]
+    def of(self, role, topic=None):
+        return [place for place in self.places if place.role == role and topic in (None, place.topic)]
 
     def spawn(self, place):
         self.ids[place.role] += 1

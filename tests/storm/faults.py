@@ -23,6 +23,7 @@ FAULTS = (
     Fault('consumer killed', 'kill_consumer', 10, 'it held records in place'),
     Fault('consumer stopped', 'stop_consumer', 6, 'it held records in place'),
     Fault('consumer ended and started again', 'restart_consumer', 4, 'it was reading'),
+    Fault('consumer held for too long', 'hold_too_long', 4, 'it was given copies'),
     Fault('replay from the start', 'replay', 4, 'a producer was publishing'),
     Fault('supervisor killed', 'kill_supervisor', 8, 'committed was ahead of durable'),
     Fault('supervisor killed while it starts', 'kill_starting_supervisor', 4, 'it did not serve yet'),
@@ -34,6 +35,7 @@ FAULTS = (
     Fault('keeper and supervisor killed', 'kill_keeper_and_supervisor', 6, 'committed records were lost'),
     Fault('all killed', 'kill_all', 3, 'committed records were lost'),
     Fault('ring replaced', 'replace_ring', 6, 'records were not durable yet, and it was'),
+    Fault('disk full', 'fill_disk', 4, 'records left memory meanwhile'),
 )
 
 

@@ -38,6 +38,16 @@ class Lookout:
     def is_behind(self):
         return any(partition['committed'] > partition['durable'] for partition in self.partitions())
 
+    def is_written(self, topic):
+        """All that anybody claimed; while nobody goes on."""
+        seen = self.look(topic)
+        return bool(seen) and all(
+            one['written'] == one['committed'] and
+            not any(isinstance(producer['claim'], dict) for producer in one['producers']) for one in seen)
+
+    def written(self, topic):
+        return sum(partition['written'] for partition in self.look(topic))
+
     def committed(self):
         return sum(partition['committed'] for partition in self.partitions())
 

@@ -10,13 +10,17 @@ import time
 
 from bus import PATIENCE_SECONDS
 from calm import Calm
-from cast import TOPICS, Cast, cast_of, replay_of
+from cast import IN_MEMORY, TOPICS, Cast, cast_of, replay_of
 from churn import Churn
+from cramped_disk import CrampedDisk
 from faults import FAULTS, schedule
 from lookout import Lookout
 from supervision import Supervision, now_ns
 
 HUNT_TRIES = 12
+# A look takes half a second where keeper and supervisor are not there to be asked, and meanwhile nobody resumes them.
+HUNT_SECONDS = 0.5
+MOMENT_SECONDS = 1
 # How long somebody who could go on may be silent. Nothing that is not stuck takes a tenth of it.
 SILENCE_SECONDS = 20
 # A role that has written down more than that has joined, and begun.
@@ -50,11 +54,13 @@ class Storm:
         self.hits = collections.Counter()  # ... in mid-operation
         self.killed = []  # (fault, pid) of those whose open claim was not seen: perhaps it was repaired
         self.lost = []  # (fault, number of the loss)
+        self.refusals = []  # [from_ns, to_ns, fault]: in between the disk of IN_MEMORY may have refused
         self.altered = []  # (fault, process, when it began, whether records were not durable yet) of ring replacements
         self.replays = []  # of which it is not known yet whether somebody published meanwhile
         self.missed = set()  # what never hit as it should
         self.problems = []
         self.rings = 0
+        self.disk = None  # of IN_MEMORY
 
     # The storm
 
@@ -63,6 +69,8 @@ class Storm:
         self.until(self.supervision.serves, 'ringwayd')
         for topic, words in TOPICS.items():
             self.bus.run('topic', 'create', topic, *words)
+        if any(fault.action == 'fill_disk' for fault in self.faults):
+            self.put_on_disk_of_its_own(IN_MEMORY)
         self.cast.is_open = True
         self.churn.start()
         try:
@@ -72,6 +80,17 @@ class Storm:
             self.churn.ending.set()
             self.cast.close()
             self.churn.finish()
+
+    def close(self):
+        if self.disk is not None:
+            self.disk.close()
+
+    def put_on_disk_of_its_own(self, topic):
+        uuid = self.bus.json('topic', 'describe', topic)['uuid']
+        self.supervision.end(back_in_s=0)
+        self.until(lambda: self.supervision.state != 'stopping', 'ringwayd to stop')
+        self.disk = CrampedDisk(self.bus.state_dir / 'topics' / uuid)
+        self.until(self.supervision.serves, 'ringwayd to serve again')
 
     def rage(self, events):
         begun = time.monotonic()
@@ -120,12 +139,25 @@ class Storm:
         self.hits[fault.name] += bool(hit)
         return True
 
+    def await_moment(self, condition):
+        """Whether it comes about soon, with nothing else being done to anybody."""
+        deadline = time.monotonic() + MOMENT_SECONDS
+        while not condition():
+            if time.monotonic() > deadline:
+                return False
+            self.tick()
+            time.sleep(0.002)
+        return True
+
     def hunt(self, pause, resume, found):
         """Stops somebody until it is in mid-operation, and leaves it standing. Whether it is."""
+        deadline = time.monotonic() + HUNT_SECONDS
         for attempt in range(HUNT_TRIES):
             pause()
             if found():
                 return True
+            if time.monotonic() > deadline:
+                break
             if attempt + 1 < HUNT_TRIES:
                 resume()
                 time.sleep(0.001)
@@ -142,11 +174,14 @@ class Storm:
     def catch(self, role, event):
         """Somebody who stands still by now, and whether in mid-operation; one after the other is looked at."""
         places = self.victims(role, event)
+        deadline = time.monotonic() + HUNT_SECONDS
         for attempt in range(HUNT_TRIES):
             place = places[attempt % len(places)]
             self.cast.pause(place)
             if self.lookout.in_mid_operation(place):
                 return place, True
+            if time.monotonic() > deadline:
+                break
             if attempt + 1 < HUNT_TRIES:
                 self.cast.resume(place, place.process.pid)
                 time.sleep(0.001)
@@ -180,6 +215,29 @@ class Storm:
 
     def stop_consumer(self, event):
         return self.stop_role(event, 'consumer')
+
+    def hold_too_long(self, event):
+        """It stands still with records of IN_MEMORY in its hands, where producers have no patience with that."""
+        places = [place for place in self.cast.of('consumer', IN_MEMORY)
+                  if place.plays() and place.process.pid not in self.supervision.copying]
+        if not places or not self.supervision.serves():
+            return False
+        place = places[event.victim % len(places)]
+        pid = place.process.pid
+        if not self.hunt(lambda: self.cast.pause(place), lambda: self.cast.resume(place, pid),
+                         lambda: self.lookout.has_pin(place)):
+            self.cast.resume(place, pid)
+            return False
+
+        hit = self.await_moment(lambda: pid in self.supervision.copying)
+        self.cast.resume(place, pid)
+
+        def leave():
+            if place.plays() and place.process.pid == pid:
+                self.cast.end(place, back_in_s=0)
+        # It is never given anything but copies any more: after a while another one comes.
+        self.later(0.2 + event.delay * 0.5, leave)
+        return self.done(event.fault, hit)
 
     def restart_role(self, event, role):
         if not (places := self.victims(role, event)):
@@ -350,3 +408,43 @@ class Storm:
                                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         self.altered.append((event.fault, child, began, behind))
         return self.done(event.fault, False)
+
+    def fill_disk(self, event):
+        """Everything that IN_MEMORY holds is written; then there is no room for more, for a while."""
+        places = self.cast.of('producer', IN_MEMORY)
+        refuses = self.refusals and self.refusals[-1][1] is None
+        if refuses or not self.supervision.serves() or not all(place.plays() for place in places):
+            return False
+        pids = [place.process.pid for place in places]
+        for place in places:
+            self.cast.pause(place)
+        begun = now_ns()
+        written = any(self.lookout.is_written(IN_MEMORY) for _ in range(HUNT_TRIES))
+        if written:
+            self.disk.fill()
+            self.supervision.disturbed_ns = now_ns()
+            self.refusals.append([begun, None, event.fault])
+        for place, pid in zip(places, pids):
+            self.cast.resume(place, pid)
+        if not written:
+            return False
+        suspended = self.supervision.suspended
+        self.await_moment(lambda: self.supervision.suspended > suspended)
+        self.later(event.length * 0.3, self.free_disk)
+        return self.done(event.fault, False)
+
+    def free_disk(self):
+        self.disk.free()
+        self.supervision.disturbed_ns = now_ns()
+        seen = self.lookout.look(IN_MEMORY)
+        if seen:
+            self.await_written(sum(one['committed'] for one in seen))
+        else:
+            self.later(0.05, self.free_disk)
+
+    def await_written(self, committed):
+        """What had been committed when the disk had room again is in the log, or has left memory."""
+        if self.lookout.written(IN_MEMORY) >= committed:
+            self.refusals[-1][1] = now_ns()
+        else:
+            self.later(0.05, lambda: self.await_written(committed))

@@ -66,12 +66,12 @@ class StormConsumer {
       if (finishing && at_the_end()) return finish();
       const RecordBatch batch = consumer_.poll(1 + random_() % 1'000, 50ms);
       hold();
-      for (const RecordView& record : batch) look_at(record);
-      end_row();
-      judge(batch.status());
       for (const Gap& gap : consumer_.take_gaps()) {
         log_.add("g", gap.partition, gap.from, gap.to, to_string(gap.reason));
       }
+      for (const RecordView& record : batch) look_at(record);
+      end_row();
+      judge(batch.status());
       watermarks();
       log_.write();
       if (named_) keep();

@@ -27,6 +27,8 @@ class Supervision:
         self.losses = []
         self.repaired = set()  # pids whose claims were finished for them
         self.replaced = collections.Counter()  # rings, by the reason
+        self.suspended = 0  # times that a log was left out, as its disk refused
+        self.copying = set()  # pids of consumers that may hold nothing any more
         self.problems = []
         self.starts = 0
         self.disturbed_ns = now_ns()  # when something was last done to supervisor or keeper
@@ -73,6 +75,10 @@ class Supervision:
                 self.repaired.add(int(fields['pid']))
             elif event == 'ring_replaced':
                 self.replaced[fields['reason']] += 1
+            elif event == 'log_suspended':
+                self.suspended += 1
+            elif event == 'consumer_copies':
+                self.copying.add(int(fields['pid']))
             elif event == 'keeper_replaced':
                 self.keeper_is(int(fields['pid']))
             elif event == 'serving':

@@ -14,6 +14,12 @@ TOLD = {
 SEEN = ['c 0 0 3 1 0', 'c 0 3 2 2 0', 'c 0 5 2 1 3', 'c 0 7 3 2 2']
 LAST = {'consumer-9': ['consumer 9 109 t start -', 's 0 0', *SEEN, 'm 0 10 10 10 300', 'e 0 10']}
 STORM = ['last 9', 'must-end 9']
+# The same but for offsets 3 and 4, which left memory unwritten, or went with it.
+GAP = 'g 0 3 5 not_found'
+TOLD_WITH_GAP = {
+    'producer-1': ['producer 1 101 t', 'p 0 0 3 0 100 110', 'w d 0 2 111', 'p 0 5 2 3 150 160', 'e'],
+    'producer-2': ['producer 2 102 t', 'p 0 3 2 0 120 130', 'n 0 4', 'p 0 7 3 2 180 190', 'w d 0 9 210', 'e'],
+}
 
 
 class Case(unittest.TestCase):
@@ -58,11 +64,15 @@ class Right(Case):
 
     def test_what_was_not_written_may_go_with_all_memory(self):
         # Offsets 3 and 4 went; a new ring began at 5 after the loss.
-        told = {'producer-1': ['producer 1 101 t', 'p 0 0 3 0 100 110', 'w d 0 2 111', 'p 0 5 2 3 150 160', 'e'],
-                'producer-2': ['producer 2 102 t', 'p 0 3 2 0 120 130', 'n 0 4', 'p 0 7 3 2 180 190', 'e']}
-        self.assertEqual(self.check({**told, **self.last(SEEN[0], *SEEN[2:]), **self.live(*SEEN)},
+        self.assertEqual(self.check({**TOLD_WITH_GAP, **self.last(SEEN[0], GAP, *SEEN[2:]), **self.live(*SEEN)},
                                     ['loss 135 145', *STORM]), {})
         self.assertIn('loss 0: 2 records', self.output)
+
+    def test_what_left_memory_while_the_disk_refused_may_be_missing(self):
+        late = self.live(SEEN[0], GAP, *SEEN[2:])
+        self.assertEqual(self.check({**TOLD_WITH_GAP, **self.last(SEEN[0], GAP, *SEEN[2:]), **late},
+                                    ['refused t 115 145', *STORM]), {})
+        self.assertIn('refusal 0: 2 records', self.output)
 
     def test_a_cursor_may_go_back_with_all_memory(self):
         first = ['consumer 1 103 t cursor c', 's 0 0', *SEEN, 'k 0 10 220']
@@ -76,7 +86,7 @@ class Planted(Case):
         files = {**TOLD, **self.last(SEEN[0], 'c 0 4 1 2 1', *SEEN[2:])}
         files['producer-2'] = [line for line in files['producer-2'] if line[0] != 'w']
         files['producer-1'] = [line for line in files['producer-1'] if line[0] != 'w']
-        self.assertEqual(self.check(files), {'lost': 1})
+        self.assertEqual(self.check(files), {'lost': 1, 'passed over in silence': 1})
 
     def test_a_lost_last_record_is_found(self):
         told = {**TOLD, 'producer-2': [line for line in TOLD['producer-2'] if line[0] != 'w']}
@@ -93,25 +103,49 @@ class Planted(Case):
 
     def test_a_lost_durable_record_is_found(self):
         self.assertEqual(self.check({**TOLD, **self.last(SEEN[0], 'c 0 4 1 2 1', *SEEN[2:])}),
-                         {'lost though durable': 1})
+                         {'lost though durable': 1, 'passed over in silence': 1})
 
     def test_a_written_record_that_went_with_all_memory_is_found(self):
         told = {'producer-1': ['producer 1 101 t', 'p 0 0 3 0 100 110', 'p 0 5 2 3 150 160', 'e'],
                 'producer-2': ['producer 2 102 t', 'p 0 3 2 0 120 130', 'w w 0 3 131', 'p 0 7 3 2 180 190', 'e']}
-        self.assertEqual(self.check({**told, **self.last(SEEN[0], *SEEN[2:])}, ['loss 135 145', *STORM]),
+        self.assertEqual(self.check({**told, **self.last(SEEN[0], GAP, *SEEN[2:])}, ['loss 135 145', *STORM]),
                          {'lost though written': 1})
         self.assertIn('loss 0: 1 records', self.output)
 
     def test_a_loss_excuses_nothing_from_before_it(self):
         # The records behind those that are missing were told before the memory was lost.
-        files = {**TOLD, **self.last(SEEN[0], *SEEN[2:])}
+        files = {**TOLD, **self.last(SEEN[0], GAP, *SEEN[2:])}
         files = {name: [line for line in lines if line[0] != 'w'] for name, lines in files.items()}
-        self.assertEqual(self.check(files, ['loss 195 200', *STORM]), {'lost': 2})
+        for cause in ('loss', 'refused t'):
+            self.assertEqual(self.check(files, [f'{cause} 195 200', *STORM]), {'lost': 2})
 
     def test_a_loss_excuses_nothing_from_after_it(self):
-        files = {**TOLD, **self.last(SEEN[0], *SEEN[2:])}
+        files = {**TOLD, **self.last(SEEN[0], GAP, *SEEN[2:])}
         files = {name: [line for line in lines if line[0] != 'w'] for name, lines in files.items()}
-        self.assertEqual(self.check(files, ['loss 50 60', *STORM]), {'lost': 2})
+        for cause in ('loss', 'refused t'):
+            self.assertEqual(self.check(files, [f'{cause} 50 60', *STORM]), {'lost': 2})
+
+    def test_a_disk_that_refused_another_topic_excuses_nothing(self):
+        self.assertEqual(self.check({**TOLD_WITH_GAP, **self.last(SEEN[0], GAP, *SEEN[2:])},
+                                    ['refused tt 115 145', *STORM]), {'lost though durable': 2, 'gap without cause': 1})
+
+    def test_what_was_told_to_be_written_does_not_leave_memory_alone(self):
+        told = {**TOLD_WITH_GAP, 'producer-2': [line.replace('n 0 4', 'w w 0 4 131')
+                                                for line in TOLD_WITH_GAP['producer-2']]}
+        self.assertEqual(self.check({**told, **self.last(SEEN[0], GAP, *SEEN[2:])},
+                                    ['refused t 115 145', *STORM]), {'lost though written': 2})
+
+    def test_a_gap_that_a_consumer_is_not_told_of_is_found(self):
+        files = {**TOLD_WITH_GAP, **self.last(SEEN[0], GAP, *SEEN[2:])}
+        for told in ((), ('g 0 3 4 not_found',)):
+            late = self.live(SEEN[0], *told, *SEEN[2:])
+            for cause in ('loss 135 145', 'refused t 115 145'):
+                self.assertEqual(self.check({**files, **late}, [cause, *STORM]), {'passed over in silence': 1})
+
+    def test_a_gap_over_what_is_there_is_found_beside_one_that_has_a_cause(self):
+        late = self.live(SEEN[0], 'g 0 3 7 not_found', SEEN[3])
+        self.assertEqual(self.check({**TOLD_WITH_GAP, **self.last(SEEN[0], GAP, *SEEN[2:]), **late},
+                                    ['refused t 115 145', *STORM]), {'gap without cause': 1, 'passed over': 1})
 
     def test_a_doubled_record_is_found(self):
         self.assertEqual(self.check({**TOLD, **self.last(*SEEN, 'c 0 10 1 2 4', marks='m 0 11 11 11 1', end='e 0 11')}),
@@ -208,8 +242,9 @@ class Planted(Case):
     def test_a_cursor_taken_back_is_found(self):
         first = ['consumer 1 103 t cursor c', 's 0 0', *SEEN, 'k 0 10 220']
         second = ['consumer 2 104 t cursor c', 's 0 5', *SEEN[2:]]
-        self.assertEqual(self.check({**TOLD, **LAST, 'consumer-1': first, 'consumer-2': second}),
-                         {'cursor taken back': 1})
+        for cause in ((), ('refused t 225 230',)):
+            self.assertEqual(self.check({**TOLD, **LAST, 'consumer-1': first, 'consumer-2': second}, [*cause, *STORM]),
+                             {'cursor taken back': 1})
 
     def test_a_cursor_that_moved_over_what_its_holder_never_saw_is_found(self):
         first = ['consumer 1 103 t cursor c', 's 0 0', *SEEN[:2]]

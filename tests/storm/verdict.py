@@ -3,6 +3,7 @@
 import os
 import subprocess
 
+from cast import IN_MEMORY
 from supervision import now_ns
 
 UNDER_CHURN = 'a topic being made or deleted when supervisor or keeper dies'
@@ -13,6 +14,7 @@ REASONS = ('altered', 'stopped_claim', 'long_pin', 'interrupted')
 def judge(storm):
     """Has storm_check look at the lines, and adds whatever is wrong to the storm's problems. What it printed."""
     lines = [f'loss {begin} {end or now_ns()}' for begin, end in storm.supervision.losses]
+    lines += [f'refused {IN_MEMORY} {begin} {end}' for begin, end, _ in storm.refusals]
     lines += [f'last {id}' for id in storm.calm.last]
     lines += [f'must-end {id}' for id in storm.calm.must_end]
     (storm.directory / 'storm.log').write_text(''.join(line + '\n' for line in lines))
@@ -24,6 +26,9 @@ def judge(storm):
     went = [int(line.split()[2]) for line in verdict if line.startswith('loss ')]
     for fault, number in storm.lost:
         storm.hits[fault.name] += number < len(went) and went[number] > 0
+    left = [int(line.split()[2]) for line in verdict if line.startswith('refusal ')]
+    for (_, _, fault), records in zip(storm.refusals, left):
+        storm.hits[fault.name] += records > 0
     for fault, pid in storm.killed:
         storm.hits[fault.name] += pid in storm.supervision.repaired
     for part in (storm.supervision, storm.cast, storm.churn, storm.lookout):
@@ -49,5 +54,5 @@ def report(storm, verdict):
     rows.append(f'{"topics made, filled, read, deleted":38} {storm.churn.cycles:5} {sum(under.values()):17}   '
                 'supervisor or keeper died under ' + ', '.join(f'{verb} {under[verb]}' for verb in sorted(under)))
     rows.append('rings replaced: ' + ', '.join(f'{reason} {storm.supervision.replaced[reason]}' for reason in REASONS))
-    rows += [line for line in verdict if not line.startswith('loss ')]
+    rows += [line for line in verdict if not line.startswith(('loss ', 'refusal '))]
     return '\n'.join(rows)

@@ -139,11 +139,11 @@ void Ledger::watermarks_at_last(std::uint64_t durable, std::uint64_t written,
   }
 }
 
-std::uint64_t Ledger::next_at_last(std::uint64_t offset) const {
+std::uint64_t Ledger::next(std::uint64_t offset, Flag flag) const {
   for (auto page = pages_.lower_bound(offset / kPage); page != pages_.end(); ++page) {
     const std::uint64_t begin = page->first * kPage;
     for (std::uint64_t i = offset > begin ? offset - begin : 0; i < kPage; ++i) {
-      if ((page->second->flags[i] & kAtLast) != 0) return begin + i;
+      if ((page->second->flags[i] & flag) != 0) return begin + i;
     }
   }
   return kNone;
@@ -208,7 +208,7 @@ void Ledger::judge_aborted() {
 void Ledger::judge_middle(const std::vector<Loss>& losses) {
   for (const auto& [producer, writer] : writers_) {
     const bool may_be_gone = std::any_of(losses.begin(), losses.end(), [&](const Loss& loss) {
-      return loss.to_ns >= writer.last_told_ns;
+      return loss.concerns(name_) && loss.to_ns >= writer.last_told_ns;
     });
     if (may_be_gone) continue;
     for (std::uint64_t sequence = 0; sequence < writer.offset_of.size(); ++sequence) {
@@ -242,8 +242,9 @@ std::vector<Ledger::Hole> Ledger::holes() const {
 }
 
 /// What is missing may be so only where one ring ended with a loss of all memory and the next
-/// began: all that is there before it began to be published before the loss, all that is there
-/// behind it was published after it, and nothing of it was told to be written.
+/// began, or where it left the ring while the disk refused: all that is there before it began to be
+/// published before the loss, all that is there behind it was published after it, and nothing of it
+/// was told to be written.
 void Ledger::judge_hole(const Hole& hole, std::vector<Loss>& losses,
                         const std::vector<std::int64_t>& begun_before,
                         const std::vector<std::int64_t>& over_behind) {
@@ -259,7 +260,7 @@ void Ledger::judge_hole(const Hole& hole, std::vector<Loss>& losses,
   const std::int64_t over = after == runs_.end() ? std::numeric_limits<std::int64_t>::max()
                                                  : over_behind[after - runs_.begin()];
   const auto loss = std::find_if(losses.begin(), losses.end(), [&](const Loss& one) {
-    return begun <= one.to_ns && over >= one.from_ns;
+    return one.concerns(name_) && begun <= one.to_ns && over >= one.from_ns;
   });
 
   // How many of the missing lie at or before an offset that was told the level, in the same ring.

@@ -17,12 +17,19 @@ namespace storm_check {
 inline constexpr std::uint64_t kUntoldMax = 32;
 inline constexpr std::uint64_t kNone = std::numeric_limits<std::uint64_t>::max();
 
-/// A moment at which neither a supervisor nor a keeper had the rings: what was not written by then
-/// may be gone. It lies between the two times.
+/// What lets records be gone, between the two times: a moment at which neither a supervisor nor a
+/// keeper had the rings, or the disk refusing a topic that goes on in memory only. Never what was
+/// written by then.
 struct Loss {
   std::int64_t from_ns;
   std::int64_t to_ns;
+  std::string topic;          ///< that the disk refused; empty: all memory was lost
   std::uint64_t records = 0;  ///< that were told or seen, and went with it
+
+  bool of_all_memory() const { return topic.empty(); }
+  bool concerns(const std::string& partition) const {
+    return of_all_memory() || partition.starts_with(topic + "/");
+  }
 };
 
 /// COUNT records in a row of one producer, at offsets in a row.
@@ -50,7 +57,9 @@ class Ledger {
   void watermarks_at_last(std::uint64_t durable, std::uint64_t written, std::uint64_t committed);
 
   /// The first offset at or behind this one that the last replay gave; kNone when there is none.
-  std::uint64_t next_at_last(std::uint64_t offset) const;
+  std::uint64_t next_at_last(std::uint64_t offset) const { return next(offset, kAtLast); }
+  /// Likewise of what a producer was told.
+  std::uint64_t next_told(std::uint64_t offset) const { return next(offset, kTold); }
   std::uint64_t records_told() const { return records_told_; }
   std::uint64_t records_at_last() const { return records_at_last_; }
   std::string at(std::uint64_t offset) const { return name_ + "/" + std::to_string(offset); }
@@ -84,6 +93,7 @@ class Ledger {
 
   Page& page(std::uint64_t offset);
   const Page* page_if_there(std::uint64_t offset) const;
+  std::uint64_t next(std::uint64_t offset, Flag flag) const;
   bool has(std::uint64_t offset, Flag flag) const;
   void note(std::uint64_t offset, std::uint32_t producer, std::uint64_t sequence, Flag flag);
   void place(std::uint64_t offset, std::uint32_t producer, std::uint64_t sequence, Flag flag);

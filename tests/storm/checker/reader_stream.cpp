@@ -12,8 +12,9 @@ void ReaderStream::begin_behind(const CursorChain& chain, std::uint64_t position
   if (position > next_) {
     must_see_all_before(position);
   }
-  const bool may_go_back = std::any_of(
-      losses.begin(), losses.end(), [&](const Loss& loss) { return loss.to_ns >= chain.kept_ns; });
+  const bool may_go_back = std::any_of(losses.begin(), losses.end(), [&](const Loss& loss) {
+    return loss.of_all_memory() && loss.to_ns >= chain.kept_ns;
+  });
   if (position < chain.kept && !may_go_back) {
     findings_.add("cursor taken back",
                   at(position) + ": it stood at " + std::to_string(chain.kept));
@@ -21,10 +22,25 @@ void ReaderStream::begin_behind(const CursorChain& chain, std::uint64_t position
   next_ = position;
 }
 
-void ReaderStream::must_see_all_before(std::uint64_t offset) {
+bool ReaderStream::must_see_all_before(std::uint64_t offset) {
   const std::uint64_t missed = ledger_.next_at_last(next_);
-  if (missed < offset) {
-    findings_.add("passed over", at(missed) + ": went on at " + std::to_string(offset));
+  if (missed >= offset) return true;
+  findings_.add("passed over", at(missed) + ": went on at " + std::to_string(offset));
+  return false;
+}
+
+/// Where records went that a producer was told of, the reader is told that they did.
+void ReaderStream::must_be_told_of_gaps_before(std::uint64_t offset) {
+  std::uint64_t missing = next_;
+  while ((missing = ledger_.next_told(missing)) < offset) {
+    const auto gap = std::find_if(gaps_.begin(), gaps_.end(), [&](const auto& told) {
+      return told.first <= missing && missing < told.second;
+    });
+    if (gap == gaps_.end()) {
+      return findings_.add("passed over in silence",
+                           at(missing) + ": went on at " + std::to_string(offset));
+    }
+    missing = gap->second;
   }
 }
 
@@ -34,13 +50,14 @@ void ReaderStream::saw(const Run& run) {
     findings_.add("delivered twice or out of order",
                   at(run.offset) + ": was at " + std::to_string(next_) + " already");
   } else if (run.offset > next_) {
-    must_see_all_before(run.offset);
+    if (must_see_all_before(run.offset)) must_be_told_of_gaps_before(run.offset);
   }
   next_ = std::max(next_, run.offset + run.count);
 }
 
 void ReaderStream::gap(std::uint64_t from, std::uint64_t to, const std::string& reason,
                        bool may_be) {
+  gaps_.emplace_back(from, to);
   if (!may_be || reason != "not_found") {
     findings_.add("gap without cause", at(from) + " up to " + std::to_string(to) + ": " + reason);
   }

@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "ledger.hpp"
 
@@ -35,12 +37,14 @@ class ReaderStream {
 
  private:
   std::string at(std::uint64_t offset) const { return reader_ + " at " + ledger_.at(offset); }
-  void must_see_all_before(std::uint64_t offset);
+  bool must_see_all_before(std::uint64_t offset);
+  void must_be_told_of_gaps_before(std::uint64_t offset);
 
   const std::string reader_;
   Ledger& ledger_;
   Findings& findings_;
   std::uint64_t next_ = 0;
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> gaps_;  // told so far
   std::uint64_t levels_[3] = {};
 };
 

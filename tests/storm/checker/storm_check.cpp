@@ -7,6 +7,8 @@
 // DIRECTORY/storm.log, by the director:
 //
 //   loss FROM TO        between these two times (ns) nobody but clients had the rings
+//   refused TOPIC FROM TO   between these two times its disk may have refused it, and it went on in
+//                       memory only; what it had been given before was written
 //   last ID             this consumer read everything at last, from the log alone: what it gave is
 //                       what is there
 //   must-end ID         this consumer was asked to go on up to the end
@@ -56,8 +58,14 @@ class Check {
     }
     std::printf("records told %lu, there at last %lu, seen by consumers %lu times\n", told, at_last,
                 seen_);
-    for (std::size_t i = 0; i < losses_.size(); ++i) {
-      std::printf("loss %zu: %lu records\n", i, losses_[i].records);
+    std::size_t losses = 0;
+    std::size_t refusals = 0;
+    for (const Loss& loss : losses_) {
+      if (loss.of_all_memory()) {
+        std::printf("loss %zu: %lu records\n", losses++, loss.records);
+      } else {
+        std::printf("refusal %zu: %lu records\n", refusals++, loss.records);
+      }
     }
     findings_.print();
     return findings_.none() ? 0 : 1;
@@ -92,7 +100,11 @@ class Check {
     const std::string_view kind = line.word();
     if (kind == "loss") {
       const auto from = line.number<std::int64_t>();
-      losses_.push_back({from, line.number<std::int64_t>()});
+      losses_.push_back({from, line.number<std::int64_t>(), {}});
+    } else if (kind == "refused") {
+      const std::string topic(line.word());
+      const auto from = line.number<std::int64_t>();
+      losses_.push_back({from, line.number<std::int64_t>(), topic});
     } else if (kind == "last") {
       last_.insert(line.number());
     } else if (kind == "must-end") {
@@ -221,7 +233,10 @@ class Check {
       } else if (kind == "g") {
         const auto from = line.number();
         const auto to = line.number();
-        stream(partition).gap(from, to, std::string(line.word()), !losses_.empty());
+        const std::string place = ledger(reader.topic, partition).at(from);
+        const bool may_be = std::any_of(losses_.begin(), losses_.end(),
+                                        [&](const Loss& loss) { return loss.concerns(place); });
+        stream(partition).gap(from, to, std::string(line.word()), may_be);
       } else if (kind == "m") {
         const auto durable = line.number();
         const auto written = line.number();
