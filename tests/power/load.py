@@ -18,7 +18,8 @@ CONFIG = '[disk]\nkeep_free = "0%"\n'
 TOPICS = {
     'each': ('--sync', 'every_batch', '--partitions', '2', '--ring', '64KiB', '--segment', '256KiB'),
     'soon': ('--sync', 'interval', '--ring', '128KiB', '--segment', '1MiB'),
-    'late': ('--sync', 'interval', '--sync-interval', '40ms', '--ring', '256KiB', '--segment', '256KiB'),
+    'late': ('--sync', 'interval', '--sync-interval', '40ms', '--ring', '256KiB', '--segment', '256KiB',
+             '--when-disk-fails', 'memory'),
     'never': ('--sync', 'never', '--ring', '64KiB', '--segment', '256KiB'),
 }
 PROMISES_NOTHING = ('never',)

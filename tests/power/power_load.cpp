@@ -168,6 +168,10 @@ class Producing {
     if (!last_) return false;
     const Status status = producer_.wait(*last_, level, kPatience);
     if (status == Status::timeout) return false;
+    if (status == Status::not_found) {  // it left memory while the device refused
+      last_.reset();
+      return false;
+    }
     require(status);
     notes_.add(word, topic_, last_->partition, last_->value);
     return true;
@@ -258,7 +262,8 @@ class Producing {
       notes.add("ring", topic, bytes);
       notes.write();
     } catch (const Error& error) {
-      if (error.code() != ErrorCode::unavailable) throw;
+      // busy: while the device refuses, who goes on in memory only keeps its ring.
+      if (error.code() != ErrorCode::unavailable && error.code() != ErrorCode::busy) throw;
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(random() % 20));
   }
