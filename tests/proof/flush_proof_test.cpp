@@ -2,9 +2,15 @@
 // shared memory, and between instructions by seed. Its files and the ring stay as they are; the
 // next supervisor adopts both.
 
+#include <signal.h>
+#include <sys/resource.h>
+
 #include <catch2/catch.hpp>
 #include <filesystem>
+#include <functional>
+#include <optional>
 
+#include "client/log_gaps.hpp"
 #include "daemon/ring_opening.hpp"
 #include "daemon/topic_duty.hpp"
 #include "log/recovery.hpp"
@@ -20,13 +26,41 @@ namespace {
 
 using namespace std::chrono_literals;
 
+TopicSettings settings_of(const Stage& stage, WhenDiskFails when_disk_fails) {
+  TopicSettings settings = stage.settings();
+  settings.when_disk_fails = when_disk_fails;
+  return settings;
+}
+
+/// While it lives the kernel lets this process write to no file.
+class Refusal {
+ public:
+  Refusal() {
+    sigset_t too_large;
+    ::sigemptyset(&too_large);
+    ::sigaddset(&too_large, SIGXFSZ);
+    ::sigprocmask(SIG_BLOCK, &too_large, nullptr);  // for good: it stays pending
+    ::getrlimit(RLIMIT_FSIZE, &before_);
+    const rlimit none{0, before_.rlim_max};
+    ::setrlimit(RLIMIT_FSIZE, &none);
+  }
+  ~Refusal() { ::setrlimit(RLIMIT_FSIZE, &before_); }
+  Refusal(const Refusal&) = delete;
+  Refusal& operator=(const Refusal&) = delete;
+
+ private:
+  rlimit before_{};
+};
+
 /// A supervisor's data side, in one thread: it has adopted the stage's ring, and the log in a
 /// directory.
 class Flushing {
  public:
-  Flushing(const Stage& stage, const std::string& directory)
+  Flushing(const Stage& stage, const std::string& directory,
+           WhenDiskFails when_disk_fails = WhenDiskFails::wait)
       : topic_(std::make_shared<daemon::ServedTopic>(
-            daemon::ServedTopic::Options{stage.identity(), stage.settings(), 2, directory},
+            daemon::ServedTopic::Options{stage.identity(), settings_of(stage, when_disk_fails), 2,
+                                         directory},
             daemon::TopicMemory::adopt(stage.identity(), stage.settings(),
                                        shm::duplicate(stage.topic().memory().ring_fd()),
                                        shm::duplicate(stage.topic().memory().board_fd()),
@@ -45,6 +79,11 @@ class Flushing {
       daemon::LogFlush::complete(done.token, done.result);
     }
   }
+  void rounds(int count) {
+    for (int i = 0; i < count; ++i) round();
+  }
+  /// So long that a device that refused is tried again.
+  void pass_time() { now_ += 300ms; }
   const log::Recovered& found() const noexcept { return found_; }
   const layout::BoardPartition& board() const { return topic_->view(0).board(); }
 
@@ -86,8 +125,10 @@ void publish(Cast& cast, int records, std::uint32_t payload_bytes) {
   }
 }
 
-/// Everything published, once, in order, with its offset.
-void check_log(const Cast& cast, const std::string& directory) {
+using MayLack = std::function<void(const Cast&, std::uint64_t offset)>;
+
+/// Everything published, once, in order, with its offset; but what `may_lack` does not object to.
+void check_log(const Cast& cast, const std::string& directory, const MayLack& may_lack) {
   storage::PosixFileSystem files;
   const log::Recovered found = log::recover(files, directory + "/0", log::RecoverMode::inspect);
   if (!found.damaged.empty()) throw Violation("a segment is damaged: " + found.damaged[0].rule);
@@ -103,7 +144,10 @@ void check_log(const Cast& cast, const std::string& directory) {
     while (walk.next(record) == log::ReadStatus::ok) {
       const Content content = Content::parse(
           {reinterpret_cast<const char*>(record.body.data()), record.header.payload_bytes});
-      if (content.sequence != sequence + 1) throw Violation("the log loses, doubles or reorders");
+      for (; sequence + 1 < content.sequence; ++sequence) {
+        may_lack(cast, cast.stage().base_offset() + sequence);
+      }
+      if (content.sequence != sequence + 1) throw Violation("the log doubles or reorders");
       if (record.at.offset != cast.stage().base_offset() + sequence) {
         throw Violation("the log has a record under another offset");
       }
@@ -116,7 +160,7 @@ void check_log(const Cast& cast, const std::string& directory) {
 }
 
 /// What the flusher's death leaves is adopted, over a copy of its files.
-void adopt(const Cast& before) {
+void adopt_with(const Cast& before, WhenDiskFails when_disk_fails, const MayLack& may_lack) {
   Cast cast = before;
   const auto& board = cast.view().board();
   const std::uint64_t committed = board.committed_offset, written = board.written_offset,
@@ -125,7 +169,7 @@ void adopt(const Cast& before) {
   const ringway::test::TemporaryDirectory copy(cast.stage().directory());
   std::filesystem::copy(cast.stage().directory() + "/log", copy / "log",
                         std::filesystem::copy_options::recursive);
-  Flushing heir(cast.stage(), copy / "log");
+  Flushing heir(cast.stage(), copy / "log", when_disk_fails);
   if (written != cast.stage().base_offset() && heir.found().end.offset < written)
     throw Violation("the log lacks what was written");
   if (!heir.found().damaged.empty()) throw Violation("a segment is damaged");
@@ -134,26 +178,74 @@ void adopt(const Cast& before) {
   if (board.committed_offset < committed || board.written_offset < written) {
     throw Violation("a level was taken back");
   }
-  check_log(cast, copy / "log");
+  check_log(cast, copy / "log", may_lack);
+}
+
+void adopt(const Cast& before) {
+  adopt_with(before, WhenDiskFails::wait,
+             [](const Cast&, std::uint64_t) { throw Violation("the log loses a record"); });
+}
+
+/// So many records are in the log before the device refuses, and, of 1,000 bytes each, in the ring
+/// at any moment of its refusing.
+constexpr std::uint64_t kFlushed = 10, kStillThere = 20;
+
+/// The same where the device refused. What the log lacks stands on the board, before a watermark
+/// passes it: nobody is told `ok` of it. The board may list more than that: who died between the
+/// list and the limit left a gap that the ring still had all of, and the log goes on with that.
+void adopt_in_memory(const Cast& before) {
+  const std::uint64_t first = before.stage().base_offset();
+  const std::uint64_t end = first + before.stage().told().committed[kOther];
+  adopt_with(before, WhenDiskFails::memory, [=](const Cast& cast, std::uint64_t offset) {
+    if (offset < first + kFlushed) throw Violation("the log lacks what was written");
+    if (offset + kStillThere >= end) throw Violation("the log lacks what the ring had");
+    for (const Level level : {Level::written, Level::durable}) {
+      if (!lost_to_log(cast.view().board(), offset, level)) {
+        throw Violation("ok is said of what the log lacks");
+      }
+    }
+  });
 }
 
 Act flushes(int rounds) {
   return [rounds](Cast& cast, Seat) -> Puppet::Part {
     auto flushing = std::make_shared<Flushing>(cast.stage(), cast.stage().directory() + "/log");
-    return [flushing, rounds] {
-      for (int i = 0; i < rounds; ++i) flushing->round();
+    return [flushing, rounds] { flushing->rounds(rounds); };
+  };
+}
+
+/// So many rounds on a device that refuses, then on one that works.
+Act flushes_in_memory(int refused, int working) {
+  return [=](Cast& cast, Seat) -> Puppet::Part {
+    auto flushing = std::make_shared<Flushing>(cast.stage(), cast.stage().directory() + "/log",
+                                               WhenDiskFails::memory);
+    return [=] {
+      if (refused != 0) {
+        const Refusal refusal;
+        flushing->rounds(refused);
+      }
+      flushing->pass_time();
+      flushing->rounds(working);
     };
   };
 }
 
-Scene scene(std::string state, int rounds, std::function<void(Cast&)> beginning) {
+Scene scene(std::string state, Act victim, std::function<void(Cast&)> beginning,
+            std::function<void(const Cast&)> aftermath) {
   return {.state = std::move(state),
-          .victim = flushes(rounds),
+          .victim = std::move(victim),
           .beginning = std::move(beginning),
           .role = Scene::Role::supervisor,
-          .aftermath = adopt,
+          .aftermath = std::move(aftermath),
           .grain = Scene::Grain::boundaries,
           .log = Stage::Log::kept};
+}
+
+Scene scene(std::string state, int rounds, std::function<void(Cast&)> beginning) {
+  return scene(std::move(state), flushes(rounds), std::move(beginning), adopt);
+}
+Scene in_memory(std::string state, Act victim, std::function<void(Cast&)> beginning) {
+  return scene(std::move(state), std::move(victim), std::move(beginning), adopt_in_memory);
 }
 
 void flush(Cast& cast) {
@@ -179,6 +271,30 @@ TEST_CASE("flush: killed at every boundary, its heir loses, doubles and takes ba
              }
              publish(cast, 20, 1000);
            })});
+}
+
+TEST_CASE(
+    "flush: killed at every boundary in memory only, its heir says ok of nothing that is gone",
+    "[proof]") {
+  const auto more_than_half_of_the_ring = [](Cast& cast) {
+    publish(cast, kFlushed, 300);
+    flush(cast);
+    publish(cast, 36, 1000);
+  };
+  const auto once_round_the_ring = [=](Cast& cast) {
+    more_than_half_of_the_ring(cast);
+    Flushing flushing(cast.stage(), cast.stage().directory() + "/log", WhenDiskFails::memory);
+    const Refusal refusal;
+    for (int i = 0; i < 3; ++i) {
+      flushing.rounds(4);
+      publish(cast, 12, 1000);
+    }
+  };
+  perform("flusher: in memory only, and on behind a gap",
+          {in_memory("the device refuses, memory runs full, it works", flushes_in_memory(3, 2),
+                     more_than_half_of_the_ring),
+           in_memory("it refused the supervisor before, and works", flushes_in_memory(0, 2),
+                     once_round_the_ring)});
 }
 
 }  // namespace ringway::proof

@@ -50,6 +50,7 @@ inline constexpr std::array kRecordedPoints{
     RecordedPoints{"fence and verdict, exclusive, killed", 760},
     RecordedPoints{"retire an exclusive ring, supervisor killed", 4100},
     RecordedPoints{"flusher: write, table, slot, sync, roll", 115},
+    RecordedPoints{"flusher: in memory only, and on behind a gap", 105},
     RecordedPoints{"topic create", 500, 760, 50},
     RecordedPoints{"topic delete", 135, 130, 10},
     RecordedPoints{"attach, flush, detach", 200, 250, 30},
