@@ -17,7 +17,20 @@ void Keepsakes::put(const std::string& name, nlohmann::json meta, int fd) {
   kept_[name] = {std::move(meta), fd};
 }
 
+void Keepsakes::hold(const std::map<std::string, KeptDescriptor>& kept) {
+  for (const auto& [name, one] : kept) {
+    const auto& held =
+        held_.emplace(name, KeptDescriptor{name, one.meta, shm::duplicate(one.descriptor.get())})
+            .first->second;
+    put(name, held.meta, held.descriptor.get());
+  }
+}
+
 void Keepsakes::drop(const std::string& name) noexcept {
+  if (const auto held = held_.find(name); held != held_.end()) {
+    kept_[name].fd = held->second.descriptor.get();  // who drops it closes its own
+    return;
+  }
   kept_.erase(name);
   try {
     store_->drop(name);
@@ -28,6 +41,7 @@ void Keepsakes::drop(const std::string& name) noexcept {
 
 void Keepsakes::end() noexcept {
   kept_.clear();
+  held_.clear();
   try {
     store_->end();
   } catch (const Error&) {

@@ -22,6 +22,9 @@ class Keepsakes {
   /// When it returns, `fd` survives this process: only now may it reach a client.
   void put(const std::string& name, nlohmann::json meta, int fd);
   void drop(const std::string& name) noexcept;
+  /// What predecessors left stays there as it is for the next supervisor, whatever is dropped.
+  void hold(const std::map<std::string, KeptDescriptor>& kept);
+  bool holds(const std::string& name) const { return held_.contains(name); }
   /// What predecessors left. Whatever is wanted of it must be put again, the rest dropped.
   std::vector<KeptDescriptor> list() { return store_->list(); }
   /// Orderly stop.
@@ -43,6 +46,7 @@ class Keepsakes {
   const EventLog& log_;
   std::unique_ptr<DescriptorStore> store_;
   std::map<std::string, Kept> kept_;
+  std::map<std::string, KeptDescriptor> held_;
 };
 
 }  // namespace ringway::daemon

@@ -277,6 +277,13 @@ void SessionTable::adopt(const TopicRegistry& registry,
       }
     }
   }
+  for (const auto& [id, session] : sessions_) {
+    for (auto& [number, chunk] : session->chunks) {
+      // Slots of handles of topics that are kept out.
+      const auto name = shm::to_string(shm::MemoryName::of_session(id, number));
+      if (parts_.keepsakes.holds(name)) chunk.runs.take_rest();
+    }
+  }
   // One of which nothing was adopted is not resumed: its client would go on with slots that nobody
   // sees. Greeted anew, it opens everything again.
   const auto adopted = sessions_;

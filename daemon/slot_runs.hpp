@@ -38,6 +38,9 @@ class SlotRuns {
     return true;
   }
 
+  /// So that only what was taken before is ever given away again.
+  void take_rest() { std::fill(taken_.begin(), taken_.end(), true); }
+
   void give(std::uint32_t first, std::uint32_t count) { mark(first, count, false); }
 
  private:

@@ -115,7 +115,8 @@ Supervisor::~Supervisor() {
 }
 
 void Supervisor::adopt_kept() {
-  registry_.load(kept_);
+  // Whose slots speak of a topic that is kept out only its board says: those of all sessions stay.
+  if (registry_.load(kept_)) keepsakes_.hold(kept_);
   sessions_.adopt(registry_, kept_);
   registry_.remember_retired();
   registry_.serve();

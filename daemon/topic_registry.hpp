@@ -141,8 +141,9 @@ class TopicRegistry {
   std::uint64_t memory_limit() const noexcept { return memory_limit_; }
 
   /// Start, first half: every topic of the catalog gets its living ring from `kept`, or a new one.
-  /// One that cannot be served is kept out with its fault; the others go on.
-  void load(std::map<std::string, KeptDescriptor>& kept);
+  /// One that cannot be served is kept out with its fault; the others go on. Takes from `kept` what
+  /// it has adopted; true when living rings of a topic that is kept out are among the rest.
+  bool load(std::map<std::string, KeptDescriptor>& kept);
   /// Start, second half, when the adopted handles are known: boards say who serves, the flusher
   /// runs.
   void serve();

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <stdexcept>
 #include <utility>
 
 #include "control/topic_settings.hpp"
@@ -18,6 +19,12 @@
 
 namespace ringway::daemon {
 namespace {
+
+bool is_kept(const Topic& topic, const std::map<std::string, KeptDescriptor>& kept) {
+  return std::ranges::any_of(kTopicMemory, [&](shm::MemoryKind kind) {
+    return kept.contains(memory_name(topic.row.uuid, topic.row.generation, kind));
+  });
+}
 
 void forget_kept(const Topic& topic, std::map<std::string, KeptDescriptor>& kept) {
   for (const shm::MemoryKind kind : kTopicMemory) {
@@ -129,7 +136,8 @@ void TopicRegistry::begin_ring(Topic& topic) {
   parts_.catalog.begin_ring(topic.row);
 }
 
-void TopicRegistry::load(std::map<std::string, KeptDescriptor>& kept) {
+bool TopicRegistry::load(std::map<std::string, KeptDescriptor>& kept) {
+  bool left_out = false;
   remove_leftovers();
   for (TopicRow& row : parts_.catalog.topics()) {
     TopicSettings settings;
@@ -150,8 +158,8 @@ void TopicRegistry::load(std::map<std::string, KeptDescriptor>& kept) {
         .served = {},
         .fault = fault});
     topics_.emplace(row.name, topic);
-    if (!fault.empty()) continue;
     try {
+      if (!fault.empty()) throw std::runtime_error(fault);
       undo_deletion(*topic);
       if (adopt(*topic, kept)) {
         keep(*topic, *topic->served);  // the same descriptors: a replaced keeper must get them
@@ -164,13 +172,14 @@ void TopicRegistry::load(std::map<std::string, KeptDescriptor>& kept) {
     } catch (const std::exception& error) {
       topic->served = nullptr;
       topic->fault = error.what();
-      // What the keeper has of it stays there: nothing is thrown away because it cannot be used.
-      forget_kept(*topic, kept);
+      // Nothing is thrown away because it cannot be used.
+      left_out = left_out || is_kept(*topic, kept);
     }
     if (!topic->fault.empty()) {
       parts_.log.error("topic_not_served", {{"topic", row.name}, {"why", topic->fault}});
     }
   }
+  return left_out;
 }
 
 void TopicRegistry::remove_leftovers() const {
