@@ -180,10 +180,6 @@ void PartitionDuty::say_why(SteadyTime now) {
   const bool stuck = unsettled && now - stuck_since_ >= kStuckAfter;
   if (quarantined_) {
     hold = Hold::quarantined;
-  } else if (log_ && log_->suspended() && !wait_for_pin && !stuck) {
-    hold = Hold::memory_only;
-  } else if (const int error = log_ && !log_->suspended() ? log_->device_error() : 0; error != 0) {
-    hold = error == -ENOSPC || error == -EDQUOT ? Hold::disk_full : Hold::disk_error;
   } else if (stuck) {
     hold = Hold::stopped_claim;
     if (const auto holder = handles_.claim_holder(stuck_at_)) {
@@ -191,12 +187,17 @@ void PartitionDuty::say_why(SteadyTime now) {
     } else if (sharing_stands()) {
       pid = owner_->pid;
     }
+    // Before the device: that heals by itself, and says so in the log.
   } else if (limit_is_pinned_) {
     const bool blocks = topic_.memory().board().mode == layout::TopicMode::memory_block;
     hold = blocks ? Hold::slow_consumer : Hold::pinned;
     pid = pinned_by_.pid;
   } else if (log_ &&
              end + view_.ring_bytes() / 4 > board_.limit.load(std::memory_order::relaxed)) {  // own
+  } else if (log_ && log_->suspended() && !wait_for_pin) {
+    hold = Hold::memory_only;
+  } else if (const int error = log_ && !log_->suspended() ? log_->device_error() : 0; error != 0) {
+    hold = error == -ENOSPC || error == -EDQUOT ? Hold::disk_full : Hold::disk_error;
     hold = Hold::disk_slow;
   }
   // Of one in quarantine another ring follows, whatever the device says.

@@ -51,6 +51,23 @@ TEST_CASE("duty: a full disk holds producers back, is named, and heals by itself
   bench.check_log_holds_everything();
 }
 
+TEST_CASE("duty: a claim that stands still is shown rather than the disk", "[flusher]") {
+  Bench bench(1);
+  bench.disk.capacity = 0;
+  bench.publish(20);
+  for (int i = 0; i < 5; ++i) bench.round();
+  REQUIRE(bench.hold() == Hold::disk_full);
+  const ring::Claimed claimed = bench.writer->try_claim(64, 1);
+  REQUIRE(claimed.status == Status::ok);
+  for (int i = 0; i < 100; ++i) bench.round();
+  CHECK(bench.hold() == Hold::stopped_claim);
+  CHECK(bench.topic->view(0).board().hold_pid.load() == 4711);
+  bench.writer->abort(claimed, 1);
+  for (int i = 0; i < 5; ++i) bench.round();
+  CHECK(bench.hold() == Hold::disk_full);
+  CHECK(bench.topic->view(0).board().hold_pid.load() == 0);
+}
+
 TEST_CASE("duty: where nobody waits for syncs, a failed write costs nothing that was written",
           "[flusher]") {
   TopicSettings settings;
