@@ -16,6 +16,12 @@ constexpr std::chrono::milliseconds kForgedAfter{1000};
 /// How long the end of a ring in quarantine waits for its log.
 constexpr std::chrono::milliseconds kSpoiledPatience{2000};
 
+/// Others load the line of `own` all the time. Relaxed: it orders nothing.
+template <class T>
+void store_if_new(std::atomic<T>& own, T value) noexcept {
+  if (own.load(std::memory_order::relaxed) != value) own.store(value, std::memory_order::relaxed);
+}
+
 }  // namespace
 
 PartitionDuty::PartitionDuty(ServedTopic& topic, std::uint32_t partition,
@@ -181,31 +187,31 @@ void PartitionDuty::say_why(SteadyTime now) {
   if (quarantined_) {
     hold = Hold::quarantined;
   } else if (stuck) {
+    // Before the device: that heals by itself, and says so in the log.
     hold = Hold::stopped_claim;
     if (const auto holder = handles_.claim_holder(stuck_at_)) {
       pid = holder->pid;
     } else if (sharing_stands()) {
       pid = owner_->pid;
     }
-    // Before the device: that heals by itself, and says so in the log.
+  } else if (log_ && log_->suspended() && !wait_for_pin) {
+    hold = Hold::memory_only;
+  } else if (const int error = log_ && !log_->suspended() ? log_->device_error() : 0; error != 0) {
+    hold = error == -ENOSPC || error == -EDQUOT ? Hold::disk_full : Hold::disk_error;
   } else if (limit_is_pinned_) {
     const bool blocks = topic_.memory().board().mode == layout::TopicMode::memory_block;
     hold = blocks ? Hold::slow_consumer : Hold::pinned;
     pid = pinned_by_.pid;
   } else if (log_ &&
              end + view_.ring_bytes() / 4 > board_.limit.load(std::memory_order::relaxed)) {  // own
-  } else if (log_ && log_->suspended() && !wait_for_pin) {
-    hold = Hold::memory_only;
-  } else if (const int error = log_ && !log_->suspended() ? log_->device_error() : 0; error != 0) {
-    hold = error == -ENOSPC || error == -EDQUOT ? Hold::disk_full : Hold::disk_error;
     hold = Hold::disk_slow;
   }
   // Of one in quarantine another ring follows, whatever the device says.
-  topic_.device_refuses(partition_)
-      .store(log_ && log_->device_error() != 0 && !quarantined_, std::memory_order::relaxed);
-  // Relaxed: for people; the two may be seen apart for a moment.
-  board_.hold_pid.store(pid, std::memory_order::relaxed);
-  board_.hold.store(static_cast<std::uint32_t>(hold), std::memory_order::relaxed);
+  store_if_new(topic_.device_refuses(partition_),
+               log_ && log_->device_error() != 0 && !quarantined_);
+  // For people; the two may be seen apart for a moment.
+  store_if_new(board_.hold_pid, pid);
+  store_if_new(board_.hold, static_cast<std::uint32_t>(hold));
 }
 
 void PartitionDuty::wake_waiters() {
