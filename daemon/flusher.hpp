@@ -32,14 +32,17 @@ struct HandleSlots {
 
 /// How a topic's ring is to end, so that another can follow it.
 struct RingEnd {
-  /// For claims that live producers have open; then the ring goes on as it was.
+  /// For claims that live producers have open, and a device that refuses; then the ring goes on as
+  /// it was.
   std::chrono::milliseconds patience{};
   /// A claim that has stood still for this long is taken away instead.
   std::optional<std::chrono::milliseconds> fence_after{};
+  /// Also for a device that refuses, however long.
+  bool waits_for_device = false;
 };
 struct RingEnded {
   bool ended = false;        ///< all of it is settled, and durable; else the ring goes on
-  std::uint32_t pid = 0;     ///< not ended: whose claim is open
+  std::uint32_t pid = 0;     ///< not ended: whose claim is open; 0: the device refuses
   bool unreachable = false;  ///< that process cannot be fenced
 };
 

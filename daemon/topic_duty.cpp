@@ -191,6 +191,13 @@ void TopicDuty::end_ring(SteadyTime now, RingEnd how, std::function<void(RingEnd
   ending_ = Ending{how, now, std::move(done)};
 }
 
+bool TopicDuty::device_refuses() const noexcept {
+  for (std::uint32_t p = 0; p < topic_->partitions(); ++p) {
+    if (topic_->device_refuses(p).load(std::memory_order::relaxed)) return true;  // own
+  }
+  return false;
+}
+
 void TopicDuty::look_at_end(SteadyTime now) {
   const auto finish = [&](const RingEnded& outcome) {
     const auto done = std::move(ending_->done);
@@ -215,17 +222,18 @@ void TopicDuty::look_at_end(SteadyTime now) {
               now - partition->stuck_since() >= *fence_after &&
               (open.one_place || now - ending_->begun >= *fence_after);
   }
-  if (all_due) {
+  const bool refused = !ending_->how.waits_for_device && device_refuses();
+  if (all_due && !refused) {
     for (PartitionDuty* partition : stuck) partition->fence();
     return;
   }
   // Where one partition's end is final, the others must come to theirs, however long it takes.
-  if (!culprit || now - ending_->begun < ending_->how.patience ||
+  if ((!culprit && !refused) || now - ending_->begun < ending_->how.patience ||
       std::ranges::any_of(partitions_, [](const auto& one) { return one->end_is_final(); })) {
     return;
   }
   for (auto& partition : partitions_) partition->cancel_end();
-  finish({.ended = false, .pid = culprit->pid, .unreachable = unreachable});
+  finish({.ended = false, .pid = culprit ? culprit->pid : 0, .unreachable = unreachable});
 }
 
 void TopicDuty::let_go() {

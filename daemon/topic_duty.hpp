@@ -47,7 +47,7 @@ class TopicDuty {
   /// Once a second at most.
   std::optional<Trouble> trouble(SteadyTime now);
 
-  /// Brings the ring to its end, or gives that up where a producer stands still.
+  /// Brings the ring to its end, or gives that up: a producer stands still, or a device refuses.
   void end_ring(SteadyTime now, RingEnd how, std::function<void(RingEnded)> done);
   /// Nothing is served any more: whoever waits for a release has it.
   void let_go();
@@ -78,6 +78,7 @@ class TopicDuty {
   void say_if_shared();
   void settled(std::uint64_t handle, std::uint32_t repaired);
   void look_at_end(SteadyTime now);
+  bool device_refuses() const noexcept;
   void say_that_bell_is_lost();
 
   std::shared_ptr<ServedTopic> topic_;

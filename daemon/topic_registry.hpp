@@ -126,8 +126,8 @@ class TopicRegistry {
   void resume_replacements();
   /// After the handles were adopted: what they have mapped of rings before the present ones counts.
   void remember_retired();
-  /// A ring ends only when what it holds is durable: a topic that is not to wait for its device
-  /// keeps the ring it has for as long as that refuses. @throws Error busy.
+  /// A ring ends only when what it holds is durable: a topic keeps the one it has for as long as its
+  /// device refuses. @throws Error busy.
   static void demand_device(const Topic& topic);
   /// Forgets the replaced rings that nobody has mapped any more.
   static void forget_retired(Topic& topic);
@@ -181,7 +181,7 @@ class TopicRegistry {
   void remove_leftovers() const;
   void undo_deletion(const Topic& topic) const;
   void ring_ended(const std::shared_ptr<Topic>& topic, const RingEnded& outcome);
-  void give_up_replacement(Topic& topic, const std::string& why);
+  void give_up_replacement(Topic& topic, const std::string& why, const std::string& fix);
   void finish_replacement(Topic& topic);
   PartitionRow go_on_behind(Topic& topic, ServedTopic& served, std::uint32_t partition,
                             const log::Recovered& recovered);

@@ -117,7 +117,6 @@ std::string_view word(ReplacedBecause reason) {
 }  // namespace
 
 void TopicRegistry::demand_device(const Topic& topic) {
-  if (topic.settings.when_disk_fails == WhenDiskFails::wait) return;
   for (std::uint32_t p = 0; p < topic.served->partitions(); ++p) {
     if (!topic.served->device_refuses(p).load(std::memory_order::relaxed)) continue;
     throw Error(ErrorCode::busy, fmt::format("topic '{}'", topic.row.name),
@@ -158,7 +157,8 @@ void TopicRegistry::replace_ring(const std::shared_ptr<Topic>& topic, const Topi
     throw;
   }
   topic->replacement = std::move(replacement);
-  RingEnd how{.patience = kPatience};
+  // One whose positions run out has to wait.
+  RingEnd how{.patience = kPatience, .waits_for_device = reason == ReplacedBecause::worn_out};
   if (settings.when_stopped == WhenStopped::fence) {
     how.fence_after = std::chrono::milliseconds(settings.stopped_after_ms);
     // Who asked because of a claim that is due waits until all that are due are decided.
@@ -170,14 +170,19 @@ void TopicRegistry::replace_ring(const std::shared_ptr<Topic>& topic, const Topi
 }
 
 void TopicRegistry::ring_ended(const std::shared_ptr<Topic>& topic, const RingEnded& outcome) {
-  if (topic->deleting) return give_up_replacement(*topic, "it is being deleted");
+  if (topic->deleting) return give_up_replacement(*topic, "it is being deleted", "");
   if (!outcome.ended) {
-    std::string rule = fmt::format("pid {} does not finish its claim", outcome.pid);
+    std::string rule = outcome.pid != 0
+                           ? fmt::format("pid {} does not finish its claim", outcome.pid)
+                           : "the device of its log refuses";
     if (outcome.unreachable) rule += ", and its kernel's membarrier cannot fence it";
     parts_.log.warning(
         "ring_not_replaced",
         {{"topic", topic->row.name}, {"reason", word(topic->replacement->reason)}, {"why", rule}});
-    return give_up_replacement(*topic, rule);
+    return give_up_replacement(*topic, rule,
+                               outcome.pid != 0
+                                   ? "end that process, or have it fenced: --when-stopped fence"
+                                   : "try again when it works");
   }
   parts_.flusher.remove(topic->served, [this, topic] {
     parts_.post([this, topic] {
@@ -187,18 +192,18 @@ void TopicRegistry::ring_ended(const std::shared_ptr<Topic>& topic, const RingEn
   });
 }
 
-void TopicRegistry::give_up_replacement(Topic& topic, const std::string& why) {
+void TopicRegistry::give_up_replacement(Topic& topic, const std::string& why,
+                                        const std::string& fix) {
   const auto replacement = std::move(topic.replacement);
   drop(topic.row.uuid, replacement->served->generation());
   if (replacement->done) {
-    replacement->done(Error(ErrorCode::busy, fmt::format("topic '{}'", topic.row.name), why,
-                            "end that process, or have it fenced: --when-stopped fence"));
+    replacement->done(Error(ErrorCode::busy, fmt::format("topic '{}'", topic.row.name), why, fix));
   }
 }
 
 void TopicRegistry::finish_replacement(Topic& topic) {
   Replacement& replacement = *topic.replacement;
-  if (topic.deleting) return give_up_replacement(topic, "it is being deleted");
+  if (topic.deleting) return give_up_replacement(topic, "it is being deleted", "");
   ServedTopic& served = *replacement.served;
   const ServedTopic& old = *topic.served;
   TopicRow row = topic.row;

@@ -29,7 +29,7 @@ void TroubleResponse::respond(const ServedTopic& served, const Trouble& trouble)
 
 bool TroubleResponse::replace(const std::shared_ptr<Topic>& topic, ReplacedBecause reason) {
   try {
-    // One whose positions run out has to wait, whatever the topic's choice.
+    // One whose positions run out has to wait.
     if (reason != ReplacedBecause::worn_out) TopicRegistry::demand_device(*topic);
     registry_.replace_ring(topic, topic->settings, reason, {});
     return true;

@@ -63,6 +63,9 @@ class FullDisk(SmallDiskTrouble):
         content, producer = self.run_full()
         self.check_it_shows()
         self.assertEqual(producer.stderr.readline(), b'ringway: waiting: the disk is full\n')
+        # Its ring cannot end now: refused, and nothing is begun.
+        self.assertEqual(self.bus.refusal('topic', 'alter', 't', '--ring', '256KiB', status=1)['code'], 'busy')
+        self.assertNotIn('ring_replacement', self.bus.log.read_text())
         self.disk.free()
         self.check_end(producer)
         self.check_it_heals()

@@ -6,6 +6,7 @@
 #include <list>
 #include <vector>
 
+#include "daemon/log_flush.hpp"
 #include "daemon/nonce_source.hpp"
 #include "support/model_disk.hpp"
 #include "unit/ring_fixture.hpp"
@@ -24,7 +25,7 @@ const TopicIdentity kTopic{{9, 9}, "t", 1};
 
 /// A topic of three partitions with a producer, on a model disk.
 struct Scene {
-  Scene() {
+  explicit Scene(bool reached = false) {
     TopicSettings settings;
     settings.partitions = kPartitions;
     settings.ring_bytes = 64 * 1024;
@@ -39,7 +40,7 @@ struct Scene {
     topic = std::make_shared<ServedTopic>(ServedTopic::Options{kTopic, settings, 1, "t"},
                                           std::move(memory));
     duty = std::make_unique<TopicDuty>(topic, disk, disk, events);
-    duty->attach({1, layout::Role::producer, 4711, slots, {}});
+    duty->attach({1, layout::Role::producer, 4711, slots, {}, reached});
     for (std::uint32_t p = 0; p < kPartitions; ++p) writers.emplace_back(topic->view(p), slots[p]);
   }
 
@@ -95,6 +96,49 @@ TEST_CASE("topic duty: a released claim is repaired before anything waits for th
   layout::RecordHeader header;
   CHECK(ring::peek(scene.topic->view(kPartitions - 1), claimed.position, header) ==
         ring::Found::record);
+}
+
+TEST_CASE("topic duty: a ring's end is taken back where the device refuses, and claims go on",
+          "[flusher]") {
+  const bool claimed = GENERATE(false, true);  // one that is due to be taken away
+  const bool waits = GENERATE(false, true);
+  CAPTURE(claimed, waits);
+  Scene scene(true);
+  auto now = std::chrono::steady_clock::now();
+  const auto pass = [&](int rounds) {
+    for (; rounds > 0; --rounds, now += std::chrono::milliseconds(100)) {
+      scene.duty->round(now, now + std::chrono::hours(1));
+      storage::Completion done;
+      while (scene.disk.reap({&done, 1}, std::chrono::nanoseconds(0)) == 1) {
+        LogFlush::complete(done.token, done.result);
+      }
+    }
+  };
+  scene.publish();
+  scene.disk.fail(test::Call::batch_write, 1, EIO, true);
+  pass(5);
+  if (claimed) REQUIRE(scene.writers.back().try_claim(64, 1).status == Status::ok);
+  std::optional<RingEnded> outcome;
+  const auto begun = now;
+  scene.duty->end_ring(now,
+                       {.patience = std::chrono::seconds(3),
+                        .fence_after = std::chrono::milliseconds(200),
+                        .waits_for_device = waits},
+                       [&](const RingEnded& ended) { outcome = ended; });
+  while (!outcome && now - begun < std::chrono::seconds(20)) pass(1);
+  CHECK(outcome.has_value() == !waits);
+  if (waits) {
+    scene.disk.heal();
+    pass(20);
+    REQUIRE(outcome);
+    CHECK(outcome->ended);
+    return;
+  }
+  CHECK_FALSE(outcome->ended);
+  CHECK(publish_record(scene.writers.front(), "x").status == Status::ok);
+  scene.disk.heal();
+  pass(20);
+  CHECK(scene.topic->view(0).board().durable_offset.load() == 2);
 }
 
 TEST_CASE("topic duty: trouble that lasts in one partition hides none in another", "[flusher]") {
