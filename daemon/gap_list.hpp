@@ -47,13 +47,14 @@ class GapList {
   void fill(const log::Recovered& recovered, log::LogPoint start) noexcept {
     board_->log_gaps.store(0, std::memory_order::relaxed);
     for (const log::SegmentInfo& segment : recovered.segments) {
-      extend(segment.predecessor_end.offset, segment.predecessor_end.offset, segment.first.offset);
+      extend(segment.predecessor_end.offset, segment.predecessor_durable.offset,
+             segment.first.offset);
     }
     extend(recovered.end.offset, recovered.end.offset, start.offset);
   }
 
-  /// Of the ring that follows one which nobody writes any more, and begins at `start`. How far the
-  /// log was synced in front of a gap is not in the segments.
+  /// Of the ring that follows one which nobody writes any more, and begins at `start`. The segments
+  /// that tell of a gap may have been retired: it stays one.
   void go_on(const layout::BoardPartition& before, log::LogPoint end,
              log::LogPoint start) noexcept {
     constexpr auto kRelaxed = std::memory_order::relaxed;  // nobody has mapped it yet

@@ -96,7 +96,6 @@ void LogFlush::submit(SteadyTime now) {
   submitted_ = end;
   pending_since_ = wrote_at_ = now;
   if (last_error_ != 0 && !heals_at_) heals_at_ = end;
-  if (segments_shown_ != log_.segments().size()) publish_segments();
 }
 
 /// Nothing waits that would show whether the device works again: the next segment is made already.
@@ -122,14 +121,16 @@ void LogFlush::refused(int error, SteadyTime now) {
 }
 
 void LogFlush::skip_to(ring::Place place) {
-  const int changed = log_.skip_to({base_position_ + place.position, place.offset});
-  if (changed < 0) return;
+  // What is written is not written again: the ring need not hold it either.
+  const ring::Place kept = ring_place(log_.kept_by_skip());
+  if (kept.position > place.position) place = kept;
+  const bool changed = log_.skip_to({base_position_ + place.position, place.offset});
   const std::uint64_t end = log_.predecessor_end().offset;
   gaps_.extend(end, board_.durable_offset.load(std::memory_order::relaxed), place.offset);  // own
   submitted_ = log_.noted().position;
   behind_gap_ = end != place.offset;
   moved_ = true;  // who waits for what was left out is told
-  if (changed != 0) publish_segments();
+  if (changed) publish_segments();
   if (std::exchange(suspended_, true)) return;
   events_.say(Severity::error, "log_suspended",
               {{"error", std::generic_category().message(-last_error_)},
@@ -197,6 +198,7 @@ void LogFlush::synced(int result) {
 void LogFlush::publish_marks() {
   const log::LogPoint written = log_.written();
   const log::LogPoint durable = this->durable();
+  if (segments_shown_ != log_.segment_count()) publish_segments();
   // The marks stand still until something is there behind a gap.
   if (behind_gap_ && written == log_.first()) return;
   if (std::exchange(behind_gap_, false)) {

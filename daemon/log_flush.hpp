@@ -67,8 +67,7 @@ class LogFlush {
                board_.written_offset.load(std::memory_order::relaxed);  // own
   }
   /// Leaves out of the log what lies between written() and `place`: the ring will not hold it.
-  /// While the device refuses. Nothing where a file that would cut off what was written cannot be
-  /// removed.
+  /// While the device refuses.
   void skip_to(ring::Place place);
   /// Something was left out, and the device does not work yet.
   bool suspended() const noexcept { return suspended_; }

@@ -5,6 +5,8 @@
 #include <chrono>
 #include <random>
 
+#include "log/segment_name.hpp"
+
 namespace ringway::log {
 namespace {
 
@@ -23,6 +25,7 @@ std::int64_t wall_clock_ns() {
 LogStart without_empty_namesake(LogStart start) {
   if (!start.segments.empty() && start.segments.back().first.offset == start.at.offset) {
     start.predecessor_end = start.durable = start.segments.back().predecessor_end;
+    start.predecessor_durable = start.segments.back().predecessor_durable;
     start.segments.pop_back();
   }
   return start;
@@ -42,11 +45,13 @@ PartitionLog::PartitionLog(storage::FileSystem& file_system, storage::WriteEngin
         start = without_empty_namesake(std::move(start));
         if (start.durable != start.predecessor_end) unsettled_ = start.durable;
         sealed_ = std::move(start.segments);
-        return header_at(start.at, start.predecessor_end, start.running_max, 0);
+        return header_at(start.at, start.predecessor_end, start.predecessor_durable,
+                         start.running_max, 0);
       }()) {}
 
 SegmentHeader PartitionLog::header_at(LogPoint at, LogPoint predecessor_end,
-                                      std::int64_t running_max, std::uint64_t record_bytes) const {
+                                      LogPoint predecessor_durable, std::int64_t running_max,
+                                      std::uint64_t record_bytes) const {
   // Room for the largest record behind whatever of the predecessor shares its page.
   const std::uint64_t record = std::max(record_bytes, settings_.record_bytes_max) + kPageBytes;
   const std::uint64_t wanted = std::max(settings_.segment_bytes, record);
@@ -68,6 +73,8 @@ SegmentHeader PartitionLog::header_at(LogPoint at, LogPoint predecessor_end,
   header.data_start = Geometry::data_start_for(header.table_entries);
   header.predecessor_end_position = predecessor_end.position;
   header.predecessor_end_offset = predecessor_end.offset;
+  header.predecessor_unsynced_bytes = predecessor_end.position - predecessor_durable.position;
+  header.predecessor_unsynced_offsets = predecessor_end.offset - predecessor_durable.offset;
   header.running_max_before = running_max;
   header.created_at_ns = wall_clock_ns();
   return header;
@@ -75,22 +82,25 @@ SegmentHeader PartitionLog::header_at(LogPoint at, LogPoint predecessor_end,
 
 void PartitionLog::begin_segment(std::uint64_t record_bytes) {
   SegmentInfo done = segment_.info();
-  if (!given_up_has_more()) {
+  if (segment_.named()) {
     given_up_.reset();
     if (done.end != kept_end()) given_up_ = done;
+    on_trial_ = given_up_.has_value();
   }
   done.end = kept_end();
   const std::int64_t running_max =
       settings_.synced ? segment_.durable_running_max() : segment_.written_running_max();
-  LogPoint predecessor_end = done.end;
+  LogPoint predecessor_end = done.end, predecessor_durable = done.end;
   if (done.empty()) {
     predecessor_end = done.predecessor_end;
+    predecessor_durable = done.predecessor_durable;
   } else {
     segment_.trim(file_system_);
     done.file_bytes = segment_.info().file_bytes;
     sealed_.push_back(done);
   }
-  segment_ = SegmentWriter(header_at(done.end, predecessor_end, running_max, record_bytes));
+  segment_ = SegmentWriter(
+      header_at(done.end, predecessor_end, predecessor_durable, running_max, record_bytes));
   full_ = false;
 }
 
@@ -100,34 +110,23 @@ bool PartitionLog::roll(std::uint64_t record_bytes) noexcept {
   return !full_;
 }
 
-int PartitionLog::remove_if_there(const std::string& path) {
-  const int result = file_system_.remove(path);
-  // A file system that became read-only refuses before it looks.
-  if (result == 0 || result == -ENOENT) return 0;
-  const int descriptor = file_system_.open(path, storage::OpenMode::read);
-  if (descriptor == -ENOENT) return 0;
-  if (descriptor >= 0) file_system_.close(descriptor);
-  return result;
-}
-
-int PartitionLog::skip_to(LogPoint at) {
-  assert(idle());
+bool PartitionLog::skip_to(LogPoint at) {
+  assert(idle() && at.position >= kept_by_skip().position);
   SegmentInfo done = segment_.info();
-  LogPoint end = done.end;
+  LogPoint end = done.end, durable = kept_end();
   std::int64_t running_max = segment_.written_running_max();
-  const bool has_more = given_up_has_more();
-  const bool changed = has_more || segment_.created();
-  if (has_more || done.empty()) {
-    if (!has_more || given_up_->name != done.name) {
-      const int result = remove_if_there(path_of(done.name));
-      // Its header says that the one given up ends in front of it. Else it stays behind as an empty
-      // one in the middle.
-      if (result < 0 && has_more) return result;
-    }
+  const bool changed = given_up_ || segment_.counts();
+  if (!segment_.named() || done.empty()) {
+    // Where that is refused, it stays: unborn, or as an empty one in the middle.
+    file_system_.remove(
+        path_of(segment_.named() ? done.name : unborn_name(segment_.first().offset)));
     end = predecessor_end();
-    if (has_more) {
+    durable = predecessor_durable();
+    if (unsettled_) durable = settings_.synced ? *unsettled_ : end;
+    if (given_up_) {
       if (sealed_.empty() || sealed_.back().name != given_up_->name) sealed_.push_back(*given_up_);
-      end = sealed_.back().end = given_up_->end.position < at.position ? given_up_->end : at;
+      end = sealed_.back().end = given_up_->end;
+      durable = segment_.first();
       running_max = std::max(running_max, given_up_->running_max);
     }
   } else {
@@ -137,10 +136,11 @@ int PartitionLog::skip_to(LogPoint at) {
   }
   given_up_.reset();
   unsettled_.reset();
-  segment_ = SegmentWriter(header_at(at, end, running_max, 0));
+  on_trial_ = settings_.synced;
+  segment_ = SegmentWriter(header_at(at, end, durable, running_max, 0));
   full_ = false;
   error_ = 0;
-  return changed ? 1 : 0;
+  return changed;
 }
 
 LogPoint PartitionLog::restart() {
@@ -158,20 +158,28 @@ LogPoint PartitionLog::restart() {
 /// stays as it is.
 void PartitionLog::give_up_predecessor() {
   SegmentInfo& last = sealed_.back();
-  if (!settings_.synced || segment_.first().offset != last.end.offset) return unsettled_.reset();
+  full_ = false;
+  if (!settings_.synced || segment_.first().offset != last.end.offset) {
+    segment_ = SegmentWriter(header_at(segment_.first(), last.end,
+                                       settings_.synced ? *unsettled_ : last.end,
+                                       segment_.header().running_max_before, 0));
+    return unsettled_.reset();
+  }
   given_up_ = last;
+  on_trial_ = true;
   const LogPoint at = segment_.first() == last.end ? *unsettled_ : segment_.first();
   last.end = *unsettled_;
   LogStart start = without_empty_namesake({at, last.end, last.running_max, std::move(sealed_)});
   sealed_ = std::move(start.segments);
-  segment_ = SegmentWriter(header_at(at, start.predecessor_end, start.running_max, 0));
+  segment_ = SegmentWriter(
+      header_at(at, start.predecessor_end, start.predecessor_durable, start.running_max, 0));
   unsettled_.reset();
-  full_ = false;
 }
 
 int PartitionLog::begin() {
   // A spare that could not be used stays one: nobody else would ever remove it.
-  const int result = segment_.create(file_system_, directory_, settings_.write_path, spare_);
+  const int result = segment_.create(file_system_, directory_, settings_.write_path, spare_,
+                                     on_trial_ ? Naming::later : Naming::at_once);
   if (result == 0) spare_.clear();
   return result;
 }
@@ -195,24 +203,33 @@ int PartitionLog::submit_sync(std::uint64_t token) {
   return segment_.submit_sync(file_system_, engine_, token);
 }
 
+int PartitionLog::end_trial() {
+  if (given_up_ && segment_.durable().position < given_up_->end.position) return 0;
+  const int result = segment_.take_name(file_system_);
+  if (segment_.named()) given_up_.reset();
+  on_trial_ = result < 0;
+  return result;
+}
+
 void PartitionLog::wrote(int result) noexcept {
   segment_.wrote(result);
   if (result < 0 && error_ == 0) error_ = result;
 }
 
-void PartitionLog::synced(int result) noexcept {
+void PartitionLog::synced(int result) {
   if (settling_.is_open()) {
     settling_.close();
     if (result == 0) unsettled_.reset();
   } else {
     segment_.synced(result);
+    if (result == 0 && on_trial_) result = end_trial();
   }
   if (result < 0 && error_ == 0) error_ = result;
 }
 
 std::vector<SegmentInfo> PartitionLog::segments() const {
   std::vector<SegmentInfo> all = sealed_;
-  if (segment_.created()) all.push_back(segment_.info());
+  if (segment_.counts()) all.push_back(segment_.info());
   return all;
 }
 
@@ -228,7 +245,7 @@ int PartitionLog::retire(std::size_t count, bool reusable) {
   if (result == -ENOENT) result = 0;
   if (result == 0) spare_.clear();
   // Oldest first: whatever a crash leaves is a log without a gap.
-  while (result == 0 && count > 0 && sealed_.size() + (segment_.created() ? 1 : 0) > 1) {
+  while (result == 0 && count > 0 && segment_count() > 1) {
     const std::string path = path_of(sealed_.front().name);
     if (reusable && count == 1) {
       spare_ = path;
@@ -236,7 +253,6 @@ int PartitionLog::retire(std::size_t count, bool reusable) {
       result = file_system_.remove(path);
     }
     if (result < 0) break;
-    if (given_up_ && given_up_->name == sealed_.front().name) given_up_.reset();
     sealed_.erase(sealed_.begin());
     --count;
   }

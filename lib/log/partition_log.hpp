@@ -64,6 +64,7 @@ struct LogStart {
   std::int64_t running_max = kNoTime;
   std::vector<SegmentInfo> segments;   ///< on disk, oldest first
   LogPoint durable = predecessor_end;  ///< of them; behind it they want a sync before anything else
+  LogPoint predecessor_durable = predecessor_end;  ///< when they have had it
 };
 
 /// The appending side of one partition's log: a sequence of segments. A new one is made when the
@@ -110,11 +111,16 @@ class PartitionLog {
   int submit_sync(std::uint64_t token);
 
   void wrote(int result) noexcept;
-  void synced(int result) noexcept;
+  void synced(int result);
 
   LogPoint noted() const noexcept { return segment_.noted(); }
-  LogPoint written() const noexcept { return segment_.written(); }
-  LogPoint durable() const noexcept { return settled() ? segment_.durable() : *unsettled_; }
+  LogPoint written() const noexcept {
+    return segment_.counts() ? segment_.written() : segment_.first();
+  }
+  LogPoint durable() const noexcept {
+    if (!settled()) return *unsettled_;
+    return segment_.counts() ? segment_.durable() : segment_.first();
+  }
   /// False until what an earlier process wrote is durable, too: nothing goes out before.
   bool settled() const noexcept { return !unsettled_; }
   bool full() const noexcept { return full_; }
@@ -125,18 +131,18 @@ class PartitionLog {
   /// Gives the segment up at its durable end and begins the next there; returns that point. Needs
   /// idle().
   LogPoint restart();
-  /// Goes on at `at`, behind written(): what lies between is left out. What was written stays,
-  /// synced or not: the ring is not to hold it any longer. Needs idle(). 1 when segments() has
-  /// changed, 0 when not; a negative errno, after which nothing has, where a file is in the way.
-  int skip_to(LogPoint at);
-  /// What skip_to() would keep, if `at` lies behind it. In front of what was ever written() where a
-  /// segment that was given up has been begun anew.
-  LogPoint kept_by_skip() const noexcept {
-    return given_up_has_more() ? given_up_->end : segment_.written();
-  }
+  /// Goes on at `at`, not before kept_by_skip(): what lies between is left out. What was written
+  /// stays, synced or not: the ring is not to hold it any longer. Needs idle(). Whether segments()
+  /// has changed.
+  bool skip_to(LogPoint at);
+  LogPoint kept_by_skip() const noexcept { return given_up_ ? given_up_->end : written(); }
   /// Where the log ends in front of noted(), but for what the segment at hand has.
   LogPoint predecessor_end() const noexcept {
-    return {segment_.header().predecessor_end_position, segment_.header().predecessor_end_offset};
+    return log::predecessor_end(segment_.header());
+  }
+  /// How far a sync has confirmed that.
+  LogPoint predecessor_durable() const noexcept {
+    return log::predecessor_durable(segment_.header());
   }
   /// Where the segment at hand begins: behind predecessor_end() after a jump.
   LogPoint first() const noexcept { return segment_.first(); }
@@ -146,6 +152,9 @@ class PartitionLog {
 
   /// Oldest first; the last is the one being written, if anything was written into it.
   std::vector<SegmentInfo> segments() const;
+  std::size_t segment_count() const noexcept {
+    return sealed_.size() + (segment_.counts() ? 1 : 0);
+  }
   std::uint64_t bytes() const noexcept;  ///< disk space taken
   /// Removes the oldest `count`, never the last. With `reusable` (no reader holds its descriptor)
   /// the newest of them is written over as the next segment. 0 or the first negative errno.
@@ -154,22 +163,13 @@ class PartitionLog {
   std::string write_path() const;  ///< for people: "io_uring, direct"
 
  private:
-  SegmentHeader header_at(LogPoint at, LogPoint predecessor_end, std::int64_t running_max,
-                          std::uint64_t record_bytes) const;
-  LogPoint kept_end() const noexcept {
-    return settings_.synced ? segment_.durable() : segment_.written();
-  }
-  /// A segment at the same place takes its name, and its bytes are gone. One behind it that has
-  /// something durable says where it ends.
-  bool given_up_has_more() const noexcept {
-    return given_up_ && given_up_->end.position > segment_.written().position &&
-           segment_.durable() == segment_.first() &&
-           !(given_up_->first.offset == segment_.first().offset && segment_.named());
-  }
+  SegmentHeader header_at(LogPoint at, LogPoint predecessor_end, LogPoint predecessor_durable,
+                          std::int64_t running_max, std::uint64_t record_bytes) const;
+  LogPoint kept_end() const noexcept { return settings_.synced ? durable() : written(); }
   void begin_segment(std::uint64_t record_bytes);
   void give_up_predecessor();
+  int end_trial();
   bool roll(std::uint64_t record_bytes) noexcept;
-  int remove_if_there(const std::string& path);
   std::string path_of(const std::string& name) const { return directory_ + "/" + name; }
 
   storage::FileSystem& file_system_;
@@ -183,6 +183,8 @@ class PartitionLog {
   std::optional<SegmentInfo> given_up_;  // as written; what is behind its durable end comes again
   std::string spare_;                    // path of a retired segment to be written over
   SegmentWriter segment_;
+  // Made behind a failure: it counts when a first sync has succeeded and it holds all of given_up_.
+  bool on_trial_ = false;
   bool full_ = false;
   int error_ = 0;
 };

@@ -107,6 +107,7 @@ class Recovery {
                    std::uint64_t file_bytes);
   bool drop_superseded();
   void settle_ends();
+  LogPoint end_in_front_of(const SegmentInfo& next, const SegmentInfo& before);
   void settle_floor();
   void raise_floor(std::uint64_t base_offset, std::uint64_t file_bytes);
   void cut(const SegmentInfo& info, SegmentReader& reader, const VerifiedEnd& found);
@@ -201,7 +202,8 @@ void Recovery::add_segment(const std::string& name, std::uint64_t base_offset, s
   info.base_position = header.base_position;
   info.first = reader.first();
   info.end = reader.end();
-  info.predecessor_end = {header.predecessor_end_position, header.predecessor_end_offset};
+  info.predecessor_end = predecessor_end(header);
+  info.predecessor_durable = predecessor_durable(header);
   info.running_max = header.running_max_before;
   info.written_at_ns = header.created_at_ns;
   info.file_bytes = file_bytes;
@@ -217,7 +219,7 @@ void Recovery::add_segment(const std::string& name, std::uint64_t base_offset, s
 }
 
 /// An empty last segment that truncates written records away was made after a failure of the
-/// device and never used: without it they still count.
+/// device, and lost with the power what it held: without it they still count.
 bool Recovery::drop_superseded() {
   std::vector<SegmentInfo>& segments = result_.segments;
   if (segments.empty()) return false;
@@ -233,15 +235,28 @@ bool Recovery::drop_superseded() {
   return true;
 }
 
+/// Where the log ends in front of a gap. What no sync has confirmed there may be gone by now.
+LogPoint Recovery::end_in_front_of(const SegmentInfo& next, const SegmentInfo& before) {
+  SegmentReader reader(file_system_,
+                       open_or_throw(file_system_, path_of(before.name), OpenMode::read),
+                       TableRead::later);
+  reader.trust_durable(next.predecessor_durable);
+  const LogPoint end = find_end(reader).end;
+  return end.position < next.predecessor_end.position ? end : next.predecessor_end;
+}
+
 void Recovery::settle_ends() {
   std::vector<SegmentInfo>& segments = result_.segments;
   if (segments.empty()) return;
   for (std::size_t i = 0; i + 1 < segments.size(); ++i) {
     // The successor knows where this one ended, unless the file between them is missing.
-    const LogPoint end = segments[i + 1].predecessor_end;
-    if (end.position <= geometries_[i].capacity_end()) {
-      segments[i].end = end.position < segments[i].first.position ? segments[i].first : end;
+    SegmentInfo& next = segments[i + 1];
+    if (next.predecessor_end.position > geometries_[i].capacity_end()) continue;
+    if (next.predecessor_durable != next.predecessor_end) {
+      next.predecessor_end = end_in_front_of(next, segments[i]);
     }
+    const LogPoint end = next.predecessor_end;
+    segments[i].end = end.position < segments[i].first.position ? segments[i].first : end;
   }
   SegmentInfo& last = segments.back();
   last.end = found_->end;

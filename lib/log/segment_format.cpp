@@ -20,7 +20,9 @@ const char* header_defect(const SegmentHeader& header) noexcept {
       header.first_position >= header.base_position &&
       header.first_position < header.base_position + kPageBytes &&
       header.predecessor_end_position <= header.first_position &&
-      header.predecessor_end_offset <= header.base_offset;
+      header.predecessor_end_offset <= header.base_offset &&
+      header.predecessor_unsynced_bytes <= header.predecessor_end_position &&
+      header.predecessor_unsynced_offsets <= header.predecessor_end_offset;
   return sound ? nullptr : "the header contradicts itself";
 }
 

@@ -56,13 +56,18 @@ struct SegmentHeader {
   std::uint64_t predecessor_end_offset;
   std::int64_t running_max_before;  ///< of all earlier timestamps, or kNoTime
   std::int64_t created_at_ns;       ///< the supervisor's CLOCK_REALTIME
-  std::uint8_t reserved[4096 - 160];
+  // How much in front of predecessor_end no sync has confirmed: its device refused that, and the
+  // ring could not keep it.
+  std::uint64_t predecessor_unsynced_bytes;
+  std::uint64_t predecessor_unsynced_offsets;
+  std::uint8_t reserved[4096 - 176];
   std::uint64_t checksum;  ///< of everything above, unseeded
 };
 static_assert(sizeof(SegmentHeader) == kPageBytes);
 static_assert(offsetof(SegmentHeader, topic_uuid) == 40);
 static_assert(offsetof(SegmentHeader, base_offset) == 72);
 static_assert(offsetof(SegmentHeader, running_max_before) == 136);
+static_assert(offsetof(SegmentHeader, predecessor_unsynced_bytes) == 152);
 static_assert(offsetof(SegmentHeader, checksum) == 4088);
 
 /// What the records that start in one block are. Shared by complete and open blocks.

@@ -8,6 +8,14 @@
 
 namespace ringway::log {
 
+constexpr LogPoint predecessor_end(const SegmentHeader& header) noexcept {
+  return {header.predecessor_end_position, header.predecessor_end_offset};
+}
+constexpr LogPoint predecessor_durable(const SegmentHeader& header) noexcept {
+  return {header.predecessor_end_position - header.predecessor_unsynced_bytes,
+          header.predecessor_end_offset - header.predecessor_unsynced_offsets};
+}
+
 /// What is known of one segment without reading its data.
 struct SegmentInfo {
   std::string name;  ///< file name within the partition's directory
@@ -15,6 +23,7 @@ struct SegmentInfo {
   LogPoint first;            ///< first record: {first_position, base_offset}
   LogPoint end;              ///< one past the last record that counts
   LogPoint predecessor_end;  ///< where the log ended when this segment was made
+  LogPoint predecessor_durable;  ///< how far a sync had confirmed it
   std::int64_t time_min = kNoTime;
   std::int64_t time_max = kNoTime;
   std::int64_t running_max = kNoTime;

@@ -11,7 +11,7 @@ namespace ringway::log {
 struct SegmentName {
   enum class Kind : unsigned char {
     segment,  ///< `<base offset, 20 digits>.log`
-    unborn,   ///< `….log.new`: was being created; nothing was ever written into it
+    unborn,   ///< `….log.new`: was being made; what is in it, another one has as well
     torn,     ///< `….log.torn-<position>`: what lay behind an end, set aside for people
     damaged,  ///< `….log.damaged-<n>`: a segment that could not be followed, likewise
   };

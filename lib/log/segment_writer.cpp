@@ -45,9 +45,10 @@ SegmentWriter::SegmentWriter(const SegmentHeader& header)
 }
 
 int SegmentWriter::create(storage::FileSystem& file_system, const std::string& directory,
-                          WritePath path, const std::string& recycled) {
+                          WritePath path, const std::string& recycled, Naming naming) {
   const std::string unborn = directory + "/" + unborn_name(header_.base_offset);
-  path_ = directory + "/" + segment_name(header_.base_offset);
+  directory_ = directory;
+  path_ = unborn;
   write_path_ = path;
   int result = 0;
   if (!recycled.empty()) {
@@ -61,9 +62,7 @@ int SegmentWriter::create(storage::FileSystem& file_system, const std::string& d
     result = file_system.make_directories(directory);
     if (result == 0) result = make_file(file_system, unborn);
   }
-  if (result == 0) result = file_system.rename(unborn, path_);
-  named_ = named_ || result == 0;
-  if (result == 0) result = file_system.sync_directory(directory);
+  if (result == 0 && naming == Naming::at_once) result = take_name(file_system);
   if (result < 0) {
     file_.close();
     file_system.remove(unborn);
@@ -71,6 +70,16 @@ int SegmentWriter::create(storage::FileSystem& file_system, const std::string& d
   }
   created_ = true;
   return 0;
+}
+
+int SegmentWriter::take_name(storage::FileSystem& file_system) {
+  const std::string name = directory_ + "/" + segment_name(header_.base_offset);
+  if (const int result = file_system.rename(path_, name); result < 0) return result;
+  named_ = true;
+  path_ = name;
+  const int result = file_system.sync_directory(directory_);
+  counts_ = result == 0;
+  return result;
 }
 
 int SegmentWriter::make_file(storage::FileSystem& file_system, const std::string& path) {
@@ -293,7 +302,8 @@ SegmentInfo SegmentWriter::info() const {
   info.base_position = header_.base_position;
   info.first = first();
   info.end = written_;
-  info.predecessor_end = {header_.predecessor_end_position, header_.predecessor_end_offset};
+  info.predecessor_end = predecessor_end(header_);
+  info.predecessor_durable = predecessor_durable(header_);
   info.time_min = time_min_;
   info.time_max = std::max(time_max_, open_.time_max);
   if (open_.data_records > 0) {

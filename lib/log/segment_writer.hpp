@@ -17,6 +17,12 @@
 
 namespace ringway::log {
 
+/// When a new segment's file gets the name by which recovery and readers know it.
+enum class Naming : unsigned char {
+  at_once,
+  later,  ///< take_name(): until then another one counts in its place
+};
+
 enum class WritePath : unsigned char {
   direct,    ///< past the page cache; through it where the file system refuses
   buffered,  ///< through the page cache
@@ -53,13 +59,17 @@ class SegmentWriter {
     noted_.position += layout::record_bytes(record);
   }
 
-  /// Makes the file under its final name, or a negative errno; then it may be tried again later.
-  /// `recycled` is the path of a retired segment of this partition to reuse, or empty.
+  /// Makes the file, or a negative errno; then it may be tried again later. `recycled` is the path
+  /// of a retired segment of this partition to reuse, or empty.
   int create(storage::FileSystem& file_system, const std::string& directory, WritePath path,
-             const std::string& recycled);
+             const std::string& recycled, Naming naming);
   bool created() const noexcept { return created_; }
-  /// Its name is that of its file, which may not be created() for good: no other has it any more.
+  /// 0, or a negative errno.
+  int take_name(storage::FileSystem& file_system);
+  /// No other file has its name any more.
   bool named() const noexcept { return named_; }
+  /// It has it for good.
+  bool counts() const noexcept { return counts_; }
   /// Closes the file while nothing is under way; the next batch opens it again.
   void park() noexcept { file_.close(); }
 
@@ -132,11 +142,13 @@ class SegmentWriter {
 
   SegmentHeader header_;
   Geometry geometry_;
+  std::string directory_;
   std::string path_;
   WritePath write_path_ = WritePath::direct;
   storage::File file_;
   bool created_ = false;
   bool named_ = false;
+  bool counts_ = false;
   std::uint64_t reserved_bytes_ = 0;
 
   LogPoint noted_;

@@ -122,7 +122,6 @@ class History {
 
   void die_and_recover() {
     const Crash crash = below(2) == 0 ? Crash::power_cut : Crash::kill;
-    const bool failed = driver_->last_error() != 0;
     driver_.reset();
     if (crash == Crash::power_cut) {
       disk_.power_cut();
@@ -137,8 +136,7 @@ class History {
     REQUIRE(recovered.damaged.empty());
     REQUIRE(recovered.foreign.empty());
     const log::LogPoint end = recovered.end;
-    // After a failure of the device, written records are in the ring and the abandoned file.
-    const log::LogPoint kept = crash == Crash::kill && !failed ? written_ : durable_;
+    const log::LogPoint kept = crash == Crash::kill ? written_ : durable_;
     // A mark at the place where a ring began says nothing: there was a jump before it.
     if (kept != source_.first()) {
       REQUIRE(end.position >= kept.position);
@@ -156,7 +154,7 @@ class History {
     if (start_.durable.position < durable_.position) start_.durable = durable_;
     unsettled_ += start_.durable != end ? 1 : 0;
     // Nothing of this ring was written yet: its first record follows a jump.
-    if (end.position < source_.first().position) start_ = again.jump(source_.first());
+    if (end.offset < source_.first().offset) start_ = again.jump(source_.first());
     if (crash == Crash::power_cut) {
       const log::LogPoint at{log::page_ceil(source_.tail().position) + 4096 * below(3),
                              source_.tail().offset + 1 + below(100)};

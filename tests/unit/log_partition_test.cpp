@@ -113,10 +113,10 @@ TEST_CASE("log: after a failed sync a new segment begins at the durable end", "[
 
 namespace {
 
-/// Ten records are durable, forty more are written and their sync failed. Returns the middle of
+/// So many records are durable, forty more are written and their sync failed. Returns the middle of
 /// those.
-log::LogPoint fail_sync(Bus& bus) {
-  bus.add(10);
+log::LogPoint fail_sync(Bus& bus, int durable) {
+  bus.add(durable);
   bus.driver->drain();
   bus.add(20);
   const log::LogPoint middle = bus.source.tail();
@@ -127,66 +127,83 @@ log::LogPoint fail_sync(Bus& bus) {
   bus.disk.fail(Call::batch_sync, 1, EIO);
   bus.driver->sync();
   bus.driver->settle();
-  REQUIRE(bus.driver->log().noted().offset == 10);
+  REQUIRE(bus.driver->log().noted().offset == static_cast<std::uint64_t>(durable));
   return middle;
 }
 
 }  // namespace
 
-TEST_CASE("log: what is durable again is not given up for what was written before it", "[log]") {
-  const bool fails = GENERATE(false, true);
+TEST_CASE("log: what was written before a failed sync stays until all of it is written again",
+          "[log]") {
+  const int durable = GENERATE(0, 10);  // of none, the successor has the same name
+  const auto step = GENERATE(range(0, 6));
+  CAPTURE(durable, step);
   Bus bus;
-  const log::LogPoint again = fail_sync(bus);
-  log::PartitionLog& log = bus.driver->log();
-  CHECK(log.kept_by_skip() == bus.source.tail());
-  bus.driver->note_up_to(again);
-  REQUIRE(bus.driver->submit() == 0);
-  bus.driver->settle();
-  bus.driver->sync();
-  bus.driver->settle();
-  REQUIRE(log.durable() == again);
-  if (fails) {
-    bus.driver->note_up_to(bus.source.tail());
-    bus.disk.fail(Call::batch_write, 1, EIO);
-    REQUIRE(bus.driver->submit() == 0);
+  const log::LogPoint middle = fail_sync(bus, durable);
+  const log::LogPoint written = bus.source.tail();
+  const auto go_on = [&](log::LogPoint to) {
+    bus.driver->note_up_to(to);
+    static_cast<void>(bus.driver->submit());
     bus.driver->settle();
-    REQUIRE(log.noted() == again);
-  }
-  // Of the others one segment says what the next one denies.
-  CHECK(log.kept_by_skip() == again);
-  bus.add(20);
-  const log::LogPoint at = bus.source.tail();
-  REQUIRE(log.skip_to(at) >= 0);
+  };
+  const auto sync = [&] {
+    bus.driver->sync();
+    bus.driver->settle();
+  };
+  if (step == 1) bus.disk.fail(Call::batch_write, 1, EIO);
+  if (step >= 1) go_on(middle);
+  // Nothing of it is told to be durable, or the ring would give it back.
+  sync();
+  CHECK(bus.driver->log().durable().offset == static_cast<std::uint64_t>(durable));
   bus.add(10);
-  bus.driver->drain();
-  bus.disk.power_cut();
+  if (step >= 2) go_on(bus.source.tail());
+  CHECK(bus.driver->log().written().offset == static_cast<std::uint64_t>(durable));
+  if (step == 3) bus.disk.fail(Call::rename, 1, EIO);
+  if (step == 4) bus.disk.fail(Call::sync_directory, 1, EIO);
+  if (step >= 3) sync();
+  const bool counts = step == 5;
+  CHECK(bus.driver->log().durable().offset ==
+        static_cast<std::uint64_t>(counts ? durable + 50 : durable));
+  bus.driver.reset();
+  bus.disk.kill();
+  const log::LogPoint end = bus.recover().end;
+  CHECK(end == (step >= 4 ? bus.source.tail() : written));
   const auto report = log::verify_log(bus.disk, kDirectory);
   CHECK(report.clean());
-  CHECK(report.records == 40);
+  CHECK(report.records == end.offset);
 }
 
-TEST_CASE("log: a file that cannot be removed does not cut off what was written", "[log]") {
+TEST_CASE("log: where it goes on behind a gap, what was written in front of it is kept", "[log]") {
+  const int durable = GENERATE(0, 10);
+  const auto step = GENERATE(range(0, 3));
+  CAPTURE(durable, step);
   Bus bus;
-  fail_sync(bus);
+  const log::LogPoint middle = fail_sync(bus, durable);
   log::PartitionLog& log = bus.driver->log();
   const log::LogPoint written = bus.source.tail();
-  bus.driver->note_up_to(bus.source.tail());
-  bus.disk.fail(Call::batch_write, 1, EIO);
-  REQUIRE(bus.driver->submit() == 0);
-  bus.driver->settle();  // the segment behind it is there and empty
-  REQUIRE(log.kept_by_skip() == written);
+  if (step == 1) bus.disk.fail(Call::batch_write, 1, EIO);
+  if (step >= 1) {
+    bus.driver->note_up_to(middle);
+    REQUIRE(bus.driver->submit() == 0);
+    bus.driver->settle();
+  }
+  CHECK(log.kept_by_skip() == written);
   bus.add(20);
   const log::LogPoint at = bus.source.tail();
-  bus.disk.fail(Call::remove, 1, EIO);
-  CHECK(log.skip_to(at) == -EIO);
-  CHECK(log.noted().offset == 10);
-  CHECK(log.kept_by_skip() == written);
-  CHECK(log.skip_to(at) == 1);
+  CHECK(log.skip_to(at));
+  CHECK(log.kept_by_skip() == at);
+  CHECK(log.predecessor_durable().offset == static_cast<std::uint64_t>(durable));
+  for (const std::string& name : bus.names()) CHECK_FALSE(name.ends_with(".new"));
   bus.add(10);
   bus.driver->drain();
+  bus.driver.reset();
+  bus.disk.kill();
   const auto report = log::verify_log(bus.disk, kDirectory);
   CHECK(report.clean());
-  CHECK(report.records == 60);
+  CHECK(report.records == static_cast<std::uint64_t>(durable) + 50);
+  const auto segments = bus.recover().segments;
+  CHECK(segments.back().predecessor_end == written);
+  CHECK(segments.back().predecessor_durable.offset == static_cast<std::uint64_t>(durable));
 }
 
 TEST_CASE("log: a full segment takes no record until it is durable as a whole", "[log]") {

@@ -8,8 +8,9 @@
 #include "client/log_gaps.hpp"
 #include "daemon/gap_list.hpp"
 #include "daemon/ring_opening.hpp"
+#include "daemon/ring_start.hpp"
 #include "daemon/topic_registry.hpp"
-#include "unit/duty_fixture.hpp"
+#include "unit/told_bench.hpp"
 
 namespace memory_only_test {
 
@@ -22,45 +23,32 @@ namespace {
 
 constexpr std::uint64_t kRing = test::kDutyRing;
 
-TopicSettings settings_of(SyncPolicy sync) {
+TopicSettings settings_of(SyncPolicy sync, WhenDiskFails when_disk_fails) {
   TopicSettings settings;
   settings.sync = sync;
-  settings.when_disk_fails = WhenDiskFails::memory;
+  settings.when_disk_fails = when_disk_fails;
   return settings;
 }
 
-/// A bench that remembers, of each record and level, whether a waiting producer was told that it is
-/// there, or that it never comes.
-struct Bench : test::DutyBench {
-  explicit Bench(std::uint64_t seed, SyncPolicy sync = SyncPolicy::interval)
-      : DutyBench(seed, 5, test::kDutyTopic, settings_of(sync)) {}
+struct Bench : test::ToldBench {
+  explicit Bench(std::uint64_t seed, SyncPolicy sync = SyncPolicy::interval,
+                 WhenDiskFails when_disk_fails = WhenDiskFails::memory)
+      : ToldBench(seed, 5, test::kDutyTopic, settings_of(sync, when_disk_fails)) {}
 
-  layout::BoardPartition& board() { return topic->view(0).board(); }
-
-  void tell() {
-    if (++looked % 4 != 0) return;
-    for (const Level level : {Level::written, Level::durable}) {
-      auto& told = level == Level::written ? written_told : durable_told;
-      told.resize(published);
-      const std::uint64_t mark =
-          level == Level::written ? board().written_offset.load() : board().durable_offset.load();
-      for (std::uint64_t offset = 0; offset < published; ++offset) {
-        const bool lost = lost_to_log(board(), offset, level);
-        if (told[offset] && lost) FAIL("taken back: " << offset);
-        told[offset] = told[offset] || (offset < mark && !lost);
-      }
+  /// Lets the producer go on; nothing makes it wait for longer than one try of a device that takes
+  /// writes and refuses syncs.
+  void go_on(int records) {
+    for (int waits = 0; records > 0;) {
+      const int some = publish(std::min(records, 20));
+      records -= some;
+      waits = some == 0 ? waits + 1 : 0;
+      if (waits == 10) FAIL("waits at " << published);
+      round();
+      look();
     }
   }
-  /// Lets the producer go on; nothing makes it wait, unless it `may`: where syncs fail and writes
-  /// do not, the ring alone may have what was told to be written.
-  void go_on(int records, bool may = false) {
-    while (records > 0) {
-      const int some = std::min(records, 20);
-      if (publish(some) != some && !may) FAIL("waits at " << published);
-      records -= some;
-      round();
-      tell();
-    }
+  void look() {
+    if (++looked % 4 == 0) tell();
   }
   void kill() {
     duty.reset();
@@ -69,34 +57,32 @@ struct Bench : test::DutyBench {
     reopen_partition(*topic, 0, found, events);
     start_duty();
   }
+  /// Supervisor and keeper die at once. The topic as the next supervisor has it.
+  std::shared_ptr<ServedTopic> lose_ring(bool and_power) {
+    duty.reset();
+    if (and_power) {
+      disk.power_cut();
+    } else {
+      disk.kill();
+    }
+    const TopicIdentity identity{topic->uuid(), "t", 2};
+    const TopicSettings& settings = topic->settings();
+    auto next = std::make_shared<ServedTopic>(ServedTopic::Options{identity, settings, 2, "t"},
+                                              daemon::TopicMemory::create(identity, settings, 8));
+    const log::Recovered found = recover_log(*next, 0, disk, log::RecoverMode::repair);
+    open_partition(*next, 0, ring_start(settings, {}, found.floor), found);
+    return next;
+  }
   void settle() {
     for (int i = 0; i < 400 && (board().durable_offset.load() < published || hold() != Hold::none);
          ++i) {
       round();
-      tell();
+      look();
     }
     REQUIRE(board().durable_offset.load() == published);
     CHECK(hold() == Hold::none);
   }
-  /// What was told is there; what is not there, nobody is told of. `exact`: the board says what the
-  /// log has, and no less.
-  void check(bool exact) {
-    written_told.resize(published);
-    durable_told.resize(published);
-    const std::vector<bool> there = in_log();
-    for (std::uint64_t offset = 0; offset < published; ++offset) {
-      CAPTURE(offset);
-      if (written_told[offset] || durable_told[offset]) REQUIRE(there[offset]);
-      if (!there[offset]) REQUIRE(lost_to_log(board(), offset, Level::written));
-      if (exact) REQUIRE(there[offset] != lost_to_log(board(), offset, Level::written));
-    }
-  }
-  bool says(std::string_view event) {
-    return std::ranges::any_of(
-        lines, [&](const std::string& line) { return line.find(event) != line.npos; });
-  }
 
-  std::vector<bool> written_told, durable_told;
   int looked = 0;
 };
 
@@ -169,30 +155,27 @@ TEST_CASE("memory only: whatever fails and whoever is killed, what was told is i
     CAPTURE(seed, static_cast<int>(sync), kills);
     std::mt19937_64 random(seed);
     Bench bench(seed, sync);
-    bool syncs_fail = false;
     constexpr Call kCalls[] = {Call::open,     Call::write,       Call::sync,
                                Call::reserve,  Call::rename,      Call::sync_directory,
                                Call::truncate, Call::batch_write, Call::batch_sync};
     for (int phase = 0; phase < 8; ++phase) {
-      bench.go_on(static_cast<int>(random() % 300), syncs_fail);
+      bench.go_on(static_cast<int>(random() % 300));
       const auto failing = random() % 4;
       if (failing != 0) {
         const int error = random() % 2 == 0 ? EIO : ENOSPC;
         for (std::uint64_t i = 0; i < failing; ++i) {
           const Call call = kCalls[random() % std::size(kCalls)];
-          syncs_fail = syncs_fail || call == Call::batch_sync;
           bench.disk.fail(call, 1 + static_cast<int>(random() % 5), error, true);
         }
       }
-      bench.go_on(static_cast<int>(random() % 1200), syncs_fail);
+      bench.go_on(static_cast<int>(random() % 1200));
       if (kills && random() % 2 == 0) {
         bench.disk.heal();  // a start needs its files
         bench.kill();
-        bench.go_on(static_cast<int>(random() % 100), syncs_fail);
+        bench.go_on(static_cast<int>(random() % 100));
       }
       if (random() % 2 == 0) {
         bench.disk.heal();
-        syncs_fail = false;
         for (int i = 0; i < 100 && bench.hold() != Hold::none; ++i) bench.round();
       }
     }
@@ -233,9 +216,11 @@ TEST_CASE("memory only: who is killed in any round of a full disk is followed by
   }
 }
 
-TEST_CASE("memory only: a ring that a long pin holds up is not ended while the device refuses",
-          "[flusher]") {
-  Bench bench(1);
+TEST_CASE(
+    "memory only, or not: a ring that a long pin holds up is not ended while the device refuses",
+    "[flusher]") {
+  const bool memory = GENERATE(true, false);
+  Bench bench(1, SyncPolicy::interval, memory ? WhenDiskFails::memory : WhenDiskFails::wait);
   test::Slot consumer{};
   bench.duty->attach({2, test::Role::consumer, 4712, &consumer, {}});
   bench.go_on(50);
@@ -245,9 +230,9 @@ TEST_CASE("memory only: a ring that a long pin holds up is not ended while the d
   bench.disk.fail(Call::batch_write, 1, EIO, true);
   while (bench.publish(20) == 20) bench.round();
   for (int i = 0; i < 400; ++i) bench.round();
-  // The pin is what producers wait for, and what is shown. The end of the ring would wait for more.
-  CHECK(bench.hold() == Hold::pinned);
-  CHECK(bench.says("log_suspended"));
+  // The pin is what producers of the one wait for. The end of the ring would wait for more.
+  CHECK(bench.hold() == (memory ? Hold::pinned : Hold::disk_error));
+  CHECK(bench.says("log_suspended") == memory);
   REQUIRE(bench.duty->trouble(bench.now));
   CHECK(bench.topic->device_refuses(0).load());
   Topic topic{.row = {},
@@ -260,6 +245,51 @@ TEST_CASE("memory only: a ring that a long pin holds up is not ended while the d
   for (int i = 0; i < 100; ++i) bench.round();
   CHECK(bench.hold() == Hold::pinned);
   TopicRegistry::demand_device(topic);
+}
+
+TEST_CASE(
+    "memory only: what was never synced in front of a gap is not durable when the ring is lost",
+    "[flusher]") {
+  const bool and_power = GENERATE(false, true);
+  bool lost_something = false;
+  for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+    CAPTURE(seed, and_power);
+    Bench bench(seed);
+    bench.go_on(50);
+    for (int i = 0; i < 5; ++i) bench.round();
+    REQUIRE(bench.durable == 50);
+    bench.disk.fail(Call::batch_sync, 1, EIO, true);
+    for (int i = 0; i < 200; ++i) {
+      bench.publish(1);
+      bench.round();
+    }
+    bench.go_on(2000);
+    const layout::LogGap& gap = bench.board().log_gap[0];
+    REQUIRE(gap.durable.load() == 50);
+    REQUIRE(gap.written.load() > 50);
+    bench.disk.heal();
+    bench.settle();
+    bench.go_on(20);
+    bench.settle();
+    const std::vector<bool> there = [&] {
+      const auto next = bench.lose_ring(and_power);
+      const layout::BoardPartition& board = next->view(0).board();
+      REQUIRE(board.durable_offset.load() > bench.published);
+      std::vector<bool> found = bench.in_log();
+      for (std::uint64_t offset = 0; offset < bench.published; ++offset) {
+        CAPTURE(offset, gap.written.load(), gap.to.load());
+        const bool unsynced = offset >= 50 && offset < gap.to.load();
+        CHECK(lost_to_log(board, offset, Level::durable) == unsynced);
+        CHECK(lost_to_log(board, offset, Level::written) == !found[offset]);
+      }
+      return found;
+    }();
+    for (std::uint64_t offset = 50; offset < gap.written.load(); ++offset) {
+      if (!and_power) CHECK(there[offset]);
+      lost_something = lost_something || !there[offset];
+    }
+  }
+  CHECK(lost_something == and_power);
 }
 
 TEST_CASE("gaps: more than the board remembers, and what it has forgotten counts as lost",
