@@ -1,6 +1,9 @@
 // What retention leaves alone for a named cursor, and what it tells a consumer that it overtook.
 
+#include <sys/wait.h>
+
 #include <catch2/catch.hpp>
+#include <csignal>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <thread>
@@ -120,4 +123,37 @@ TEST_CASE("retention: what a cursor protects stays on a disk that is too full, a
   bus.delete_cursor("kept", "c");
   await_retention(bus, "kept");
   while (said().find("cursor 'c'") != std::string::npos) std::this_thread::sleep_for(10ms);
+}
+
+TEST_CASE(
+    "retention: what was lost with a ring stays lost behind the next one, without its segments",
+    "[retention]") {
+  DaemonProcess daemon;
+  Bus bus = daemon.connect();
+  bus.create_topic("t", kSmall);
+  RecordOffset lost;
+  {
+    Producer producer = bus.producer("t");
+    const auto [status, kept] = producer.publish("kept");
+    REQUIRE(status == Status::ok);
+    REQUIRE(producer.wait(kept, Level::durable, 30s) == Status::ok);
+    ::kill(daemon.pid(), SIGSTOP);
+    REQUIRE(::waitpid(daemon.pid(), nullptr, WUNTRACED) == daemon.pid());
+    lost = producer.publish("lost").offset;
+    daemon.kill_keeper();
+    daemon.kill();
+  }
+  daemon.start();
+  bus = daemon.connect();
+  Producer producer = bus.producer("t");
+  const RecordOffset after = producer.publish("after").offset;
+  REQUIRE(producer.wait(after, Level::durable, 30s) == Status::ok);
+  CHECK(producer.wait(lost, Level::durable) == Status::not_found);
+  fill(bus, "t");
+  const Consumer consumer = bus.consumer("t");
+  // The segment whose header tells of the gap begins with that record.
+  while (consumer.first_offset(0) <= after.value) std::this_thread::sleep_for(10ms);
+  bus.alter_topic("t", {.ring_bytes = 128 * 1024});
+  CHECK(producer.wait(lost, Level::durable) == Status::not_found);
+  CHECK(producer.wait(after, Level::durable) == Status::ok);
 }
