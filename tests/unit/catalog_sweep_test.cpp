@@ -140,6 +140,7 @@ bool one_fault_at(FailingVfs& vfs, Call call, int k, int error, bool lasting) {
       vfs.heal();
       history()[i](*catalog);  // the device works again: nothing else is needed
     }
+    if (vfs.failures() == 0) continue;  // so far it is the history that kStates is of
     const FailingVfs::Truce truce(vfs);
     CHECK(contents(*catalog) == kStates[i + 1]);
     CHECK(after_kill(file) == kStates[i + 1]);
