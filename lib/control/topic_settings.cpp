@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 
 #include <bit>
+#include <chrono>
 #include <nlohmann/json.hpp>
 
 #include "control/fields.hpp"
+#include "control/quantity.hpp"
 #include "control/utf8.hpp"
 #include "layout/board.hpp"
 #include "ringway/error.hpp"
@@ -27,10 +29,21 @@ constexpr std::size_t kAccountBytesMax = 128;
               std::move(fix));
 }
 
-void check_range(const char* setting, std::uint64_t value, std::uint64_t low, std::uint64_t high) {
+std::string as_count(std::uint64_t count) {
+  return fmt::to_string(count);
+}
+
+std::string as_duration(std::uint64_t ms) {
+  return format_duration(std::chrono::milliseconds(ms));
+}
+
+/// Both ends as `shown`; the value to the last digit, with its unit.
+void check_range(const char* setting, std::uint64_t value, std::string_view unit, std::uint64_t low,
+                 std::uint64_t high, std::string (*shown)(std::uint64_t)) {
   if (value >= low && value <= high) return;
-  refuse(setting, fmt::format("{} is outside {} to {}", value, low, high),
-         fmt::format("choose a value from {} to {}", low, high));
+  const std::string range = fmt::format("{} to {}", shown(low), shown(high));
+  refuse(setting, fmt::format("{}{} is outside {}", value, unit, range),
+         "choose a value from " + range);
 }
 
 /// What is wrong with a name's characters; empty if nothing.
@@ -121,18 +134,22 @@ std::string_view to_string(WhenDiskFails when_disk_fails) noexcept {
 }
 
 void validate(const TopicSettings& settings) {
-  check_range("partitions", settings.partitions, 1, layout::kPartitionsMax);
+  check_range("partitions", settings.partitions, "", 1, layout::kPartitionsMax, as_count);
   if (!std::has_single_bit(settings.ring_bytes) || settings.ring_bytes < layout::kRingBytesMin ||
       settings.ring_bytes > layout::kRingBytesMax) {
     refuse("ring_bytes",
-           fmt::format("{} is no power of two from 64 KiB to 4 GiB", settings.ring_bytes),
+           fmt::format("{} B is no power of two from 64 KiB to 4 GiB", settings.ring_bytes),
            "choose 64 KiB, 128 KiB, ... 4 GiB");
   }
-  check_range("segment_bytes", settings.segment_bytes, kSegmentBytesMin, kSegmentBytesMax);
-  check_range("sync_interval_ms", settings.sync_interval_ms, 1, kSyncIntervalMsMax);
-  check_range("sync_bytes", settings.sync_bytes, layout::kPageBytes, kSegmentBytesMax);
-  check_range("stopped_after_ms", settings.stopped_after_ms, kStoppedAfterMsMin, kHourMs);
-  check_range("pin_budget_ms", settings.pin_budget_ms, 0, kHourMs);
+  check_range("segment_bytes", settings.segment_bytes, " B", kSegmentBytesMin, kSegmentBytesMax,
+              format_size);
+  check_range("sync_interval_ms", settings.sync_interval_ms, " ms", 1, kSyncIntervalMsMax,
+              as_duration);
+  check_range("sync_bytes", settings.sync_bytes, " B", layout::kPageBytes, kSegmentBytesMax,
+              format_size);
+  check_range("stopped_after_ms", settings.stopped_after_ms, " ms", kStoppedAfterMsMin, kHourMs,
+              as_duration);
+  check_range("pin_budget_ms", settings.pin_budget_ms, " ms", 0, kHourMs, as_duration);
   if (settings.persist && settings.when_full == WhenFull::overwrite) {
     refuse("when_full", "a persisted topic never overwrites what is not yet on disk",
            "leave it at block, or do without persistence (--no-persist)");

@@ -125,6 +125,13 @@ class Topics(OnABus):
             with self.subTest(words=words):
                 self.assertEqual(self.bus.refusal('topic', *words, status=2)['thing'], flag)
 
+    def test_a_setting_out_of_range_is_told_with_its_unit(self):
+        for words, rule in ((['--stopped-after', '1ms'], '1 ms is outside 10 ms to 1h'),
+                            (['--segment', '1KiB'], '1024 B is outside 256 KiB to 1 TiB'),
+                            (['--partitions', '0'], '0 is outside 1 to 10000')):
+            with self.subTest(words=words):
+                self.assertEqual(self.bus.refusal('topic', 'create', 'u', *words, status=2)['rule'], rule)
+
     def test_what_exists_or_does_not_comes_with_a_fix_that_helps(self):
         self.create()
         self.assertIn('another name', self.bus.refusal('topic', 'create', 't', status=1)['fix'])
