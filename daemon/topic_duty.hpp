@@ -27,7 +27,9 @@ class TopicDuty {
   void release(std::uint64_t handle, Released done);
   /// `done`, now or in a later round, when no exclusive producer stores to a tail any more.
   void share(std::function<void()> done);
-  void retire(std::uint32_t partition, std::size_t count) { partitions_[partition]->retire_segments(count); }
+  void retire(std::uint32_t partition, std::size_t count) {
+    partitions_[partition]->retire_segments(count);
+  }
 
   /// One look at every partition, or at as many as `until` leaves time for, at least one; the next
   /// call goes on behind them. Returns when that is due at the latest.

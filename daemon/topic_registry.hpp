@@ -126,8 +126,8 @@ class TopicRegistry {
   void resume_replacements();
   /// After the handles were adopted: what they have mapped of rings before the present ones counts.
   void remember_retired();
-  /// A ring ends only when what it holds is durable: a topic keeps the one it has for as long as its
-  /// device refuses. @throws Error busy.
+  /// A ring ends only when what it holds is durable: a topic keeps the one it has for as long as
+  /// its device refuses. @throws Error busy.
   static void demand_device(const Topic& topic);
   /// Forgets the replaced rings that nobody has mapped any more.
   static void forget_retired(Topic& topic);

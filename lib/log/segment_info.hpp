@@ -20,9 +20,9 @@ constexpr LogPoint predecessor_durable(const SegmentHeader& header) noexcept {
 struct SegmentInfo {
   std::string name;  ///< file name within the partition's directory
   std::uint64_t base_position = 0;
-  LogPoint first;            ///< first record: {first_position, base_offset}
-  LogPoint end;              ///< one past the last record that counts
-  LogPoint predecessor_end;  ///< where the log ended when this segment was made
+  LogPoint first;                ///< first record: {first_position, base_offset}
+  LogPoint end;                  ///< one past the last record that counts
+  LogPoint predecessor_end;      ///< where the log ended when this segment was made
   LogPoint predecessor_durable;  ///< how far a sync had confirmed it
   std::int64_t time_min = kNoTime;
   std::int64_t time_max = kNoTime;

@@ -102,12 +102,11 @@ int SegmentReader::read_table(std::uint64_t entries_end) {
 
 void SegmentReader::take_entry(std::uint64_t index, const BlockEntry& entry) {
   const BlockFacts& facts = entry.facts;
-  const bool sound =
-      entry.index == index &&
-      entry.checksum == checksum_of(entry, entry_seed(header_.segment_id, index)) &&
-      (facts.first_position == kNoBoundary ||
-       (facts.first_position >= geometry_.block_start(index) &&
-        facts.first_position < geometry_.block_end(index)));
+  const bool sound = entry.index == index &&
+                     entry.checksum == checksum_of(entry, entry_seed(header_.segment_id, index)) &&
+                     (facts.first_position == kNoBoundary ||
+                      (facts.first_position >= geometry_.block_start(index) &&
+                       facts.first_position < geometry_.block_end(index)));
   if (!sound || has_entry(index)) return;
   if (index >= table_.size()) {
     BlockEntry unknown{};

@@ -34,15 +34,14 @@ std::vector<std::byte> example_segment() {
 
   ModelDisk disk(1);
   RecordSource source(64 * 1024, {8192, 99});
-  source.add("", 0);          // 32 bytes, and
-  source.skip(32, 0);         // 32 more: what the page holds of the predecessor
+  source.add("", 0);   // 32 bytes, and
+  source.skip(32, 0);  // 32 more: what the page holds of the predecessor
   log::SegmentWriter writer(header);
   source.add("hello", 2'000);
   writer.note(source.header_at(8256));
   source.add("ring", 3'000);
   writer.note(source.header_at(8320));
-  REQUIRE(writer.create(disk, "p", log::WritePath::direct, "",
-                        log::Naming::at_once) == 0);
+  REQUIRE(writer.create(disk, "p", log::WritePath::direct, "", log::Naming::at_once) == 0);
   REQUIRE(writer.submit(disk, disk, source.stream(), 4'000, 1) == 0);
   storage::Completion done;
   REQUIRE(disk.reap({&done, 1}, {}) == 1);
