@@ -46,8 +46,8 @@ class NamedCursors {
   const std::map<std::string, NamedCursor, std::less<>>& all() const noexcept { return cursors_; }
 
   /// Takes over what the holders have committed since, and appends to `changed` all that was not
-  /// saved() yet. A position behind which not all is `committed(partition, position)` is hostile or
-  /// a mistake, and is not believed.
+  /// saved() yet. A position in front of which not all is committed, as `committed(partition,
+  /// position)` says, is hostile or a mistake, and is not believed.
   template <class Committed>
   void collect(Committed&& committed, std::vector<CursorRow>& changed) {
     for (auto& [name, cursor] : cursors_) collect(name, cursor, committed);

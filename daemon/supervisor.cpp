@@ -115,7 +115,7 @@ Supervisor::~Supervisor() {
 }
 
 void Supervisor::adopt_kept() {
-  // Whose slots speak of a topic that is kept out only its board says: those of all sessions stay.
+  // Only the board of a topic that is kept out says whose slots speak of it: all sessions' stay.
   if (registry_.load(kept_)) keepsakes_.hold(kept_);
   sessions_.adopt(registry_, kept_);
   registry_.remember_retired();

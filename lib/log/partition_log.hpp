@@ -64,7 +64,8 @@ struct LogStart {
   std::int64_t running_max = kNoTime;
   std::vector<SegmentInfo> segments;   ///< on disk, oldest first
   LogPoint durable = predecessor_end;  ///< of them; behind it they want a sync before anything else
-  LogPoint predecessor_durable = predecessor_end;  ///< when they have had it
+  /// How far predecessor_end is confirmed once they have had it.
+  LogPoint predecessor_durable = predecessor_end;
 };
 
 /// The appending side of one partition's log: a sequence of segments. A new one is made when the
@@ -137,9 +138,7 @@ class PartitionLog {
   bool skip_to(LogPoint at);
   LogPoint kept_by_skip() const noexcept { return given_up_ ? given_up_->end : written(); }
   /// Where the log ends in front of noted(), but for what the segment at hand has.
-  LogPoint predecessor_end() const noexcept {
-    return log::predecessor_end(segment_.header());
-  }
+  LogPoint predecessor_end() const noexcept { return log::predecessor_end(segment_.header()); }
   /// How far a sync has confirmed that.
   LogPoint predecessor_durable() const noexcept {
     return log::predecessor_durable(segment_.header());

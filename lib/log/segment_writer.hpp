@@ -64,11 +64,11 @@ class SegmentWriter {
   int create(storage::FileSystem& file_system, const std::string& directory, WritePath path,
              const std::string& recycled, Naming naming);
   bool created() const noexcept { return created_; }
-  /// 0, or a negative errno.
+  /// Gives the file its name, durably. 0, or a negative errno.
   int take_name(storage::FileSystem& file_system);
-  /// No other file has its name any more.
+  /// It has its name, though perhaps not after a loss of power: no other file has it any more.
   bool named() const noexcept { return named_; }
-  /// It has it for good.
+  /// It has its name for good: what is in it may be told.
   bool counts() const noexcept { return counts_; }
   /// Closes the file while nothing is under way; the next batch opens it again.
   void park() noexcept { file_.close(); }
