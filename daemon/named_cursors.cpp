@@ -12,7 +12,7 @@ namespace {
 Error held(const std::string& name, const CursorHolder& holder) {
   return Error(ErrorCode::busy, fmt::format("cursor '{}'", name),
                fmt::format("is held by pid {}", holder.pid),
-               "stop that consumer, or choose another cursor name");
+               "stop that consumer, or read by another cursor");
 }
 
 }  // namespace

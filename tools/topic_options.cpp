@@ -151,10 +151,12 @@ void add_alterable(CLI::App& verb, TopicOptions& options) {
                   "How long a record may wait for --sync interval (default 5ms)")
       ->type_name("DUR");
   verb.add_option("--retention-bytes", options.retention_bytes,
-                  "Remove the oldest segments of a partition beyond this (default: keep all)")
+                  "Remove the oldest segments of a partition beyond this (default: keep all that "
+                  "there is room for)")
       ->type_name("SIZE");
   verb.add_option("--retention-age", options.retention_age,
-                  "Remove segments that are older than this; never the newest (default: keep all)")
+                  "Remove segments that are older than this; never the newest (default: keep all "
+                  "that there is room for)")
       ->type_name("DUR");
   verb.add_option("--when-stopped", options.when_stopped,
                   "What is done about a producer that is alive but stands still in mid-claim: wait "

@@ -228,9 +228,9 @@ void add_consume(CommandLine& line) {
   CLI::App& verb = line.verb(
       {.name = "consume",
        .why = "Print the records of a topic, from wherever you like, and follow it. Without -f "
-              "each value is printed with a newline. Gaps (overwritten, removed by retention, "
-              "damaged) are told on standard error; damaged ones make the exit status 1. SIGINT "
-              "ends it with 0.",
+              "each value is printed with a newline. Gaps (overwritten, removed by retention, lost "
+              "before they were written, damaged) are told on standard error; damaged ones make "
+              "the exit status 1. SIGINT ends it with 0.",
        .examples = "  ringway consume orders                          # what comes from now on\n"
                    "  ringway consume orders -o start -e              # everything there is\n"
                    "  ringway consume orders -o -10 -n 10 -f '%p %o %k %v\\n'\n"
@@ -240,7 +240,8 @@ void add_consume(CommandLine& line) {
   verb.add_option("TOPIC", options->topic, "Topic to read")->required();
   verb.add_option("-o,--offset", options->offset,
                   "Where to start, and perhaps to end, in each partition: start, end, +N (behind "
-                  "the start), -N (before the end), N, N:M, @TIME, @T1:T2 (default end)")
+                  "the start), -N (before the end), N, N:M, @TIME, @-DUR (so long ago), @T1:T2 "
+                  "(default end)")
       ->type_name("RANGE");
   const auto set_count = [options](const std::string& text) { options->count = parse_count(text); };
   verb.add_option_function<std::string>(

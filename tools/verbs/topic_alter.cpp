@@ -27,7 +27,7 @@ Exit alter_topic(const TopicOptions& options, const Common& common) {
   const control::TopicDescription altered = Administration(bus).describe(options.topic);
   Report report;
   report.add("Topic", "topic", Cell::of_text(options.topic));
-  report.add("Ring bytes", "ring_bytes", Cell::of_number(altered.settings.ring_bytes));
+  report.add("Ring", "ring_bytes", Cell::of_bytes(altered.settings.ring_bytes));
   static_cast<void>(
       write_all(STDOUT_FILENO, report.render(common.format, style_of(STDOUT_FILENO))));
   return Exit::ok;
