@@ -128,11 +128,7 @@ constexpr std::array kKeys{
     Key{"defaults.sync", R"("interval")", "every_batch, interval or never.",
         [](Config& c, const Value& v) { c.defaults.sync = v.one_of(kSyncPolicies); }},
     Key{"defaults.sync_interval", R"("5ms")", "For sync = \"interval\": after this time,",
-        [](Config& c, const Value& v) {
-          const std::uint64_t ms = v.duration_ms();
-          if (ms < 1 || ms > 60'000) throw v.wrong("must lie in 1ms..60s");
-          c.defaults.sync_interval_ms = static_cast<std::uint32_t>(ms);
-        }},
+        [](Config& c, const Value& v) { c.defaults.sync_interval_ms = v.duration_ms(1, 60'000); }},
     Key{"defaults.sync_bytes", R"("4MiB")", "or this much, whichever comes first.",
         [](Config& c, const Value& v) {
           c.defaults.sync_bytes = v.size();
@@ -154,18 +150,12 @@ constexpr std::array kKeys{
         [](Config& c, const Value& v) { c.defaults.when_stopped = v.one_of(kWhenStopped); }},
     Key{"defaults.stopped_after", R"("5s")", "after this time.",
         [](Config& c, const Value& v) {
-          const std::uint64_t ms = v.duration_ms();
-          if (ms < 10 || ms > 3'600'000) throw v.wrong("must lie in 10ms..1h");
-          c.defaults.stopped_after_ms = static_cast<std::uint32_t>(ms);
+          c.defaults.stopped_after_ms = v.duration_ms(10, 3'600'000);
         }},
     Key{"defaults.pin_budget", R"("1s")",
         "How long a consumer's records held in place may keep producers of a persisted\n"
         "topic waiting before they get another ring; 0s: as long as it likes.",
-        [](Config& c, const Value& v) {
-          const std::uint64_t ms = v.duration_ms();
-          if (ms > 3'600'000) throw v.wrong("must lie in 0s..1h");
-          c.defaults.pin_budget_ms = static_cast<std::uint32_t>(ms);
-        }},
+        [](Config& c, const Value& v) { c.defaults.pin_budget_ms = v.duration_ms(0, 3'600'000); }},
     Key{"defaults.retired_max", R"("0B")",
         "How much of replaced rings consumers may hold in place; 0B: four times the\n"
         "topic's rings; less than its rings: none is left to them.",

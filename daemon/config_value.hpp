@@ -5,6 +5,7 @@
 #include <toml++/toml.h>
 
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <limits>
 #include <span>
@@ -70,6 +71,16 @@ class Value {
       return static_cast<std::uint64_t>(
           std::chrono::ceil<std::chrono::milliseconds>(duration).count());
     });
+  }
+
+  std::uint32_t duration_ms(std::uint32_t low, std::uint32_t high) const {
+    const std::uint64_t ms = duration_ms();
+    if (ms < low || ms > high) {
+      using control::format_duration;
+      throw wrong(fmt::format("must lie in {}..{}", format_duration(std::chrono::milliseconds(low)),
+                              format_duration(std::chrono::milliseconds(high))));
+    }
+    return static_cast<std::uint32_t>(ms);
   }
 
   template <class Enum, std::size_t N>
