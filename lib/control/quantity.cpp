@@ -155,6 +155,7 @@ std::string format_duration(std::chrono::nanoseconds duration) {
                magnitude, static_cast<std::uint64_t>(std::chrono::nanoseconds::max().count())))));
   }
   const auto ns = static_cast<std::uint64_t>(duration.count());
+  if (ns == 0) return "0 s";  // people cannot write nanoseconds
   if (ns < kMicrosecond) return fmt::format("{} ns", ns);
   if (ns < kMinute) {
     const Unit& unit = kDurationUnits[ns < kMillisecond ? 0 : ns < kSecond ? 1 : 2];

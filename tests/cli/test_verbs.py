@@ -127,6 +127,7 @@ class Topics(OnABus):
 
     def test_a_setting_out_of_range_is_told_with_its_unit(self):
         for words, rule in ((['--stopped-after', '1ms'], '1 ms is outside 10 ms to 1h'),
+                            (['--pin-budget', '2h'], '7200000 ms is outside 0 s to 1h'),
                             (['--segment', '1KiB'], '1024 B is outside 256 KiB to 1 TiB'),
                             (['--partitions', '0'], '0 is outside 1 to 10000')):
             with self.subTest(words=words):

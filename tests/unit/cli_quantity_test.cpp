@@ -128,7 +128,7 @@ TEST_CASE("quantity: sizes read well, and whole ones can be parsed again", "[cli
 }
 
 TEST_CASE("quantity: durations read well", "[cli]") {
-  CHECK(format_duration(0ns) == "0 ns");
+  CHECK(format_duration(0ns) == "0 s");
   CHECK(format_duration(850ns) == "850 ns");
   CHECK(format_duration(12'500ns) == "12.5 us");
   CHECK(format_duration(5ms) == "5 ms");
