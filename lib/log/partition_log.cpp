@@ -126,7 +126,7 @@ bool PartitionLog::skip_to(LogPoint at) {
     if (given_up_) {
       if (sealed_.empty() || sealed_.back().name != given_up_->name) sealed_.push_back(*given_up_);
       end = sealed_.back().end = given_up_->end;
-      durable = segment_.first();
+      durable = segment_.first();  // begun at the durable end of the one given up
       running_max = std::max(running_max, given_up_->running_max);
     }
   } else {
