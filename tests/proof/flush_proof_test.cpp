@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 
 #include <catch2/catch.hpp>
+#include <cerrno>
 #include <filesystem>
 #include <functional>
 #include <optional>
@@ -76,7 +77,8 @@ class Flushing {
     duty_->round(now_, daemon::SteadyTime::max());
     storage::Completion done;
     while (engine_.reap({&done, 1}, 0ns) == 1) {
-      daemon::LogFlush::complete(done.token, done.result);
+      const bool sync = (done.token & 1) != 0;  // as LogFlush marks them
+      daemon::LogFlush::complete(done.token, sync && syncs_fail_ ? -EIO : done.result);
     }
   }
   void rounds(int count) {
@@ -84,6 +86,8 @@ class Flushing {
   }
   /// So long that a device that refused is tried again.
   void pass_time() { now_ += 300ms; }
+  /// What is written all the same is known to nobody to have reached the device.
+  void fail_syncs(bool fail) noexcept { syncs_fail_ = fail; }
   const log::Recovered& found() const noexcept { return found_; }
   const layout::BoardPartition& board() const { return topic_->view(0).board(); }
 
@@ -109,6 +113,7 @@ class Flushing {
   log::Recovered found_;
   std::optional<daemon::TopicDuty> duty_;
   daemon::SteadyTime now_ = std::chrono::steady_clock::now();
+  bool syncs_fail_ = false;
 };
 
 /// Records that say which they are: the n-th has the n-th offset.
@@ -214,6 +219,20 @@ Act flushes(int rounds) {
   };
 }
 
+/// What it writes first is told to be written, and its sync fails: all of it is written once more.
+Act flushes_behind_a_failed_sync() {
+  return [](Cast& cast, Seat) -> Puppet::Part {
+    auto flushing = std::make_shared<Flushing>(cast.stage(), cast.stage().directory() + "/log");
+    flushing->fail_syncs(true);
+    flushing->rounds(3);
+    const auto& board = flushing->board();
+    if (board.written_offset == board.durable_offset) throw Violation("no sync has failed");
+    flushing->fail_syncs(false);
+    flushing->pass_time();
+    return [flushing] { flushing->rounds(3); };
+  };
+}
+
 /// So many rounds on a device that refuses, then on one that works.
 Act flushes_in_memory(int refused, int working) {
   return [=](Cast& cast, Seat) -> Puppet::Part {
@@ -258,6 +277,9 @@ TEST_CASE("flush: killed at every boundary, its heir loses, doubles and takes ba
           "[proof]") {
   perform("flusher: write, table, slot, sync, roll",
           {scene("the first batch of a log", 3, [](Cast& cast) { publish(cast, 10, 300); }),
+           scene(
+               "the same, once more, its sync had failed", flushes_behind_a_failed_sync(),
+               [](Cast& cast) { publish(cast, 10, 300); }, adopt),
            scene("a batch behind a partial page", 3,
                  [](Cast& cast) {
                    publish(cast, 10, 300);

@@ -49,7 +49,7 @@ inline constexpr std::array kRecordedPoints{
     RecordedPoints{"fence and verdict, exclusive, stopped", 380},
     RecordedPoints{"fence and verdict, exclusive, killed", 760},
     RecordedPoints{"retire an exclusive ring, supervisor killed", 4100},
-    RecordedPoints{"flusher: write, table, slot, sync, roll", 115},
+    RecordedPoints{"flusher: write, table, slot, sync, roll", 132},
     RecordedPoints{"flusher: in memory only, and on behind a gap", 105},
     RecordedPoints{"topic create", 500, 760, 50},
     RecordedPoints{"topic delete", 135, 130, 10},
