@@ -1,4 +1,5 @@
 #include <catch2/catch.hpp>
+#include <csignal>
 
 #include "daemon/gap_list.hpp"
 #include "ringway/error.hpp"
@@ -30,6 +31,25 @@ TEST_CASE("publisher: a record that the log lacks is not passed over for those b
   } catch (const Error& error) {
     CHECK(error.code() == ErrorCode::failed);
     CHECK(error.thing() == "topic 't', partition 0, offset 3");
+  }
+}
+
+TEST_CASE("publisher: a SIGINT does not pass for the level that was waited for", "[cli]") {
+  MiniSupervisor supervisor({.ring_bytes = 64 * 1024});
+  Bus bus = supervisor.connect();
+  Producer producer = bus.producer("t");
+  const cli::StopSignal stop(producer);
+  const Level level = GENERATE(Level::written, Level::durable);
+  cli::Publisher publisher(
+      producer, stop, {.topic = "t", .level = level, .patience = std::chrono::milliseconds(1)});
+  publisher.publish({.value = "x"});
+  REQUIRE(std::raise(SIGINT) == 0);
+  try {
+    publisher.wait();
+    FAIL("nobody has written it");
+  } catch (const Error& error) {
+    CHECK(error.code() == ErrorCode::timeout);
+    CHECK(error.thing() == "topic 't', partition 0, offset 0");
   }
 }
 
