@@ -149,7 +149,7 @@ class PartitionLog {
   /// Closes the file of a partition that has nothing to do; the next batch opens it. Needs idle().
   void park() noexcept { segment_.park(); }
 
-  /// Oldest first; the last is the one being written, if anything was written into it.
+  /// Oldest first; the last is the one being written, once it is there and counts.
   std::vector<SegmentInfo> segments() const;
   std::size_t segment_count() const noexcept {
     return sealed_.size() + (segment_.counts() ? 1 : 0);
