@@ -42,7 +42,7 @@ LogFlush::LogFlush(ServedTopic& topic, std::uint32_t partition, storage::FileSys
            log::LogIdentity{topic.uuid(), partition, topic.epoch()}, log_settings(topic.settings()),
            std::move(topic.log_start(partition))),
       submitted_(log_.noted().position),
-      behind_gap_(log_.first().offset != log_.predecessor_end().offset) {
+      behind_gap_(begins_behind_gap()) {
   publish_segments();
   publish_marks();
 }
@@ -128,7 +128,7 @@ void LogFlush::skip_to(ring::Place place) {
   const std::uint64_t end = log_.predecessor_end().offset;
   gaps_.extend(end, board_.durable_offset.load(std::memory_order::relaxed), place.offset);  // own
   submitted_ = log_.noted().position;
-  behind_gap_ = end != place.offset;
+  behind_gap_ = begins_behind_gap();
   moved_ = true;  // who waits for what was left out is told
   if (changed) publish_segments();
   if (std::exchange(suspended_, true)) return;
@@ -201,7 +201,7 @@ void LogFlush::publish_marks() {
   if (segments_shown_ != log_.segment_count()) publish_segments();
   // The marks stand still until something is there behind a gap.
   if (behind_gap_ && written == log_.first()) return;
-  if (std::exchange(behind_gap_, false)) {
+  if (std::exchange(behind_gap_, false) && log_.predecessor_end().offset != log_.first().offset) {
     events_.say(Severity::warning, "log_gap",
                 {{"log_end", log_.predecessor_end().offset}, {"goes_on_at", log_.first().offset}});
   }
@@ -264,7 +264,9 @@ void LogFlush::recover_device(SteadyTime now) {
   heals_at_.reset();
   board_.write_errors.fetch_add(1, std::memory_order::relaxed);  // a counter
   // The ring still holds everything from the durable end on: it is noted again from there.
+  const bool settled = log_.settled();
   submitted_ = log_.restart().position;
+  if (!settled) behind_gap_ = begins_behind_gap();
   retry_at_ = now + kRetryAfter;
   publish_segments();
 }

@@ -92,6 +92,10 @@ class LogFlush {
   void healed();
   void publish_marks();
   void publish_segments();
+  /// What lies in front of the segment at hand is not all durable, or not all there.
+  bool begins_behind_gap() const noexcept {
+    return log_.predecessor_durable().offset != log_.first().offset;
+  }
 
   ring::Place ring_place(log::LogPoint point) const noexcept {
     return {point.position - base_position_, point.offset};

@@ -79,20 +79,13 @@ void reopen_partition(ServedTopic& topic, std::uint32_t partition, const log::Re
   const std::uint64_t base = board.base_position.load(std::memory_order::relaxed);
   const std::uint64_t announced = board.announced.load(std::memory_order::relaxed);
   topic.segments(partition).assign(recovered.segments);
+  log::LogStart& start = topic.log_start(partition);
   if (recovered.end.position < base && announced == view.ring_bytes()) {
     // Of this ring nothing was written yet.
-    topic.log_start(partition) =
-        recovered.jump({base, board.base_offset.load(std::memory_order::relaxed)});
+    start = recovered.jump({base, board.base_offset.load(std::memory_order::relaxed)});
   } else if (recovered.end.position >= base &&
              recovered.end.position - base + view.ring_bytes() >= announced) {
-    topic.log_start(partition) = recovered.go_on();
-    // The ring may have been reused up to what was published, which a file may not say yet.
-    const log::LogPoint published{base + board.durable_position.load(std::memory_order::relaxed),
-                                  board.durable_offset.load(std::memory_order::relaxed)};
-    log::LogPoint& durable = topic.log_start(partition).durable;
-    if (published.position > durable.position && published.position <= recovered.end.position) {
-      durable = published;
-    }
+    start = recovered.go_on();
   } else {
     // As it went on in memory only, or what was durable is gone.
     const ring::Place oldest = oldest_boundary(view);
@@ -103,8 +96,17 @@ void reopen_partition(ServedTopic& topic, std::uint32_t partition, const log::Re
                                         {"log_end", recovered.end.offset},
                                         {"goes_on_at", oldest.offset},
                                         {"effect", "the offsets between are lost"}});
-    topic.log_start(partition) = recovered.jump({base + oldest.position, oldest.offset});
+    start = recovered.jump({base + oldest.position, oldest.offset});
   }
+  // A file may not say yet what was published.
+  const log::LogPoint published{base + board.durable_position.load(std::memory_order::relaxed),
+                                board.durable_offset.load(std::memory_order::relaxed)};
+  if (published.position > start.durable.position && published.position <= recovered.end.position) {
+    start.durable = published;
+  }
+  // In memory only the ring gives back what was written and never synced.
+  start.in_ring = start.in_ring &&
+                  log::page_floor(start.durable.position) + view.ring_bytes() >= base + announced;
 }
 
 }  // namespace ringway::daemon

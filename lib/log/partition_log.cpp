@@ -44,6 +44,7 @@ PartitionLog::PartitionLog(storage::FileSystem& file_system, storage::WriteEngin
       segment_([&] {
         start = without_empty_namesake(std::move(start));
         if (start.durable != start.predecessor_end) unsettled_ = start.durable;
+        in_ring_ = start.in_ring;
         sealed_ = std::move(start.segments);
         return header_at(start.at, start.predecessor_end, start.predecessor_durable,
                          start.running_max, 0);
@@ -159,7 +160,7 @@ LogPoint PartitionLog::restart() {
 void PartitionLog::give_up_predecessor() {
   SegmentInfo& last = sealed_.back();
   full_ = false;
-  if (!settings_.synced || segment_.first().offset != last.end.offset) {
+  if (!settings_.synced || !in_ring_) {
     segment_ = SegmentWriter(header_at(segment_.first(), last.end,
                                        settings_.synced ? *unsettled_ : last.end,
                                        segment_.header().running_max_before, 0));
@@ -167,12 +168,12 @@ void PartitionLog::give_up_predecessor() {
   }
   given_up_ = last;
   on_trial_ = true;
-  const LogPoint at = segment_.first() == last.end ? *unsettled_ : segment_.first();
   last.end = *unsettled_;
-  LogStart start = without_empty_namesake({at, last.end, last.running_max, std::move(sealed_)});
+  LogStart start =
+      without_empty_namesake({last.end, last.end, last.running_max, std::move(sealed_)});
   sealed_ = std::move(start.segments);
   segment_ = SegmentWriter(
-      header_at(at, start.predecessor_end, start.predecessor_durable, start.running_max, 0));
+      header_at(start.at, start.predecessor_end, start.predecessor_durable, start.running_max, 0));
   unsettled_.reset();
 }
 

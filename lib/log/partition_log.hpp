@@ -66,6 +66,7 @@ struct LogStart {
   LogPoint durable = predecessor_end;  ///< of them; behind it they want a sync before anything else
   /// How far predecessor_end is confirmed once they have had it.
   LogPoint predecessor_durable = predecessor_end;
+  bool in_ring = false;  ///< what lies behind `durable` can be written once more
 };
 
 /// The appending side of one partition's log: a sequence of segments. A new one is made when the
@@ -178,6 +179,7 @@ class PartitionLog {
   LogSettings settings_;
   std::vector<SegmentInfo> sealed_;
   std::optional<LogPoint> unsettled_;    // the durable end, while the last of sealed_ wants a sync
+  bool in_ring_ = false;                 // if not, what lies behind that stays as it is
   storage::File settling_;               // that one, during its sync
   std::optional<SegmentInfo> given_up_;  // as written; what is behind its durable end comes again
   std::string spare_;                    // path of a retired segment to be written over

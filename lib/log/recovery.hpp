@@ -46,7 +46,11 @@ struct Recovered {
   std::optional<TornTail> torn;
 
   /// The ring lives: it holds everything from page_floor(end) on.
-  LogStart go_on() const { return {end, end, running_max, segments, durable}; }
+  LogStart go_on() const {
+    LogStart start = jump(end);
+    start.in_ring = true;
+    return start;
+  }
   /// The ring was lost or released: a new one starts at `at`, at or behind `floor`, page aligned.
   LogStart jump(LogPoint at) const { return {at, end, running_max, segments, durable}; }
 };

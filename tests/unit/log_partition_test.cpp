@@ -333,6 +333,36 @@ TEST_CASE("recovery: what an adopted ring's log holds is durable before anything
   }
 }
 
+TEST_CASE("recovery: what only the log has stays there when a sync of it fails", "[log]") {
+  const bool moved = GENERATE(false, true);  // a ring that follows an orderly stop
+  Bus bus;
+  bus.add(10);
+  bus.driver->drain();
+  const log::LogPoint durable = bus.driver->log().durable();
+  bus.add(20);
+  bus.driver->note_up_to(bus.source.tail());
+  REQUIRE(bus.driver->submit() == 0);
+  bus.driver->reap_one();
+  bus.driver.reset();
+  bus.disk.kill();
+  const log::LogIdentity identity = LogDriver::identity();
+  const log::Recovered found = log::recover(bus.disk, kPath, log::RecoverMode::adopt, &identity);
+  REQUIRE(found.durable == durable);
+  log::LogPoint at = found.end;
+  if (moved) at.position = log::page_ceil(at.position);
+  bus.source.begin_again(at, found.end);
+  bus.begin(found.jump(at));
+  bus.disk.fail(Call::batch_sync, 1, EIO);
+  bus.add(5);
+  bus.driver->drain();
+  CHECK(bus.driver->log().predecessor_durable() == durable);
+  bus.driver.reset();
+  bus.disk.kill();
+  const auto report = log::verify_log(bus.disk, kDirectory);
+  CHECK(report.clean());
+  CHECK(report.records == 35);
+}
+
 TEST_CASE("recovery: without its newest slot the log ends at the one before", "[log]") {
   Bus bus;
   bus.add(3);

@@ -292,6 +292,50 @@ TEST_CASE(
   CHECK(lost_something == and_power);
 }
 
+TEST_CASE("memory only: who adopts a ring goes on behind what it gave back", "[flusher]") {
+  // Of the retry of the device that refuses a second time, or never.
+  const int rounds = GENERATE(range(0, 5));
+  const int more = GENERATE(0, 100);
+  CAPTURE(rounds, more);
+  Bench bench(1);
+  bench.go_on(50);
+  for (int i = 0; i < 5; ++i) bench.round();
+  REQUIRE(bench.durable == 50);
+  bench.disk.fail(Call::batch_sync, 1, EIO, true);
+  bench.publish(200);
+  while (bench.board().log_gaps.load() == 0) {
+    bench.round();
+    if (bench.hold() == Hold::disk_error) bench.publish(1);
+  }
+  // What was written is the first that is given back.
+  const layout::LogGap& gap = bench.board().log_gap[0];
+  const std::uint64_t written = gap.written.load();
+  REQUIRE(written > 100);
+  REQUIRE(gap.to.load() == written);
+  for (int i = 0; i < 50; ++i) bench.round();
+  bench.tell();
+  bench.kill();
+  if (rounds != 0) bench.disk.fail(Call::batch_sync, 1, EIO, true);
+  for (int i = 0; i < 2; ++i) bench.round();
+  bench.disk.heal();
+  for (int i = 0; i < 38 + rounds; ++i) bench.round();
+  if (more != 0) {
+    while (bench.publish(1) == 1) {
+    }
+  }
+  bench.settle();
+  bench.go_on(20);
+  bench.settle();
+  bench.check(true);
+  const std::vector<bool> there = bench.in_log();
+  const auto next = bench.lose_ring(false);
+  for (std::uint64_t offset = 0; offset < bench.published; ++offset) {
+    CAPTURE(offset);
+    const bool synced = rounds == 0 || offset < 50 || offset >= written;
+    CHECK(lost_to_log(next->view(0).board(), offset, Level::durable) != (there[offset] && synced));
+  }
+}
+
 TEST_CASE("gaps: more than the board remembers, and what it has forgotten counts as lost",
           "[flusher]") {
   layout::BoardPartition board{};
