@@ -172,8 +172,13 @@ bool TopicRegistry::load(std::map<std::string, KeptDescriptor>& kept) {
     } catch (const std::exception& error) {
       topic->served = nullptr;
       topic->fault = error.what();
-      // Nothing is thrown away because it cannot be used.
-      left_out = left_out || is_kept(*topic, kept);
+      if (is_kept(*topic, kept)) {
+        // Nothing is thrown away because it cannot be used.
+        left_out = true;
+      } else {
+        // The keeper may have been given a new ring, which is closed by now.
+        drop(row.uuid, topic->row.generation);
+      }
     }
     if (!topic->fault.empty()) {
       parts_.log.error("topic_not_served", {{"topic", row.name}, {"why", topic->fault}});

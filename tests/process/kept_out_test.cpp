@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "client/administration.hpp"
+#include "control/keeper_connection.hpp"
 #include "ringway/ringway.hpp"
 #include "support/daemon_process.hpp"
 #include "support/records.hpp"
@@ -99,4 +100,21 @@ TEST_CASE("kept out: the ring of a topic that one start could not serve is the n
   Consumer replay = daemon.connect().consumer("t", {.from = start()});
   CHECK(take(replay, 202).front() == "before");
   CHECK(replay.position(0) == 203);  // the dead one's claim is a hole
+}
+
+TEST_CASE("kept out: a new ring that came to nothing is not the keeper's", "[kept_out]") {
+  DaemonProcess daemon;
+  daemon.connect().create_topic("t", kSmallRing);
+  const Spoiled log(daemon);
+  daemon.kill();
+  daemon.kill_keeper();
+  log.spoil();
+  daemon.start();
+  CHECK_THROWS_WITH(daemon.connect().producer("t"), Catch::Contains("is not served"));
+  daemon.kill();
+  // Its memory is closed: the next keeper would be given something else by its name, or nothing any
+  // more from there on.
+  control::KeeperConnection keeper(daemon.runtime_dir());
+  keeper.call({{"op", "attach"}, {"state_dir", std::filesystem::canonical(daemon.state_dir())}});
+  for (const auto& kept : keeper.pages({{"op", "list"}})) CHECK(kept.meta.value("topic", "") != "t");
 }
