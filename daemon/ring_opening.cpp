@@ -1,9 +1,12 @@
 #include "daemon/ring_opening.hpp"
 
+#include <algorithm>
+
 #include "daemon/commit_follower.hpp"
 #include "daemon/gap_list.hpp"
 #include "daemon/nonce_source.hpp"
 #include "ring/limit.hpp"
+#include "ring/scan.hpp"
 
 namespace ringway::daemon {
 namespace {
@@ -16,6 +19,25 @@ ring::Place oldest_boundary(const ring::PartitionView& view) {
   return first_boundary(board, announced - view.ring_bytes(),
                         {board.committed_position.load(std::memory_order::relaxed),
                          board.committed_offset.load(std::memory_order::relaxed)});
+}
+
+/// Where the mark of what is durable stands, in front of the log's `end`. Who served before may
+/// have died between its two words, so that the offset is counted back from there.
+log::LogPoint published_durable(const ring::PartitionView& view, log::LogPoint end) {
+  const layout::BoardPartition& board = view.board();
+  // Relaxed throughout: the supervisor that wrote it is dead.
+  const std::uint64_t base = board.base_position.load(std::memory_order::relaxed);
+  const log::LogPoint mark{base + board.durable_position.load(std::memory_order::relaxed),
+                           board.durable_offset.load(std::memory_order::relaxed)};
+  ring::Place passed{mark.position - base, 0};
+  layout::RecordHeader header;
+  while (base + passed.position < end.position &&
+         ring::peek(view, passed.position, header) == ring::Found::record) {
+    passed.pass(header);
+  }
+  const bool all_there = base + passed.position == end.position && passed.offset <= end.offset;
+  return all_there ? log::LogPoint{mark.position, std::max(mark.offset, end.offset - passed.offset)}
+                   : mark;
 }
 
 }  // namespace
@@ -99,8 +121,7 @@ void reopen_partition(ServedTopic& topic, std::uint32_t partition, const log::Re
     start = recovered.jump({base + oldest.position, oldest.offset});
   }
   // A file may not say yet what was published.
-  const log::LogPoint published{base + board.durable_position.load(std::memory_order::relaxed),
-                                board.durable_offset.load(std::memory_order::relaxed)};
+  const log::LogPoint published = published_durable(view, recovered.end);
   if (published.position > start.durable.position && published.position <= recovered.end.position) {
     start.durable = published;
   }

@@ -336,6 +336,24 @@ TEST_CASE("memory only: who adopts a ring goes on behind what it gave back", "[f
   }
 }
 
+TEST_CASE("flusher: who is killed between the two words of a mark gives no offset twice",
+          "[flusher]") {
+  Bench bench(1, SyncPolicy::interval, WhenDiskFails::wait);
+  bench.go_on(50);
+  for (int i = 0; i < 5; ++i) bench.round();
+  REQUIRE(bench.durable == 50);
+  bench.publish(20);
+  while (bench.durable != 70) bench.round();
+  bench.board().durable_offset.store(50);
+  bench.durable = 50;
+  bench.publish(20);
+  bench.kill();
+  CHECK(bench.topic->log_start(0).durable.offset == 70);
+  bench.disk.fail(Call::batch_sync, 1, EIO);
+  bench.settle();
+  bench.check(true);
+}
+
 TEST_CASE("gaps: more than the board remembers, and what it has forgotten counts as lost",
           "[flusher]") {
   layout::BoardPartition board{};
