@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <map>
 
 #include "client/committed_walk.hpp"
 #include "control/topic_settings.hpp"
@@ -413,11 +414,15 @@ bool Handles::adopt(Session& session, const std::shared_ptr<Topic>& topic, std::
 void Handles::save_cursors(Topic& topic) {
   if (!topic.served) return;
   std::vector<CursorRow> changed;
-  // Readers find out for themselves what is committed, and may be ahead of the board.
+  // Readers find out for themselves what is committed, and may be ahead of the board. Once for all
+  // cursors of a partition: any number of them may say anything.
+  std::map<std::uint32_t, std::uint64_t> walked;
   const auto committed = [&](std::uint32_t p, std::uint64_t offset) {
     const ring::PartitionView view = topic.served->view(p);
-    return offset <= view.board().committed_offset.load(std::memory_order::acquire) ||
-           offset <= CommittedWalk(view).offset();
+    if (offset <= view.board().committed_offset.load(std::memory_order::acquire)) return true;
+    const auto [known, is_new] = walked.try_emplace(p);
+    if (is_new) known->second = CommittedWalk(view).offset();
+    return offset <= known->second;
   };
   topic.cursors.collect(committed, changed);
   parts_.catalog.save_cursors(changed);
