@@ -13,12 +13,6 @@ constexpr std::uint64_t kUnsyncedJump = std::uint64_t{1} << 32;
 /// More offsets than one ring generation of a topic without log can use up.
 constexpr std::uint64_t kMemoryStride = std::uint64_t{1} << 40;
 
-/// As many offsets as a ring of that size can ever give: its positions have an end, and its
-/// successor comes only when all of it that is to be in the log is.
-constexpr std::uint64_t offsets_of_a_ring(std::uint64_t ring_bytes) noexcept {
-  return layout::TailCodec(ring_bytes).position_end() / layout::kUnitBytes;
-}
-
 }  // namespace
 
 log::LogPoint ring_start(const TopicSettings& settings, const PartitionRow& row,
@@ -39,7 +33,10 @@ log::LogPoint ring_start(const TopicSettings& settings, const PartitionRow& row,
             std::max(end.offset, row.clean_offset)};
   }
   if (settings.when_disk_fails == WhenDiskFails::memory) {
-    end.offset = std::max(end.offset, row.base_offset + offsets_of_a_ring(settings.ring_bytes));
+    // The ring may have run ahead of its log by as much as it has positions; its successor comes
+    // only when all of it that is to be in the log is.
+    const layout::TailCodec codec(settings.ring_bytes);
+    end.offset = std::max(end.offset, row.base_offset + codec.offsets_end());
   }
   const std::uint64_t unsynced = settings.sync == SyncPolicy::never ? kUnsyncedJump : 0;
   return {layout::round_up_to_page(end.position + settings.ring_bytes + unsynced),

@@ -133,6 +133,9 @@ Status PartitionCursor::join_ring() noexcept {
   if (base_ + place_.position < base_ || !in_window(view_, place_.position) || only_log_has_it()) {
     return Status::not_found;
   }
+  // In memory only a ring runs ahead of its log. When it is lost its positions come again, but not
+  // its offsets: what the log tells of is its successor's.
+  if (place_.offset - base_offset_ >= view_.codec().offsets_end()) return Status::not_found;
   const auto boundary = latest_boundary(
       view_, [&](const ring::Place& place) { return place.position <= place_.position; });
   if (!boundary) return Status::not_found;

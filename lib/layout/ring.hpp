@@ -91,6 +91,8 @@ class TailCodec {
   constexpr std::uint64_t position_end() const noexcept {
     return ((std::uint64_t{1} << (63 - low_bits_)) - 1) * kUnitBytes;
   }
+  /// As many offsets as such a ring can ever give: a record takes a unit at least.
+  constexpr std::uint64_t offsets_end() const noexcept { return position_end() / kUnitBytes; }
   constexpr std::uint64_t pack(const Tail& tail) const noexcept {
     return (tail.closed ? kClosed : 0) | (tail.position / kUnitBytes) << low_bits_ |
            (tail.offset_low & offset_mask());

@@ -92,6 +92,25 @@ TEST_CASE("cursor: what left the ring before it was written is an exact gap, pas
   CHECK(world.poll(cursor) == numbers(to, world.published));
 }
 
+TEST_CASE("cursor: the log of a lost ring's successor is not taken for the content of the lost one",
+          "[client]") {
+  World world;
+  PartitionCursor cursor = world.cursor();
+  for (int i = 0; i < 3000; ++i) {
+    world.publish();
+    world.flush();
+  }
+  cursor.go_to({Status::ok, 10});
+  // In memory only that ring had run ahead of its log, so that its positions come again.
+  const log::LogPoint successor{world.follower.committed().position, std::uint64_t{1} << 51};
+  world.log.answer = LogChunk{LogChunk::Kind::gap, successor, {}, Status::not_found};
+  CHECK(world.poll(cursor).empty());
+  CHECK(world.status == Status::not_found);
+  CHECK(world.poll(cursor).empty());
+  CHECK(world.status == Status::ok);
+  CHECK(cursor.offset() == successor.offset);
+}
+
 TEST_CASE("cursor: a later gap is not taken for the place that the log will tell", "[client]") {
   World world;
   PartitionCursor cursor = world.cursor();
