@@ -108,10 +108,12 @@ void Handles::make_chunk(Session& session, std::uint32_t slots) {
 
 Handles::Run Handles::take_slots(Session& session, std::uint32_t count) {
   for (auto& [number, chunk] : session.chunks) {
+    if (chunk.unheard) continue;
     if (const auto first = chunk.runs.take(count)) return {number, *first, false};
   }
   make_chunk(session, std::max(count, layout::kSlotsPerChunk));
   for (auto& [number, chunk] : session.chunks) {
+    if (chunk.unheard) continue;
     if (const auto first = chunk.runs.take(count)) return {number, *first, true};
   }
   throw Error(ErrorCode::failed, "session", "no slots", "");

@@ -31,6 +31,7 @@ struct Chunk {
   shm::Descriptor fd;
   std::shared_ptr<const Mapping> mapping;
   SlotRuns runs;
+  bool unheard = false;  ///< its client may not have it: nobody is given slots of it any more
 
   const layout::Slot* slot(std::uint32_t index) const;
   /// Slots as nobody has used them, before they are given away.

@@ -237,6 +237,32 @@ TEST_CASE("supervisor: a handle whose reply was lost with the supervisor is clos
   CHECK(third.refusal(open_as(layout::Role::consumer, "t", "billing")).code() == ErrorCode::busy);
 }
 
+TEST_CASE("supervisor: who asks twice to be resumed is given no slots of memory it never had",
+          "[supervisor]") {
+  DaemonProcess daemon;
+  RawClient first(daemon.socket());
+  first.call(control::CreateTopic{.name = "t", .settings = kSmall});
+  for (int i = 0; i < 20; ++i) {
+    RawClient lost(daemon.socket());
+    lost.call(open_as(layout::Role::producer, "t"));  // nobody hears of it
+    // Both are there when the supervisor looks: what was not heard of is still being closed for the
+    // first when the second is answered.
+    ::kill(daemon.pid(), SIGSTOP);
+    auto impatient = RawClient::stranger(daemon.socket());
+    impatient.send(
+        control::encode(
+            1, control::Hello{.client = "test", .session = lost.welcome.session, .last_handle = 0}),
+        {}, std::chrono::seconds(1));
+    std::jthread goes_on([&] {
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+      ::kill(daemon.pid(), SIGCONT);
+    });
+    RawClient again(daemon.socket(), lost.welcome.session, 0);
+    CHECK(again.welcome.resumed);
+    CHECK(again.call(open_as(layout::Role::producer, "t")).new_chunk);
+  }
+}
+
 TEST_CASE("supervisor: a session is resumed by its own process only", "[supervisor]") {
   DaemonProcess daemon;
   RawClient own(daemon.socket());
