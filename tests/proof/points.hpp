@@ -23,11 +23,12 @@ struct RecordedPoints {
 /// optimization there are more. Of whole processes it is boundaries of system calls, and of stores,
 /// from the beginning of the act to its end, in the longest of three runs. The traffic beside them
 /// and the device's speed make a supervisor's vary by a factor of two to three, and its stores by
-/// more: here it is three fifths of the fewest of 40 countings (stores: 14), some at high and some
-/// at low priority on overbooked cores. In how many places of the program stores stand that come
-/// each time says nothing about traffic and varies little: four fifths of the fewest of four
-/// countings. The table of handles that goes with a ring is left out: by how many stores 64 KiB are
-/// copied is the compiler's business. A take-over itself stores nothing.
+/// more: here it is three fifths of the fewest of 40 countings of system calls, some at high and
+/// some at low priority on overbooked cores, and half of the fewest of 20 countings of stores, two
+/// of them on idle cores, where the traffic stores least. In how many places of the program stores
+/// stand that come each time varies little: three quarters of the fewest of six. The table of
+/// handles that goes with a ring is left out: by how many stores 64 KiB are copied is the
+/// compiler's business. A take-over itself stores nothing.
 inline constexpr std::array kRecordedPoints{
     RecordedPoints{"claim, fill, commit", 2460},
     RecordedPoints{"claim beside rivals", 3350},
@@ -51,21 +52,21 @@ inline constexpr std::array kRecordedPoints{
     RecordedPoints{"retire an exclusive ring, supervisor killed", 4100},
     RecordedPoints{"flusher: write, table, slot, sync, roll", 132},
     RecordedPoints{"flusher: in memory only, and on behind a gap", 105},
-    RecordedPoints{"topic create", 500, 760, 50},
-    RecordedPoints{"topic delete", 135, 130, 10},
-    RecordedPoints{"attach, flush, detach", 200, 250, 30},
-    RecordedPoints{"cursor commit", 230, 195, 28},
-    RecordedPoints{"ring replacement", 570, 470, 50},
-    RecordedPoints{"ring replacement, a producer stopped", 740, 3400, 92},
-    RecordedPoints{"orderly stop", 280, 160, 13},
-    RecordedPoints{"adoption at restart", 740, 65, 10},
-    RecordedPoints{"keeper take-over", 350, 50, 7},
+    RecordedPoints{"topic create", 500, 730, 45},
+    RecordedPoints{"topic delete", 135, 47, 8},
+    RecordedPoints{"attach, flush, detach", 200, 138, 21},
+    RecordedPoints{"cursor commit", 230, 123, 25},
+    RecordedPoints{"ring replacement", 570, 470, 47},
+    RecordedPoints{"ring replacement, a producer stopped", 740, 3400, 85},
+    RecordedPoints{"orderly stop", 280, 41, 10},
+    RecordedPoints{"adoption at restart", 740, 42, 9},
+    RecordedPoints{"keeper take-over", 350, 50, 5},
     RecordedPoints{"topic create, keeper killed", 46},
     RecordedPoints{"ring replacement, keeper killed", 50},
-    RecordedPoints{"attach, flush, detach, client killed", 70, 33, 12},
-    RecordedPoints{"cursor commit, client killed", 78, 9, 6},
-    RecordedPoints{"ring replacement, producer killed", 70, 150, 25},
-    RecordedPoints{"ring replacement, consumer killed", 60, 46, 7},
+    RecordedPoints{"attach, flush, detach, client killed", 70, 33, 11},
+    RecordedPoints{"cursor commit, client killed", 78, 8, 6},
+    RecordedPoints{"ring replacement, producer killed", 70, 150, 24},
+    RecordedPoints{"ring replacement, consumer killed", 60, 46, 6},
 };
 
 inline const RecordedPoints& recorded(std::string_view operation) {
