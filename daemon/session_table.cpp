@@ -62,10 +62,10 @@ void SessionTable::take_back_behind(const std::shared_ptr<Session>& session,
   }
   // The memory that came with these handles has not arrived either. It goes when they are released:
   // perhaps not yet when the client, who asked once more meanwhile, opens the next.
-  for (auto& [number, chunk] : session->chunks) {
-    chunk.unheard = std::none_of(
-        session->handles.begin(), session->handles.upper_bound(last_handle),
-        [number = number](const auto& handle) { return handle.second.chunk == number; });
+  for (auto& chunk : session->chunks) {
+    chunk.second.unheard =
+        std::none_of(session->handles.begin(), session->handles.upper_bound(last_handle),
+                     [&](const auto& handle) { return handle.second.chunk == chunk.first; });
   }
   // One more than there are releases, so that it ends here when there are none.
   const auto left = std::make_shared<std::size_t>(unheard.size() + 1);
