@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <filesystem>
+#include <fstream>
 #include <string>
 #include <system_error>
 #include <thread>
@@ -34,6 +35,13 @@ bool reads_a_clock(const SystemCall& call) {
          call.number == SYS_time;
 }
 
+/// A worker of io_uring is listed as a thread, and never stops for who traces it.
+bool stays_in_kernel(const std::filesystem::path& task) {
+  std::string name;
+  std::ifstream(task / "comm") >> name;
+  return name.starts_with("iou-");
+}
+
 }  // namespace
 
 Hunt::Hunt(pid_t pid, Boundaries boundaries) : pid_(pid) {
@@ -43,7 +51,7 @@ Hunt::Hunt(pid_t pid, Boundaries boundaries) : pid_(pid) {
     for (const auto& entry :
          std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/task")) {
       const pid_t thread = std::stoi(entry.path().filename());
-      if (threads_.contains(thread)) continue;
+      if (threads_.contains(thread) || stays_in_kernel(entry.path())) continue;
       seize(thread);
       found = true;
     }
