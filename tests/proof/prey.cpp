@@ -9,11 +9,13 @@
 #include <catch2/catch.hpp>
 #include <cerrno>
 #include <cmath>
+#include <cstdio>
 #include <cstdlib>
 #include <future>
 #include <map>
 #include <memory>
 #include <random>
+#include <stdexcept>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -52,6 +54,26 @@ std::uint64_t seed() {
   const char* const given = std::getenv("RINGWAY_TEST_SEED");
   return given == nullptr ? std::random_device()() : std::strtoull(given, nullptr, 10);
 }
+
+/// Which of the kills are done, of each kind every so many: RINGWAY_TEST_PART=3/20 is the third of
+/// twenty parts, which together are all of them.
+struct Part {
+  std::uint64_t which = 1, of = 1;
+
+  static Part chosen() {
+    const char* const given = std::getenv("RINGWAY_TEST_PART");
+    Part part;
+    if (given == nullptr) return part;
+    char rest = 0;
+    if (std::sscanf(given, "%lu/%lu%c", &part.which, &part.of, &rest) != 2 || part.which < 1 ||
+        part.which > part.of) {
+      throw std::invalid_argument(
+          fmt::format("RINGWAY_TEST_PART is '{}', and not one of many, as in 3/20", given));
+    }
+    return part;
+  }
+  bool has(std::uint64_t kill) const { return kill % of == which - 1; }
+};
 
 /// A process waits until this one says that it may go on, in a system call.
 class Gate {
@@ -97,12 +119,14 @@ class Hunting {
                  calls.act.boundaries);
     // In order where all are meant; but the last ones may not come every time.
     for (std::uint64_t i = 0; i < at_calls; ++i) {
+      if (!part_.has(i)) continue;
       bool in_order = all;
       kill_in_time(calls.act, [&](const Length& of) {
         return Death{.boundary = std::exchange(in_order, false) ? 1 + i : boundary_in(of)};
       });
     }
     for (std::uint64_t i = 0; i < at_stores; ++i) {
+      if (!part_.has(i)) continue;
       bool in_order = all;
       kill_in_time(stores.act, [&](const Length&) {
         Death death{.boundaries = Hunt::Boundaries::stores, .boundary = 1 + i};
@@ -115,6 +139,7 @@ class Hunting {
       });
     }
     for (std::uint64_t i = 0; i < kills.instructions; ++i) {
+      if (!part_.has(i)) continue;
       const double part = std::uniform_real_distribution<>(0, 1)(random_);
       const auto steps = static_cast<std::uint64_t>(std::pow(kStepsMax, part));
       kill_in_time(calls.act, [&](const Length& of) {
@@ -122,6 +147,7 @@ class Hunting {
       });
     }
     for (std::uint64_t i = 0; i < kills.moments; ++i) {
+      if (!part_.has(i)) continue;
       kill_in_time(unwatched, [&](const Length& of) {
         const auto ns = static_cast<std::uint64_t>(of.time.count());
         return Death{.moment = std::chrono::nanoseconds(1 + random_() % ns)};
@@ -129,6 +155,7 @@ class Hunting {
     }
     const bool has_behind = calls.behind != 0 && prey_.victim != Prey::Victim::client;
     for (std::uint64_t i = 0; has_behind && i < kills.behind; ++i) {
+      if (!part_.has(i)) continue;
       count(kill({.boundary = calls.act.boundaries + 1 + random_() % calls.behind}));
     }
     attempt([&] { world_->check_from_the_start(); });
@@ -360,6 +387,7 @@ class Hunting {
   }
 
   const Prey& prey_;
+  const Part part_ = Part::chosen();
   std::uint64_t chosen_ = seed();
   std::mt19937_64 random_;
   std::unique_ptr<World> world_;
