@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <thread>
 
+#include "tools/bench/setting_text.hpp"
 #include "tools/quantity.hpp"
 
 namespace ringway::cli {
@@ -52,19 +53,6 @@ void add_rows(Rows& rows, const std::string& which, const std::vector<Series>& r
   }
 }
 
-std::string text_of(const Json& settings) {
-  std::string text;
-  for (const auto& [name, value] : settings.items()) {
-    const bool bytes = name.ends_with("_bytes") && value.is_number_unsigned();
-    text += fmt::format("{}{} {}", text.empty() ? "" : ", ",
-                        bytes ? name.substr(0, name.size() - 6) : name,
-                        bytes               ? format_size(value.get<std::uint64_t>())
-                        : value.is_string() ? value.get<std::string>()
-                                            : value.dump());
-  }
-  return text;
-}
-
 }  // namespace
 
 std::chrono::nanoseconds BenchResult::judged() const {
@@ -102,7 +90,7 @@ std::string BenchResult::table(Style style) const {
             {"MAX", "max", Align::right}};
   for (std::size_t i = 0; i < runs.size(); ++i) add_rows(rows, fmt::format("{}", i + 1), runs[i]);
   if (runs.size() > 1) add_rows(rows, "all", together(runs));
-  std::string text = fmt::format("{}: {}\n  {}\n", name, about, text_of(settings));
+  std::string text = fmt::format("{}: {}\n  {}\n", name, about, setting_text(settings));
   text += rows.render(Format::table, style);
   if (target) {
     text += fmt::format("target: {} below {}: {} ({} in the median of {} runs)\n",

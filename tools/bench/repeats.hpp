@@ -1,0 +1,59 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "tools/bench/comparison.hpp"
+#include "tools/bench/figures.hpp"
+
+// A limit and what is held against it, in turn: A-B-A-B. Both then meet the machine in the same
+// state, and one ratio a repeat is what is compared, not figures of different minutes.
+
+namespace ringway::cli {
+
+struct Measured {
+  Figures figures;
+  std::string variant;         ///< which one it was, of several
+  Json more = Json::object();  ///< what else is to be told of it
+};
+
+/// The one whose figure is best; the first one where nothing was measured.
+Measured best_of(std::vector<Measured> variants, const Figure& figure, Comparison::Better better);
+
+using Measure = std::function<Measured()>;
+
+/// One turn of each, in the order they were given, between two looks at the line's time.
+struct Turn {
+  std::optional<double> line_before_ns;
+  std::optional<double> line_after_ns;
+  bool steady;
+  std::vector<Measured> of;
+};
+
+struct Turns {
+  std::vector<Turn> kept;
+  std::uint32_t redone = 0;
+};
+
+/// Cores of a virtual machine move together and apart. A line's time that moved by more tells that
+/// they did so within the repeat.
+inline constexpr double kLineMayMove = 0.25;
+
+/// Whether two looks at the line's time are the same place: within kLineMayMove of the smaller one.
+/// Not when one of them saw nothing.
+bool steady(const std::optional<double>& line_before_ns,
+            const std::optional<double>& line_after_ns);
+
+/// `times` turns of all of `contenders`. A turn that was not steady is done again, in all at most
+/// `times` of them; after that they are kept as they are, and say so.
+Turns take_turns(const std::vector<Measure>& contenders, std::uint32_t times,
+                 const std::function<std::optional<double>()>& line_ns);
+
+/// Fills in repeats and redone: contender `ours` held against contender `limit`.
+void compare(Comparison& row, const Turns& turns, std::size_t ours, std::size_t limit,
+             const Figure& figure);
+
+}  // namespace ringway::cli

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+// What is to be reached, as ratios within one run of a release build on two cores. They say what
+// was promised: a miss is shown, it does not move them.
+
+namespace ringway::cli::targets {
+
+// Against the best cursor ring with slots as large as our records.
+inline constexpr double kRingClaimsOf1 = 0.9;      // 64-byte records, records/s
+inline constexpr double kRingClaimsOfMany = 0.7;   // 64-byte records, claims of 16 and 64
+inline constexpr double kRingLargeRecords = 0.7;   // 1 KiB and 64 KiB, filled in place
+inline constexpr double kExclusiveToShared = 1.2;  // 64-byte records, claims of 1
+// Two producers on one partition, with a consumer: their sum against one, and each one's share.
+inline constexpr double kTwoProducersToOne = 0.6;
+inline constexpr double kSmallestShare = 0.3;
+// Against a bare copy of a record of as many lines.
+inline constexpr double kLatencyP50 = 1.3;
+inline constexpr double kLatencyP99 = 2;
+
+// What a limit has to reach to be one: 64-byte slots, records per one-way time of a cache line, in
+// its best repeat.
+inline constexpr double kCursorRingClaimsOf1 = 3.2;
+inline constexpr double kCursorRingClaimsOf16 = 6.5;
+inline constexpr double kCursorRingClaimsOf64 = 7;
+
+/// One producer and one consumer against the cursor ring. Nothing where nothing was promised.
+constexpr std::optional<double> of_ring(std::uint64_t size_bytes, std::uint32_t claim) noexcept {
+  if (size_bytes == 64 && claim == 1) return kRingClaimsOf1;
+  if (size_bytes == 64 && (claim == 16 || claim == 64)) return kRingClaimsOfMany;
+  if ((size_bytes == 1024 || size_bytes == 64 * 1024) && claim == 1) return kRingLargeRecords;
+  return std::nullopt;
+}
+
+constexpr std::optional<double> of_cursor_ring(std::uint32_t claim) noexcept {
+  switch (claim) {
+    case 1:
+      return kCursorRingClaimsOf1;
+    case 16:
+      return kCursorRingClaimsOf16;
+    case 64:
+      return kCursorRingClaimsOf64;
+    default:
+      return std::nullopt;
+  }
+}
+
+}  // namespace ringway::cli::targets
