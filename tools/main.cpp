@@ -25,6 +25,9 @@ int main(int argc, char** argv) {
   add_log_verify(line);
   add_log_dump(line);
   line.noun("bench", "Measure this machine's bus, on a private one that is gone afterwards");
+  add_bench_limits(line);
+  add_bench_ring(line);
+  add_bench_latency(line);
   add_bench_repair(line);
   add_bench_restart(line);
   add_bench_adopt(line);

@@ -16,7 +16,7 @@ SMALL = ('--runs', '2', '--ring', '64K')
 SHAPE = ('--topics', '2', '--partitions', '3')
 
 
-class Bench(unittest.TestCase):
+class BenchCase(unittest.TestCase):
     maxDiff = None
 
     def setUp(self):
@@ -26,19 +26,20 @@ class Bench(unittest.TestCase):
         self.place = pathlib.Path(place.name)
         self.env = {**os.environ, 'TMPDIR': place.name}
 
-    def spawn(self, *words):
+    def spawn(self, *words, cpus=None):
+        on_these = cpus and (lambda: os.sched_setaffinity(0, cpus))
         return subprocess.Popen([os.environ['RINGWAY'], 'bench', *words], env=self.env, stdin=subprocess.DEVNULL,
-                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=on_these)
 
-    def run_bench(self, *words, status=0):
-        child = self.spawn(*words)
+    def run_bench(self, *words, status=0, cpus=None):
+        child = self.spawn(*words, cpus=cpus)
         out, err = child.communicate(timeout=240)
         self.assertEqual(child.returncode, status, err)
         self.assert_nothing_is_left()
         return out if status == 0 else err
 
-    def results(self, *words):
-        return json.loads(self.run_bench(*words, '--output', 'json'))
+    def results(self, *words, **how):
+        return json.loads(self.run_bench(*words, '--output', 'json', **how))
 
     def mine(self):
         return [pid for pid in pids() if any(self.place.name in word for word in command_line(pid))]
@@ -47,6 +48,8 @@ class Bench(unittest.TestCase):
         self.assertEqual(list(self.place.iterdir()), [])
         self.assertEqual(self.mine(), [])
 
+
+class Bench(BenchCase):
     def assert_is_result(self, result, name, samples, runs=2):
         self.assertEqual(result['name'], name)
         self.assertEqual(result['samples'], samples * runs)
@@ -109,6 +112,170 @@ class Bench(unittest.TestCase):
 
     def test_a_missing_daemon_is_named(self):
         self.assertIn('/no/ringwayd', self.run_bench('adopt', '--daemon', '/no/ringwayd', *SMALL, status=1))
+
+
+FIGURES = ('records_per_s', 'bytes_per_s', 'p50_ns', 'p99_ns', 'p999_ns', 'cpu_ns_per_record')
+SHORT = ('--time', '10ms')
+TWO_CPUS = len(os.sched_getaffinity(0)) > 1
+
+
+def median(values):
+    ordered = sorted(values)
+    return (ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2
+
+
+class Limited(BenchCase):
+    """The verbs that hold something against a limit of the machine. How fast it is is not judged here."""
+
+    def assert_is_row(self, row, name, runs):
+        self.assertEqual(row['name'], name)
+        self.assertEqual(len(row['runs']), runs)
+        for figures in (row, *row['runs']):
+            self.assertLessEqual(set(FIGURES), set(figures))
+        self.assertLessEqual(0, row['redone'])
+        self.assertLessEqual(row['redone'], runs)
+        self.assertIn('cpus', row['settings'])
+        self.assertEqual(len(row['settings']['pinned']), 2)
+        if row['limit'] is not None:
+            self.assertLessEqual({*FIGURES, 'variant', 'slot_bytes', 'ring_bytes', 'line_ns'}, set(row['limit']))
+        ratios = [run['ratio'] for run in row['runs'] if run['ratio'] is not None]
+        if ratios:
+            self.assertAlmostEqual(row['ratio'], median(ratios), delta=0.002)
+            self.assertEqual((row['ratio_min'], row['ratio_max']), (min(ratios), max(ratios)))
+        self.assert_is_judged(row, ratios)
+
+    def assert_is_judged(self, row, ratios):
+        enough = len(ratios) == len(row['runs']) if row['judged'] == 'median' else ratios
+        if row['target'] is None or len(row['runs']) < 5 or not enough:
+            self.assertIsNone(row['pass'])
+            return
+        best = {'higher': max, 'lower': min}[row['better']]
+        judged = median(ratios) if row['judged'] == 'median' else best(ratios)
+        if abs(judged - row['target']) > 0.002:  # else it depends on digits that are not printed
+            self.assertIs(row['pass'], (judged > row['target']) == (row['better'] == 'higher'))
+
+    def assert_was_measured(self, row, *figures):
+        """In some repeat at least: a busy machine may let none of the processes run in another one."""
+        for figure in figures:
+            self.assertTrue(any(run[figure] is not None and run[figure] > 0 for run in row['runs']), figure)
+
+    @unittest.skipUnless(TWO_CPUS, 'needs two CPUs')
+    def test_limits(self):
+        rows = {row['name']: row for row in self.results('limits', '--runs', '2', *SHORT)}
+        self.assertEqual(list(rows), ['line', 'cursor_ring_64_claim_1', 'cursor_ring_64_claim_16', 'cursor_ring_64_claim_64',
+                                      'record_copy', 'memcpy_cached', 'memcpy_beyond', 'futex_wake'])
+        for name, row in rows.items():
+            self.assert_is_row(row, name, 2)
+        self.assert_was_measured(rows['line'], 'p50_ns')
+        for claim, target in ((1, 3.2), (16, 6.5), (64, 7)):
+            row = rows[f'cursor_ring_64_claim_{claim}']
+            self.assert_was_measured(row, 'records_per_s', 'bytes_per_s', 'cpu_ns_per_record')
+            self.assertEqual((row['target'], row['judged']), (target, 'best'))
+            for run in row['runs']:
+                if run['ratio'] is not None and run['ratio'] < 1000:
+                    line = (run['line_ns']['before'] + run['line_ns']['after']) / 2
+                    self.assertAlmostEqual(run['ratio'], run['records_per_s'] * line / 1e9, delta=run['ratio'] / 50)
+        self.assert_was_measured(rows['record_copy'], 'p50_ns', 'p99_ns', 'p999_ns')
+        self.assert_was_measured(rows['memcpy_cached'], 'bytes_per_s')
+        self.assert_was_measured(rows['memcpy_beyond'], 'bytes_per_s')
+        self.assertIsNone(rows['memcpy_cached']['records_per_s'])
+
+    @unittest.skipUnless(TWO_CPUS, 'needs two CPUs')
+    def test_ring(self):
+        (row,) = self.results('ring', '--ring', '1M', *SHORT)
+        self.assert_is_row(row, 'ring_64_claim_1', 5)
+        self.assert_was_measured(row, 'records_per_s', 'bytes_per_s', 'cpu_ns_per_record')
+        self.assertEqual((row['limit']['slot_bytes'], row['limit']['ring_bytes']), (96, 1 << 20))
+        self.assertEqual((row['target'], row['better'], row['ratio_of']), (0.9, 'higher', 'records_per_s'))
+        self.assertEqual(row['settings']['wait'], 'adaptive')
+        for run in row['runs']:
+            self.assertTrue(run['limit']['variant'])
+
+    @unittest.skipUnless(TWO_CPUS, 'needs two CPUs')
+    def test_ring_in_other_shapes(self):
+        (row,) = self.results('ring', '--claim', '16', '--wait', 'throughput', '--runs', '1', *SHORT)
+        self.assert_is_row(row, 'ring_64_claim_16', 1)
+        self.assertEqual((row['target'], row['settings']['wait']), (0.7, 'throughput'))
+        (row,) = self.results('ring', '--size', '1K', '--consumers', '2', '--runs', '1', *SHORT)
+        self.assert_is_row(row, 'ring_1024_claim_1_consumers_2', 1)
+        self.assertEqual((row['target'], row['limit']['slot_bytes']), (None, 1056))
+
+    @unittest.skipUnless(TWO_CPUS, 'needs two CPUs')
+    def test_an_exclusive_producer_stands_beside_one_that_shares(self):
+        row, shared = self.results('ring', '--exclusive', '--runs', '2', *SHORT)
+        self.assert_is_row(row, 'ring_64_claim_1_exclusive', 2)
+        self.assert_is_row(shared, 'ring_64_claim_1_exclusive_to_shared', 2)
+        self.assertIsNone(row['target'])
+        self.assertEqual((shared['target'], shared['limit']['variant']), (1.2, 'shared'))
+
+    @unittest.skipUnless(TWO_CPUS, 'needs two CPUs')
+    def test_two_producers_stand_beside_one_and_tell_their_shares(self):
+        rows = self.results('ring', '--producers', '2', '--runs', '2', '--time', '100ms')
+        for row, suffix in zip(rows, ('', '_to_one', '_smallest_share'), strict=True):
+            self.assert_is_row(row, f'ring_64_claim_1_producers_2{suffix}', 2)
+        self.assertEqual([row['target'] for row in rows], [None, 0.6, 0.3])
+        self.assertIsNone(rows[2]['limit'])
+        for run in rows[2]['runs']:
+            self.assertEqual(run['ratio'], min(run['shares']))
+            self.assertIn(round(sum(run['shares']), 2), (0, 1))
+
+    @unittest.skipUnless(TWO_CPUS, 'needs two CPUs')
+    def test_latency(self):
+        rows = self.results('latency', *SHORT)
+        for row, name, target in zip(rows, ('p50', 'p99'), (1.3, 2), strict=True):
+            self.assert_is_row(row, f'latency_64_{name}', 5)
+            self.assert_was_measured(row, 'p50_ns', 'p99_ns', 'p999_ns')
+            self.assertEqual((row['target'], row['better'], row['ratio_of']), (target, 'lower', f'{name}_ns'))
+            self.assertEqual((row['limit']['slot_bytes'], row['settings']['wait']), (96, 'latency'))
+
+    @unittest.skipUnless(TWO_CPUS, 'needs two CPUs')
+    def test_latency_at_a_rate(self):
+        rows = self.results('latency', '--rate', '10000', '--runs', '2', '--time', '50ms')
+        for row, name in zip(rows, ('p50', 'p99'), strict=True):
+            self.assert_is_row(row, f'latency_64_rate_10000_{name}', 2)
+            self.assertEqual(row['settings']['rate'], 10000)
+            self.assert_was_measured(row, 'p50_ns', 'samples')
+
+    @unittest.skipUnless(TWO_CPUS, 'needs two CPUs')
+    def test_the_table_of_a_row_names_limit_ratio_and_verdict(self):
+        out = self.run_bench('ring', *SHORT)
+        self.assertRegex(out, r"(?s)size 64 B, claim 1, .*\nREPEAT +RECORDS +LIMIT'S .*\n"
+                              r'ratio of records_per_s: .* in the median of 5 repeats.*\n'
+                              r'target: at least 0.9 in the median: (pass|miss|not judged)')
+
+    def test_with_one_cpu_nothing_is_measured(self):
+        one = {min(os.sched_getaffinity(0))}
+        for verb in ('limits', 'ring', 'latency'):
+            with self.subTest(verb=verb):
+                (row,) = self.results(verb, cpus=one)
+                self.assertEqual((row['not_measured'], row['runs'], row['pass']), ('needs two CPUs', [], None))
+                self.assertIn('not measured: needs two CPUs', self.run_bench(verb, cpus=one))
+
+    @unittest.skipUnless(TWO_CPUS, 'needs two CPUs')
+    def test_a_signal_ends_these_too(self):
+        for verb in ('limits', 'ring', 'latency'):
+            words = (verb, '--runs', '777')
+            with self.subTest(verb=verb), self.spawn(*words) as child:
+                mine = lambda: [pid for pid in pids() if command_line(pid)[1:-1] == ['bench', *words]]
+                wait_until(lambda: len(mine()) > 2, 'two processes that are measured')
+                child.send_signal(signal.SIGINT)
+                child.communicate(timeout=60)
+                self.assertEqual(child.returncode, -signal.SIGINT)
+                self.assertEqual(mine(), [])
+                self.assert_nothing_is_left()
+
+    def test_what_cannot_be_measured_is_refused(self):
+        for words, rule in ((('ring', '--size', '20'), 'a multiple of 16'),
+                            (('ring', '--exclusive', '--producers', '2'), 'is the only one'),
+                            (('ring', '--time', '1ms'), 'too short'),
+                            (('latency', '--size', '0'), 'a multiple of 16'),
+                            (('limits', '--time', '1ms'), 'too short')):
+            with self.subTest(words=words):
+                self.assertIn(rule, self.run_bench(*words, status=2))
+
+    @unittest.skipUnless(TWO_CPUS, 'needs two CPUs')
+    def test_claims_that_do_not_fit_the_ring_are_refused(self):
+        self.assertIn('no room for four claims', self.run_bench('ring', '--ring', '64K', '--claim', '1024', status=2))
 
 
 if __name__ == '__main__':

@@ -17,8 +17,16 @@ void BenchOptions::add_to(CLI::App& verb, const std::string& times_flag,
   verb.add_option("--runs", runs, "How often to do all of it, on a bus made anew")
       ->check(CLI::Range(1u, 1000u))
       ->capture_default_str();
+  add_ring_to(verb);
+  add_daemon_to(verb);
+}
+
+void BenchOptions::add_ring_to(CLI::App& verb) {
   verb.add_option("--ring", ring, "Bytes of ring per partition (default: a topic's default)")
       ->type_name("SIZE");
+}
+
+void BenchOptions::add_daemon_to(CLI::App& verb) {
   verb.add_option("--daemon", daemon_path, "The ringwayd to run (default: the one beside ringway)")
       ->type_name("PATH");
 }
@@ -46,8 +54,12 @@ TopicChoices BenchOptions::topic_choices() const {
   return choices;
 }
 
+std::uint64_t BenchOptions::ring_bytes() const {
+  return topic_choices().ring_bytes.value_or(TopicSettings{}.ring_bytes);
+}
+
 void BenchOptions::describe_topics(Json& settings) const {
-  settings["ring_bytes"] = topic_choices().ring_bytes.value_or(TopicSettings{}.ring_bytes);
+  settings["ring_bytes"] = ring_bytes();
   settings["topic"] = "default, persisted";
 }
 

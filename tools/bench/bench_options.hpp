@@ -19,6 +19,8 @@ struct BenchOptions {
   std::string daemon_path;
 
   void add_to(CLI::App& verb, const std::string& times_flag, const std::string& times_about);
+  void add_ring_to(CLI::App& verb);
+  void add_daemon_to(CLI::App& verb);
   static void add_shape_to(CLI::App& verb, TrafficShape& shape);
 
   std::filesystem::path daemon() const;
@@ -26,6 +28,8 @@ struct BenchOptions {
   std::filesystem::path place() const;
   /// Defaults but for what was asked for.
   TopicChoices topic_choices() const;
+  /// Of a partition, as asked for or by default.
+  std::uint64_t ring_bytes() const;
   /// Adds ring_bytes, sync and the like, as the supervisor settled them by default.
   void describe_topics(Json& settings) const;
 };

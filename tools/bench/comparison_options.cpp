@@ -1,0 +1,78 @@
+#include "tools/bench/comparison_options.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "tools/bench/content.hpp"
+#include "tools/bench/result.hpp"
+#include "tools/quantity.hpp"
+#include "tools/terminal.hpp"
+
+namespace ringway::cli {
+namespace {
+
+constexpr std::chrono::milliseconds kLengthMin{10};
+constexpr std::uint64_t kRecordSizeMax = 16 << 20;
+
+}  // namespace
+
+void ComparisonOptions::add_to(CLI::App& verb) {
+  verb.add_option("--runs", runs,
+                  "How often to measure both sides in turn; below the default nothing is judged")
+      ->check(CLI::Range(1u, 1000u))
+      ->capture_default_str();
+  verb.add_option("--time", time, "DUR of each side in each of them")
+      ->type_name("DUR")
+      ->capture_default_str();
+  bus.add_ring_to(verb);
+}
+
+std::chrono::nanoseconds ComparisonOptions::length() const {
+  const auto length = parse_duration("--time", time);
+  if (length >= kLengthMin) return length;
+  throw Error(ErrorCode::usage, fmt::format("--time {}", time), "is too short to measure anything",
+              "take 10ms or more");
+}
+
+TopicChoices ComparisonOptions::memory_topic() const {
+  TopicChoices choices = bus.topic_choices();
+  choices.persist = false;
+  choices.when_full = WhenFull::block;
+  return choices;
+}
+
+Json ComparisonOptions::settings(const CpuPair& cpus) const {
+  Json settings = bench_settings();
+  settings["pinned"] = Json::array({cpus.first, cpus.second});
+  settings["time_ms"] = std::chrono::duration<double, std::milli>(length()).count();
+  return settings;
+}
+
+void ComparisonOptions::describe_memory_topic(Json& settings) const {
+  settings["ring_bytes"] = bus.ring_bytes();
+  settings["topic"] = "not persisted, blocks when full, else default";
+}
+
+std::uint64_t parse_record_size(const std::string& text) {
+  const std::uint64_t size = parse_size("--size", text);
+  if (size != 0 && size % content::kGranule == 0 && size <= kRecordSizeMax) return size;
+  throw Error(ErrorCode::usage, fmt::format("--size {}", text),
+              "a benchmark's records have a multiple of 16 bytes, up to 16 MiB", "take 64, or 1K");
+}
+
+Comparison not_measured(std::string name, std::string about, std::string why) {
+  Comparison row;
+  row.name = std::move(name);
+  row.about = std::move(about);
+  row.settings = bench_settings();
+  row.not_measured = std::move(why);
+  return row;
+}
+
+Exit show(const std::vector<Comparison>& comparisons, const Common& common) {
+  static_cast<void>(
+      write_all(STDOUT_FILENO, render(comparisons, common.format, style_of(STDOUT_FILENO))));
+  return Exit::ok;
+}
+
+}  // namespace ringway::cli

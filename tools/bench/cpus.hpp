@@ -1,0 +1,27 @@
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <vector>
+
+namespace ringway::cli {
+
+/// The CPUs that this process may run on, lowest first.
+std::vector<int> allowed_cpus();
+
+/// The two that benchmarks use.
+struct CpuPair {
+  int first;
+  int second;
+};
+/// The first two allowed ones; nothing where there is only one.
+std::optional<CpuPair> cpu_pair();
+inline constexpr const char* kNeedsTwoCpus = "needs two CPUs";
+
+/// From now on the calling process runs there only. Throws Error.
+void pin_to(int cpu);
+
+/// CPU time that the calling process has used, its threads' together.
+std::chrono::nanoseconds cpu_time_used();
+
+}  // namespace ringway::cli

@@ -1,0 +1,126 @@
+#include <fmt/format.h>
+
+#include <memory>
+#include <ringway/bus.hpp>
+
+#include "tools/bench/comparison_options.hpp"
+#include "tools/bench/echo_traffic.hpp"
+#include "tools/bench/limits/line_time.hpp"
+#include "tools/bench/limits/record_copy.hpp"
+#include "tools/bench/repeats.hpp"
+#include "tools/bench/ring_traffic.hpp"
+#include "tools/bench/targets.hpp"
+#include "tools/bench/wait_option.hpp"
+#include "tools/command_line.hpp"
+#include "tools/quantity.hpp"
+#include "tools/stage/private_bus.hpp"
+#include "tools/verbs/verbs.hpp"
+
+namespace ringway::cli {
+namespace {
+
+constexpr const char* kThereTopic = "bench/there";
+constexpr const char* kBackTopic = "bench/back";
+
+struct LatencyOptions : ComparisonOptions {
+  std::string size = "64";
+  std::uint64_t rate = 0;  // 0: there and back
+  LatencyShape shape;
+};
+
+std::string latency_name(const LatencyOptions& options) {
+  std::string name = fmt::format("latency_{}", options.shape.size_bytes);
+  if (options.rate != 0) name += fmt::format("_rate_{}", options.rate);
+  return name;
+}
+
+std::string latency_about(const LatencyOptions& options) {
+  const std::string size = format_size(options.shape.size_bytes);
+  if (options.rate == 0) {
+    return fmt::format("one way of {}, half of there and back, against a bare copy", size);
+  }
+  return fmt::format("{} at {}/s, from when each was due to when it was seen, against a bare copy",
+                     size, options.rate);
+}
+
+std::vector<Comparison> compare_latency(const LatencyOptions& options, const CpuPair& cpus) {
+  const TickClock clock;
+  const auto length = options.length();
+  const auto rate = static_cast<double>(options.rate);
+  const RecordCopyShape limit{record_slot_bytes(options.shape.size_bytes),
+                              options.bus.ring_bytes()};
+  PrivateBus bus(options.bus.daemon(), options.bus.place());
+  bus.start();
+  for (const char* topic : {kThereTopic, kBackTopic}) {
+    Bus::connect(bus.socket()).create_topic(topic, options.memory_topic());
+  }
+  const std::vector<Measure> contenders{
+      [&] {
+        return best_of(options.rate == 0 ? record_copy_variants(cpus, limit, clock, length)
+                                         : paced_copy_variants(cpus, limit, rate, clock, length),
+                       figure::p50_ns, Comparison::Better::lower);
+      },
+      [&] {
+        return options.rate == 0 ? echo_traffic(bus.socket(), kThereTopic, kBackTopic, cpus,
+                                                options.shape, clock, length)
+                                 : paced_traffic(bus.socket(), kThereTopic, cpus, options.shape,
+                                                 rate, clock, length);
+      }};
+  const Turns turns =
+      take_turns(contenders, options.runs, [&] { return line_time_ns(cpus, clock); });
+
+  std::vector<Comparison> rows;
+  for (const auto& [figure, target] : {std::pair{figure::p50_ns, targets::kLatencyP50},
+                                       std::pair{figure::p99_ns, targets::kLatencyP99}}) {
+    Comparison row;
+    row.name = latency_name(options) + (figure.name == figure::p50_ns.name ? "_p50" : "_p99");
+    row.about = latency_about(options);
+    row.settings = options.settings(cpus);
+    row.settings["size_bytes"] = options.shape.size_bytes;
+    row.settings["rate"] = options.rate != 0 ? Json(options.rate) : Json();
+    row.settings["wait"] = wait_name(options.shape.wait);
+    options.describe_memory_topic(row.settings);
+    row.slot_bytes = limit.slot_bytes;
+    row.ring_bytes = limit.ring_bytes;
+    row.better = Comparison::Better::lower;
+    if (options.shape.size_bytes == 64) row.target = target;
+    compare(row, turns, 1, 0, figure);
+    rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
+Exit bench_latency(LatencyOptions& options, const Common& common) {
+  options.shape.size_bytes = parse_record_size(options.size);
+  static_cast<void>(options.length());
+  const std::optional<CpuPair> cpus = cpu_pair();
+  if (!cpus)
+    return show({not_measured(latency_name(options), latency_about(options), kNeedsTwoCpus)},
+                common);
+  return show(compare_latency(options, *cpus), common);
+}
+
+}  // namespace
+
+void add_bench_latency(CommandLine& line) {
+  const auto options = std::make_shared<LatencyOptions>();
+  CLI::App& verb = line.verb(
+      {.noun = "bench",
+       .name = "latency",
+       .why = "How soon a record is seen, beside a bare copy of as many bytes",
+       .examples = "ringway bench latency\nringway bench latency --rate 100000 --output json"},
+      [options](const Common& common) {
+        return as_bench(common, [&] { return bench_latency(*options, common); });
+      });
+  verb.add_option("--size", options->size, "Bytes of each record's value")
+      ->type_name("SIZE")
+      ->capture_default_str();
+  verb.add_option("--rate", options->rate,
+                  "Records a second, published when each is due (default: there and back)")
+      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{100'000'000}));
+  add_wait_to(verb, options->shape.wait);
+  options->add_to(verb);
+  options->bus.add_daemon_to(verb);
+}
+
+}  // namespace ringway::cli

@@ -1,0 +1,170 @@
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "tools/bench/comparison_options.hpp"
+#include "tools/bench/limits/cursor_ring.hpp"
+#include "tools/bench/limits/futex_wake.hpp"
+#include "tools/bench/limits/line_time.hpp"
+#include "tools/bench/limits/memory_copy.hpp"
+#include "tools/bench/limits/record_copy.hpp"
+#include "tools/bench/repeats.hpp"
+#include "tools/bench/ring_traffic.hpp"
+#include "tools/bench/targets.hpp"
+#include "tools/command_line.hpp"
+#include "tools/quantity.hpp"
+#include "tools/verbs/verbs.hpp"
+
+namespace ringway::cli {
+namespace {
+
+constexpr std::uint64_t kLimitSlot = 64;
+constexpr std::uint64_t kCopiedPayload = 64;
+
+/// Measures the limits of one machine, one row after the other.
+class LimitRows {
+ public:
+  LimitRows(const ComparisonOptions& options, const CpuPair& cpus)
+      : options_(options), cpus_(cpus), length_(options.length()) {}
+
+  std::vector<Comparison> all() {
+    std::vector<Comparison> rows{line()};
+    for (const std::uint32_t claim : {1u, 16u, 64u}) rows.push_back(cursor_ring(claim));
+    rows.push_back(record_copy());
+    const MemoryCopyPlaces places = memory_copy_places();
+    rows.push_back(memory("memcpy_cached", "memcpy within the first cache", places.cached_bytes));
+    rows.push_back(memory("memcpy_beyond", "memcpy far beyond the caches", places.beyond_bytes));
+    rows.push_back(wake());
+    return rows;
+  }
+
+ private:
+  Comparison empty_row(std::string name, std::string about) const {
+    Comparison row;
+    row.name = std::move(name);
+    row.about = std::move(about);
+    row.settings = options_.settings(cpus_);
+    return row;
+  }
+  Turns turns_of(const Measure& measure) const {
+    return take_turns({measure}, options_.runs, [this] { return line_time_ns(cpus_, clock_); });
+  }
+  /// A figure that stands for itself.
+  static void fill_in(Comparison& row, const Turns& turns) {
+    row.redone = turns.redone;
+    for (const Turn& turn : turns.kept) {
+      Json more = turn.of.front().more;
+      more["variant"] = turn.of.front().variant;
+      row.repeats.push_back({.figures = turn.of.front().figures,
+                             .limit = {},
+                             .variant = turn.of.front().variant,
+                             .line_before_ns = turn.line_before_ns,
+                             .line_after_ns = turn.line_after_ns,
+                             .steady = turn.steady,
+                             .ratio = {},
+                             .more = std::move(more)});
+    }
+  }
+
+  Comparison line() const {
+    Comparison row = empty_row("line", "one way of a cache line, half of there and back");
+    fill_in(row, turns_of([this] {
+              Measured measured{.figures = {}, .variant = "spinning"};
+              measured.figures.p50_ns = line_time_ns(cpus_, clock_);
+              return measured;
+            }));
+    return row;
+  }
+
+  /// Held against the line: who is slower than that is no limit.
+  Comparison cursor_ring(std::uint32_t claim) const {
+    const CursorRingShape shape{options_.bus.ring_bytes(), kLimitSlot, claim};
+    shape.check();
+    Comparison row = empty_row(
+        fmt::format("cursor_ring_{}_claim_{}", kLimitSlot, claim),
+        fmt::format("the best bare ring, slots of {} in claims of {}, against one a line's time",
+                    format_size(kLimitSlot), claim));
+    row.settings["slot_bytes"] = shape.slot_bytes;
+    row.settings["ring_bytes"] = shape.ring_bytes;
+    row.settings["claim"] = claim;
+    row.slot_bytes = shape.slot_bytes;
+    row.ring_bytes = shape.ring_bytes;
+    row.judged = Comparison::Judged::best;
+    row.target = targets::of_cursor_ring(claim);
+    fill_in(row, turns_of([&] {
+              return best_of(cursor_ring_variants(cpus_, shape, length_), figure::records_per_s,
+                             Comparison::Better::higher);
+            }));
+    row.ratio_of = "records per one-way time of a line";
+    for (Repeat& repeat : row.repeats) {
+      repeat.limit.emplace();
+      repeat.variant = "one record a line's time";
+      if (repeat.line_before_ns && repeat.line_after_ns) {
+        repeat.limit->records_per_s = 2e9 / (*repeat.line_before_ns + *repeat.line_after_ns);
+      }
+      repeat.ratio = ratio_between(figure::records_per_s, repeat.figures, repeat.limit);
+    }
+    return row;
+  }
+
+  Comparison record_copy() const {
+    const RecordCopyShape shape{record_slot_bytes(kCopiedPayload), options_.bus.ring_bytes()};
+    Comparison row = empty_row(
+        "record_copy", fmt::format("one way of a record of {} that is filled, copied and checked "
+                                   "in place, half of there and back",
+                                   format_size(shape.slot_bytes)));
+    row.settings["slot_bytes"] = shape.slot_bytes;
+    fill_in(row, turns_of([&] {
+              return best_of(record_copy_variants(cpus_, shape, clock_, length_), figure::p50_ns,
+                             Comparison::Better::lower);
+            }));
+    row.better = Comparison::Better::lower;
+    return row;
+  }
+
+  Comparison memory(std::string name, std::string about, std::uint64_t bytes) const {
+    Comparison row = empty_row(std::move(name), std::move(about));
+    row.settings["copied_bytes"] = bytes;
+    fill_in(row, turns_of([&] { return memory_copy(cpus_.first, bytes, length_); }));
+    return row;
+  }
+
+  Comparison wake() const {
+    Comparison row = empty_row("futex_wake", fmt::format("a wake call to a process that has slept "
+                                                         "for {} running again",
+                                                         format_duration(kAsleepFor)));
+    fill_in(row, turns_of([&] { return futex_wake(cpus_, clock_, length_); }));
+    row.better = Comparison::Better::lower;
+    return row;
+  }
+
+  const ComparisonOptions& options_;
+  CpuPair cpus_;
+  std::chrono::nanoseconds length_;
+  TickClock clock_;
+};
+
+Exit bench_limits(const ComparisonOptions& options, const Common& common) {
+  static_cast<void>(options.length());
+  const std::optional<CpuPair> cpus = cpu_pair();
+  if (!cpus)
+    return show({not_measured("limits", "what this machine can do", kNeedsTwoCpus)}, common);
+  return show(LimitRows(options, *cpus).all(), common);
+}
+
+}  // namespace
+
+void add_bench_limits(CommandLine& line) {
+  const auto options = std::make_shared<ComparisonOptions>();
+  CLI::App& verb = line.verb(
+      {.noun = "bench",
+       .name = "limits",
+       .why = "What this machine can do at best: cache lines, bare rings, copies, wake-ups",
+       .examples = "ringway bench limits\nringway bench limits --runs 9 --output json"},
+      [options](const Common& common) {
+        return as_bench(common, [&] { return bench_limits(*options, common); });
+      });
+  options->add_to(verb);
+}
+
+}  // namespace ringway::cli
