@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 
@@ -38,6 +39,20 @@ std::string parent_of(const std::string& path) {
   const std::size_t slash = path.find_last_of('/');
   if (slash == std::string::npos) return ".";
   return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+/// Whether there is such a directory with something in it, or one that is not for us to look into.
+/// Or a negative errno.
+int holds_something(const std::string& path) noexcept {
+  DIR* directory = ::opendir(path.c_str());
+  if (directory == nullptr) {
+    if (errno == ENOENT || errno == ENOTDIR) return 0;
+    return errno == EACCES ? 1 : -errno;
+  }
+  int names = 0;
+  while (names <= 2 && ::readdir(directory) != nullptr) ++names;
+  ::closedir(directory);
+  return names > 2 ? 1 : 0;  // more than "." and ".."
 }
 
 }  // namespace
@@ -127,15 +142,19 @@ int PosixFileSystem::make_directories(const std::string& path) noexcept {
   return make_and_sync(path);
 }
 
+/// Nothing is put into a directory before it is durable, so that one with something in it is. An
+/// empty one may be left by somebody who died before he had synced it.
 int PosixFileSystem::make_and_sync(const std::string& path) noexcept {
-  if (::mkdir(path.c_str(), kDirectoryMode) < 0) {
-    if (errno == EEXIST) return 0;
-    if (errno != ENOENT) return -errno;
-    if (const int result = make_and_sync(parent_of(path)); result < 0) return result;
-    if (::mkdir(path.c_str(), kDirectoryMode) < 0 && errno != EEXIST) return -errno;
-  }
-  const int synced = sync_directory(parent_of(path));
-  // Who finds it takes it for durable: the next one is to make it again.
+  if (const int holds = holds_something(path); holds != 0) return std::min(holds, 0);
+  const std::string parent = parent_of(path);
+  if (parent == path) return 0;
+  if (const int result = make_and_sync(parent); result < 0) return result;
+  const bool found = ::mkdir(path.c_str(), kDirectoryMode) < 0;
+  if (found && errno != EEXIST) return -errno;
+  if (found && parent == all_durable_in_) return 0;
+  const int synced = sync_directory(parent);
+  all_durable_in_ = synced < 0 ? "" : parent;
+  // Whoever finds it may put something into it: the next one is to make it again.
   if (synced < 0) ::rmdir(path.c_str());
   return synced;
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <mutex>
+#include <string>
 
 #include "storage/file_system.hpp"
 
@@ -29,7 +30,8 @@ class PosixFileSystem : public FileSystem {
  private:
   int make_and_sync(const std::string& path) noexcept;
 
-  std::mutex making_;  // directories: what is there is durable, to whoever may look
+  std::mutex making_;           // directories: what is there is durable, to whoever may look
+  std::string all_durable_in_;  // the last one whose directories were found durable, or made so
 };
 
 /// Takes O_DIRECT from a descriptor that has it. True when it was there: the write may be repeated.

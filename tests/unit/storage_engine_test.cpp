@@ -1,10 +1,16 @@
+#include <fmt/format.h>
+
 #include <atomic>
 #include <catch2/catch.hpp>
 #include <chrono>
 #include <cstring>
+#include <filesystem>
+#include <fstream>
 #include <functional>
 #include <future>
 #include <iostream>
+#include <string>
+#include <vector>
 
 #include "log/verify.hpp"
 #include "storage/posix_file_system.hpp"
@@ -63,6 +69,16 @@ class FailsFirstSync : public storage::PosixFileSystem {
   const std::function<void()> meanwhile_;
   std::atomic<int> syncs_{0};
   std::future<void> other_;
+};
+
+/// Writes down what is synced.
+class NotesSyncs : public storage::PosixFileSystem {
+ public:
+  int sync_directory(const std::string& path) noexcept override {
+    synced.push_back(path);
+    return PosixFileSystem::sync_directory(path);
+  }
+  std::vector<std::string> synced;
 };
 
 }  // namespace
@@ -235,12 +251,49 @@ TEST_CASE("storage: a directory whose making cannot be synced is durable to nobo
   const std::string root = directory.path();
   int second = 1;
   storage::PosixFileSystem* files = nullptr;
+  std::ofstream(root + "/catalog.db") << "what is there when topics are made";
   FailsFirstSync failing(root, [&] { second = files->make_directories(root + "/topic/1"); });
   files = &failing;
   CHECK(failing.make_directories(root + "/topic/0") == -EIO);
   failing.join();
   REQUIRE(second == 0);
   CHECK(failing.syncs() == 2);  // the one that it rests on
+}
+
+TEST_CASE("storage: a directory whose maker died before he had synced it is not taken for durable",
+          "[storage]") {
+  const TemporaryDirectory directory;
+  const std::string root = directory / "state";
+  const std::string topics = root + "/topics", topic = topics + "/t";
+  using Paths = std::vector<std::string>;
+  std::filesystem::create_directory(root);
+  std::ofstream(root + "/catalog.db") << "what is there when topics are made";
+  SECTION("the one that is asked for") {
+    std::filesystem::create_directories(topic);
+    std::ofstream(topics + "/other") << "so that this one is durable";
+    NotesSyncs files;
+    CHECK(files.make_directories(topic) == 0);
+    CHECK(files.synced == Paths{topics});
+  }
+  SECTION("the ones above it") {
+    std::filesystem::create_directory(topics);
+    NotesSyncs files;
+    CHECK(files.make_directories(topic + "/0") == 0);
+    CHECK(files.synced == Paths{root, topics, topic});
+  }
+  SECTION("of many, each with nothing in it, one sync is enough") {
+    for (int p = 0; p < 10; ++p) std::filesystem::create_directories(topic + fmt::format("/{}", p));
+    NotesSyncs files;
+    for (int p = 0; p < 10; ++p) CHECK(files.make_directories(topic + fmt::format("/{}", p)) == 0);
+    CHECK(files.synced == Paths{topic});
+  }
+  SECTION("one with something in it is") {
+    std::filesystem::create_directories(topic + "/0");
+    std::ofstream(topic + "/0/1.log") << "made when it was durable";
+    NotesSyncs files;
+    CHECK(files.make_directories(topic + "/0") == 0);
+    CHECK(files.synced.empty());
+  }
 }
 
 }  // namespace ringway::test::storage_engine_test
