@@ -318,7 +318,12 @@ bool TopicRegistry::mark_clean() {
   std::vector<TopicRow> rows;
   bool all = true;
   for (const auto& [name, topic] : topics_) {
-    if (!topic->served) continue;
+    if (!topic->served) {
+      // Nobody has drained what its living ring holds.
+      all = all && !parts_.keepsakes.holds(
+                       memory_name(topic->row.uuid, topic->row.generation, shm::MemoryKind::ring));
+      continue;
+    }
     bool clean = true;
     for (std::uint32_t p = 0; p < topic->settings.partitions; ++p) {
       const ring::PartitionView view = topic->served->view(p);

@@ -102,6 +102,31 @@ TEST_CASE("kept out: the ring of a topic that one start could not serve is the n
   CHECK(replay.position(0) == 203);  // the dead one's claim is a hole
 }
 
+TEST_CASE("kept out: an orderly stop leaves the ring to a start that can serve its topic",
+          "[kept_out]") {
+  DaemonProcess daemon;
+  Bus bus = daemon.connect();
+  bus.create_topic("t", kSmallRing);
+  const Spoiled log(daemon);
+  bus.create_topic("other", kSmallRing);
+  Producer producer = bus.producer("t");
+  daemon.kill();
+  log.spoil();
+  daemon.start();
+  publish(producer, "kept out");
+  CHECK(daemon.stop() == 1);  // not everything is durable
+  log.mend();
+  daemon.start();
+  Bus late = daemon.connect();
+  Consumer consumer = late.consumer("t", {.from = start()});
+  CHECK(take(consumer, 1) == std::vector<std::string>{"kept out"});
+  publish(producer, "goes on");
+  CHECK(take(consumer, 1) == std::vector<std::string>{"goes on"});
+  Producer other = late.producer("other");
+  publish(other, "goes on, too");
+  CHECK(daemon.stop() == 0);
+}
+
 TEST_CASE("kept out: a new ring that came to nothing is not the keeper's", "[kept_out]") {
   DaemonProcess daemon;
   daemon.connect().create_topic("t", kSmallRing);
@@ -116,5 +141,6 @@ TEST_CASE("kept out: a new ring that came to nothing is not the keeper's", "[kep
   // more from there on.
   control::KeeperConnection keeper(daemon.runtime_dir());
   keeper.call({{"op", "attach"}, {"state_dir", std::filesystem::canonical(daemon.state_dir())}});
-  for (const auto& kept : keeper.pages({{"op", "list"}})) CHECK(kept.meta.value("topic", "") != "t");
+  for (const auto& kept : keeper.pages({{"op", "list"}}))
+    CHECK(kept.meta.value("topic", "") != "t");
 }
