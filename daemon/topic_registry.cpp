@@ -23,6 +23,13 @@ namespace {
 /// Room for the first records of one partition, and for what the catalog says of it.
 constexpr std::uint64_t kDiskFreeMin = 512 * 1024;
 
+std::string directory_advice(int error_number) {
+  const std::string advice = shm::descriptor_advice(error_number);
+  if (!advice.empty()) return advice;
+  return fmt::format("{}, or create the topic without a log (--no-persist)",
+                     error_number == ENOSPC ? "make room there" : "mend that");
+}
+
 /// Takes back, in reverse, what was done, unless everything was.
 class Undo {
  public:
@@ -109,7 +116,7 @@ void TopicRegistry::check_disk(const std::string& name) const {
               fmt::format("needs at least {} of disk for its log, and {} are free at {}",
                           control::format_size(kDiskFreeMin), control::format_size(free),
                           parts_.config.state_dir.string()),
-              "make room there, or create the topic without a log (--no-persist)");
+              directory_advice(ENOSPC));
 }
 
 void TopicRegistry::make_directory(const ServedTopic& topic, std::uint32_t partition) const {
@@ -118,7 +125,7 @@ void TopicRegistry::make_directory(const ServedTopic& topic, std::uint32_t parti
   if (result == 0) return;
   throw system_error(-result, fmt::format("topic '{}'", topic.name()),
                      fmt::format("its directory {} cannot be made", directory),
-                     result == -ENOSPC ? "make room on the disk" : shm::descriptor_advice(-result));
+                     directory_advice(-result));
 }
 
 control::TopicAccess TopicRegistry::access_of(const std::string& name,
@@ -209,11 +216,8 @@ std::shared_ptr<Topic> TopicRegistry::create(const std::string& name, const Topi
     std::filesystem::remove_all(directory(row.uuid), ignored);
   });
   for (std::uint32_t p = 0; p < settings.partitions; ++p) {
-    log::Recovered nothing;
     if (settings.persist) make_directory(*topic->served, p);
-    if (settings.persist)
-      nothing = recover_log(*topic->served, p, parts_.file_system, log::RecoverMode::repair);
-    open_partition(*topic->served, p, {0, 0}, nothing);
+    open_partition(*topic->served, p, {0, 0}, {});
   }
   begin_service(*topic->served);
   undo.keep_everything();
@@ -244,11 +248,14 @@ void TopicRegistry::finish_removals() {
   if (unfinished_.empty()) return;
   const Removal& first = unfinished_.front();
   throw Error(ErrorCode::failed, fmt::format("topic '{}'", first.topic->row.name),
-              fmt::format("is deleted, but stays in the catalog: {}", first.refused), "");
+              fmt::format("is deleted, but stays in the catalog: {}", first.refused),
+              std::string(kTriedAgain));
 }
 
 void TopicRegistry::finish_removal(Removal removal) {
-  const Topic& topic = *removal.topic;
+  Topic& topic = *removal.topic;
+  // One whose log could not be read; nobody asks for it any more.
+  if (topic.replacement) give_up_replacement(topic, "it is being deleted", "");
   // Renamed before the row goes: what a crash leaves is then known to be rubbish.
   // Durably, too: without row a directory under its live name would stay for ever.
   const auto live = directory(topic.row.uuid);
@@ -260,7 +267,9 @@ void TopicRegistry::finish_removal(Removal removal) {
     result = parts_.file_system.sync_directory(live.parent_path().string());
   }
   try {
-    if (result < 0 && result != -ENOENT) throw system_error(-result, deleted.string(), "rename");
+    if (result < 0 && result != -ENOENT) {
+      throw system_error(-result, deleted.string(), "its log cannot be set aside there");
+    }
     parts_.catalog.remove_topic(topic.row.uuid);
   } catch (const Error& error) {
     removal.refused = error.what();

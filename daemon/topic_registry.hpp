@@ -81,6 +81,9 @@ std::string memory_name(const shm::Uuid& topic, std::uint64_t generation, shm::M
 /// A deleted topic's directory until all of it is gone.
 inline constexpr std::string_view kDeletedSuffix = ".deleted";
 
+/// How to mend what the supervisor tries again at each of its ticks.
+inline constexpr std::string_view kTriedAgain = "mend that; it is tried again every second";
+
 /// What the parts of the supervisor have in common. All of it outlives them.
 struct SupervisorParts {
   const Config& config;

@@ -11,25 +11,9 @@
 
 #include "storage/file_system.hpp"
 #include "storage/write_engine.hpp"
+#include "support/fault_plan.hpp"
 
 namespace ringway::test {
-
-/// What a test may let fail.
-enum class Call {
-  open,
-  read,
-  write,
-  sync,
-  reserve,
-  truncate,
-  rename,
-  remove,
-  sync_directory,
-  make_directories,
-  list,
-  batch_write,
-  batch_sync
-};
 
 /// A disk of one directory in memory that remembers what was synced. power_cut() keeps that and any
 /// subset of the sectors written since; kill() keeps all completed writes and any subset of those
@@ -38,18 +22,13 @@ class ModelDisk final : public storage::FileSystem, public storage::WriteEngine 
  public:
   explicit ModelDisk(std::uint64_t seed) : random_(seed) {}
 
-  /// The nth call from now (1 = the next) fails with the errno, and with `lasting` all later ones.
+  /// As FaultPlan has them.
   void fail(Call call, int nth, int error, bool lasting = false) {
-    faults_[call] = {nth, error, lasting};
+    faults_.fail(call, nth, error, lasting);
   }
-  void heal() { faults_.clear(); }
-  /// How many calls were made to fail so far.
-  int failures() const { return failures_; }
-  /// How many calls of that kind there were so far, with those that failed.
-  int calls(Call call) const {
-    const auto found = calls_.find(call);
-    return found == calls_.end() ? 0 : found->second;
-  }
+  void heal() { faults_.heal(); }
+  int failures() const { return faults_.failures(); }
+  int calls(Call call) const { return faults_.calls(call); }
   std::uint64_t capacity = ~std::uint64_t{0};
 
   void power_cut() {
@@ -236,26 +215,10 @@ class ModelDisk final : public storage::FileSystem, public storage::WriteEngine 
     int error;
     bool sync;
   };
-  struct Fault {
-    int countdown;
-    int error;
-    bool lasting;
-  };
 
   std::size_t below(std::size_t bound) { return static_cast<std::size_t>(random_() % bound); }
   bool coin() { return (random_() & 1) != 0; }
-  int fault(Call call) {
-    ++calls_[call];
-    const auto found = faults_.find(call);
-    if (found == faults_.end()) return 0;
-    Fault& fault = found->second;
-    if (fault.countdown > 0) --fault.countdown;
-    if (fault.countdown > 0) return 0;
-    const int error = -fault.error;
-    ++failures_;
-    if (!fault.lasting) faults_.erase(found);
-    return error;
-  }
+  int fault(Call call) { return faults_.count(call); }
   static void apply(std::vector<std::byte>& bytes, const Write& write) {
     bytes.resize(std::max<std::size_t>(bytes.size(), write.file_pos + write.bytes.size()));
     std::copy(write.bytes.begin(), write.bytes.end(),
@@ -281,7 +244,7 @@ class ModelDisk final : public storage::FileSystem, public storage::WriteEngine 
   static void make_durable(Inode& inode) { make_durable(inode, inode.unsynced.size()); }
   void forget_process() {
     pending_.clear();
-    faults_.clear();
+    faults_.heal();
     open_.clear();
   }
 
@@ -291,10 +254,8 @@ class ModelDisk final : public storage::FileSystem, public storage::WriteEngine 
   std::map<int, std::shared_ptr<Inode>> open_;
   int last_descriptor_ = 100;
   std::vector<Pending> pending_;
-  std::map<Call, Fault> faults_;
-  std::map<Call, int> calls_;
+  FaultPlan faults_;
   bool directory_ = true;
-  int failures_ = 0;
 };
 
 }  // namespace ringway::test
