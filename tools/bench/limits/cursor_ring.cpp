@@ -185,14 +185,12 @@ std::vector<Variant> all_variants() {
   return {
       variant<kCursor, PlainStores>("plain"),
       variant<kCursor, PlainStores>("plain, reader held back 8 KiB", 8 << 10),
-      variant<kCursor, Owned>("prefetchw"),
-      variant<kCursor, Owned>("prefetchw, reader held back 4 KiB", 4 << 10),
-      variant<kCursor, Owned>("prefetchw, reader held back 16 KiB", 16 << 10),
-      variant<kCursor, Owned>("prefetchw, reader held back 128 KiB", 128 << 10),
-      variant<kStamp, PlainStores>("stamp in slot"),
+      variant<kCursor, PlainStores>("plain, reader held back 128 KiB", 128 << 10),
+      variant<kCursor, Owned>("prefetchw, reader held back 32 KiB", 32 << 10),
+      variant<kCursor, Owned>("prefetchw, reader held back 512 KiB", 512 << 10),
+      variant<kStamp, PlainStores>("stamp in slot, reader held back 8 KiB", 8 << 10),
       variant<kStamp, Owned>("stamp in slot, prefetchw, reader held back 8 KiB", 8 << 10),
 #if defined(__SSE2__)
-      variant<kCursor, content::StreamedStores>("non-temporal"),
       variant<kCursor, content::StreamedStores>("non-temporal, reader held back 16 KiB", 16 << 10),
 #endif
   };
@@ -210,9 +208,9 @@ Measured measure_variant(const CpuPair& cpus, const CursorRingShape& shape, cons
     };
   };
   const std::vector<Part<Work>> parts{
-      {"cursor ring, producer", cpus.first,
+      {"limit producer", cpus.first,
        populated([&](Stand& stand) { return variant.write(stand, ring); })},
-      {"cursor ring, consumer", cpus.second,
+      {"limit consumer", cpus.second,
        populated([&](Stand& stand) { return variant.read(stand, ring, variant.way); })}};
   const std::vector<Work> work = measure(parts, length);
   return {.figures = throughput({work[1]}, {work[0]}, shape.slot_bytes),
