@@ -1,5 +1,7 @@
 #include "tools/bench/measurement.hpp"
 
+#include <sys/prctl.h>
+
 #include <algorithm>
 #include <thread>
 
@@ -33,6 +35,11 @@ void Meter::enter(Phase phase, std::uint64_t records) noexcept {
              static_cast<std::uint64_t>((cpu_time_used() - cpu_from_).count())};
   }
   seen_ = phase;
+}
+
+void take_place(const std::string& name, int cpu) {
+  pin_to(cpu);
+  ::prctl(PR_SET_NAME, name.c_str());
 }
 
 void Stand::ready() {

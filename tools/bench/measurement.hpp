@@ -79,6 +79,9 @@ class Stand {
   Channel& parent_;
 };
 
+/// Pins the calling process to `cpu`, and has top and perf show it as `name` (15 bytes of it).
+void take_place(const std::string& name, int cpu);
+
 /// Result: trivially copyable.
 template <class Result>
 struct Part {
@@ -101,7 +104,7 @@ std::vector<Result> measure(const std::vector<Part<Result>>& parts,
   std::vector<Child> children;
   for (const Part<Result>& part : parts) {
     children.emplace_back(part.name, [&](Channel& parent) {
-      pin_to(part.cpu);
+      take_place(part.name, part.cpu);
       Stand stand(gate, parent);
       parent.send(part.play(stand));
     });

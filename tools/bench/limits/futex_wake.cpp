@@ -70,8 +70,8 @@ Measured futex_wake(const CpuPair& cpus, const TickClock& clock, std::chrono::na
   const SharedPages page(sizeof(Bed));
   Bed& bed = *new (page.data()) Bed;
   const std::vector<Part<Latencies>> parts{
-      {"futex, waker", cpus.first, [&](Stand& stand) { return play_waker(stand, bed, clock); }},
-      {"futex, sleeper", cpus.second,
+      {"futex waker", cpus.first, [&](Stand& stand) { return play_waker(stand, bed, clock); }},
+      {"futex sleeper", cpus.second,
        [&](Stand& stand) { return play_sleeper(stand, bed, clock); }}};
   const std::vector<Latencies> of = measure(parts, length);
   Measured measured{.figures = of[1].figures(), .variant = "futex"};

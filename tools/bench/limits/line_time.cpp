@@ -74,10 +74,8 @@ std::optional<double> line_time_ns(const CpuPair& cpus, const TickClock& clock) 
     const SharedPages page(sizeof(Ball));
     Ball& ball = *new (page.data()) Ball;
     const std::vector<Part<LineRuns>> parts{
-        {"line, first CPU", cpus.first,
-         [&](Stand& stand) { return play_server(stand, ball, clock); }},
-        {"line, second CPU", cpus.second,
-         [&](Stand& stand) { return play_returner(stand, ball); }}};
+        {"line caller", cpus.first, [&](Stand& stand) { return play_server(stand, ball, clock); }},
+        {"line answerer", cpus.second, [&](Stand& stand) { return play_returner(stand, ball); }}};
     const LineRuns line = measure(parts, kLineLength).front();
     if (line.runs >= kRunsWanted) return line.ns;
   }

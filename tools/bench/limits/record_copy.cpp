@@ -175,9 +175,9 @@ std::vector<Measured> record_copy_variants(const CpuPair& cpus, const RecordCopy
     const Lane out(there.data(), shape, way), back(here.data(), shape, way);
     const auto populate = [&] { there.populate(), here.populate(); };
     const std::vector<Part<Latencies>> parts{
-        {"copy, sender", cpus.first,
+        {"limit caller", cpus.first,
          [&](Stand& stand) { return populate(), play_sender(stand, out, back, clock); }},
-        {"copy, echo", cpus.second,
+        {"limit answerer", cpus.second,
          [&](Stand& stand) { return populate(), play_echo(stand, out, back); }}};
     measured.push_back(
         as_measured(measure(parts, share_of(length, std::size(kWays))).front(), way.name));
@@ -196,11 +196,11 @@ std::vector<Measured> paced_copy_variants(const CpuPair& cpus, const RecordCopyS
     PacedHead& head = *new (head_page.data()) PacedHead;
     const Lane lane(data.data(), shape, way);
     const std::vector<Part<Latencies>> parts{
-        {"copy, writer", cpus.first,
+        {"limit producer", cpus.first,
          [&](Stand& stand) {
            return data.populate(), play_paced_writer(stand, head, lane, records_per_s, clock);
          }},
-        {"copy, reader", cpus.second, [&](Stand& stand) {
+        {"limit consumer", cpus.second, [&](Stand& stand) {
            return data.populate(), play_paced_reader(stand, head, lane, records_per_s, clock);
          }}};
     measured.push_back(
