@@ -16,6 +16,16 @@ TEST_CASE("bench: percentiles of ticks are true to half a percent", "[bench]") {
   CHECK(ticks.total() == 100'000);
 }
 
+TEST_CASE("bench: a percentile lies within the steps of the clock", "[bench]") {
+  // 141 read by a clock that moves in steps of 26: 130 or 156, and 130 more often.
+  TickHistogram ticks;
+  for (int phase = 0; phase < 26; ++phase) ticks.add((phase + 141) / 26 * 26);
+  CHECK(ticks_at(ticks, 0.5, 26) == Approx(141).margin(2.6));
+  TickHistogram one;
+  one.add(7);
+  CHECK(ticks_at(one, 0.5, 1) == Approx(7));
+}
+
 TEST_CASE("bench: a record that waited behind a late one is due when it was due", "[bench]") {
   const TickClock clock;
   const Schedule schedule(1000, 1e6, clock);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 
@@ -30,11 +31,20 @@ struct Latencies {
 /// Ticks, true to 0.4 %.
 using TickHistogram = LatencyHistogram<8>;
 
+/// The duration, in ticks, that `share` of all do not exceed. A clock that moves in steps gives
+/// durations of whole steps, to either side of the true one; the numbers of those before and behind
+/// tell where it lies, to about a tenth of a step.
+inline double ticks_at(const TickHistogram& ticks, double share, double step) {
+  const TickHistogram::Place place = ticks.place(share);
+  const double width = std::max(static_cast<double>(place.to - place.from), step);
+  return static_cast<double>(place.from + place.to - 1) / 2 + (place.within - 0.5) * width;
+}
+
 /// `divisor`: 2 where round trips were counted.
 inline Latencies latencies_of(const TickHistogram& ticks, const TickClock& clock, double divisor,
                               const Work& work) {
   const auto ns = [&](double share) {
-    return static_cast<double>(ticks.quantile(share)) * clock.ns_per_tick() / divisor;
+    return ticks_at(ticks, share, clock.step()) * clock.ns_per_tick() / divisor;
   };
   return {ticks.total(), ns(0.5), ns(0.99), ns(0.999), work};
 }

@@ -23,10 +23,13 @@ class TickClock {
     return std::chrono::steady_clock::now().time_since_epoch().count();
   }
   double ns_per_tick() const noexcept { return ns_per_tick_; }
+  /// Ticks that it moves by at once: many, for some counters.
+  double step() const noexcept { return step_; }
 
  private:
   bool counter_ = false;
   double ns_per_tick_ = 1;
+  double step_ = 1;
 };
 
 }  // namespace ringway::cli

@@ -21,14 +21,28 @@ class LatencyHistogram {
 
   std::uint64_t total() const noexcept { return total_; }
   /// The duration that `share` (0..1) of all do not exceed; 0 when there are none.
-  std::int64_t quantile(double share) const noexcept {
-    const auto wanted = static_cast<std::uint64_t>(share * static_cast<double>(total_));
+  std::int64_t quantile(double share) const noexcept { return place(share).to; }
+
+  /// A bucket, and the share (0..1) of its durations that lies before a place in it.
+  struct Place {
+    std::int64_t from = 0, to = 0;
+    double within = 0;
+  };
+  /// Where `share` of all lies; nowhere when there are none.
+  Place place(double share) const noexcept {
+    const double exact = share * static_cast<double>(total_);
+    const auto wanted = static_cast<std::uint64_t>(exact);
     std::uint64_t seen = 0;
     for (std::size_t bucket = 0; bucket < counts_.size(); ++bucket) {
+      if (seen + counts_[bucket] > wanted) {
+        const double within =
+            (exact - static_cast<double>(seen)) / static_cast<double>(counts_[bucket]);
+        return {static_cast<std::int64_t>(bucket == 0 ? 0 : end_of(bucket - 1)),
+                static_cast<std::int64_t>(end_of(bucket)), within};
+      }
       seen += counts_[bucket];
-      if (seen > wanted) return static_cast<std::int64_t>(end_of(bucket));
     }
-    return 0;
+    return {};
   }
 
  private:
