@@ -25,7 +25,8 @@ Comparison row_of(std::initializer_list<std::pair<double, double>> ours_and_limi
                            .line_after_ns = 60,
                            .steady = true,
                            .ratio = ratio_between(figure::records_per_s, rate(ours), rate(limit)),
-                           .more = Json::object()});
+                           .more = Json::object(),
+                           .limit_more = Json{{"variants", {{"plain", limit}}}}});
   }
   return row;
 }
@@ -118,6 +119,7 @@ TEST_CASE("bench: JSON has every figure, null where it was not measured", "[benc
   CHECK(json["pass"] == true);
   CHECK(json["runs"].size() == 5);
   CHECK(json["runs"][1]["limit"]["variant"] == "fast");
+  CHECK(json["runs"][1]["limit"]["variants"]["plain"] == 101);
   CHECK(json["runs"][0]["line_ns"]["after"] == 60);
 }
 

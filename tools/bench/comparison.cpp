@@ -64,6 +64,7 @@ Json run_json(const Repeat& repeat) {
   if (repeat.limit) {
     json["limit"] = json_of(*repeat.limit);
     json["limit"]["variant"] = repeat.variant;
+    json["limit"].update(repeat.limit_more);
   } else {
     json["limit"] = nullptr;
   }

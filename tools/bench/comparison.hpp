@@ -20,9 +20,10 @@ struct Repeat {
   std::string variant;                   ///< of the limit: the best one of this repeat
   std::optional<double> line_before_ns;  ///< one-way time of a cache line between the two CPUs
   std::optional<double> line_after_ns;
-  bool steady = true;           ///< the line's time did not move meanwhile
-  std::optional<double> ratio;  ///< figure / limit, of this repeat alone
-  Json more = Json::object();   ///< what else is to be told of it
+  bool steady = true;                ///< the line's time did not move meanwhile
+  std::optional<double> ratio;       ///< figure / limit, of this repeat alone
+  Json more = Json::object();        ///< what else is to be told of it
+  Json limit_more = Json::object();  ///< and of its limit: what each variant reached
 };
 
 /// One configuration held against its limit, repeat by repeat.

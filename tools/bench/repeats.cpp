@@ -5,14 +5,19 @@
 
 namespace ringway::cli {
 
-Measured best_of(std::vector<Measured> variants, const Figure& figure, Comparison::Better better) {
+Measured best_of(const std::vector<Measured>& variants, const Figure& figure,
+                 Comparison::Better better) {
   const auto worse = [&](const Measured& a, const Measured& b) {
     const auto& left = a.figures.*figure.value;
     const auto& right = b.figures.*figure.value;
     if (!left || !right) return !left && right;
     return better == Comparison::Better::higher ? *left < *right : *left > *right;
   };
-  return std::move(*std::max_element(variants.begin(), variants.end(), worse));
+  Measured best = *std::max_element(variants.begin(), variants.end(), worse);
+  for (const Measured& each : variants) {
+    best.more["variants"][each.variant] = json_number(each.figures.*figure.value);
+  }
+  return best;
 }
 
 bool steady(const std::optional<double>& line_before_ns,
@@ -53,7 +58,8 @@ void compare(Comparison& row, const Turns& turns, std::size_t ours, std::size_t 
                            .line_after_ns = turn.line_after_ns,
                            .steady = turn.steady,
                            .ratio = ratio_between(figure, b.figures, a.figures),
-                           .more = b.more});
+                           .more = b.more,
+                           .limit_more = a.more});
   }
 }
 

@@ -20,8 +20,10 @@ struct Measured {
   Json more = Json::object();  ///< what else is to be told of it
 };
 
-/// The one whose figure is best; the first one where nothing was measured.
-Measured best_of(std::vector<Measured> variants, const Figure& figure, Comparison::Better better);
+/// The one whose figure is best; the first one where nothing was measured. Tells what each of them
+/// reached: "variants", the figure by name.
+Measured best_of(const std::vector<Measured>& variants, const Figure& figure,
+                 Comparison::Better better);
 
 using Measure = std::function<Measured()>;
 

@@ -62,7 +62,8 @@ class LimitRows {
                              .line_after_ns = turn.line_after_ns,
                              .steady = turn.steady,
                              .ratio = {},
-                             .more = std::move(more)});
+                             .more = std::move(more),
+                             .limit_more = Json::object()});
     }
   }
 
