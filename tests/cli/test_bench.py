@@ -228,6 +228,9 @@ class Limited(BenchCase):
             self.assert_was_measured(row, 'p50_ns', 'p99_ns', 'p999_ns')
             self.assertEqual((row['target'], row['better'], row['ratio_of']), (target, 'lower', f'{name}_ns'))
             self.assertEqual((row['limit']['slot_bytes'], row['settings']['wait']), (96, 'latency'))
+            for run in row['runs']:
+                reached = [ns for ns in run['limit']['variants'].values() if ns is not None]
+                self.assertEqual(run['limit'][f'{name}_ns'], min(reached, default=None))
 
     @unittest.skipUnless(TWO_CPUS, 'needs two CPUs')
     def test_latency_at_a_rate(self):
