@@ -1,5 +1,6 @@
 #pragma once
 
+#include <bit>
 #include <cstdint>
 
 #include "layout/board.hpp"
@@ -21,7 +22,10 @@ constexpr std::uint64_t ring_segment_bytes(std::uint64_t ring_bytes) noexcept {
 
 /// Which nonce covers a position.
 constexpr std::uint32_t nonce_index(std::uint64_t position, std::uint64_t ring_bytes) noexcept {
-  return static_cast<std::uint32_t>(position / ring_segment_bytes(ring_bytes)) % layout::kNonces;
+  // A shift, as both are powers of two: this is on everybody's way, and a division takes longer
+  // than the rest of it.
+  const int shift = std::countr_zero(ring_bytes) - std::countr_zero(layout::kRingSegments);
+  return static_cast<std::uint32_t>(position >> shift) % layout::kNonces;
 }
 
 /// What commits a record: a word that nobody could have known when the bytes under it were last

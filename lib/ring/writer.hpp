@@ -63,37 +63,41 @@ class Writer {
   /// Takes space for `bytes` (a multiple of the unit, at most claim_bytes_max) and `offsets` record
   /// numbers. At most one claim may be open.
   Claimed try_claim(std::uint64_t bytes, std::uint32_t offsets) noexcept {
+    // Copies, here and below: behind each atomic access the members would be loaded again.
+    const View view = view_;
+    Slot& slot = *slot_;
     for (;;) {
-      const std::uint64_t word = view_.tail().load(std::memory_order::acquire);  // CLAIM
-      const layout::Tail tail = view_.codec().unpack(word);
-      if (tail.closed) return refuse(Status::closed);
-      const std::uint64_t filler = filler_bytes(tail.position, bytes);
+      const std::uint64_t word = view.tail().load(std::memory_order::acquire);  // CLAIM
+      const layout::Tail tail = view.codec().unpack(word);
+      if (tail.closed) [[unlikely]]
+        return refuse(Status::closed);
+      const std::uint64_t filler = filler_bytes(view, tail.position, bytes);
       const std::uint64_t end = tail.position + filler + bytes;
-      if (limit_ < end) {
-        limit_ = view_.limit().load(std::memory_order::acquire);  // RECLAIM
+      if (limit_ < end) [[unlikely]] {
+        limit_ = view.limit().load(std::memory_order::acquire);  // RECLAIM
         // Relaxed: RECLAIM orders it. It may be newer than the limit; tail is never behind it.
-        anchor_ = view_.anchor().load(std::memory_order::relaxed);
-        if (limit_ < end || end > view_.codec().position_end()) {
+        anchor_ = view.anchor().load(std::memory_order::relaxed);
+        if (limit_ < end || end > view.codec().position_end()) {
           return refuse(Status::back_pressured);
         }
       }
-      if (tail.position + view_.ring_bytes() < limit_) {
+      if (tail.position + view.ring_bytes() < limit_) [[unlikely]] {
         // Older than a whole ring: a stale load, or somebody wrote nonsense into tail.
-        if (view_.tail().load(std::memory_order::acquire) != word) continue;
+        if (view.tail().load(std::memory_order::acquire) != word) continue;
         return refuse(Status::quarantined);
       }
-      announce(word, tail.position, layout::pack_length(filler + bytes, offsets));
+      announce(slot, word, tail.position, layout::pack_length(filler + bytes, offsets));
       const layout::Tail next{false, end, tail.offset_low + offsets};
-      if (move_tail(word, view_.codec().pack(next))) {
-        slot_->word.store(layout::pack_intent(tail.position, layout::Intent::owned),
-                          std::memory_order::release);  // OWN
+      if (move_tail(view, word, view.codec().pack(next))) [[likely]] {
+        slot.word.store(layout::pack_intent(tail.position, layout::Intent::owned),
+                        std::memory_order::release);  // OWN
         // No store of the record may move above OWN (repair believes an unowned claim is empty),
         // nor be seen without the `announced` behind RECLAIM (Reader::still_there).
         View::write_fence();
         return {Status::ok, tail.position, tail.position + filler, filler + bytes,
-                view_.codec().full_offset(tail.offset_low, anchor_)};
+                view.codec().full_offset(tail.offset_low, anchor_)};
       }
-      slot_->word.store(0, std::memory_order::release);  // before length and tail change under it
+      slot.word.store(0, std::memory_order::release);  // before length and tail change under it
     }
   }
 
@@ -164,39 +168,42 @@ class Writer {
   const View& view() const noexcept { return view_; }
 
  private:
-  std::uint64_t filler_bytes(std::uint64_t position, std::uint64_t bytes) const noexcept {
-    if (view_.mapping() == Mapping::mirrored) return 0;
-    const std::uint64_t left = view_.ring_bytes() - (position & (view_.ring_bytes() - 1));
+  static std::uint64_t filler_bytes(const View& view, std::uint64_t position,
+                                    std::uint64_t bytes) noexcept {
+    if (view.mapping() == Mapping::mirrored) [[likely]]
+      return 0;
+    const std::uint64_t left = view.ring_bytes() - (position & (view.ring_bytes() - 1));
     return bytes > left ? left : 0;
   }
 
   /// Tells repair what is about to be tried, before the CAS in program order. The word is 0 by now,
   /// but for the first claim on a slot that a dead producer left behind.
-  void announce(std::uint64_t tail, std::uint64_t position, std::uint64_t length) noexcept {
+  void announce(Slot& slot, std::uint64_t tail, std::uint64_t position,
+                std::uint64_t length) noexcept {
     if (length != length_) {
-      slot_->word.store(0, std::memory_order::release);
-      slot_->length.store(length, std::memory_order::release);
+      slot.word.store(0, std::memory_order::release);
+      slot.length.store(length, std::memory_order::release);
       length_ = length;
     }
-    slot_->tail.store(tail, std::memory_order::release);
-    slot_->word.store(layout::pack_intent(position, layout::Intent::trying),
-                      std::memory_order::release);  // INTENT
+    slot.tail.store(tail, std::memory_order::release);
+    slot.word.store(layout::pack_intent(position, layout::Intent::trying),
+                    std::memory_order::release);  // INTENT
   }
 
   /// Whether the claim that was announced is won.
-  bool move_tail(std::uint64_t from, std::uint64_t to) noexcept {
+  bool move_tail(const View& view, std::uint64_t from, std::uint64_t to) noexcept {
     if (exclusive_) {
       std::atomic_signal_fence(std::memory_order::seq_cst);  // the look only after INTENT
       // Relaxed: whoever wants to share puts a full fence into this process (sharing.hpp).
-      if (view_.share_wanted().load(std::memory_order::relaxed) == 0) [[likely]] {
-        view_.tail().store(to, std::memory_order::release);  // CLAIM
+      if (view.share_wanted().load(std::memory_order::relaxed) == 0) [[likely]] {
+        view.tail().store(to, std::memory_order::release);  // CLAIM
         return true;
       }
       give_way();
     }
     // Relaxed on failure: the loop loads tail again.
-    return view_.tail().compare_exchange_strong(from, to, std::memory_order::acq_rel,  // CLAIM
-                                                std::memory_order::relaxed);
+    return view.tail().compare_exchange_strong(from, to, std::memory_order::acq_rel,  // CLAIM
+                                               std::memory_order::relaxed);
   }
 
   Claimed refuse(Status status) noexcept {
@@ -206,19 +213,21 @@ class Writer {
 
   /// Whether the ring goes on.
   bool publish(std::uint64_t first) noexcept {
-    view_.stamp(first).store(current_stamp(view_, first), std::memory_order::release);  // COMMIT
+    const View view = view_;
+    Slot& slot = *slot_;
+    view.stamp(first).store(current_stamp(view, first), std::memory_order::release);  // COMMIT
     std::atomic_signal_fence(std::memory_order::seq_cst);  // IDLE only after the stamp
-    slot_->word.store(0, std::memory_order::release);      // IDLE
+    slot.word.store(0, std::memory_order::release);        // IDLE
     std::atomic_signal_fence(std::memory_order::seq_cst);
     // After the stamp, as RETIRE's barrier makes sure: either we see that the ring is being
     // retired, or whoever retires it sees the stamp.
-    if (view_.retired().load(std::memory_order::acquire) ==  // RETIRE
+    if (view.retired().load(std::memory_order::acquire) ==  // RETIRE
         static_cast<std::uint32_t>(layout::Retired::no)) [[likely]] {
       return true;
     }
     // Retired while we stood between INTENT and OWN: our store may have opened a closed tail.
     if (exclusive_) {
-      view_.tail().fetch_or(layout::TailCodec::kClosed, std::memory_order::acq_rel);  // CLAIM
+      view.tail().fetch_or(layout::TailCodec::kClosed, std::memory_order::acq_rel);  // CLAIM
     }
     return false;
   }
