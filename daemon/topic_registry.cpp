@@ -180,7 +180,13 @@ std::shared_ptr<Topic> TopicRegistry::create(const std::string& name, const Topi
                                              const control::Credentials& owner) {
   control::validate_topic_name(name);
   control::validate(settings);
-  if (topics_.contains(name)) {
+  const auto found = topics_.find(name);
+  if (found != topics_.end() && found->second->deleting) {
+    throw Error(ErrorCode::busy, fmt::format("topic '{}'", name), "is being deleted",
+                "try again when it is gone, or choose another name; ringway status says what "
+                "stands in the way");
+  }
+  if (found != topics_.end()) {
     throw Error(ErrorCode::exists, fmt::format("topic '{}'", name), "exists already",
                 "use it as it is, choose another name, or delete it first");
   }

@@ -223,6 +223,8 @@ class Story {
     life_->run_until([&] { return tried; });
     if (!gone) {
       CHECK_THROWS_AS(life_->registry().get(name), Error);
+      CHECK_THROWS_WITH(life_->registry().create(name, with_log(1), {.uid = ::geteuid()}),
+                        Catch::Contains("is being deleted"));
       if (then_ == Then::die) {
         heal();
         die(false);
