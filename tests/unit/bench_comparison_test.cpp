@@ -77,6 +77,16 @@ TEST_CASE("bench: fewer repeats than five are shown, but not judged", "[bench]")
   CHECK(row.table(Style::plain).find("not judged") != std::string::npos);
 }
 
+TEST_CASE("bench: what is less than was promised of is shown, but not judged", "[bench]") {
+  Comparison row = row_of({{90, 100}, {90, 100}, {90, 100}, {90, 100}, {90, 100}});
+  CHECK(row.json()["not_judged"].is_null());
+  row.not_judged = "takes 8 GiB";
+  CHECK_FALSE(row.passed().has_value());
+  CHECK(row.json()["ratio"] == 0.9);
+  CHECK(row.json()["not_judged"] == "takes 8 GiB");
+  CHECK(row.table(Style::plain).find("not judged: takes 8 GiB") != std::string::npos);
+}
+
 TEST_CASE("bench: a repeat without a ratio leaves the row unjudged", "[bench]") {
   Comparison row = row_of({{90, 100}, {90, 100}, {90, 100}, {90, 100}, {90, 100}});
   row.repeats[2].figures = {};

@@ -94,6 +94,7 @@ std::string number_text(const std::optional<double>& value, const char* format) 
 
 std::string verdict_text(const Comparison& row) {
   if (const std::optional<bool> passed = row.passed()) return *passed ? "pass" : "miss";
+  if (!row.not_judged.empty()) return "not judged: " + row.not_judged;
   if (row.repeats.size() >= kRepeatsJudged) return "not judged: a repeat was not measured";
   return fmt::format("not judged: takes {} repeats", kRepeatsJudged);
 }
@@ -192,7 +193,9 @@ std::optional<bool> Comparison::passed() const {
   const auto measured = static_cast<std::size_t>(std::count_if(
       repeats.begin(), repeats.end(), [](const auto& each) { return each.ratio.has_value(); }));
   const std::size_t wanted = judged == Judged::median ? repeats.size() : 1;
-  if (!target || repeats.size() < kRepeatsJudged || measured < wanted) return std::nullopt;
+  if (!target || !not_judged.empty() || repeats.size() < kRepeatsJudged || measured < wanted) {
+    return std::nullopt;
+  }
   if (better == Better::higher) {
     return (judged == Judged::median ? *ratio() : *ratio_max()) >= *target;
   }
@@ -224,6 +227,7 @@ Json Comparison::json() const {
   json["judged"] = judged == Judged::median ? "median" : "best";
   json["pass"] = passed() ? Json(*passed()) : Json();
   json["not_measured"] = not_measured.empty() ? Json() : Json(not_measured);
+  json["not_judged"] = not_judged.empty() ? Json() : Json(not_judged);
   json["redone"] = redone;
   json["runs"] = Json::array();
   for (const Repeat& repeat : repeats) json["runs"].push_back(run_json(repeat));

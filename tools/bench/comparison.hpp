@@ -46,12 +46,14 @@ struct Comparison {
   std::vector<Repeat> repeats;
   std::uint32_t redone = 0;  ///< repeats that were thrown away, see repeats.hpp
   std::string not_measured;  ///< why, where there are no repeats: "needs two CPUs"
+  std::string not_judged;    ///< why, where what was measured is less than what was promised of
 
   /// Median of the repeats' own ratios, and their range; nothing where none was measured.
   std::optional<double> ratio() const;
   std::optional<double> ratio_min() const;
   std::optional<double> ratio_max() const;
-  /// Nothing without a target, with too few repeats, or when one of them that counts has no ratio.
+  /// Nothing without a target, with too few repeats, when one of them that counts has no ratio, or
+  /// when it is not to be judged.
   std::optional<bool> passed() const;
 
   /// {"name","settings", Figures (medians),"limit":{Figures,"variant","slot_bytes","ring_bytes",

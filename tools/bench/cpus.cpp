@@ -43,4 +43,17 @@ std::chrono::nanoseconds cpu_time_used() {
   return std::chrono::seconds(used.tv_sec) + std::chrono::nanoseconds(used.tv_nsec);
 }
 
+std::chrono::nanoseconds cpu_time_used_by(pid_t process) {
+  clockid_t clock;
+  timespec used{};
+  if (const int error = ::clock_getcpuclockid(process, &clock); error != 0) {
+    throw system_error(error, fmt::format("CPU time of process {}", process),
+                       "clock_getcpuclockid");
+  }
+  if (::clock_gettime(clock, &used) != 0) {
+    throw system_error(errno, fmt::format("CPU time of process {}", process), "clock_gettime");
+  }
+  return std::chrono::seconds(used.tv_sec) + std::chrono::nanoseconds(used.tv_nsec);
+}
+
 }  // namespace ringway::cli

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <sys/types.h>
+
 #include <chrono>
 #include <optional>
 #include <vector>
@@ -23,5 +25,7 @@ void pin_to(int cpu);
 
 /// CPU time that the calling process has used, its threads' together.
 std::chrono::nanoseconds cpu_time_used();
+/// The same of another process, of the same user. Throws Error when there is none.
+std::chrono::nanoseconds cpu_time_used_by(pid_t process);
 
 }  // namespace ringway::cli

@@ -94,11 +94,12 @@ struct Part {
 /// then `length`. Throws Interrupted.
 void keep_time(Gate& gate, std::chrono::nanoseconds length);
 
-/// Plays all parts together; what each of them gave, in their order. Who waits for others to end
-/// stands behind them. Throws Error when one of them fails, Interrupted when a signal came.
+/// Plays all parts together, from when all of them are ready; `conduct` meanwhile has the gate.
+/// What each of them gave, in their order. Who waits for others to end stands behind them. Throws
+/// Error when one of them fails, Interrupted when a signal came.
 template <class Result>
-std::vector<Result> measure(const std::vector<Part<Result>>& parts,
-                            std::chrono::nanoseconds length) {
+std::vector<Result> play(const std::vector<Part<Result>>& parts,
+                         const std::function<void(Gate&)>& conduct) {
   const SharedPages page(sizeof(Gate));
   Gate& gate = *new (page.data()) Gate;
   std::vector<Child> children;
@@ -111,12 +112,40 @@ std::vector<Result> measure(const std::vector<Part<Result>>& parts,
   }
   for (Child& child : children) child.channel().template await<bool>();
   for (Child& child : children) child.channel().send(true);
-  keep_time(gate, length);
+  conduct(gate);
   std::vector<Result> results;
   for (Child& child : children) results.push_back(child.channel().template await<Result>());
   for (Child& child : children) child.join();
   return results;
 }
+
+/// The same through all phases, for `length`.
+template <class Result>
+std::vector<Result> measure(const std::vector<Part<Result>>& parts,
+                            std::chrono::nanoseconds length) {
+  return play<Result>(parts, [&](Gate& gate) { keep_time(gate, length); });
+}
+
+/// The same without phases: each part knows by itself when its work is done, and times it.
+template <class Result>
+std::vector<Result> measure_whole(const std::vector<Part<Result>>& parts) {
+  return play<Result>(parts, [](Gate&) {});
+}
+
+/// What a process does with a given amount of work, from here on.
+class WorkWatch {
+ public:
+  WorkWatch() : from_(std::chrono::steady_clock::now()), cpu_from_(cpu_time_used()) {}
+  std::chrono::nanoseconds passed() const { return std::chrono::steady_clock::now() - from_; }
+  Work work(std::uint64_t records) const {
+    return {records, static_cast<std::uint64_t>(passed().count()),
+            static_cast<std::uint64_t>((cpu_time_used() - cpu_from_).count())};
+  }
+
+ private:
+  std::chrono::steady_clock::time_point from_;
+  std::chrono::nanoseconds cpu_from_;
+};
 
 /// Throughput of records that everybody in `readers` read, whole slots of `slot_bytes`: the slowest
 /// reader's; CPU time is that of all of `others`, too. Nothing where somebody was not timed.

@@ -6,15 +6,10 @@
 #include <string>
 
 #include "tools/bench/cpus.hpp"
+#include "tools/bench/numbered_records.hpp"
 #include "tools/bench/repeats.hpp"
 
 namespace ringway::cli {
-
-/// Records that the bytes of one record fill in the ring: payload, header and padding, as
-/// lib/layout/record.hpp has it: 32 bytes of header, places of 32 bytes.
-constexpr std::uint64_t record_slot_bytes(std::uint64_t payload_bytes) noexcept {
-  return (32 + payload_bytes + 31) / 32 * 32;
-}
 
 struct RingShape {
   std::uint64_t size_bytes = 64;  ///< of each payload; a multiple of 16

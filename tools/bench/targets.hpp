@@ -20,6 +20,23 @@ inline constexpr double kSmallestShare = 0.3;
 inline constexpr double kLatencyP50 = 1.3;
 inline constexpr double kLatencyP99 = 2;
 
+// Against the best writer of the same buffer into blocks in the same state, with a reader, in
+// bytes.
+inline constexpr double kPersistLarge = 0.8;  // 1 KiB
+inline constexpr double kPersistSmall = 0.6;  // 64 B
+// Less than that is shown, but not judged: what all repeats persisted together, and how long it
+// took.
+inline constexpr std::uint64_t kPersistedBytes = std::uint64_t{8} << 30;
+inline constexpr double kPersistedSeconds = 5;
+// Against read(2) with 1 MiB buffers and one pass over every byte of the same files, in bytes.
+inline constexpr double kReplayLarge = 0.8;  // 1 KiB
+inline constexpr double kReplaySmall = 0.5;  // 64 B
+// Against a bare write and fdatasync of the same bytes.
+inline constexpr double kDurableP50 = 1.25;
+// That many producers together against one.
+inline constexpr std::uint32_t kManyDurable = 64;
+inline constexpr double kManyDurableToOne = 20;
+
 // What a limit has to reach to be one: 64-byte slots, records per one-way time of a cache line, in
 // its best repeat.
 inline constexpr double kCursorRingClaimsOf1 = 3.2;
@@ -31,6 +48,29 @@ constexpr std::optional<double> of_ring(std::uint64_t size_bytes, std::uint32_t 
   if (size_bytes == 64 && claim == 1) return kRingClaimsOf1;
   if (size_bytes == 64 && (claim == 16 || claim == 64)) return kRingClaimsOfMany;
   if ((size_bytes == 1024 || size_bytes == 64 * 1024) && claim == 1) return kRingLargeRecords;
+  return std::nullopt;
+}
+
+constexpr std::optional<double> of_persist(std::uint64_t size_bytes) noexcept {
+  if (size_bytes == 1024) return kPersistLarge;
+  if (size_bytes == 64) return kPersistSmall;
+  return std::nullopt;
+}
+
+/// What the repeats of a persisted row gave together.
+struct Persisted {
+  std::uint64_t bytes = 0;
+  double seconds = 0;
+};
+
+/// Whether it is enough to be judged.
+constexpr bool enough(const Persisted& all) noexcept {
+  return all.bytes >= kPersistedBytes && all.seconds >= kPersistedSeconds;
+}
+
+constexpr std::optional<double> of_replay(std::uint64_t size_bytes) noexcept {
+  if (size_bytes == 1024) return kReplayLarge;
+  if (size_bytes == 64) return kReplaySmall;
   return std::nullopt;
 }
 

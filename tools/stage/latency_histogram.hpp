@@ -19,6 +19,14 @@ class LatencyHistogram {
     ++total_;
   }
 
+  /// What another one counted, too.
+  void add(const LatencyHistogram& other) noexcept {
+    for (std::size_t bucket = 0; bucket < counts_.size(); ++bucket) {
+      counts_[bucket] += other.counts_[bucket];
+    }
+    total_ += other.total_;
+  }
+
   std::uint64_t total() const noexcept { return total_; }
   /// The duration that `share` (0..1) of all do not exceed; 0 when there are none.
   std::int64_t quantile(double share) const noexcept { return place(share).to; }

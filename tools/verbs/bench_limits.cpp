@@ -3,11 +3,17 @@
 #include <memory>
 
 #include "tools/bench/comparison_options.hpp"
+#include "tools/bench/disk_options.hpp"
 #include "tools/bench/limits/cursor_ring.hpp"
+#include "tools/bench/limits/device_write.hpp"
+#include "tools/bench/limits/file_read.hpp"
 #include "tools/bench/limits/futex_wake.hpp"
 #include "tools/bench/limits/line_time.hpp"
 #include "tools/bench/limits/memory_copy.hpp"
 #include "tools/bench/limits/record_copy.hpp"
+#include "tools/bench/limits/scratch_file.hpp"
+#include "tools/bench/limits/synced_write.hpp"
+#include "tools/bench/page_cache.hpp"
 #include "tools/bench/repeats.hpp"
 #include "tools/bench/ring_traffic.hpp"
 #include "tools/bench/targets.hpp"
@@ -21,11 +27,21 @@ namespace {
 constexpr std::uint64_t kLimitSlot = 64;
 constexpr std::uint64_t kCopiedPayload = 64;
 
+struct LimitOptions : ComparisonOptions {
+  std::string bytes = "256MiB";
+};
+
 /// Measures the limits of one machine, one row after the other.
 class LimitRows {
  public:
-  LimitRows(const ComparisonOptions& options, const CpuPair& cpus)
-      : options_(options), cpus_(cpus), length_(options.length()) {}
+  LimitRows(const LimitOptions& options, const CpuPair& cpus)
+      : options_(options),
+        cpus_(cpus),
+        length_(options.length()),
+        disk_bytes_(parse_size("--bytes", options.bytes)),
+        place_(options.bus.place()),
+        no_disk_(why_no_disk(place_, disk_bytes_)),
+        no_direct_(no_disk_.empty() ? why_no_direct_writes(place_) : no_disk_) {}
 
   std::vector<Comparison> all() {
     std::vector<Comparison> rows{line()};
@@ -35,6 +51,11 @@ class LimitRows {
     rows.push_back(memory("memcpy_cached", "memcpy within the first cache", places.cached_bytes));
     rows.push_back(memory("memcpy_beyond", "memcpy far beyond the caches", places.beyond_bytes));
     rows.push_back(wake());
+    for (const BlockState state : {BlockState::reserved, BlockState::written}) {
+      rows.push_back(device_write(state));
+    }
+    for (const bool cold : {false, true}) rows.push_back(read_of_files(cold));
+    rows.push_back(synced_write());
     return rows;
   }
 
@@ -139,14 +160,77 @@ class LimitRows {
     return row;
   }
 
-  const ComparisonOptions& options_;
+  Comparison device_write(BlockState state) const {
+    const DeviceWriteShape shape{.place = place_,
+                                 .ring_bytes = options_.bus.ring_bytes(),
+                                 .slot_bytes = kLimitSlot,
+                                 .file_bytes = disk_bytes_,
+                                 .blocks = state};
+    Comparison row = empty_row(
+        "device_write_" + name_of(state),
+        fmt::format("the best writer past the page cache, from a ring in memory into {} blocks, "
+                    "with a reader",
+                    name_of(state)));
+    row.settings["ring_bytes"] = shape.ring_bytes;
+    row.settings["slot_bytes"] = shape.slot_bytes;
+    row.settings["file_bytes"] = shape.file_bytes;
+    row.not_measured = no_direct_;
+    if (!row.not_measured.empty()) return row;
+    fill_in(row, turns_of([&] {
+              return best_of(device_write_variants(cpus_, shape), figure::bytes_per_s,
+                             Comparison::Better::higher);
+            }));
+    return row;
+  }
+
+  Comparison read_of_files(bool cold) const {
+    Comparison row = empty_row(
+        cold ? "read_cold" : "read_warm",
+        fmt::format("read(2) into 1 MiB and one pass over every byte, of a file {} the page cache",
+                    cold ? "that is not in" : "in"));
+    row.settings["file_bytes"] = disk_bytes_;
+    row.not_measured = no_disk_;
+    if (!row.not_measured.empty()) return row;
+    const ScratchFile file(place_, disk_bytes_, BlockState::written);
+    const Files files{fmt::format("/proc/self/fd/{}", file.fd())};
+    fill_in(row, turns_of([&] {
+              return with_files(files, cold, cpus_.first,
+                                [&] { return file_read(cpus_.first, files); });
+            }));
+    return row;
+  }
+
+  Comparison synced_write() const {
+    Comparison row = empty_row("write_fdatasync", "a bare write and fdatasync of a record");
+    row.settings["slot_bytes"] = record_slot_bytes(kCopiedPayload);
+    row.better = Comparison::Better::lower;
+    row.not_measured = no_disk_;
+    if (!row.not_measured.empty()) return row;
+    fill_in(row, turns_of([&] {
+              return best_of(
+                  synced_write_variants(cpus_.first, place_, record_slot_bytes(kCopiedPayload),
+                                        clock_, length_),
+                  figure::p50_ns, Comparison::Better::lower);
+            }));
+    return row;
+  }
+
+  const LimitOptions& options_;
   CpuPair cpus_;
   std::chrono::nanoseconds length_;
+  std::uint64_t disk_bytes_;
+  std::filesystem::path place_;
+  std::string no_disk_;
+  std::string no_direct_;
   TickClock clock_;
 };
 
-Exit bench_limits(const ComparisonOptions& options, const Common& common) {
+Exit bench_limits(const LimitOptions& options, const Common& common) {
   static_cast<void>(options.length());
+  if (parse_size("--bytes", options.bytes) < kDiskBytesMin) {
+    throw Error(ErrorCode::usage, fmt::format("--bytes {}", options.bytes),
+                "is too little to measure anything", "take 1M or more");
+  }
   const std::optional<CpuPair> cpus = cpu_pair();
   if (!cpus)
     return show({not_measured("limits", "what this machine can do", kNeedsTwoCpus)}, common);
@@ -156,16 +240,20 @@ Exit bench_limits(const ComparisonOptions& options, const Common& common) {
 }  // namespace
 
 void add_bench_limits(CommandLine& line) {
-  const auto options = std::make_shared<ComparisonOptions>();
+  const auto options = std::make_shared<LimitOptions>();
   CLI::App& verb = line.verb(
       {.noun = "bench",
        .name = "limits",
-       .why = "What this machine can do at best: cache lines, bare rings, copies, wake-ups",
+       .why =
+           "What this machine can do at best: cache lines, bare rings, copies, wake-ups, its disk",
        .examples = "ringway bench limits\nringway bench limits --runs 9 --output json"},
       [options](const Common& common) {
         return as_bench(common, [&] { return bench_limits(*options, common); });
       });
   options->add_to(verb);
+  verb.add_option("--bytes", options->bytes, "Bytes that each way to write or read a file takes")
+      ->type_name("SIZE")
+      ->capture_default_str();
 }
 
 }  // namespace ringway::cli

@@ -29,7 +29,7 @@ constexpr std::chrono::milliseconds kRepairTarget{1};
 /// while it writes, and asleep.
 constexpr std::chrono::microseconds kPauseMin{500}, kPauseMax{20'000};
 
-struct Seen {
+struct SeenRecord {
   std::uint64_t offset;
   Clock::time_point at;
 };
@@ -56,7 +56,7 @@ void play_consumer(Channel& parent, const std::string& socket) {
         throw Error(ErrorCode::failed, fmt::format("record {}", record.offset()),
                     "is not the one that was published", "");
       }
-      parent.send(Seen{record.offset(), now});
+      parent.send(SeenRecord{record.offset(), now});
     }
   }
 }
@@ -128,7 +128,7 @@ std::vector<Series> repair_run(const BenchOptions& options, std::uint64_t seed) 
     const auto behind = producer.channel().await<std::uint64_t>();
     ::usleep(static_cast<useconds_t>(pause(random)));
     const Death death = kill_and_watch(victim);
-    const auto seen = consumer.channel().await<Seen>();
+    const auto seen = consumer.channel().await<SeenRecord>();
     if (behind != hole + 1 || seen.offset != behind || seen.at < death.killed) {
       throw Error(ErrorCode::failed, fmt::format("record {}", behind),
                   fmt::format("came as {}, {}, with the claim {} open before it", seen.offset,
