@@ -199,6 +199,41 @@ class Limited(BenchCase):
             self.assertEqual(run['bytes_per_s'] is not None, as_wanted)
 
     @unittest.skipUnless(TWO_CPUS, 'needs two CPUs')
+    def test_persist(self):
+        rows = self.results('persist', '--bytes', '8M', '--runs', '5')
+        if rows[0]['not_measured']:
+            return self.assertRegex(rows[0]['not_measured'], 'O_DIRECT|io_uring')
+        row, beside = rows
+        self.assert_is_row(row, 'persist_1024', 5)
+        self.assert_is_row(beside, 'persist_1024_default_ring', 5)
+        for each, bytes_each in ((row, 8 << 20), (beside, 2 << 20)):
+            self.assert_was_measured(each, 'records_per_s', 'bytes_per_s', 'cpu_ns_per_record')
+            self.assertLessEqual(bytes_each, sum(run['bytes'] for run in each['runs']))
+            for run in each['runs']:
+                self.assertLess(0, run['limit']['bytes_per_s'])
+                self.assertAlmostEqual(run['bytes'] / run['bytes_per_s'], run['seconds'], delta=0.001)
+        self.assertEqual((row['target'], row['pass'], beside['target']), (0.8, None, None))
+        self.assertRegex(row['not_judged'], 'takes 8 GiB and 5 s, and these were ')
+        self.assertEqual((row['settings']['ring_bytes'], beside['settings']['ring_bytes']), (64 << 20, 16 << 20))
+        self.assertEqual((row['limit']['slot_bytes'], row['ratio_of']), (1056, 'bytes_per_s'))
+        self.assertIn('reserved blocks', row['limit']['variant'])
+
+    @unittest.skipUnless(TWO_CPUS, 'needs two CPUs')
+    def test_small_records_persisted_in_claims(self):
+        row = self.results('persist', '--size', '64', '--claim', '16', '--bytes', '2M', '--runs', '1')[0]
+        self.assertEqual((row['name'], row['pass']), ('persist_64_claim_16', None))
+        if not row['not_measured']:
+            self.assertEqual((row['target'], row['limit']['slot_bytes']), (0.6, 96))
+
+    @unittest.skipUnless(TWO_CPUS, 'needs two CPUs')
+    def test_more_than_the_disk_has_room_for_is_not_measured(self):
+        for verb in ('persist',):
+            with self.subTest(verb=verb):
+                (row,) = self.results(verb, '--bytes', '900TiB')
+                self.assertRegex(row['not_measured'], 'has .* free, and this takes')
+                self.assertEqual((row['runs'], row['pass']), ([], None))
+
+    @unittest.skipUnless(TWO_CPUS, 'needs two CPUs')
     def test_ring(self):
         (row,) = self.results('ring', '--ring', '1M', *SHORT)
         self.assert_is_row(row, 'ring_64_claim_1', 5)
@@ -267,7 +302,7 @@ class Limited(BenchCase):
 
     def test_with_one_cpu_nothing_is_measured(self):
         one = {min(os.sched_getaffinity(0))}
-        for verb in ('limits', 'ring', 'latency'):
+        for verb in ('limits', 'ring', 'latency', 'persist'):
             with self.subTest(verb=verb):
                 (row,) = self.results(verb, cpus=one)
                 self.assertEqual((row['not_measured'], row['runs'], row['pass']), ('needs two CPUs', [], None))
@@ -275,7 +310,7 @@ class Limited(BenchCase):
 
     @unittest.skipUnless(TWO_CPUS, 'needs two CPUs')
     def test_a_signal_ends_these_too(self):
-        for verb in ('limits', 'ring', 'latency'):
+        for verb in ('limits', 'ring', 'latency', 'persist'):
             words = (verb, '--runs', '777')
             with self.subTest(verb=verb), self.spawn(*words) as child:
                 mine = lambda: [pid for pid in pids() if command_line(pid)[1:-1] == ['bench', *words]]
@@ -292,7 +327,8 @@ class Limited(BenchCase):
                             (('ring', '--time', '1ms'), 'too short'),
                             (('latency', '--size', '0'), 'a multiple of 16'),
                             (('limits', '--time', '1ms'), 'too short'),
-                            (('limits', '--bytes', '1K'), 'too little')):
+                            (('limits', '--bytes', '1K'), 'too little'),
+                            (('persist', '--bytes', '1K'), 'too little')):
             with self.subTest(words=words):
                 self.assertIn(rule, self.run_bench(*words, status=2))
 
