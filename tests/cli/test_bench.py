@@ -226,8 +226,20 @@ class Limited(BenchCase):
             self.assertEqual((row['target'], row['limit']['slot_bytes']), (0.6, 96))
 
     @unittest.skipUnless(TWO_CPUS, 'needs two CPUs')
+    def test_replay(self):
+        for kind, words, target in (('warm', (), 0.8), ('cold', ('--cold',), 0.8), ('warm', ('--size', '64'), 0.5)):
+            with self.subTest(words=words):
+                (row,) = self.results('replay', '--bytes', '4M', *words)
+                self.assert_is_row(row, f'replay_{64 if target == 0.5 else 1024}_{kind}', 5)
+                self.assert_was_measured(row, 'bytes_per_s', 'records_per_s', 'cpu_ns_per_record')
+                self.assert_resident(row, kind)
+                self.assertEqual((row['target'], row['ratio_of']), (target, 'bytes_per_s'))
+                self.assertEqual(row['limit']['variant'], 'read of 1 MiB')
+                self.assertLessEqual(4 << 20, row['settings']['segments_bytes'])
+
+    @unittest.skipUnless(TWO_CPUS, 'needs two CPUs')
     def test_more_than_the_disk_has_room_for_is_not_measured(self):
-        for verb in ('persist',):
+        for verb in ('persist', 'replay'):
             with self.subTest(verb=verb):
                 (row,) = self.results(verb, '--bytes', '900TiB')
                 self.assertRegex(row['not_measured'], 'has .* free, and this takes')
@@ -302,7 +314,7 @@ class Limited(BenchCase):
 
     def test_with_one_cpu_nothing_is_measured(self):
         one = {min(os.sched_getaffinity(0))}
-        for verb in ('limits', 'ring', 'latency', 'persist'):
+        for verb in ('limits', 'ring', 'latency', 'persist', 'replay'):
             with self.subTest(verb=verb):
                 (row,) = self.results(verb, cpus=one)
                 self.assertEqual((row['not_measured'], row['runs'], row['pass']), ('needs two CPUs', [], None))
@@ -310,7 +322,7 @@ class Limited(BenchCase):
 
     @unittest.skipUnless(TWO_CPUS, 'needs two CPUs')
     def test_a_signal_ends_these_too(self):
-        for verb in ('limits', 'ring', 'latency', 'persist'):
+        for verb in ('limits', 'ring', 'latency', 'persist', 'replay'):
             words = (verb, '--runs', '777')
             with self.subTest(verb=verb), self.spawn(*words) as child:
                 mine = lambda: [pid for pid in pids() if command_line(pid)[1:-1] == ['bench', *words]]
@@ -328,7 +340,8 @@ class Limited(BenchCase):
                             (('latency', '--size', '0'), 'a multiple of 16'),
                             (('limits', '--time', '1ms'), 'too short'),
                             (('limits', '--bytes', '1K'), 'too little'),
-                            (('persist', '--bytes', '1K'), 'too little')):
+                            (('persist', '--bytes', '1K'), 'too little'),
+                            (('replay', '--size', '20'), 'a multiple of 16')):
             with self.subTest(words=words):
                 self.assertIn(rule, self.run_bench(*words, status=2))
 
