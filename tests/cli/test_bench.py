@@ -238,6 +238,23 @@ class Limited(BenchCase):
                 self.assertLessEqual(4 << 20, row['settings']['segments_bytes'])
 
     @unittest.skipUnless(TWO_CPUS, 'needs two CPUs')
+    def test_durable(self):
+        (row,) = self.results('durable', *SHORT)
+        self.assert_is_row(row, 'durable_64', 5)
+        self.assert_was_measured(row, 'p50_ns', 'p99_ns', 'p999_ns', 'records_per_s', 'samples')
+        self.assertEqual((row['target'], row['better'], row['ratio_of']), (1.25, 'lower', 'p50_ns'))
+        self.assertEqual(row['limit']['slot_bytes'], 96)
+
+    @unittest.skipUnless(TWO_CPUS, 'needs two CPUs')
+    def test_many_durable_producers_stand_beside_one(self):
+        row, to_one = self.results('durable', '--producers', '64', '--runs', '1', '--time', '200ms')
+        self.assert_is_row(row, 'durable_64_producers_64', 1)
+        self.assert_is_row(to_one, 'durable_64_producers_64_to_one', 1)
+        self.assertEqual((row['target'], to_one['target'], to_one['limit']['variant']), (None, 20, 'one producer'))
+        self.assertEqual((row['better'], to_one['better']), ('lower', 'higher'))
+        self.assert_was_measured(to_one, 'records_per_s')
+
+    @unittest.skipUnless(TWO_CPUS, 'needs two CPUs')
     def test_more_than_the_disk_has_room_for_is_not_measured(self):
         for verb in ('persist', 'replay'):
             with self.subTest(verb=verb):
@@ -314,7 +331,7 @@ class Limited(BenchCase):
 
     def test_with_one_cpu_nothing_is_measured(self):
         one = {min(os.sched_getaffinity(0))}
-        for verb in ('limits', 'ring', 'latency', 'persist', 'replay'):
+        for verb in ('limits', 'ring', 'latency', 'persist', 'replay', 'durable'):
             with self.subTest(verb=verb):
                 (row,) = self.results(verb, cpus=one)
                 self.assertEqual((row['not_measured'], row['runs'], row['pass']), ('needs two CPUs', [], None))
@@ -322,7 +339,7 @@ class Limited(BenchCase):
 
     @unittest.skipUnless(TWO_CPUS, 'needs two CPUs')
     def test_a_signal_ends_these_too(self):
-        for verb in ('limits', 'ring', 'latency', 'persist', 'replay'):
+        for verb in ('limits', 'ring', 'latency', 'persist', 'replay', 'durable'):
             words = (verb, '--runs', '777')
             with self.subTest(verb=verb), self.spawn(*words) as child:
                 mine = lambda: [pid for pid in pids() if command_line(pid)[1:-1] == ['bench', *words]]
@@ -341,7 +358,8 @@ class Limited(BenchCase):
                             (('limits', '--time', '1ms'), 'too short'),
                             (('limits', '--bytes', '1K'), 'too little'),
                             (('persist', '--bytes', '1K'), 'too little'),
-                            (('replay', '--size', '20'), 'a multiple of 16')):
+                            (('replay', '--size', '20'), 'a multiple of 16'),
+                            (('durable', '--time', '1ms'), 'too short')):
             with self.subTest(words=words):
                 self.assertIn(rule, self.run_bench(*words, status=2))
 

@@ -22,6 +22,7 @@ void add_bench_ring(CommandLine& line);
 void add_bench_latency(CommandLine& line);
 void add_bench_persist(CommandLine& line);
 void add_bench_replay(CommandLine& line);
+void add_bench_durable(CommandLine& line);
 void add_bench_repair(CommandLine& line);
 void add_bench_restart(CommandLine& line);
 void add_bench_adopt(CommandLine& line);

@@ -1,0 +1,136 @@
+#include <fmt/format.h>
+
+#include <memory>
+#include <ringway/bus.hpp>
+
+#include "tools/bench/comparison_options.hpp"
+#include "tools/bench/disk_options.hpp"
+#include "tools/bench/durable_traffic.hpp"
+#include "tools/bench/limits/line_time.hpp"
+#include "tools/bench/limits/scratch_file.hpp"
+#include "tools/bench/limits/synced_write.hpp"
+#include "tools/bench/numbered_records.hpp"
+#include "tools/bench/repeats.hpp"
+#include "tools/bench/targets.hpp"
+#include "tools/command_line.hpp"
+#include "tools/quantity.hpp"
+#include "tools/stage/private_bus.hpp"
+#include "tools/verbs/verbs.hpp"
+
+namespace ringway::cli {
+namespace {
+
+constexpr const char* kDurableTopic = "bench/durable";
+constexpr std::uint64_t kDurableRoom = 1 << 30;  // more than any of its files takes
+
+struct DurableOptions : ComparisonOptions {
+  std::string size = "64";
+  std::uint32_t producers = 1;
+};
+
+std::string durable_name(std::uint64_t size_bytes, std::uint32_t producers) {
+  std::string name = fmt::format("durable_{}", size_bytes);
+  if (producers != 1) name += fmt::format("_producers_{}", producers);
+  return name;
+}
+
+std::string durable_about(std::uint64_t size_bytes, std::uint32_t producers) {
+  return fmt::format(
+      "{}: publish a record of {} and wait until it is durable, against a bare write and fdatasync",
+      counted(producers, "producer"), format_size(size_bytes));
+}
+
+/// One side's turn, on a topic made anew.
+Measured durable_once(const PrivateBus& bus, const CpuPair& cpus, const DurableOptions& options,
+                      std::uint32_t producers, std::uint64_t size_bytes, const TickClock& clock) {
+  TopicChoices choices = options.bus.topic_choices();
+  choices.sync = SyncPolicy::every_batch;
+  Bus::connect(bus.socket()).create_topic(kDurableTopic, choices);
+  Measured measured = durable_traffic(bus.socket(), kDurableTopic, cpus, producers, size_bytes,
+                                      clock, options.length());
+  Bus::connect(bus.socket()).delete_topic(kDurableTopic);
+  settle(bus.directory());
+  return measured;
+}
+
+std::vector<Comparison> compare_durable(const DurableOptions& options, std::uint64_t size_bytes,
+                                        const CpuPair& cpus) {
+  PrivateBus bus(options.bus.daemon(), options.bus.place());
+  bus.start();
+  const TickClock clock;
+  const auto traffic = [&](std::uint32_t producers) -> Measure {
+    return
+        [&, producers] { return durable_once(bus, cpus, options, producers, size_bytes, clock); };
+  };
+  std::vector<Measure> contenders{
+      [&] {
+        return best_of(
+            synced_write_variants(cpus.first, bus.directory(), record_slot_bytes(size_bytes), clock,
+                                  options.length()),
+            figure::p50_ns, Comparison::Better::lower);
+      },
+      traffic(1)};
+  const bool many = options.producers > 1;
+  if (many) contenders.push_back(traffic(options.producers));
+  const Turns turns =
+      take_turns(contenders, options.runs, [&] { return line_time_ns(cpus, clock); });
+
+  Comparison row;
+  row.name = durable_name(size_bytes, options.producers);
+  row.about = durable_about(size_bytes, options.producers);
+  row.settings = options.settings(cpus);
+  row.settings["place"] = options.bus.place().string();
+  row.settings["size_bytes"] = size_bytes;
+  row.settings["producers"] = options.producers;
+  row.settings["ring_bytes"] = options.bus.ring_bytes();
+  row.settings["topic"] = "synced with every batch, else default";
+  row.slot_bytes = record_slot_bytes(size_bytes);
+  Comparison to_one = row;
+  row.better = Comparison::Better::lower;
+  if (!many) row.target = targets::kDurableP50;
+  compare(row, turns, contenders.size() - 1, 0, figure::p50_ns);
+  if (!many) return {row};
+
+  to_one.name += "_to_one";
+  to_one.about = "the producers' sum against one producer alone";
+  if (options.producers == targets::kManyDurable) to_one.target = targets::kManyDurableToOne;
+  compare(to_one, turns, 2, 1, figure::records_per_s);
+  return {row, to_one};
+}
+
+Exit bench_durable(const DurableOptions& options, const Common& common) {
+  const std::uint64_t size_bytes = parse_record_size(options.size);
+  static_cast<void>(options.length());
+  const std::optional<CpuPair> cpus = cpu_pair();
+  const std::string why = cpus ? why_no_disk(options.bus.place(), kDurableRoom) : kNeedsTwoCpus;
+  if (!why.empty()) {
+    return show({not_measured(durable_name(size_bytes, options.producers),
+                              durable_about(size_bytes, options.producers), why)},
+                common);
+  }
+  return show(compare_durable(options, size_bytes, *cpus), common);
+}
+
+}  // namespace
+
+void add_bench_durable(CommandLine& line) {
+  const auto options = std::make_shared<DurableOptions>();
+  CLI::App& verb = line.verb(
+      {.noun = "bench",
+       .name = "durable",
+       .why = "How long a record takes to the device, beside a bare write and fdatasync",
+       .examples = "ringway bench durable\nringway bench durable --producers 64 --output json"},
+      [options](const Common& common) {
+        return as_bench(common, [&] { return bench_durable(*options, common); });
+      });
+  verb.add_option("--size", options->size, "Bytes of each record's value")
+      ->type_name("SIZE")
+      ->capture_default_str();
+  verb.add_option("--producers", options->producers, "Processes that publish, each one by one")
+      ->check(CLI::Range(1u, 64u))
+      ->capture_default_str();
+  options->add_to(verb);
+  options->bus.add_daemon_to(verb);
+}
+
+}  // namespace ringway::cli
