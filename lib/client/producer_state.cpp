@@ -219,7 +219,8 @@ bool ProducerState::stamp(std::uint32_t partition, const ring::Claimed& claim,
 Published ProducerState::published(std::uint32_t partition, const ring::Claimed& claim,
                                    bool keyless, bool stands) noexcept {
   ring::ring_bell(*bell_);
-  last_ = {claim.offset, partition};
+  const RecordOffset offset{claim.offset, partition};
+  last_ = offset;
   if (keyless) turn_.took(claim.bytes);
   Status status = Status::ok;
   if (!stands) [[unlikely]]
@@ -227,7 +228,7 @@ Published ProducerState::published(std::uint32_t partition, const ring::Claimed&
   // Again: the stamp itself may have gone there.
   if (shm::pages_lost.load(std::memory_order::relaxed) != pages_lost_) [[unlikely]]
     status = after_loss(partition, status);
-  return {status, last_};
+  return {status, offset};  // not last_: what was just stored in parts is slow to load as a whole
 }
 
 Published ProducerState::publish(Bytes payload, const PublishOptions& options,

@@ -43,18 +43,13 @@ struct RecordShape {
 inline std::byte* write_frame(std::byte* to, const RecordShape& shape,
                               const PublishOptions& options, std::int64_t timestamp_ns,
                               std::uint32_t producer) noexcept {
-  layout::RecordHeader header{};
-  header.payload_bytes = static_cast<std::uint32_t>(shape.payload_bytes);
-  header.producer = producer;
-  header.timestamp_ns = timestamp_ns;
-  header.key_bytes = shape.key_bytes;
-  header.headers_bytes = shape.headers_bytes;
-  header.kind = static_cast<std::uint8_t>(layout::RecordKind::data);
-  header.flags = shape.has_key ? layout::kHasKey : 0;
-  std::memcpy(to + sizeof header.stamp,
-              reinterpret_cast<const std::byte*>(&header) + sizeof header.stamp,
-              sizeof header - sizeof header.stamp);
-  std::byte* const payload = to + sizeof header;
+  layout::store_data_header(to, {.payload_bytes = static_cast<std::uint32_t>(shape.payload_bytes),
+                                 .producer = producer,
+                                 .timestamp_ns = timestamp_ns,
+                                 .key_bytes = shape.key_bytes,
+                                 .headers_bytes = shape.headers_bytes,
+                                 .has_key = shape.has_key});
+  std::byte* const payload = to + sizeof(layout::RecordHeader);
   std::byte* const behind = payload + shape.payload_bytes;
   if (shape.key_bytes != 0) {
     std::memcpy(behind, options.key->text().data(), shape.key_bytes);

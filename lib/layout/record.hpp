@@ -14,6 +14,8 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
+#include <iterator>
 #include <type_traits>
 
 namespace ringway::layout {
@@ -54,6 +56,31 @@ static_assert(offsetof(RecordHeader, headers_bytes) == 26);
 static_assert(offsetof(RecordHeader, kind) == 28);
 static_assert(offsetof(RecordHeader, flags) == 29);
 static_assert(std::is_trivially_copyable_v<RecordHeader>);
+
+/// What a data record's header says behind its stamp.
+struct DataHeader {
+  std::uint32_t payload_bytes;
+  std::uint32_t producer;
+  std::int64_t timestamp_ns;
+  std::uint16_t key_bytes;
+  std::uint16_t headers_bytes;
+  bool has_key;
+};
+
+/// Writes all of a data record's header but its stamp. By words that are put together in registers:
+/// fields written to memory one by one and copied on from there wait for each store before them.
+inline void store_data_header(std::byte* to, const DataHeader& header) noexcept {
+  const std::uint64_t words[] = {
+      header.payload_bytes | std::uint64_t{header.producer} << 32,
+      static_cast<std::uint64_t>(header.timestamp_ns),
+      header.key_bytes | std::uint64_t{header.headers_bytes} << 16 |
+          std::uint64_t{static_cast<std::uint8_t>(RecordKind::data)} << 32 |
+          (header.has_key ? std::uint64_t{kHasKey} : 0) << 40};
+  static_assert(sizeof(RecordHeader::stamp) + sizeof words == sizeof(RecordHeader));
+  for (std::size_t i = 0; i < std::size(words); ++i) {
+    std::memcpy(to + sizeof(RecordHeader::stamp) + i * sizeof words[i], &words[i], sizeof words[i]);
+  }
+}
 
 inline constexpr std::uint64_t kKeyBytesMax = 65535;
 inline constexpr std::uint64_t kHeadersBytesMax = 65535;
