@@ -7,7 +7,6 @@
 #include <cerrno>
 #include <filesystem>
 #include <nlohmann/json.hpp>
-#include <ranges>
 #include <utility>
 
 #include "control/quantity.hpp"
@@ -29,28 +28,6 @@ std::string directory_advice(int error_number) {
   return fmt::format("{}, or create the topic without a log (--no-persist)",
                      error_number == ENOSPC ? "make room there" : "mend that");
 }
-
-/// Takes back, in reverse, what was done, unless everything was.
-class Undo {
- public:
-  Undo() = default;
-  Undo(const Undo&) = delete;
-  Undo& operator=(const Undo&) = delete;
-  ~Undo() {
-    for (auto& step : steps_ | std::views::reverse) {
-      try {
-        step();
-      } catch (const std::exception&) {
-        // What made the creation fail may be in the way of this, too; the caller gets the first.
-      }
-    }
-  }
-  void add(std::function<void()> step) { steps_.push_back(std::move(step)); }
-  void keep_everything() noexcept { steps_.clear(); }
-
- private:
-  std::vector<std::function<void()>> steps_;
-};
 
 }  // namespace
 
@@ -209,31 +186,42 @@ std::shared_ptr<Topic> TopicRegistry::create(const std::string& name, const Topi
                                     .access = access_of(name, settings, owner.uid, true),
                                     .cursors = NamedCursors(row.uuid, settings.partitions, {})});
   const TopicIdentity identity{row.uuid, name, row.generation};
-  Undo undo;
   topic->served =
       make_served(identity, settings,
                   TopicMemory::create(identity, settings, parts_.config.handles_per_topic_max));
-  undo.add([&] { drop(row.uuid, row.generation); });
-  keep(*topic, *topic->served);
-  parts_.catalog.add_topic(topic->row);
-  undo.add([&] { parts_.catalog.remove_topic(row.uuid); });
-  undo.add([&] {
-    std::error_code ignored;
-    std::filesystem::remove_all(directory(row.uuid), ignored);
-  });
-  for (std::uint32_t p = 0; p < settings.partitions; ++p) {
-    if (settings.persist) make_directory(*topic->served, p);
-    open_partition(*topic->served, p, {0, 0}, {});
+  try {
+    keep(*topic, *topic->served);
+    parts_.catalog.add_topic(topic->row);
+  } catch (...) {
+    drop(row.uuid, row.generation);
+    throw;
   }
-  begin_service(*topic->served);
-  undo.keep_everything();
   topics_.emplace(name, topic);
+  try {
+    for (std::uint32_t p = 0; p < settings.partitions; ++p) {
+      if (settings.persist) make_directory(*topic->served, p);
+      open_partition(*topic->served, p, {0, 0}, {});
+    }
+    begin_service(*topic->served);
+  } catch (...) {
+    take_back(topic);
+    throw;
+  }
   parts_.flusher.add(topic->served);
   parts_.log.info("topic_created", {{"topic", name},
                                     {"uuid", shm::to_string(row.uuid)},
                                     {"partitions", settings.partitions},
                                     {"by_uid", owner.uid}});
   return topic;
+}
+
+/// What the catalog has of a creation goes as a topic that is deleted does: what made the creation
+/// fail may be in the way of that, too, and a row that nothing else knew of would keep the name.
+void TopicRegistry::take_back(const std::shared_ptr<Topic>& topic) {
+  topic->deleting = true;
+  topic->served = nullptr;  // nobody has seen it
+  drop(topic->row.uuid, topic->row.generation);
+  finish_removal({topic, {}, ""});
 }
 
 void TopicRegistry::remove(const std::shared_ptr<Topic>& topic, std::function<void()> settled,
@@ -291,8 +279,11 @@ void TopicRegistry::finish_removal(Removal removal) {
                                              {"error", refused.message()},
                                              {"effect", "the next start tries again"}});
   }
-  parts_.log.info("topic_deleted", {{"topic", topic.row.name}});
-  removal.done();
+  // Of a creation that is taken back at once only who asked for it is told.
+  if (removal.done || !removal.refused.empty()) {
+    parts_.log.info("topic_deleted", {{"topic", topic.row.name}});
+  }
+  if (removal.done) removal.done();
 }
 
 std::shared_ptr<Topic> TopicRegistry::get(std::string_view name) const {

@@ -106,7 +106,8 @@ class TopicRegistry {
       : parts_(parts), memory_limit_(memory_limit) {}
 
   /// Memory sealed and reserved -> keeper -> catalog -> directories -> board, magic last ->
-  /// flusher.
+  /// flusher. What the disk refuses to take back of a creation that fails is a topic that is being
+  /// deleted.
   std::shared_ptr<Topic> create(const std::string& name, const TopicSettings& settings,
                                 const control::Credentials& owner);
   /// From now on nobody finds it; `done` when ring, log and catalog row are gone. Whoever has it
@@ -159,14 +160,15 @@ class TopicRegistry {
  private:
   struct Removal {
     std::shared_ptr<Topic> topic;
-    std::function<void()> done;
-    std::string refused;  ///< why it is not over
+    std::function<void()> done;  ///< empty: a creation is taken back, and nobody waits
+    std::string refused;         ///< why it is not over
   };
 
   std::filesystem::path directory(const shm::Uuid& uuid) const;
   std::shared_ptr<ServedTopic> make_served(const TopicIdentity& identity,
                                            const TopicSettings& settings, TopicMemory memory) const;
   void begin_service(ServedTopic& served) const;
+  void take_back(const std::shared_ptr<Topic>& topic);
   void finish_removal(Removal removal);
   void check_disk(const std::string& name) const;
   void make_directory(const ServedTopic& topic, std::uint32_t partition) const;
@@ -193,7 +195,7 @@ class TopicRegistry {
   SupervisorParts parts_;
   std::uint64_t memory_limit_;
   std::map<std::string, std::shared_ptr<Topic>, std::less<>> topics_;
-  std::vector<Removal> unfinished_;  ///< the catalog would not let go of them
+  std::vector<Removal> unfinished_;  ///< the disk would not let go of them
 };
 
 }  // namespace ringway::daemon

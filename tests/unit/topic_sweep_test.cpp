@@ -16,6 +16,7 @@
 #include "log/recovery.hpp"
 #include "log/segment_reader.hpp"
 #include "shm/uuid.hpp"
+#include "support/failing_vfs.hpp"
 #include "unit/registry_bench.hpp"
 
 namespace topic_sweep_test {
@@ -203,8 +204,10 @@ class Story {
       make();
     } catch (const Error& told) {
       check_refusal(told, name);
-      CHECK(footprint() == before);
       CHECK_THROWS_AS(life_->registry().get(name), Error);
+      // What refused it may be in the way of taking it back, too.
+      if (life_->registry().all().contains(name)) finish_removal(name);
+      CHECK(footprint() == before);
       heal();
       if (then_ == Then::die) {
         die(false);
@@ -223,8 +226,6 @@ class Story {
     life_->run_until([&] { return tried; });
     if (!gone) {
       CHECK_THROWS_AS(life_->registry().get(name), Error);
-      CHECK_THROWS_WITH(life_->registry().create(name, with_log(1), {.uid = ::geteuid()}),
-                        Catch::Contains("is being deleted"));
       if (then_ == Then::die) {
         heal();
         die(false);
@@ -233,18 +234,24 @@ class Story {
         start();  // as if nobody had asked
         return remove(name);
       }
-      try {
-        life_->registry().finish_removals();
-      } catch (const Error& told) {
-        check_refusal(told, name);
-        heal();
-        life_->registry().finish_removals();
-      }
+      finish_removal(name);
       CHECK(gone);
     }
     models_.erase(name);
     CHECK_FALSE(leaves(model.uuid));
     check_keeper();
+  }
+  /// By ticks: the first may be refused, too.
+  void finish_removal(const std::string& name) {
+    CHECK_THROWS_WITH(life_->registry().create(name, with_log(1), {.uid = ::geteuid()}),
+                      Catch::Contains("is being deleted"));
+    try {
+      life_->registry().finish_removals();
+    } catch (const Error& told) {
+      check_refusal(told, name);
+      heal();
+      life_->registry().finish_removals();
+    }
   }
 
   void alter(const std::string& name, std::uint64_t ring_bytes) {
@@ -440,6 +447,46 @@ TEST_CASE("sweep: a topic is deleted while its next ring waits for the disk: bot
   REQUIRE(told);
   CHECK_THAT(told->what(), Catch::Contains("topic 't': it is being deleted"));
   life.replace_keeper();
+}
+
+TEST_CASE("sweep: a creation is refused, and so is taking its row back: that is made up for",
+          "[fault]") {
+  const auto call = GENERATE(test::FailingVfs::Call::write, test::FailingVfs::Call::sync);
+  test::FailingVfs vfs;
+  RegistryHost host;
+  RegistryLife life(host);
+  const auto create = [&] {
+    return life.registry().create("t", with_log(2), {.uid = ::geteuid()});
+  };
+  int waited = 0;
+  for (int k = 1;; ++k) {
+    CAPTURE(static_cast<int>(call), k);
+    host.files.faults.fail(Call::make_directories, 2, EIO);  // that of the second partition
+    vfs.fail(call, k, EIO, true);
+    CHECK_THROWS_AS(create(), Error);
+    CHECK_THROWS_WITH(life.registry().get("t"), Catch::Contains("does not exist"));
+    const bool waits = life.registry().all().contains("t");
+    CHECK(life.catalog().topics().size() == (waits ? 1 : 0));
+    if (waits) {
+      ++waited;
+      CHECK_THROWS_WITH(create(), Catch::Contains("'t': is being deleted"));
+      CHECK_THROWS_WITH(life.registry().finish_removals(),
+                        Catch::Contains("'t': is deleted, but stays in the catalog"));
+    }
+    const bool hit = vfs.failures() > 0;
+    vfs.heal();
+    host.files.faults.heal();
+    life.registry().finish_removals();
+    CHECK(life.registry().all().empty());
+    CHECK(life.catalog().topics().empty());
+    CHECK(host.kept().empty());
+    bool gone = false;
+    life.registry().remove(create(), [] {}, [&] { gone = true; });
+    life.run_until([&] { return gone; });
+    CHECK(std::filesystem::is_empty(host.topics()));
+    if (!hit) break;
+  }
+  CHECK(waited > 0);
 }
 
 }  // namespace topic_sweep_test
