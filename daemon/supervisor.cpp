@@ -4,6 +4,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
 #include <cerrno>
@@ -128,7 +129,8 @@ void Supervisor::adopt_kept() {
   try {
     registry_.resume_replacements();
   } catch (const Error& error) {
-    trouble_ = error.what();  // the tick tries again
+    troubles_.emplace_back(error.what());  // the tick tries again
+    log_.error("housekeeping_failed", {{"why", error.what()}});
   }
 }
 
@@ -148,7 +150,7 @@ void Supervisor::watch_keeper() {
                                // until then a crash would lose rings.
                                boost::system::error_code closed;
                                keeper_watch_.close(closed);
-                               trouble_ = failed.what();
+                               troubles_.emplace_back(failed.what());
                                log_.error("keeper_not_replaced", {{"why", failed.what()}});
                              }
                            });
@@ -167,13 +169,13 @@ void Supervisor::tick() {
   ticker_.expires_after(kTick);
   ticker_.async_wait([this](const boost::system::error_code& error) {
     if (error || stopping_) return;
-    std::string trouble;
+    std::vector<std::string> troubles;
     // Each for itself: what makes room on a full disk does not wait for what needs room.
     const auto attempt = [&](auto&& chore) {
       try {
         chore();
       } catch (const std::exception& failed) {
-        trouble = failed.what();
+        troubles.emplace_back(failed.what());
       }
     };
     attempt([&] {
@@ -186,10 +188,12 @@ void Supervisor::tick() {
     attempt([&] { registry_.finish_replacements(); });
     attempt([&] { registry_.resume_replacements(); });
     attempt([&] { save_cursors(); });
-    if (!trouble.empty() && trouble != trouble_) {
-      log_.error("housekeeping_failed", {{"why", trouble}});
+    for (const std::string& trouble : troubles) {
+      if (std::ranges::find(troubles_, trouble) == troubles_.end()) {
+        log_.error("housekeeping_failed", {{"why", trouble}});
+      }
     }
-    trouble_ = trouble;
+    troubles_ = std::move(troubles);
     tick();
   });
 }
@@ -250,6 +254,7 @@ nlohmann::json Supervisor::status() const {
   auto copying = nlohmann::json::array();
   auto degraded = nlohmann::json::array();
   for (const auto& [name, topic] : registry_.all()) {
+    if (topic->deleting) continue;
     if (!topic->served) {
       degraded.push_back(fmt::format("topic '{}' is not served: {}", name, topic->fault));
       continue;
@@ -268,7 +273,8 @@ nlohmann::json Supervisor::status() const {
     }
   }
   for (const std::string& held : retention_.held()) degraded.push_back(held);
-  if (!trouble_.empty()) degraded.push_back(trouble_);
+  for (const std::string& waits : registry_.waiting()) degraded.push_back(waits);
+  for (const std::string& trouble : troubles_) degraded.push_back(trouble);
   const TroubleResponse::Killed killed = trouble_response_.killed();
   struct statvfs disk{};
   ::statvfs(options_.config.state_dir.c_str(), &disk);

@@ -6,6 +6,8 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "daemon/catalog.hpp"
 #include "daemon/config.hpp"
@@ -83,7 +85,7 @@ class Supervisor {
   boost::asio::posix::stream_descriptor keeper_watch_;
   boost::asio::steady_timer ticker_;
   bool stopping_ = false;
-  std::string trouble_;  ///< why the last tick failed; "" it did not
+  std::vector<std::string> troubles_;  ///< what of the last tick's chores failed, and why
 };
 
 }  // namespace ringway::daemon

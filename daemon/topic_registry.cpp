@@ -22,6 +22,9 @@ namespace {
 /// Room for the first records of one partition, and for what the catalog says of it.
 constexpr std::uint64_t kDiskFreeMin = 512 * 1024;
 
+/// How to mend what the supervisor tries again at each of its ticks.
+constexpr std::string_view kTriedAgain = "mend that; it is tried again every second";
+
 std::string directory_advice(int error_number) {
   const std::string advice = shm::descriptor_advice(error_number);
   if (!advice.empty()) return advice;
@@ -239,11 +242,20 @@ void TopicRegistry::remove(const std::shared_ptr<Topic>& topic, std::function<vo
 
 void TopicRegistry::finish_removals() {
   for (Removal& removal : std::exchange(unfinished_, {})) finish_removal(std::move(removal));
-  if (unfinished_.empty()) return;
-  const Removal& first = unfinished_.front();
-  throw Error(ErrorCode::failed, fmt::format("topic '{}'", first.topic->row.name),
-              fmt::format("is deleted, but stays in the catalog: {}", first.refused),
-              std::string(kTriedAgain));
+}
+
+std::vector<std::string> TopicRegistry::waiting() const {
+  std::vector<std::string> all;
+  for (const Removal& removal : unfinished_) {
+    all.push_back(fmt::format("topic '{}' is deleted, but stays in the catalog: {}; {}",
+                              removal.topic->row.name, removal.refused, kTriedAgain));
+  }
+  for (const auto& [name, topic] : topics_) {
+    if (!topic->replacement || topic->replacement->refused.empty()) continue;
+    all.push_back(fmt::format("topic '{}' waits for its next ring: {}; {}", name,
+                              topic->replacement->refused, kTriedAgain));
+  }
+  return all;
 }
 
 void TopicRegistry::finish_removal(Removal removal) {
@@ -266,7 +278,11 @@ void TopicRegistry::finish_removal(Removal removal) {
     }
     parts_.catalog.remove_topic(topic.row.uuid);
   } catch (const Error& error) {
-    removal.refused = error.what();
+    if (removal.refused != error.what()) {
+      removal.refused = error.what();
+      parts_.log.error("topic_deletion_waits",
+                       {{"topic", topic.row.name}, {"why", removal.refused}});
+    }
     unfinished_.push_back(std::move(removal));  // nobody can use it any more: tried until it works
     return;
   }

@@ -81,9 +81,6 @@ std::string memory_name(const shm::Uuid& topic, std::uint64_t generation, shm::M
 /// A deleted topic's directory until all of it is gone.
 inline constexpr std::string_view kDeletedSuffix = ".deleted";
 
-/// How to mend what the supervisor tries again at each of its ticks.
-inline constexpr std::string_view kTriedAgain = "mend that; it is tried again every second";
-
 /// What the parts of the supervisor have in common. All of it outlives them.
 struct SupervisorParts {
   const Config& config;
@@ -114,7 +111,7 @@ class TopicRegistry {
   /// open sees `deleted` on the board; `settled` runs before the memory goes.
   void remove(const std::shared_ptr<Topic>& topic, std::function<void()> settled,
               std::function<void()> done);
-  /// Tries again what the catalog refused. @throws Error when it still does.
+  /// Tries again what the disk refused of deletions.
   void finish_removals();
 
   /// Gives a topic other settings, and a new ring with them. `done` when clients are served by it.
@@ -123,7 +120,7 @@ class TopicRegistry {
   /// The same, for another reason.
   void replace_ring(const std::shared_ptr<Topic>& topic, const TopicSettings& settings,
                     ReplacedBecause reason, Replaced done);
-  /// Tries again what the disk refused. @throws Error when it still does.
+  /// Tries again what the disk refused of other rings.
   void finish_replacements();
   /// Ends, once more, rings whose end an earlier supervisor had decided. @throws Error when there
   /// is no memory for their successors; the next call tries again.
@@ -141,6 +138,8 @@ class TopicRegistry {
   const std::map<std::string, std::shared_ptr<Topic>, std::less<>>& all() const noexcept {
     return topics_;
   }
+  /// What each deletion and each other ring that the disk refuses waits for, for people.
+  std::vector<std::string> waiting() const;
   std::uint64_t memory_used() const noexcept;
   std::uint64_t memory_limit() const noexcept { return memory_limit_; }
 

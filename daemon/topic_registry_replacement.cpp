@@ -333,16 +333,9 @@ std::optional<HandleSlots> blocker_of(const layout::Attachment& entry,
 
 void TopicRegistry::finish_replacements() {
   const auto topics = topics_;
-  std::optional<Error> refused;
   for (const auto& [name, topic] : topics) {
     if (topic->replacement && topic->replacement->old_is_free) finish_replacement(*topic);
-    if (topic->replacement && !topic->replacement->refused.empty()) {
-      refused.emplace(ErrorCode::failed, fmt::format("topic '{}'", name),
-                      fmt::format("waits for its next ring: {}", topic->replacement->refused),
-                      std::string(kTriedAgain));
-    }
   }
-  if (refused) throw *refused;
 }
 
 void TopicRegistry::resume_replacements() {

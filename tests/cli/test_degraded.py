@@ -99,16 +99,30 @@ class Degraded(OnABus):
         self.assert_sound()
         self.assertEqual(self.offsets(), list(range(20_000)))
 
-    def test_a_deleted_topic_whose_files_cannot_be_set_aside_stays_in_the_catalog_until_they_can(self):
-        in_the_way = self.directory.parent.with_name(self.uuid + '.deleted') / 'something'
-        in_the_way.mkdir(parents=True)
-        self.bus.run('topic', 'delete', 't', '--yes', '--timeout', '1s', status=None)
-        self.wait_until(lambda: 'event=housekeeping_failed' in self.bus.log.read_text(), 'the refusal in the log')
-        self.assertIn('stays in the catalog', self.bus.log.read_text())
+    def test_deleted_topics_whose_files_cannot_be_set_aside_stay_in_the_catalog_until_they_can(self):
+        uuids = {'t': self.uuid, 'u': self.create('u')['uuid']}
+        in_the_way = {topic: self.bus.state_dir / 'topics' / f'{uuid}.deleted' / 'something'
+                      for topic, uuid in uuids.items()}
+        for topic, path in in_the_way.items():
+            path.mkdir(parents=True)
+            self.bus.run('topic', 'delete', topic, '--yes', '--timeout', '1s', status=None)
+            self.wait_until(lambda topic=topic: f'event=topic_deletion_waits topic={topic}' in self.bus.log.read_text(),
+                            'the refusal in the log')
+        report = self.bus.json('status', status=5)
+        self.assertEqual(len(report['degraded']), len(uuids))
+        for topic, uuid in uuids.items():
+            refusal = f"topic '{topic}' is deleted, but stays in the catalog: "
+            (why,) = [why for why in report['degraded'] if why.startswith(refusal)]
+            self.assertIn(f'{uuid}.deleted', why)
+            self.assertEqual(self.bus.log.read_text().count(f'event=topic_deletion_waits topic={topic}'), 1)
+            self.assertIn('is being deleted', self.bus.refusal('topic', 'create', topic, status=1)['rule'])
         self.assertTrue(self.directory.exists())
-        in_the_way.rmdir()
-        self.wait_until(lambda: 'event=topic_deleted topic=t' in self.bus.log.read_text(), 'the deletion to go on')
-        self.assertEqual([path.name for path in self.directory.parents[1].iterdir() if self.uuid in path.name], [])
+        for path in in_the_way.values():
+            path.rmdir()
+        for topic, uuid in uuids.items():
+            self.wait_until(lambda topic=topic: f'event=topic_deleted topic={topic}' in self.bus.log.read_text(),
+                            'the deletion to go on')
+            self.assertEqual([path.name for path in self.directory.parents[1].iterdir() if uuid in path.name], [])
         self.assert_sound()
 
     def test_a_topic_that_was_about_to_be_deleted_is_kept_out_while_its_files_cannot_have_their_name_back(self):

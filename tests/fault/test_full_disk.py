@@ -296,6 +296,11 @@ class OnTmpfs(FullDisk, unittest.TestCase):
         for line in ('level=warning event=cursor_not_saved topic=kept cursor=c.*the disk is full',
                      'level=error event=housekeeping_failed.*the disk is full'):
             wait_until(lambda line=line: re.search(line, self.bus.log.read_text()), line)
+        # One chore's trouble does not hide another's.
+        refused = "topic 'deleted' is deleted, but stays in the catalog: "
+        degraded = self.bus.json('status', status=5)['degraded']
+        self.assertEqual(len([why for why in degraded if why.startswith(refused)]), 1, degraded)
+        self.assertGreater(len(degraded), 1)
         self.assertIsNone(deletion.poll())
         self.disk.free()
         self.check_end(deletion)

@@ -37,12 +37,14 @@ struct RegistryHost {
     config.handles_per_topic_max = 8;
   }
 
-  bool says(std::string_view event, std::string_view topic) {
+  /// How often it said that of the topic.
+  std::ptrdiff_t count(std::string_view event, std::string_view topic) {
     const std::lock_guard lock(mutex);
-    return std::ranges::any_of(lines, [&](const std::string& line) {
+    return std::ranges::count_if(lines, [&](const std::string& line) {
       return line.find(event) != line.npos && line.find("topic=" + std::string(topic)) != line.npos;
     });
   }
+  bool says(std::string_view event, std::string_view topic) { return count(event, topic) > 0; }
   std::set<std::string> kept() {
     std::set<std::string> names;
     for (const KeptDescriptor& one : keeper.list()) names.insert(one.name);

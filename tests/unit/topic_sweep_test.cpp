@@ -251,13 +251,15 @@ class Story {
   void finish_removal(const std::string& name) {
     CHECK_THROWS_WITH(life_->registry().create(name, with_log(1), {.uid = ::geteuid()}),
                       Catch::Contains("is being deleted"));
-    try {
-      life_->registry().finish_removals();
-    } catch (const Error& told) {
-      check_refusal(told, name);
-      heal();
-      life_->registry().finish_removals();
-    }
+    life_->registry().finish_removals();
+    const std::vector<std::string> waiting = life_->registry().waiting();
+    if (waiting.empty()) return;
+    CHECK(waiting.size() == 1);
+    check_told(waiting.front(), name);
+    CHECK(host_.says("topic_deletion_waits", name));
+    heal();
+    life_->registry().finish_removals();
+    CHECK(life_->registry().waiting().empty());
   }
 
   void alter(const std::string& name, std::uint64_t ring_bytes) {
@@ -306,7 +308,9 @@ class Story {
   void finish_replacement(const std::string& name) {
     life_->run_until([&] { return !topic(name).replacement || waits(name); });
     if (!waits(name)) return;
-    CHECK_THAT(topic(name).replacement->refused, Catch::Contains(message_));
+    const std::vector<std::string> waiting = life_->registry().waiting();
+    REQUIRE(waiting.size() == 1);
+    check_told(waiting.front(), name);
     CHECK(host_.says("ring_replacement_waits", name));
     heal();
     life_->registry().finish_replacements();
@@ -503,8 +507,10 @@ TEST_CASE("sweep: a creation is refused, and so is taking its row back: that is 
     if (waits) {
       ++waited;
       CHECK_THROWS_WITH(create(), Catch::Contains("'t': is being deleted"));
-      CHECK_THROWS_WITH(life.registry().finish_removals(),
-                        Catch::Contains("'t': is deleted, but stays in the catalog"));
+      life.registry().finish_removals();
+      REQUIRE(life.registry().waiting().size() == 1);
+      CHECK_THAT(life.registry().waiting().front(),
+                 Catch::Contains("topic 't' is deleted, but stays in the catalog"));
     }
     const bool hit = vfs.failures() > 0;
     vfs.heal();
@@ -520,6 +526,43 @@ TEST_CASE("sweep: a creation is refused, and so is taking its row back: that is 
     if (!hit) break;
   }
   CHECK(waited > 0);
+}
+
+TEST_CASE("sweep: deletions are refused: each is named, and logged when what it waits for changes",
+          "[fault]") {
+  RegistryHost host;
+  RegistryLife life(host);
+  int gone = 0;
+  const auto waits_for = [&](int error) {
+    host.files.faults.fail(Call::rename, 1, error, true);
+    for (int tick = 0; tick < 3; ++tick) life.registry().finish_removals();
+    const std::vector<std::string> waiting = life.registry().waiting();
+    REQUIRE(waiting.size() == 2);
+    for (std::size_t i = 0; i < 2; ++i) {
+      CHECK_THAT(waiting[i], Catch::Contains(i == 0 ? "topic 'one'" : "topic 'two'") &&
+                                 Catch::Contains(std::generic_category().message(error)));
+    }
+  };
+  host.files.faults.fail(Call::rename, 1, EIO, true);
+  for (const char* name : {"one", "two"}) {
+    bool tried = false;
+    life.registry().remove(
+        life.registry().create(name, with_log(1), {.uid = ::geteuid()}), [&] { tried = true; },
+        [&] { ++gone; });
+    life.run_until([&] { return tried; });
+  }
+  const auto logged = [&](std::string_view name) {
+    return host.count("topic_deletion_waits", name);
+  };
+  waits_for(EIO);
+  CHECK((logged("one") == 1 && logged("two") == 1));
+  waits_for(EACCES);
+  CHECK((logged("one") == 2 && logged("two") == 2));
+  CHECK(gone == 0);
+  host.files.faults.heal();
+  life.registry().finish_removals();
+  CHECK(gone == 2);
+  CHECK(life.registry().waiting().empty());
 }
 
 }  // namespace topic_sweep_test
