@@ -50,7 +50,9 @@ int SegmentWriter::create(storage::FileSystem& file_system, const std::string& d
   directory_ = directory;
   path_ = unborn;
   write_path_ = path;
-  int result = 0;
+  // First, whoever made it: nothing is put into a directory before that is durable.
+  int result = file_system.make_directories(directory);
+  if (result < 0) return result;
   if (!recycled.empty()) {
     const int renamed = file_system.rename(recycled, unborn);
     if (renamed < 0 && renamed != -ENOENT) return renamed;  // an earlier try may have used it up
@@ -58,10 +60,6 @@ int SegmentWriter::create(storage::FileSystem& file_system, const std::string& d
     if (renamed == 0) result = file_system.sync_directory(directory);
   }
   if (result == 0) result = make_file(file_system, unborn);
-  if (result == -ENOENT) {
-    result = file_system.make_directories(directory);
-    if (result == 0) result = make_file(file_system, unborn);
-  }
   if (result == 0 && naming == Naming::at_once) result = take_name(file_system);
   if (result < 0) {
     file_.close();

@@ -45,8 +45,8 @@ class FileSystem {
   virtual int rename(const std::string& from, const std::string& to) noexcept = 0;
   virtual int remove(const std::string& path) noexcept = 0;
   virtual int sync_directory(const std::string& path) noexcept = 0;
-  /// Makes the directory and what is missing above it. What it made is durable then, and what was
-  /// empty, too: whoever made that may have died before it was.
+  /// Makes the directory and what is missing above it, durably. A directory that is there and empty
+  /// is made durable, too: whoever made it may have died first.
   virtual int make_directories(const std::string& path) noexcept = 0;
   /// Names of the directory's regular files, in no order.
   virtual int list(const std::string& path, std::vector<std::string>& names) noexcept = 0;
