@@ -342,8 +342,10 @@ bool TopicRegistry::mark_clean() {
   for (const auto& [name, topic] : topics_) {
     if (!topic->served) {
       // Nobody has drained what its living ring holds.
-      all = all && !parts_.keepsakes.holds(
-                       memory_name(topic->row.uuid, topic->row.generation, shm::MemoryKind::ring));
+      const bool held = parts_.keepsakes.holds(
+          memory_name(topic->row.uuid, topic->row.generation, shm::MemoryKind::ring));
+      if (held) parts_.log.warning("not_drained", {{"topic", name}, {"why", "it is not served"}});
+      all = all && !held;
       continue;
     }
     bool clean = true;
@@ -357,7 +359,7 @@ bool TopicRegistry::mark_clean() {
       // Nobody reads on in a ring in quarantine: the next one begins as if it had been lost.
       const bool quarantined = board.hold.load(std::memory_order::relaxed) ==
                                static_cast<std::uint32_t>(layout::Hold::quarantined);
-      const bool drained = (quarantined || tail.position == position) &&
+      const bool drained = (quarantined || (tail.closed && tail.position == position)) &&
                            (!topic->settings.persist ||
                             board.durable_offset.load(std::memory_order::relaxed) == offset);
       clean = clean && drained;
@@ -368,9 +370,15 @@ bool TopicRegistry::mark_clean() {
       row.clean_position = base + position;
     }
     all = all && clean;
-    if (clean) rows.push_back(topic->row);
+    if (clean) {
+      rows.push_back(topic->row);
+    } else {
+      parts_.log.warning("not_drained",
+                         {{"topic", name}, {"why", "its records are not all durable"}});
+    }
   }
-  if (all) parts_.catalog.mark_clean(rows);
+  // Each for itself: should the keeper not outlive this, the others go on where they ended.
+  parts_.catalog.mark_clean(rows);
   return all;
 }
 

@@ -127,6 +127,34 @@ TEST_CASE("kept out: an orderly stop leaves the ring to a start that can serve i
   CHECK(daemon.stop() == 0);
 }
 
+TEST_CASE("kept out: behind an orderly stop the other topics go on where they ended",
+          "[kept_out]") {
+  DaemonProcess daemon;
+  Bus bus = daemon.connect();
+  bus.create_topic("t", kSmallRing);
+  const Spoiled log(daemon);
+  bus.create_topic("other", kSmallRing);
+  daemon.kill();
+  log.spoil();
+  daemon.start();
+  {
+    Bus late = daemon.connect();
+    Producer other = late.producer("other");
+    publish(other, "before");
+  }
+  CHECK(daemon.stop() == 1);
+  daemon.kill_keeper();  // as when the host is booted anew
+  log.mend();
+  daemon.start();
+  Bus late = daemon.connect();
+  Consumer consumer = late.consumer("other", {.from = start()});
+  Producer other = late.producer("other");
+  publish(other, "goes on");
+  CHECK(take(consumer, 2) == std::vector<std::string>{"before", "goes on"});
+  CHECK(consumer.take_gaps().empty());
+  CHECK(consumer.position(0) == 2);
+}
+
 TEST_CASE("kept out: a new ring that came to nothing is not the keeper's", "[kept_out]") {
   DaemonProcess daemon;
   daemon.connect().create_topic("t", kSmallRing);
