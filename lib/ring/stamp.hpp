@@ -22,6 +22,7 @@ constexpr std::uint64_t ring_segment_bytes(std::uint64_t ring_bytes) noexcept {
 
 /// Which nonce covers a position.
 constexpr std::uint32_t nonce_index(std::uint64_t position, std::uint64_t ring_bytes) noexcept {
+  static_assert(std::has_single_bit(layout::kRingSegments));
   // A shift, as both are powers of two: this is on everybody's way, and a division takes longer
   // than the rest of it.
   const int shift = std::countr_zero(ring_bytes) - std::countr_zero(layout::kRingSegments);
