@@ -340,6 +340,7 @@ bool TopicRegistry::mark_clean() {
   std::vector<TopicRow> rows;
   bool all = true;
   for (const auto& [name, topic] : topics_) {
+    if (topic->deleting) continue;  // nobody wants what its ring holds
     if (!topic->served) {
       // Nobody has drained what its living ring holds.
       const bool held = parts_.keepsakes.holds(

@@ -565,4 +565,17 @@ TEST_CASE("sweep: deletions are refused: each is named, and logged when what it 
   CHECK(life.registry().waiting().empty());
 }
 
+TEST_CASE("sweep: an orderly stop keeps no ring for a deletion that the disk refuses", "[fault]") {
+  RegistryHost host;
+  RegistryLife life(host);
+  const auto topic = life.registry().create("t", with_log(1), {.uid = ::geteuid()});
+  host.files.faults.fail(Call::rename, 1, EIO, true);
+  bool tried = false;
+  life.registry().remove(topic, [&] { tried = true; }, [] {});
+  life.run_until([&] { return tried; });
+  CHECK(life.registry().all().contains("t"));
+  life.registry().announce_stop();
+  CHECK(life.registry().mark_clean());
+}
+
 }  // namespace topic_sweep_test
