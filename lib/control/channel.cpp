@@ -58,6 +58,12 @@ bool would_block(int error_number) {
   return error_number == EAGAIN || error_number == EWOULDBLOCK;
 }
 
+/// Whether the same call has to be made again. A peer that closes and leaves something of ours
+/// unread makes one call fail, whichever is next; what it sent before comes after that.
+bool to_be_repeated(int error_number) {
+  return error_number == EINTR || error_number == ECONNRESET;
+}
+
 /// Takes what came beside the text out of the control buffer; every descriptor finds an owner.
 void take_attachments(msghdr& header, Message& into) {
   for (cmsghdr* part = CMSG_FIRSTHDR(&header); part != nullptr; part = CMSG_NXTHDR(&header, part)) {
@@ -162,14 +168,11 @@ Arrival Channel::receive(Message& into, std::chrono::milliseconds timeout,
   into = Message{};
   const Deadline deadline(timeout);
   Glimpse next;
-  bool reset = false;
   for (;;) {
     // The length of the packet that comes next, so that its text is read into place.
     next = glimpse(socket_.get(), senders_named_);
     if (next.bytes >= 0) break;
-    if (errno == EINTR) continue;
-    // The peer left something of ours unread; what it sent before it closed comes after that news.
-    if (errno == ECONNRESET && !std::exchange(reset, true)) continue;
+    if (to_be_repeated(errno)) continue;
     if (!would_block(errno)) return Arrival::closed;
     if (!deadline.wait(socket_.get(), POLLIN)) return Arrival::nothing;
   }
@@ -190,7 +193,7 @@ Arrival Channel::receive(Message& into, std::chrono::milliseconds timeout,
   ssize_t received = -1;
   do {
     received = ::recvmsg(socket_.get(), &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-  } while (received < 0 && errno == EINTR);
+  } while (received < 0 && to_be_repeated(errno));
   if (received < 0) return would_block(errno) ? Arrival::nothing : Arrival::closed;
   take_attachments(header, into);
   // An empty packet cannot be told from the end, unless something is attached.

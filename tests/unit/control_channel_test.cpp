@@ -103,6 +103,32 @@ TEST_CASE("channel: nothing to read is nothing, a gone peer is closed", "[contro
   CHECK(pair.right.send("hello?", {}, 0ms) == Delivery::closed);
 }
 
+TEST_CASE("channel: what was sent before a close arrives, whatever its sender left unread",
+          "[control]") {
+  // The kernel tells of unread messages as an error between any two calls of the receiver.
+  constexpr int kRounds = 20'000;
+  std::atomic<Pair*> next{nullptr};
+  std::jthread sender([&](const std::stop_token& stop) {
+    while (!stop.stop_requested()) {
+      Pair* const pair = next.exchange(nullptr);
+      if (pair == nullptr) continue;
+      pair->left.send("last words", {}, 0ms);
+      pair->left.close();
+    }
+  });
+  int arrived = 0;
+  for (int round = 0; round < kRounds; ++round) {
+    Pair pair;
+    REQUIRE(pair.right.send("never read", {}, 0ms) == Delivery::sent);
+    next = &pair;
+    Message message;
+    if (pair.right.receive(message, 10s) == Arrival::message) ++arrived;
+    CHECK(pair.right.receive(message, 10s) == Arrival::closed);
+    while (pair.left) std::this_thread::yield();
+  }
+  CHECK(arrived == kRounds);
+}
+
 TEST_CASE("channel: a peer that does not read never blocks the sender", "[control]") {
   Pair pair;
   int sent = 0;
