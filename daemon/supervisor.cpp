@@ -8,6 +8,7 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
 #include <cerrno>
+#include <iterator>
 
 #include "control/directories.hpp"
 #include "control/peer_proof.hpp"
@@ -126,12 +127,17 @@ void Supervisor::adopt_kept() {
   for (const auto& [name, kept] : kept_) keepsakes_.drop(name);
   kept_.clear();
   // Only now: what they leave with the keeper may have the name of what was just dropped.
-  try {
-    registry_.resume_replacements();
-  } catch (const Error& error) {
-    troubles_.emplace_back(error.what());  // the tick tries again
-    log_.error("housekeeping_failed", {{"why", error.what()}});
+  report(registry_.resume_replacements());  // the tick tries again
+}
+
+/// Logs what is new of what cannot be done now, and has `status` show all of it.
+void Supervisor::report(std::vector<std::string> troubles) {
+  for (const std::string& trouble : troubles) {
+    if (std::ranges::find(troubles_, trouble) == troubles_.end()) {
+      log_.error("housekeeping_failed", {{"why", trouble}});
+    }
   }
+  troubles_ = std::move(troubles);
 }
 
 void Supervisor::watch_keeper() {
@@ -186,14 +192,10 @@ void Supervisor::tick() {
     attempt([&] { retention_.run(registry_); });
     attempt([&] { registry_.finish_removals(); });
     attempt([&] { registry_.finish_replacements(); });
-    attempt([&] { registry_.resume_replacements(); });
+    attempt(
+        [&] { std::ranges::move(registry_.resume_replacements(), std::back_inserter(troubles)); });
     attempt([&] { save_cursors(); });
-    for (const std::string& trouble : troubles) {
-      if (std::ranges::find(troubles_, trouble) == troubles_.end()) {
-        log_.error("housekeeping_failed", {{"why", trouble}});
-      }
-    }
-    troubles_ = std::move(troubles);
+    report(std::move(troubles));
     tick();
   });
 }

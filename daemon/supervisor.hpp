@@ -55,6 +55,7 @@ class Supervisor {
   void adopt_kept();
   void watch_keeper();
   void do_posted(const std::function<void()>& work) const;
+  void report(std::vector<std::string> troubles);
   void tick();
   void save_cursors();
   nlohmann::json status() const;

@@ -122,9 +122,9 @@ class TopicRegistry {
                     ReplacedBecause reason, Replaced done);
   /// Tries again what the disk refused of other rings.
   void finish_replacements();
-  /// Ends, once more, rings whose end an earlier supervisor had decided. @throws Error when there
-  /// is no memory for their successors; the next call tries again.
-  void resume_replacements();
+  /// Ends, once more, rings whose end an earlier supervisor had decided. Returns why topics cannot
+  /// have another one now, as for want of memory; the next call tries these again.
+  std::vector<std::string> resume_replacements();
   /// After the handles were adopted: what they have mapped of rings before the present ones counts.
   void remember_retired();
   /// A ring ends only when what it holds is durable: a topic keeps the one it has for as long as

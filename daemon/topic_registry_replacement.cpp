@@ -338,7 +338,8 @@ void TopicRegistry::finish_replacements() {
   }
 }
 
-void TopicRegistry::resume_replacements() {
+std::vector<std::string> TopicRegistry::resume_replacements() {
+  std::vector<std::string> refused;
   for (const auto& [name, topic] : topics_) {
     if (!topic->served || !topic->served->adopted || topic->replacement || topic->deleting) {
       continue;
@@ -348,8 +349,13 @@ void TopicRegistry::resume_replacements() {
       begun = begun || retired(topic->served->view(p)) != layout::Retired::no;
     }
     if (!begun) continue;
-    replace_ring(topic, topic->settings, ReplacedBecause::interrupted, {});
+    try {
+      replace_ring(topic, topic->settings, ReplacedBecause::interrupted, {});
+    } catch (const Error& error) {
+      refused.emplace_back(error.what());
+    }
   }
+  return refused;
 }
 
 /// How large they were is not known any more: taken to be as the present ones.

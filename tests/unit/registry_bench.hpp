@@ -56,6 +56,7 @@ struct RegistryHost {
   FailingFileSystem files;
   MemoryStore keeper;
   Config config;
+  std::uint64_t memory_limit = std::uint64_t{1} << 30;
   std::mutex mutex;
   std::vector<std::string> lines;
   EventLog log{[this](Severity, std::string_view line) {
@@ -82,7 +83,7 @@ class RegistryLife {
                    .self = shm::own_identity(),
                    .epoch = catalog_.begin_epoch(),
                    .post = [this](std::function<void()> work) { post(std::move(work)); }},
-                  std::uint64_t{1} << 30) {
+                  host.memory_limit) {
     // As Supervisor does.
     std::map<std::string, KeptDescriptor> kept;
     for (KeptDescriptor& one : keepsakes_.list()) kept.emplace(one.name, std::move(one));
@@ -90,7 +91,7 @@ class RegistryLife {
     registry_.remember_retired();
     registry_.serve();
     for (const auto& [name, one] : kept) keepsakes_.drop(name);
-    registry_.resume_replacements();
+    static_cast<void>(registry_.resume_replacements());  // the next tick's are the same
   }
   ~RegistryLife() { flusher_.reset(); }
 
@@ -116,13 +117,8 @@ class RegistryLife {
 
   /// One record into each partition, by a producer of its own.
   std::vector<ring::Claimed> publish(const Topic& topic, std::span<const std::string> payloads) {
-    const auto slots = std::make_shared<std::vector<layout::Slot>>(topic.settings.partitions);
-    const std::uint64_t handle = ++last_handle_;
-    std::promise<void> attached, released;
-    flusher_->attach(topic.served,
-                     {handle, layout::Role::producer, 4711, slots->data(), slots, true, false},
-                     [&] { attached.set_value(); });
-    attached.get_future().wait();
+    const auto [handle, slots] = attach_producer(topic);
+    std::promise<void> released;
     std::vector<ring::Claimed> claims;
     for (std::uint32_t p = 0; p < payloads.size(); ++p) {
       ring::test::PlainWriter writer(topic.served->view(p), slots->at(p));
@@ -133,6 +129,13 @@ class RegistryLife {
     flusher_->release(topic.served, handle, [&](std::uint32_t) { released.set_value(); });
     released.get_future().wait();
     return claims;
+  }
+
+  /// A producer claims, and stands still.
+  void claim(const Topic& topic, std::uint32_t partition) {
+    const auto [handle, slots] = attach_producer(topic);
+    ring::test::PlainWriter writer(topic.served->view(partition), slots->at(partition));
+    CHECK(writer.try_claim(layout::record_bytes(8, 0, 0), 1).status == Status::ok);
   }
 
   /// The keeper dies: all that its successor gets is there, and nothing else.
@@ -159,6 +162,18 @@ class RegistryLife {
    private:
     MemoryStore& store_;
   };
+
+  std::pair<std::uint64_t, std::shared_ptr<std::vector<layout::Slot>>> attach_producer(
+      const Topic& topic) {
+    const auto slots = std::make_shared<std::vector<layout::Slot>>(topic.settings.partitions);
+    std::promise<void> attached;
+    flusher_->attach(
+        topic.served,
+        {++last_handle_, layout::Role::producer, 4711, slots->data(), slots, true, false},
+        [&] { attached.set_value(); });
+    attached.get_future().wait();
+    return {last_handle_, slots};
+  }
 
   void post(std::function<void()> work) {
     const std::lock_guard lock(mutex_);

@@ -1,0 +1,80 @@
+#include <unistd.h>
+
+#include <catch2/catch.hpp>
+#include <chrono>
+#include <string>
+#include <thread>
+
+#include "control/topic_settings.hpp"
+#include "layout/board.hpp"
+#include "unit/registry_bench.hpp"
+
+namespace topic_replacement_test {
+
+using namespace ringway;
+using namespace ringway::daemon;
+using test::RegistryHost;
+using test::RegistryLife;
+
+namespace {
+
+/// A supervisor ends the topics' rings, because producers stand still in them, and dies before
+/// others are there.
+void die_behind_the_end(RegistryHost& host, const std::vector<std::string>& names) {
+  RegistryLife life(host);
+  for (const std::string& name : names) {
+    const auto topic = life.registry().get(name);
+    life.claim(*topic, 0);
+    life.registry().replace_ring(topic, topic->settings, ReplacedBecause::stopped_claim, {});
+    while (topic->served->view(0).retired().load() !=
+           static_cast<std::uint32_t>(layout::Retired::decided)) {
+      std::this_thread::yield();
+    }
+  }
+}
+
+}  // namespace
+
+TEST_CASE("replacement: a topic that finds no memory for its next ring keeps no other from its own",
+          "[daemon]") {
+  constexpr std::uint64_t kSmall = 64 * 1024, kLarge = 32 * kSmall;
+  RegistryHost host;
+  std::uint64_t used = 0;
+  {
+    RegistryLife life(host);
+    const auto create = [&](const std::string& name, std::uint64_t ring_bytes) {
+      life.registry().create(name,
+                             {.ring_bytes = ring_bytes,
+                              .persist = false,
+                              .when_stopped = WhenStopped::fence,
+                              .stopped_after_ms = 10},
+                             {.uid = ::geteuid()});
+    };
+    create("a large one", kLarge);
+    create("another large one", kLarge);
+    create("small", kSmall);
+    used = life.registry().memory_used();
+  }
+  die_behind_the_end(host, {"a large one", "another large one", "small"});
+  const auto generation = [](RegistryLife& life, const std::string& name) {
+    return life.registry().get(name)->served->generation();
+  };
+  host.memory_limit = used + kLarge;  // what is beside the ring does not fit
+  {
+    RegistryLife life(host);
+    life.run_until([&] { return generation(life, "small") == 2; });
+    const std::vector<std::string> refused = life.registry().resume_replacements();
+    REQUIRE(refused.size() == 2);
+    CHECK_THAT(refused[0], Catch::Contains("topic 'a large one': needs "));
+    CHECK_THAT(refused[1], Catch::Contains("topic 'another large one': needs "));
+    CHECK(generation(life, "a large one") == 1);
+  }
+  host.memory_limit = 2 * used;
+  RegistryLife life(host);
+  life.run_until([&] {
+    return generation(life, "a large one") == 2 && generation(life, "another large one") == 2;
+  });
+  CHECK(generation(life, "small") == 2);
+}
+
+}  // namespace topic_replacement_test
