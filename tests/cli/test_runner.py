@@ -4,10 +4,13 @@ import contextlib
 import io
 import os
 import pathlib
+import subprocess
 import sys
+import tempfile
 import unittest
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / 'support'))
+SUPPORT = pathlib.Path(__file__).resolve().parents[1] / 'support'
+sys.path.insert(0, str(SUPPORT))
 import runner
 import watch
 
@@ -59,6 +62,12 @@ class Counting(unittest.TestCase):
         self.assertEqual(self.tally.passed, 1)
         self.assertEqual(self.tally.failed, ['unit: b (unit: script ended with SIGSEGV)'])
 
+    def test_cases_may_be_under_way_at_once_also_of_one_name(self):
+        lines = '"STARTED a" "STARTED b" "STARTED a" "PASSED a" "PASSED b"'
+        self.run_script(f'printf "%s\\n" {lines} >>"$RINGWAY_TEST_RESULT"; exit 1')
+        self.assertEqual(self.tally.passed, 2)
+        self.assertEqual(self.tally.failed, ['unit: a (unit: script ended with exit status 1)'])
+
     def test_an_end_between_cases_is_a_failure_too(self):
         self.run_script('printf "STARTED a\\nPASSED a\\n" >>"$RINGWAY_TEST_RESULT"; kill -KILL $$')
         self.assertEqual(self.tally.failed, ['unit: script ended with SIGKILL'])
@@ -83,6 +92,58 @@ class Counting(unittest.TestCase):
         self.assertEqual(socket, 'none')
         self.assertEqual(pathlib.Path(directory).parent, pathlib.Path(runtime).parent)
         self.assertFalse(pathlib.Path(directory).parent.exists())
+
+
+class AtOnce(unittest.TestCase):
+    """run_cases.py --at-once: the module lies in a directory that its cases meet in."""
+
+    CASES = '''
+import pathlib
+import time
+import unittest
+
+HERE = pathlib.Path(__file__).parent
+
+def meet(mine, other):
+    (HERE / mine).touch()
+    while not (HERE / other).exists():
+        time.sleep(0.01)
+
+class Cases(unittest.TestCase):
+    def test_left(self): meet('left', 'right')
+    def test_right(self): meet('right', 'left')
+    def test_bad(self): self.fail('of course')
+    def test_not_here(self): self.skipTest('no left')
+'''
+
+    def run_module(self, text):
+        """The exit status, the reported lines in order, and standard error."""
+        with tempfile.TemporaryDirectory() as directory:
+            module, result = pathlib.Path(directory) / 'module.py', pathlib.Path(directory) / 'result'
+            module.write_text(text)
+            ended = subprocess.run([sys.executable, '-B', SUPPORT / 'run_cases.py', '--at-once=3', module],
+                                   env=dict(os.environ, RINGWAY_TEST_RESULT=str(result)), capture_output=True,
+                                   text=True, timeout=60, check=False)
+            return ended.returncode, sorted(runner.read_cases(result)), ended.stderr
+
+    def test_cases_are_played_at_once_each_of_them_once(self):
+        status, cases, shown = self.run_module(self.CASES)
+        self.assertEqual(status, 1)
+        self.assertEqual(cases, [['bad', 'FAILED', ''], ['left', 'PASSED', ''], ['not here', 'SKIPPED', 'no left'],
+                                 ['right', 'PASSED', '']])
+        self.assertRegex(shown, r'(?m)^test_left \(.*\) \.\.\. ok$')
+        self.assertIn('AssertionError: of course', shown)
+        self.assertEqual(self.run_module(self.CASES.replace("self.fail('of course')", 'pass'))[0], 0)
+
+    def test_what_a_module_refuses_is_told_once(self):
+        status, cases, _ = self.run_module(
+            self.CASES + "\ndef setUpModule(): raise unittest.SkipTest('not as this user')\n")
+        self.assertEqual((status, [case[1:] for case in cases]), (0, [['SKIPPED', 'not as this user']]))
+
+    def test_a_lane_that_dies_leaves_its_case_open_and_fails(self):
+        status, cases, _ = self.run_module(self.CASES.replace("self.fail('of course')", '__import__("os")._exit(3)'))
+        self.assertIn(['bad', 'STARTED', ''], cases)
+        self.assertEqual(status, 1)
 
 
 class LastLines(unittest.TestCase):

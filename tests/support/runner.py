@@ -271,8 +271,8 @@ def read_cases(path):
         for line in path.read_text(errors='replace').splitlines():
             word, _, name = line.partition(' ')
             name, _, reason = name.partition('\t')
-            if cases and cases[-1][:2] == [name, 'STARTED']:
-                cases.pop()
+            if word != 'STARTED' and [name, 'STARTED', ''] in cases:  # others may be under way at once
+                cases.remove([name, 'STARTED', ''])
             cases.append([name, word, reason])
     return cases
 
