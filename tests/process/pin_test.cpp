@@ -158,6 +158,20 @@ TEST_CASE("pin: each holder keeps a ring of its own, until there are enough of t
   }
 }
 
+TEST_CASE("pin: an idle handle that has not moved along keeps nobody from another ring", "[pin]") {
+  // Of rings that are held, one at a time.
+  World world({.ring_bytes = kRing, .pin_budget_ms = 50, .retired_bytes_max = kRing});
+  const Producer idle = world.bus.producer("t");
+  for (int i = 0; i < 2; ++i) {
+    Holder holder(world, Holder::Ends::by_letting_go);
+    world.publish_laps(2);
+    holder.cue.give();
+    REQUIRE(holder.child->await());
+    holder.cue.give();
+    CHECK(holder.child->join() == 42);
+  }
+}
+
 TEST_CASE("pin: who is given copies reads on whole, and nobody waits for it again", "[pin]") {
   World world({.ring_bytes = kRing,
                .pin_budget_ms = 50,

@@ -67,4 +67,16 @@ TEST_CASE("inspect: shows what is left where pages are lost, and that they are",
   }
 }
 
+TEST_CASE("inspect: a ring that is not finished is not told to have another layout", "[cli]") {
+  auto memory = daemon::TopicMemory::create({{1, 2, 3}, "t", 1}, {.ring_bytes = 64 * 1024}, 8);
+  try {
+    const cli::InspectedTopic topic(found(memory));
+    FAIL("it was not refused");
+  } catch (const Error& told) {
+    CHECK(told.thing() == "topic 't'");
+    CHECK_THAT(told.rule(), Catch::Contains("not finished") && !Catch::Contains("layout"));
+    CHECK_THAT(told.fix(), Catch::Contains("ringway status"));
+  }
+}
+
 }  // namespace cli_inspection_test

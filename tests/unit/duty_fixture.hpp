@@ -26,11 +26,12 @@ inline const TopicIdentity kDutyTopic{{9, 9}, "t", 1};
 /// One partition with its producer, a model disk, and a clock that moves when told.
 struct DutyBench {
   explicit DutyBench(std::uint64_t seed, std::uint32_t sync_interval_ms = 5,
-                     const TopicIdentity& identity = kDutyTopic, TopicSettings settings = {})
+                     const TopicIdentity& identity = kDutyTopic, TopicSettings settings = {},
+                     std::uint64_t segment_bytes = 256 * 1024)
       : disk(seed) {
     settings.sync_interval_ms = sync_interval_ms;
     settings.ring_bytes = kDutyRing;
-    settings.segment_bytes = 256 * 1024;
+    settings.segment_bytes = segment_bytes;
     auto memory = daemon::TopicMemory::create(identity, settings, 8);
     ring::open_ring(memory.view(0), 0, NonceSource());
     memory.publish();

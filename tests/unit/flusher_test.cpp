@@ -1,12 +1,21 @@
 #include "daemon/flusher.hpp"
 
 #include <fcntl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <catch2/catch.hpp>
+#include <cerrno>
+#include <chrono>
 #include <filesystem>
+#include <functional>
 #include <future>
+#include <list>
+#include <memory>
+#include <optional>
+#include <string>
 #include <thread>
 
 #include "daemon/nonce_source.hpp"
@@ -15,6 +24,7 @@
 #include "ring/writer.hpp"
 #include "shm/park.hpp"
 #include "storage/posix_file_system.hpp"
+#include "support/system_call_filter.hpp"
 #include "support/temporary_directory.hpp"
 #include "unit/ring_fixture.hpp"
 
@@ -330,6 +340,111 @@ TEST_CASE("flusher: an orderly stop is clean beside an exclusive producer", "[fl
     CHECK(served.board().durable_offset.load() == 2);
   }
   CHECK(ring::test::publish_record(owner, "late").status == Status::closed);
+}
+
+namespace {
+
+/// Tells when a topic makes its first file, in the flusher's thread.
+class ToldFileSystem final : public storage::PosixFileSystem {
+ public:
+  std::function<void(const std::string& directory)> makes;
+  int make_directories(const std::string& path) noexcept override {
+    makes(path);
+    return PosixFileSystem::make_directories(path);
+  }
+};
+
+/// One of several topics with a producer each.
+struct Neighbour {
+  Neighbour(std::uint8_t number, const std::filesystem::path& directory) {
+    TopicSettings settings = small();
+    settings.sync = SyncPolicy::every_batch;
+    const TopicIdentity identity{{number}, "t" + std::to_string(number), 1};
+    auto memory = daemon::TopicMemory::create(identity, settings, 8);
+    ring::open_ring(memory.view(0), 0, NonceSource());
+    memory.publish();
+    topic = std::make_shared<ServedTopic>(ServedTopic::Options{identity, settings, 1, directory},
+                                          std::move(memory));
+    writer.emplace(topic->view(0), slot);
+  }
+  bool sleeps() const {
+    return (topic->memory().bell().sleepers.load() & layout::kSupervisorSleeps) != 0;
+  }
+  void publish() { CHECK(ring::test::publish_record(*writer, "x").status == Status::ok); }
+  bool committed() const { return topic->view(0).board().committed_offset.load() != 0; }
+
+  Slot slot{};
+  std::shared_ptr<ServedTopic> topic;
+  std::optional<ring::test::PlainWriter> writer;
+};
+
+}  // namespace
+
+TEST_CASE("flusher: a topic that slept hears its producers while others leave no time to sleep",
+          "[flusher]") {
+  ToldFileSystem file_system;
+  const test::TemporaryDirectory directory;
+  const EventLog events{[](Severity, std::string_view) {}};
+  Doorbells doorbells;
+  const shm::Descriptor doorbell = doorbells.make();
+  // Wherever a round begins, one that sleeps lies behind each that is busy.
+  std::list<Neighbour> sleepers, busy;
+  for (std::uint8_t i = 0; i < 4; ++i) {
+    (i % 2 == 0 ? busy : sleepers).emplace_back(i, directory / std::to_string(i));
+  }
+  const auto ring = [&](std::list<Neighbour>& topics) {
+    for (Neighbour& one : topics) one.publish();
+    for (Neighbour& one : topics) one.topic->memory().bell().sleepers.exchange(0);
+    ring_doorbell(doorbell.get());
+  };
+  std::atomic<int> busy_ones = 0, heard = 0;
+  file_system.makes = [&](const std::string& path) {
+    if (path != directory / "0/0" && path != directory / "2/0") return;
+    if (++busy_ones == 1) {
+      ring(sleepers);
+      const auto slice = std::chrono::steady_clock::now() + std::chrono::milliseconds(3);
+      while (std::chrono::steady_clock::now() < slice) {
+      }
+    } else {
+      heard = static_cast<int>(std::ranges::count_if(sleepers, &Neighbour::committed));
+    }
+  };
+  Flusher flusher({file_system, doorbells, events});
+  for (auto a = busy.begin(), b = sleepers.begin(); a != busy.end(); ++a, ++b) {
+    flusher.add(a->topic);
+    flusher.add(b->topic);
+  }
+  const auto wait_until = [](auto&& reached) {
+    while (!reached()) std::this_thread::yield();
+  };
+  for (auto* topics : {&busy, &sleepers}) {
+    wait_until([&] { return std::ranges::all_of(*topics, &Neighbour::sleeps); });
+  }
+  ring(busy);
+  wait_until(
+      [&] { return busy_ones == 2 && std::ranges::all_of(sleepers, &Neighbour::committed); });
+  CHECK(heard > 0);
+}
+
+TEST_CASE("flusher: an io_uring that the kernel refuses is named in the log", "[flusher]") {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    using namespace test::filter;
+    apply({unless(SYS_io_uring_setup, 1), verdict(SECCOMP_RET_ERRNO | EPERM), allow()});
+    storage::PosixFileSystem file_system;
+    Doorbells doorbells;
+    std::string said;
+    const EventLog events{[&](Severity, std::string_view line) { said += line; }};
+    const Flusher flusher({file_system, doorbells, events});
+    const bool named = said.find("io_uring_refused") != said.npos &&
+                       said.find("Operation not permitted") != said.npos &&
+                       said.find("seccomp") != said.npos;
+    ::_exit(flusher.engine_name() != "pwrite" ? 1 : named ? 0 : 2);
+  }
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  REQUIRE(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == 0);
 }
 
 }  // namespace flusher_test

@@ -2,6 +2,7 @@
 #include <cstring>
 #include <optional>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "log/segment_format.hpp"
@@ -51,6 +52,18 @@ TEST_CASE("log: nothing touches the disk before the first batch", "[log]") {
   CHECK(bus.recover().segments.empty());
   CHECK(bus.driver->log().segments().empty());
   CHECK(bus.driver->log().bytes() == 0);
+}
+
+TEST_CASE("log: a first segment waits until its directory is durable, whoever made that", "[log]") {
+  Bus bus;
+  bus.disk.fail(Call::make_directories, 1, EIO, true);
+  bus.add(5);
+  bus.driver->note_up_to(bus.source.tail());
+  CHECK(bus.driver->submit() == -EIO);
+  CHECK(bus.names().empty());
+  bus.disk.heal();
+  bus.driver->drain();
+  CHECK(bus.driver->log().durable() == bus.source.tail());
 }
 
 TEST_CASE("log: any one failing call delays, and loses or doubles nothing", "[log]") {
@@ -244,6 +257,26 @@ TEST_CASE("recovery: what was being created is removed", "[log]") {
   bus.disk.open(kPath + "/" + log::unborn_name(0), storage::OpenMode::create);
   bus.recover();
   CHECK_FALSE(bus.disk.exists(kPath + "/" + log::unborn_name(0)));
+}
+
+TEST_CASE("recovery: a read that the device refuses is no damage: everything stays as it is",
+          "[log]") {
+  Bus bus;
+  bus.add(150);
+  bus.driver->drain();
+  bus.driver.reset();
+  const std::vector<std::string> names = bus.names();
+  REQUIRE(names.size() >= 2);
+  const auto mode = GENERATE(log::RecoverMode::repair, log::RecoverMode::adopt);
+  bus.disk.fail(Call::read, 1, EIO, true);
+  CHECK_THROWS_WITH(log::recover(bus.disk, kDirectory, mode),
+                    Catch::Contains(std::generic_category().message(EIO)));
+  CHECK(bus.names() == names);
+  bus.disk.heal();
+  const log::Recovered recovered = log::recover(bus.disk, kDirectory, mode);
+  CHECK(recovered.damaged.empty());
+  CHECK(recovered.segments.size() == names.size());
+  CHECK(recovered.end == bus.source.tail());
 }
 
 TEST_CASE("recovery: a torn tail is cut at the last verified slot, and kept aside where that fits",

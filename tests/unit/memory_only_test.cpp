@@ -120,6 +120,18 @@ TEST_CASE("memory only: a full disk holds nobody up, leaves an exact gap, and he
   bench.check(true);
 }
 
+TEST_CASE("memory only: nobody waits for a device that takes writes and refuses syncs",
+          "[flusher]") {
+  Bench bench(1);
+  bench.go_on(50);
+  for (int i = 0; i < 5; ++i) bench.round();
+  bench.disk.fail(Call::batch_sync, 1, EIO, true);
+  bench.go_on(2000);  // eight rings
+  CHECK(bench.hold() == Hold::memory_only);
+  CHECK(bench.board().written_offset.load() > 50);
+  CHECK(bench.board().durable_offset.load() == 50);
+}
+
 TEST_CASE("memory only: a claim that stands still is shown rather than the disk", "[flusher]") {
   Bench bench(1);
   bench.disk.capacity = 0;

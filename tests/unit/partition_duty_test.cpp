@@ -51,6 +51,41 @@ TEST_CASE("duty: a full disk holds producers back, is named, and heals by itself
   bench.check_log_holds_everything();
 }
 
+TEST_CASE("duty: what was under way when the device refused does not count as healing",
+          "[flusher]") {
+  Bench bench(1, 5, test::kDutyTopic, {}, 1024 * 1024);  // more than its file is given at once
+  const auto round = [&] {
+    bench.now += std::chrono::milliseconds(6);
+    bench.duty->round(bench.now, [](std::uint64_t, bool) {});
+  };
+  const auto complete = [&] {
+    storage::Completion done;
+    while (bench.disk.reap({&done, 1}, std::chrono::nanoseconds(0)) == 1) {
+      LogFlush::complete(done.token, done.result);
+    }
+  };
+  bench.publish(1);
+  while (bench.durable < 1) bench.round();
+  bench.disk.fail(Call::reserve, 1, ENOSPC, true);
+  // Batch after batch, each while the one before is being synced, until one needs more space.
+  for (int i = 0; i < 100 && bench.hold() != Hold::disk_full; ++i) {
+    complete();
+    round();
+    REQUIRE(bench.publish(20) == 20);
+    round();
+  }
+  REQUIRE(bench.hold() == Hold::disk_full);
+  REQUIRE(bench.disk.under_way() == 1);
+  const std::uint64_t durable = bench.topic->view(0).board().durable_offset.load();
+  complete();
+  CHECK(bench.topic->view(0).board().durable_offset.load() > durable);
+  CHECK_THAT(bench.lines.back(), Catch::Contains("log_write_refused"));
+  bench.disk.heal();
+  for (int i = 0; i < 100 && bench.durable < bench.published; ++i) bench.round();
+  CHECK(bench.durable == bench.published);
+  CHECK_THAT(bench.lines.back(), Catch::Contains("log_healed"));
+}
+
 TEST_CASE("duty: a claim that stands still is shown rather than the disk", "[flusher]") {
   Bench bench(1);
   bench.disk.capacity = 0;
