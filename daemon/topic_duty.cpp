@@ -129,7 +129,9 @@ SteadyTime TopicDuty::round(SteadyTime now, SteadyTime until) {
   if (!bell_is_lost_ && topic_->memory().lost_bell_page()) say_that_bell_is_lost();
   // Half a round's worth more could fill the ring: no pause.
   if (most >= topic_->settings().ring_bytes / 8) return now;
-  return std::min(due, now + (now - busy_at_ < kHeldAfter ? kRoundPause : kHeldPause));
+  const SteadyTime pause_ends = now + (now - busy_at_ < kHeldAfter ? kRoundPause : kHeldPause);
+  // What is due by now was looked at: it waits for something else, for a pin to end or for time.
+  return due <= now ? pause_ends : std::min(due, pause_ends);
 }
 
 void TopicDuty::say_that_bell_is_lost() {

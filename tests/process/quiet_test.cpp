@@ -165,6 +165,15 @@ TEST_CASE("quiet: supervisor and waiting clients use no CPU time without traffic
     static_cast<void>(producer.publish(std::string(1000, 'x')));
   });
   REQUIRE(blocked.await());
+  // With a log, and no other ring for who holds records.
+  bus.create_topic("held", {.partitions = 1, .ring_bytes = 64 * 1024, .pin_budget_ms = 0});
+  Consumer holder = bus.consumer("held", {.from = start()});
+  Producer behind = bus.producer("held");
+  REQUIRE(behind.publish("held").status == Status::ok);
+  const RecordBatch held = holder.poll(1, 10s);
+  REQUIRE(held.size() == 1);
+  while (behind.publish(std::string(1000, 'x'), {.timeout = 300ms}).status == Status::ok) {
+  }
   check_idle({{"supervisor", daemon.pid()},
               {"a waiting consumer", first.pid()},
               {"another", second.pid()},

@@ -25,8 +25,7 @@ const TopicIdentity kTopic{{9, 9}, "t", 1};
 
 /// A topic of three partitions with a producer, on a model disk.
 struct Scene {
-  explicit Scene(bool reached = false) {
-    TopicSettings settings;
+  explicit Scene(bool reached = false, TopicSettings settings = {}) {
     settings.partitions = kPartitions;
     settings.ring_bytes = 64 * 1024;
     settings.segment_bytes = 256 * 1024;
@@ -46,6 +45,12 @@ struct Scene {
 
   std::uint64_t committed(std::uint32_t p) {
     return topic->view(p).board().committed_offset.load();
+  }
+  void complete() {
+    storage::Completion done;
+    while (disk.reap({&done, 1}, std::chrono::nanoseconds(0)) == 1) {
+      LogFlush::complete(done.token, done.result);
+    }
   }
   void publish() {
     for (PlainWriter& writer : writers) REQUIRE(publish_record(writer, "x").status == Status::ok);
@@ -83,6 +88,28 @@ TEST_CASE("topic duty: a round with time looks at all, and sleeps until somethin
   for (std::uint32_t p = 0; p < kPartitions; ++p) CHECK(scene.committed(p) == 1);
 }
 
+TEST_CASE("topic duty: while only a pin holds producers up it is looked at seldom, log or not",
+          "[flusher]") {
+  const bool persist = GENERATE(false, true);
+  CAPTURE(persist);
+  Scene scene(false, {.persist = persist});
+  layout::Slot reads[kPartitions]{};
+  for (layout::Slot& slot : reads) slot.pin = 0;
+  scene.duty->attach({2, layout::Role::consumer, 4712, reads, {}});
+  while (publish_record(scene.writers.front(), std::string(1000, 'x')).status == Status::ok) {
+  }
+  auto now = std::chrono::steady_clock::now();
+  SteadyTime due = now;
+  for (int i = 0; i < 200; ++i, now += std::chrono::milliseconds(1)) {
+    due = scene.duty->round(now, now + std::chrono::hours(1));
+    scene.complete();
+    CHECK_FALSE(scene.duty->lull(now));
+  }
+  CHECK(scene.topic->view(0).board().hold.load() ==
+        static_cast<std::uint32_t>(persist ? layout::Hold::pinned : layout::Hold::slow_consumer));
+  CHECK(due - now >= std::chrono::milliseconds(9));
+}
+
 TEST_CASE("topic duty: a released claim is repaired before anything waits for the device",
           "[flusher]") {
   Scene scene;
@@ -108,10 +135,7 @@ TEST_CASE("topic duty: a ring's end is taken back where the device refuses, and 
   const auto pass = [&](int rounds) {
     for (; rounds > 0; --rounds, now += std::chrono::milliseconds(100)) {
       scene.duty->round(now, now + std::chrono::hours(1));
-      storage::Completion done;
-      while (scene.disk.reap({&done, 1}, std::chrono::nanoseconds(0)) == 1) {
-        LogFlush::complete(done.token, done.result);
-      }
+      scene.complete();
     }
   };
   scene.publish();
