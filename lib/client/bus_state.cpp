@@ -5,6 +5,8 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "client/bus_calls.hpp"
 #include "client/interrupt.hpp"
 #include "control/utf8.hpp"
@@ -78,11 +80,15 @@ void BusState::connect_locked(std::chrono::milliseconds timeout) {
         welcome.resumed);
     if (!welcome.resumed) {
       session_memory_ = SessionMemory();
+      unwanted_.clear();
       session_serial_.fetch_add(1, std::memory_order::release);
     }
   }
   session_ = welcome.session;
   connection_.emplace(std::move(fresh));
+  for (const std::uint64_t handle : std::exchange(unwanted_, {})) {
+    connection_->tell(control::Close{handle});
+  }
   attached_.store(true, std::memory_order::relaxed);
 }
 
@@ -98,9 +104,28 @@ OpenHandle BusState::open_locked(const control::Open& request) {
     mapped = memories_[latest->second].lock();
     if (mapped) asked.mapped_generation = mapped->identity().generation;
   }
+  close_unwanted();
   std::vector<shm::Descriptor> attached;
-  const control::Opened opened = connection_->call(asked, attached);
-  last_handle_ = opened.handle;
+  const control::Opened opened = connection_->call(
+      asked, attached,
+      [this, asked](const auto& answer, auto& late) { decline(asked, answer, late); });
+  try {
+    if (auto handle = take_over(request, opened, attached, std::move(mapped))) return *handle;
+  } catch (...) {
+    connection_.reset();  // greeted anew, the supervisor takes back what it has handed over
+    throw;
+  }
+  // Another topic of the same name and generation by now: ask again, mapping it.
+  connection_->tell(control::Close{opened.handle});
+  latest_.erase({request.topic, request.role});
+  return open_locked(request);
+}
+
+/// Nothing when its memory is neither mapped nor attached.
+std::optional<OpenHandle> BusState::take_over(const control::Open& request,
+                                              const control::Opened& opened,
+                                              std::vector<shm::Descriptor>& attached,
+                                              std::shared_ptr<TopicMemory> mapped) {
   const TopicMemory::Identity identity{opened.topic, opened.generation, request.role};
   const std::size_t expected = (opened.memory ? 3 : 0) + (opened.new_chunk ? 1 : 0);
   if (attached.size() != expected) {
@@ -109,12 +134,6 @@ OpenHandle BusState::open_locked(const control::Open& request) {
   }
   if (opened.new_chunk) {
     session_memory_.add(opened.chunk, opened.slots, std::move(attached.back()));
-  }
-  if (!opened.memory && (!mapped || mapped->identity() != identity)) {
-    // Another topic of the same name and generation by now: ask again, mapping it.
-    connection_->tell(control::Close{opened.handle});
-    latest_.erase(latest);
-    return open_locked(request);
   }
   if (opened.memory) {
     mapped = memories_[identity].lock();
@@ -125,6 +144,8 @@ OpenHandle BusState::open_locked(const control::Open& request) {
       memories_[identity] = mapped;
     }
     latest_[{request.topic, request.role}] = identity;
+  } else if (!mapped || mapped->identity() != identity) {
+    return std::nullopt;
   }
   if (opened.partitions != mapped->partitions()) {
     throw Error(ErrorCode::failed, request.topic, "the board has another number of partitions",
@@ -142,15 +163,42 @@ OpenHandle BusState::open_locked(const control::Open& request) {
   handle.slots = &handle.chunk->slots[opened.first_slot];
   handle.cursor_offsets = opened.cursor_offsets;
   handle.cursor_offsets.resize(opened.partitions);
+  // One that has moved along is older.
+  last_handle_ = std::max(last_handle_, opened.handle);
   return handle;
+}
+
+/// The answer to an open that was given up: the memory that came with it is there, and the handle
+/// is nobody's, unless it is one that was to move along, and will be asked for again.
+void BusState::decline(const control::Open& asked, const control::Envelope& answer,
+                       std::vector<shm::Descriptor>& attached) {
+  control::Opened opened;
+  try {
+    opened = control::decode_reply<control::Opened>(answer);
+  } catch (const Error&) {
+    return;  // it was refused
+  }
+  if (opened.new_chunk) {
+    session_memory_.add(opened.chunk, opened.slots,
+                        attached.empty() ? shm::Descriptor() : std::move(attached.back()));
+  }
+  if (opened.handle != asked.moved) unwanted_.push_back(opened.handle);
+}
+
+/// Waits for the answers: what is opened next may be the cursor that one of them holds.
+void BusState::close_unwanted() {
+  connection_->take_in_late();
+  for (std::vector<shm::Descriptor> nothing; !unwanted_.empty(); unwanted_.pop_back()) {
+    connection_->call(control::Close{unwanted_.back()}, nothing);
+  }
 }
 
 void BusState::close(const OpenHandle& handle) noexcept {
   try {
     // Who waits for an answer now must not make a destructor wait; the session's end closes all.
     std::unique_lock lock(mutex_, kCloseTimeout);
-    if (!lock || !connection_ || connection_->hung_up()) return;
-    if (handle.session_serial != session_serial()) return;
+    if (!lock || handle.session_serial != session_serial()) return;
+    if (!connection_ || connection_->hung_up()) return unwanted_.push_back(handle.handle);
     if (handle.named) {
       // Whoever opens the cursor next must not find it held.
       std::vector<shm::Descriptor> attached;

@@ -109,6 +109,12 @@ class BusState {
   std::string program() const;
   void connect_locked(std::chrono::milliseconds timeout);
   OpenHandle open_locked(const control::Open& request);
+  std::optional<OpenHandle> take_over(const control::Open& request, const control::Opened& opened,
+                                      std::vector<shm::Descriptor>& attached,
+                                      std::shared_ptr<TopicMemory> mapped);
+  void decline(const control::Open& asked, const control::Envelope& answer,
+               std::vector<shm::Descriptor>& attached);
+  void close_unwanted();
   template <class Work>
   auto with_connection(Patience patience, bool repeatable, Work&& work);
 
@@ -121,7 +127,8 @@ class BusState {
   std::timed_mutex mutex_;
   std::optional<Connection> connection_;
   std::optional<std::uint64_t> session_;
-  std::uint64_t last_handle_ = 0;  // that a reply told of; they only rise
+  std::uint64_t last_handle_ = 0;        // the newest that was taken over; they only rise
+  std::vector<std::uint64_t> unwanted_;  // handles that the supervisor has still to be told of
   SessionMemory session_memory_;
   std::map<TopicMemory::Identity, std::weak_ptr<TopicMemory>> memories_;
   std::map<std::pair<std::string, layout::Role>, TopicMemory::Identity> latest_;

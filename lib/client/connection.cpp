@@ -25,14 +25,14 @@ void Connection::lost() {
 }
 
 control::Envelope Connection::exchange(std::uint64_t id, const std::string& text,
-                                       milliseconds timeout,
-                                       std::vector<shm::Descriptor>& attached) {
+                                       milliseconds timeout, std::vector<shm::Descriptor>& attached,
+                                       Late late) {
   const auto deadline = steady_clock::now() + timeout;
   const auto left = [&] {
     return std::max(milliseconds(0),
                     std::chrono::ceil<milliseconds>(deadline - steady_clock::now()));
   };
-  const auto late = [&] {
+  const auto too_late = [&] {
     return Error(ErrorCode::timeout, socket_,
                  fmt::format("the supervisor did not answer within {} ms", timeout.count()),
                  "it may be stopped or overloaded: look at it, or allow a longer timeout");
@@ -42,7 +42,7 @@ control::Envelope Connection::exchange(std::uint64_t id, const std::string& text
     case control::Delivery::sent:
       break;
     case control::Delivery::congested:
-      throw late();
+      throw too_late();
     case control::Delivery::closed:
       break;  // it may have said why
   }
@@ -52,27 +52,49 @@ control::Envelope Connection::exchange(std::uint64_t id, const std::string& text
       case control::Arrival::message:
         break;
       case control::Arrival::nothing:
-        throw late();
+        if (late) given_up_.emplace(id, std::move(late));
+        throw too_late();
       case control::Arrival::closed:
         lost();
       case control::Arrival::broken:
+        lost_ = true;  // with what it handed over: greeted anew, the supervisor takes that back
         throw Error(ErrorCode::failed, socket_, "the reply was cut short",
                     "raise the limit of open descriptors (ulimit -n)");
     }
     if (control::answer_challenge(channel_, message, left())) continue;
     control::Envelope envelope = control::open_envelope(message.text);
     // 0: a refusal of the connection as a whole. Others: the answer to a call that was given up.
-    if (envelope.id != id && envelope.id != 0) continue;
+    if (envelope.id != id && envelope.id != 0) {
+      take_in(envelope, message.descriptors);
+      continue;
+    }
     attached = std::move(message.descriptors);
     return envelope;
   }
 }
 
-void Connection::send_only(const std::string& text) {
-  // Answers to what was told before; not to be left where they hold up the supervisor.
+void Connection::take_in(const control::Envelope& envelope,
+                         std::vector<shm::Descriptor>& attached) {
+  const auto call = given_up_.extract(envelope.id);
+  if (!call) return;
+  try {
+    call.mapped()(envelope, attached);
+  } catch (...) {
+    lost_ = true;  // as above
+    throw;
+  }
+}
+
+void Connection::take_in_late() {
   control::Message message;
   while (channel_.receive(message, milliseconds(0)) == control::Arrival::message) {
+    if (!given_up_.empty()) take_in(control::open_envelope(message.text), message.descriptors);
   }
+}
+
+void Connection::send_only(const std::string& text) {
+  // With them answers to what was told before go, which would hold up the supervisor.
+  take_in_late();
   channel_.send(text, {}, kTellTimeout);
 }
 

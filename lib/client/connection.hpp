@@ -2,7 +2,10 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "control/channel.hpp"
@@ -18,17 +21,22 @@ class Connection {
   /// @throws Error unavailable | denied when nobody serves at the socket.
   Connection(const std::string& socket, std::chrono::milliseconds timeout);
 
-  /// @throws the supervisor's refusal; timeout; unavailable when it went away, hung_up() then.
+  /// Gets the answer to a call that was given up, and what came with it. Calls nobody.
+  using Late = std::function<void(const control::Envelope&, std::vector<shm::Descriptor>&)>;
+
+  /// @throws the supervisor's refusal; timeout, and `late` gets the answer when it comes;
+  /// unavailable when it went away, hung_up() then.
   template <class R>
-  typename R::Reply call(const R& request, std::vector<shm::Descriptor>& attached) {
-    return call_within(timeout_, request, attached);
+  typename R::Reply call(const R& request, std::vector<shm::Descriptor>& attached, Late late = {}) {
+    return call_within(timeout_, request, attached, std::move(late));
   }
   template <class R>
   typename R::Reply call_within(std::chrono::milliseconds timeout, const R& request,
-                                std::vector<shm::Descriptor>& attached) {
+                                std::vector<shm::Descriptor>& attached, Late late = {}) {
     const std::uint64_t id = ++last_id_;
+    const std::string text = control::encode(id, control::Request(request));
     return control::decode_reply<typename R::Reply>(
-        exchange(id, control::encode(id, control::Request(request)), timeout, attached));
+        exchange(id, text, timeout, attached, std::move(late)));
   }
 
   /// Asks and does not wait for the answer.
@@ -37,13 +45,17 @@ class Connection {
     send_only(control::encode(++last_id_, control::Request(request)));
   }
 
+  /// Takes in the answers to calls that were given up, as far as they are there.
+  void take_in_late();
+
   /// Whether the supervisor closed its end. Does not block.
   bool hung_up() noexcept;
 
  private:
   control::Envelope exchange(std::uint64_t id, const std::string& text,
                              std::chrono::milliseconds timeout,
-                             std::vector<shm::Descriptor>& attached);
+                             std::vector<shm::Descriptor>& attached, Late late);
+  void take_in(const control::Envelope& envelope, std::vector<shm::Descriptor>& attached);
   void send_only(const std::string& text);
   [[noreturn]] void lost();
 
@@ -51,6 +63,7 @@ class Connection {
   std::chrono::milliseconds timeout_;
   control::Channel channel_;
   std::uint64_t last_id_ = 0;
+  std::map<std::uint64_t, Late> given_up_;  // by the call's id
   bool lost_ = false;
 };
 

@@ -7,9 +7,11 @@
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
+#include <chrono>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 #include <thread>
 
 #include "process/raw_client.hpp"
@@ -22,6 +24,7 @@ using namespace ringway;
 using ringway::test::Child;
 using ringway::test::DaemonProcess;
 using ringway::test::RawClient;
+using namespace std::chrono_literals;
 
 namespace {
 
@@ -235,6 +238,37 @@ TEST_CASE("supervisor: a handle whose reply was lost with the supervisor is clos
   CHECK(third.welcome.resumed);
   CHECK_FALSE(third.call(open_as(layout::Role::producer, "t")).new_chunk);
   CHECK(third.refusal(open_as(layout::Role::consumer, "t", "billing")).code() == ErrorCode::busy);
+}
+
+TEST_CASE("supervisor: handles newer than one that moved to another ring outlive a restart",
+          "[supervisor]") {
+  DaemonProcess daemon;
+  Bus bus = daemon.connect(), other = daemon.connect();
+  bus.create_topic("t", kSmall);
+  bus.create_topic("u", kSmall);
+  Producer older = bus.producer("t");
+  const Consumer newer = bus.consumer("u", {.cursor = "billing"});
+  other.alter_topic("t", {.ring_bytes = 128 * 1024});
+  while (older.publish("x", {.timeout = 10ms}).status != Status::ok) {
+  }
+  daemon.kill();
+  daemon.start();
+  static_cast<void>(bus.settings("t"));  // attached again
+  CHECK_THROWS_WITH(other.consumer("u", {.cursor = "billing"}), Catch::Contains("is held by"));
+}
+
+TEST_CASE("supervisor: a handle that was closed while nobody served is not left over",
+          "[supervisor]") {
+  DaemonProcess daemon;
+  Bus bus = daemon.connect(), other = daemon.connect();
+  bus.create_topic("t", kSmall);
+  const Producer stays = bus.producer("t");
+  std::optional<Consumer> closed = bus.consumer("t", {.cursor = "billing"});
+  daemon.kill();
+  closed.reset();
+  daemon.start();
+  static_cast<void>(bus.settings("t"));  // attached again
+  CHECK_NOTHROW(other.consumer("t", {.cursor = "billing"}));
 }
 
 TEST_CASE("supervisor: who asks twice to be resumed is given no slots of memory it never had",

@@ -80,6 +80,7 @@ class MiniSupervisor {
   std::atomic<int> closed{0};
   std::atomic<int> opened{0};
   std::atomic<bool> resumes{true};
+  std::atomic<bool> deaf{false};  ///< as if stopped
 
  private:
   static constexpr std::uint32_t kSlots = 64;
@@ -101,6 +102,10 @@ class MiniSupervisor {
       for (const auto& peer : peers) entries.push_back({peer.fd(), POLLIN, 0});
       ::poll(entries.data(), entries.size(), -1);
       if (entries[0].revents != 0) break;
+      if (deaf) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+        continue;
+      }
       for (auto peer = peers.begin(); peer != peers.end();) {
         peer = serve_one(*peer) ? std::next(peer) : peers.erase(peer);
       }

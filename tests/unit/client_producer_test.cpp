@@ -343,6 +343,34 @@ TEST_CASE("handles: may be destroyed in any order, and tell the supervisor", "[c
   CHECK(consumer.poll().status() == Status::closed);
 }
 
+TEST_CASE("bus: what an open that was given up got is not lost, and its handle is closed",
+          "[client]") {
+  MiniSupervisor supervisor;
+  Bus bus = Bus::connect(ConnectOptions{.socket = supervisor.socket(), .timeout = 20ms});
+  supervisor.deaf = true;
+  CHECK_THROWS_WITH(bus.producer("t"), Catch::Contains("did not answer within 20 ms"));
+  supervisor.deaf = false;
+  Producer producer = [&] {
+    for (;;) {  // it may be late again
+      try {
+        return bus.producer("t");
+      } catch (const Error& error) {
+        if (error.code() != ErrorCode::timeout) throw;
+      }
+    }
+  }();
+  CHECK(producer.publish("x").status == Status::ok);
+  // The first answer may come only now.
+  while (supervisor.closed + 1 < supervisor.opened) {
+    try {
+      static_cast<void>(bus.consumer("t"));
+    } catch (const Error& error) {
+      REQUIRE(error.code() == ErrorCode::timeout);
+    }
+  }
+  CHECK(producer.publish("x").status == Status::ok);
+}
+
 TEST_CASE("bench: publish and poll of 64 bytes", "[.bench]") {
   MiniSupervisor supervisor({.ring_bytes = 16 * 1024 * 1024, .persist = false});
   Bus bus = supervisor.connect();
