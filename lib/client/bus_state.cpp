@@ -188,8 +188,10 @@ void BusState::decline(const control::Open& asked, const control::Envelope& answ
 /// Waits for the answers: what is opened next may be the cursor that one of them holds.
 void BusState::close_unwanted() {
   connection_->take_in_late();
-  for (std::vector<shm::Descriptor> nothing; !unwanted_.empty(); unwanted_.pop_back()) {
-    connection_->call(control::Close{unwanted_.back()}, nothing);
+  // Meanwhile more may be added behind.
+  for (std::vector<shm::Descriptor> nothing; !unwanted_.empty();
+       unwanted_.erase(unwanted_.begin())) {
+    connection_->call(control::Close{unwanted_.front()}, nothing);
   }
 }
 

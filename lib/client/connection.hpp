@@ -21,7 +21,8 @@ class Connection {
   /// @throws Error unavailable | denied when nobody serves at the socket.
   Connection(const std::string& socket, std::chrono::milliseconds timeout);
 
-  /// Gets the answer to a call that was given up, and what came with it. Calls nobody.
+  /// Gets the answer to a call that was given up, and what came with it. Must not use the
+  /// connection, which may be waiting for another answer.
   using Late = std::function<void(const control::Envelope&, std::vector<shm::Descriptor>&)>;
 
   /// @throws the supervisor's refusal; timeout, and `late` gets the answer when it comes;
