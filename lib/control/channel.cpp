@@ -172,10 +172,12 @@ Arrival Channel::receive(Message& into, std::chrono::milliseconds timeout,
   for (;;) {
     // The length of the packet that comes next, so that its text is read into place.
     next = glimpse(socket_.get(), senders_named_);
-    if (next.bytes > 0) break;
-    // The kernel may say so to a look that came before the peer's last message and its close.
-    if (next.bytes == 0 && !std::exchange(ended, true)) continue;
-    if (next.bytes == 0) break;
+    if (next.bytes > 0 || (next.bytes == 0 && ended)) break;
+    if (next.bytes == 0) {
+      // The kernel may say so to a look that came before the peer's last message and its close.
+      ended = true;
+      continue;
+    }
     if (to_be_repeated(errno)) continue;
     if (!would_block(errno)) return Arrival::closed;
     if (!deadline.wait(socket_.get(), POLLIN)) return Arrival::nothing;
