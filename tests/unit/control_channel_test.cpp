@@ -111,7 +111,10 @@ TEST_CASE("channel: what was sent before a close arrives, whatever its sender le
   std::jthread sender([&](const std::stop_token& stop) {
     while (!stop.stop_requested()) {
       Pair* const pair = next.exchange(nullptr);
-      if (pair == nullptr) continue;
+      if (pair == nullptr) {
+        std::this_thread::yield();
+        continue;
+      }
       pair->left.send("last words", {}, 0ms);
       pair->left.close();
     }
