@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -10,6 +11,15 @@
 #include "ringway/error.hpp"
 
 namespace ringway::test {
+
+inline control::Open open_as(layout::Role role, const std::string& topic,
+                             std::optional<std::string> cursor = {}) {
+  control::Open open;
+  open.topic = topic;
+  open.role = role;
+  open.cursor = std::move(cursor);
+  return open;
+}
 
 /// The control protocol without the library's help, so that a test can also be rude.
 class RawClient {

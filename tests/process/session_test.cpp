@@ -1,0 +1,161 @@
+// A client's session and its handles outlive the supervisor, and whatever its answers come to.
+
+#include <sys/stat.h>
+
+#include <catch2/catch.hpp>
+#include <chrono>
+#include <csignal>
+#include <optional>
+#include <thread>
+
+#include "process/raw_client.hpp"
+#include "ringway/ringway.hpp"
+#include "support/daemon_process.hpp"
+
+namespace session_test {
+
+using namespace ringway;
+using ringway::test::Child;
+using ringway::test::DaemonProcess;
+using ringway::test::open_as;
+using ringway::test::RawClient;
+using namespace std::chrono_literals;
+
+namespace {
+
+const TopicChoices kSmall{.partitions = 2, .ring_bytes = 64 * 1024};
+
+ino_t inode(const shm::Descriptor& fd) {
+  struct stat status{};
+  REQUIRE(::fstat(fd.get(), &status) == 0);
+  return status.st_ino;
+}
+
+}  // namespace
+
+TEST_CASE("supervisor: after kill -9 the next one adopts the same memory and sessions",
+          "[supervisor]") {
+  DaemonProcess daemon;
+  RawClient first(daemon.socket());
+  first.call(control::CreateTopic{.name = "t", .settings = kSmall});
+  const auto opened = first.call(open_as(layout::Role::producer, "t"));
+  const ino_t board = inode(first.descriptors[0]);
+  const ino_t ring = inode(first.descriptors[1]);
+  const ino_t chunk = inode(first.descriptors[3]);
+  daemon.kill();
+  daemon.start();
+
+  RawClient second(daemon.socket(), first.welcome.session);
+  CHECK(second.welcome.resumed);
+  CHECK(second.welcome.bus == first.welcome.bus);
+  CHECK(second.welcome.supervisor_epoch == first.welcome.supervisor_epoch + 1);
+  const auto next = second.call(open_as(layout::Role::producer, "t"));
+  CHECK(inode(second.descriptors[0]) == board);
+  CHECK(inode(second.descriptors[1]) == ring);
+  CHECK(next.generation == opened.generation);
+  // The old handle still has its slots.
+  CHECK(next.chunk == opened.chunk);
+  CHECK(next.first_slot == opened.first_slot + 2);
+  CHECK(next.producer != opened.producer);
+  // The next larger one gets memory of its own, and so tells the first chunk's inode apart.
+  CHECK(chunk != ring);
+}
+
+TEST_CASE("supervisor: a handle whose reply was lost with the supervisor is closed, not left over",
+          "[supervisor]") {
+  DaemonProcess daemon;
+  RawClient first(daemon.socket());
+  first.call(control::CreateTopic{.name = "t", .settings = kSmall});
+  // Nobody hears of these two: neither the handles nor the session memory they lie in.
+  first.call(open_as(layout::Role::producer, "t"));
+  first.call(open_as(layout::Role::consumer, "t", "billing"));
+  daemon.kill();
+  daemon.start();
+
+  RawClient second(daemon.socket(), first.welcome.session, 0);
+  CHECK(second.welcome.resumed);
+  const auto opened = second.call(open_as(layout::Role::consumer, "t", "billing"));
+  CHECK(opened.new_chunk);
+  CHECK(second.descriptors.size() == 4);
+  CHECK(second.call(control::GetStatus{}).report["sessions"][0]["handles"] == 1);
+  daemon.kill();
+  daemon.start();
+
+  // What was heard of stays, and so does its memory.
+  RawClient third(daemon.socket(), first.welcome.session, opened.handle);
+  CHECK(third.welcome.resumed);
+  CHECK_FALSE(third.call(open_as(layout::Role::producer, "t")).new_chunk);
+  CHECK(third.refusal(open_as(layout::Role::consumer, "t", "billing")).code() == ErrorCode::busy);
+}
+
+TEST_CASE("supervisor: handles newer than one that moved to another ring outlive a restart",
+          "[supervisor]") {
+  DaemonProcess daemon;
+  Bus bus = daemon.connect(), other = daemon.connect();
+  bus.create_topic("t", kSmall);
+  bus.create_topic("u", kSmall);
+  Producer older = bus.producer("t");
+  const Consumer newer = bus.consumer("u", {.cursor = "billing"});
+  other.alter_topic("t", {.ring_bytes = 128 * 1024});
+  while (older.publish("x", {.timeout = 10ms}).status != Status::ok) {
+  }
+  daemon.kill();
+  daemon.start();
+  static_cast<void>(bus.settings("t"));  // attached again
+  CHECK_THROWS_WITH(other.consumer("u", {.cursor = "billing"}), Catch::Contains("is held by"));
+}
+
+TEST_CASE("supervisor: a handle that was closed while nobody served is not left over",
+          "[supervisor]") {
+  DaemonProcess daemon;
+  Bus bus = daemon.connect(), other = daemon.connect();
+  bus.create_topic("t", kSmall);
+  const Producer stays = bus.producer("t");
+  std::optional<Consumer> closed = bus.consumer("t", {.cursor = "billing"});
+  daemon.kill();
+  closed.reset();
+  daemon.start();
+  static_cast<void>(bus.settings("t"));  // attached again
+  CHECK_NOTHROW(other.consumer("t", {.cursor = "billing"}));
+}
+
+TEST_CASE("supervisor: who asks twice to be resumed is given no slots of memory it never had",
+          "[supervisor]") {
+  DaemonProcess daemon;
+  RawClient first(daemon.socket());
+  first.call(control::CreateTopic{.name = "t", .settings = kSmall});
+  for (int i = 0; i < 20; ++i) {
+    RawClient lost(daemon.socket());
+    lost.call(open_as(layout::Role::producer, "t"));  // nobody hears of it
+    // Both are there when the supervisor looks: what was not heard of is still being closed for the
+    // first when the second is answered.
+    ::kill(daemon.pid(), SIGSTOP);
+    auto impatient = RawClient::stranger(daemon.socket());
+    impatient.send(
+        control::encode(
+            1, control::Hello{.client = "test", .session = lost.welcome.session, .last_handle = 0}),
+        {}, std::chrono::seconds(1));
+    std::jthread goes_on([&] {
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+      ::kill(daemon.pid(), SIGCONT);
+    });
+    RawClient again(daemon.socket(), lost.welcome.session, 0);
+    CHECK(again.welcome.resumed);
+    CHECK(again.call(open_as(layout::Role::producer, "t")).new_chunk);
+  }
+}
+
+TEST_CASE("supervisor: a session is resumed by its own process only", "[supervisor]") {
+  DaemonProcess daemon;
+  RawClient own(daemon.socket());
+  own.call(control::CreateTopic{.name = "t", .settings = kSmall});
+  own.call(open_as(layout::Role::producer, "t"));
+  Child thief([&](Child&) {
+    RawClient other(daemon.socket(), own.welcome.session);
+    if (other.welcome.resumed) throw std::runtime_error("resumed a stranger's session\n");
+  });
+  CHECK(thief.join() == 0);
+  CHECK(own.call(control::ListTopics{}).topics.size() == 1);  // and was not thrown out
+}
+
+}  // namespace session_test
