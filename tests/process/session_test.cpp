@@ -1,5 +1,7 @@
 // A client's session and its handles outlive the supervisor, and whatever its answers come to.
 
+#include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <catch2/catch.hpp>
@@ -30,6 +32,23 @@ ino_t inode(const shm::Descriptor& fd) {
   REQUIRE(::fstat(fd.get(), &status) == 0);
   return status.st_ino;
 }
+
+/// No descriptor can be opened for as long as it lives.
+class TightDescriptorLimit {
+ public:
+  TightDescriptorLimit() {
+    REQUIRE(::getrlimit(RLIMIT_NOFILE, &before_) == 0);
+    const shm::Descriptor lowest(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+    const rlimit tight{static_cast<rlim_t>(lowest.get()), before_.rlim_max};
+    REQUIRE(::setrlimit(RLIMIT_NOFILE, &tight) == 0);
+  }
+  TightDescriptorLimit(const TightDescriptorLimit&) = delete;
+  TightDescriptorLimit& operator=(const TightDescriptorLimit&) = delete;
+  ~TightDescriptorLimit() { ::setrlimit(RLIMIT_NOFILE, &before_); }
+
+ private:
+  rlimit before_{};
+};
 
 }  // namespace
 
@@ -103,6 +122,21 @@ TEST_CASE("supervisor: handles newer than one that moved to another ring outlive
   daemon.start();
   static_cast<void>(bus.settings("t"));  // attached again
   CHECK_THROWS_WITH(other.consumer("u", {.cursor = "billing"}), Catch::Contains("is held by"));
+}
+
+TEST_CASE(
+    "supervisor: an open whose descriptors did not fit is taken back, and the next one succeeds",
+    "[supervisor]") {
+  DaemonProcess daemon;
+  Bus bus = daemon.connect();
+  bus.create_topic("t", kSmall);
+  {
+    const TightDescriptorLimit none;
+    CHECK_THROWS_WITH(bus.consumer("t", {.cursor = "billing"}),
+                      Catch::Contains("the reply was cut short"));
+  }
+  Consumer consumer = bus.consumer("t", {.cursor = "billing"});
+  CHECK(consumer.poll(1, 1ms).status() == Status::timeout);
 }
 
 TEST_CASE("supervisor: a handle that was closed while nobody served is not left over",
