@@ -1,7 +1,6 @@
 // Rows of the catalog with anything in them, as a supervisor's start reads them.
 
 #include <sqlite3.h>
-#include <stdlib.h>
 
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -13,6 +12,7 @@
 #include "daemon/ring_start.hpp"
 #include "fuzz/input.hpp"
 #include "ringway/error.hpp"
+#include "support/temporary_directory.hpp"
 
 using namespace ringway;
 using namespace ringway::fuzz;
@@ -24,7 +24,7 @@ constexpr const char* kUuid = "00000000-0000-4000-8000-000000000000";
 /// A catalog with one topic and one cursor, and a second way in past its checks.
 class Bench {
  public:
-  Bench() : directory_(make_directory()), catalog(directory_ / "catalog.db") {
+  Bench() : catalog(directory_ / "catalog.db") {
     catalog.add_topic({.uuid = *shm::parse_uuid(kUuid),
                        .name = "t",
                        .settings = "{}",
@@ -35,10 +35,7 @@ class Bench {
     sqlite3_exec(way_in_, "PRAGMA synchronous = OFF; PRAGMA foreign_keys = OFF", nullptr, nullptr,
                  nullptr);
   }
-  ~Bench() {
-    sqlite3_close(way_in_);
-    std::filesystem::remove_all(directory_);
-  }
+  ~Bench() { sqlite3_close(way_in_); }
 
   /// Sets one column of the only row to a value of any type.
   void set(const std::string& table, const std::string& column, Input& input) {
@@ -61,12 +58,7 @@ class Bench {
   void commit() { sqlite3_exec(way_in_, "COMMIT", nullptr, nullptr, nullptr); }
 
  private:
-  static std::filesystem::path make_directory() {
-    std::string name = std::filesystem::temp_directory_path() / "catalog-XXXXXX";
-    demand(::mkdtemp(name.data()) != nullptr, "makes a directory");
-    return name;
-  }
-  std::filesystem::path directory_;
+  test::TemporaryDirectory directory_{std::filesystem::temp_directory_path()};
   sqlite3* way_in_ = nullptr;
 
  public:

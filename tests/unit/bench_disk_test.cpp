@@ -1,10 +1,9 @@
-#include <unistd.h>
-
 #include <catch2/catch.hpp>
 #include <filesystem>
 #include <fstream>
 #include <memory>
 
+#include "support/temporary_directory.hpp"
 #include "tools/bench/disk_options.hpp"
 #include "tools/bench/limits/scratch_file.hpp"
 #include "tools/bench/page_cache.hpp"
@@ -16,28 +15,17 @@ namespace {
 
 constexpr std::uint64_t kGiB = std::uint64_t{1} << 30;
 
-/// Gone with the test.
+/// On a disk, with files.
 class Directory {
  public:
-  Directory() {
-    std::string name = "/var/tmp/bench-disk-XXXXXX";
-    REQUIRE(::mkdtemp(name.data()) != nullptr);
-    path_ = name;
-  }
-  Directory(const Directory&) = delete;
-  Directory& operator=(const Directory&) = delete;
-  ~Directory() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  const std::filesystem::path& path() const { return path_; }
+  std::filesystem::path path() const { return directory_.path(); }
   void make(const std::string& name, std::size_t bytes) const {
-    std::filesystem::create_directories((path_ / name).parent_path());
-    std::ofstream(path_ / name) << std::string(bytes, 'x');
+    std::filesystem::create_directories((path() / name).parent_path());
+    std::ofstream(path() / name) << std::string(bytes, 'x');
   }
 
  private:
-  std::filesystem::path path_;
+  test::TemporaryDirectory directory_{"/var/tmp"};
 };
 
 TEST_CASE("bench: a persisted row is judged by what eight GiB and five seconds gave", "[bench]") {

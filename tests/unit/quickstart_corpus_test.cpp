@@ -1,33 +1,26 @@
 #include <catch2/catch.hpp>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <map>
 
 #include "ringway/error.hpp"
+#include "support/temporary_directory.hpp"
 #include "tools/quickstart_run/corpus.hpp"
 
 namespace ringway::quickstart::quickstart_corpus_test {
 namespace {
 
-/// A directory of files, removed afterwards.
+/// A directory of files.
 class Files {
  public:
-  Files() {
-    std::string name = std::filesystem::temp_directory_path() / "ringway-XXXXXX";
-    REQUIRE(::mkdtemp(name.data()) != nullptr);
-    directory_ = name;
-  }
-  ~Files() { std::filesystem::remove_all(directory_); }
-
   std::string add(const std::string& name, const std::string& content) {
     std::ofstream(directory_ / name, std::ios::binary) << content;
     return directory_ / name;
   }
-  std::string directory() const { return directory_; }
+  std::string directory() const { return directory_.path(); }
 
  private:
-  std::filesystem::path directory_;
+  test::TemporaryDirectory directory_;
 };
 
 std::vector<std::string> lines_of(const Corpus& corpus, const Piece& piece) {
