@@ -346,27 +346,26 @@ TEST_CASE("handles: may be destroyed in any order, and tell the supervisor", "[c
 TEST_CASE("bus: what an open that was given up got is not lost, and its handle is closed",
           "[client]") {
   MiniSupervisor supervisor;
-  Bus bus = Bus::connect(ConnectOptions{.socket = supervisor.socket(), .timeout = 20ms});
-  supervisor.deaf = true;
-  CHECK_THROWS_WITH(bus.producer("t"), Catch::Contains("did not answer within 20 ms"));
-  supervisor.deaf = false;
-  Producer producer = [&] {
-    for (;;) {  // it may be late again
+  const auto once_in_time = [](auto&& work) {
+    for (;;) {  // on a busy machine any call may be late
       try {
-        return bus.producer("t");
+        return work();
       } catch (const Error& error) {
         if (error.code() != ErrorCode::timeout) throw;
       }
     }
-  }();
+  };
+  Bus bus = once_in_time(
+      [&] { return Bus::connect(ConnectOptions{.socket = supervisor.socket(), .timeout = 20ms}); });
+  supervisor.deaf = true;
+  CHECK_THROWS_WITH(bus.producer("t"), Catch::Contains("did not answer within 20 ms"));
+  supervisor.deaf = false;
+  Producer producer = once_in_time([&] { return bus.producer("t"); });
   CHECK(producer.publish("x").status == Status::ok);
-  // The first answer may come only now.
+  // The answer that was given up may come only now.
   while (supervisor.closed + 1 < supervisor.opened) {
-    try {
-      static_cast<void>(bus.consumer("t"));
-    } catch (const Error& error) {
-      REQUIRE(error.code() == ErrorCode::timeout);
-    }
+    once_in_time([&] { return bus.consumer("t"); });
+    std::this_thread::sleep_for(1ms);
   }
   CHECK(producer.publish("x").status == Status::ok);
 }
