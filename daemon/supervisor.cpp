@@ -8,7 +8,9 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/post.hpp>
 #include <cerrno>
+#include <filesystem>
 #include <iterator>
+#include <system_error>
 
 #include "control/directories.hpp"
 #include "control/peer_proof.hpp"
@@ -24,8 +26,19 @@ namespace {
 
 constexpr std::chrono::seconds kTick{1};
 
-DirectoryLock lock(const std::filesystem::path& directory, mode_t mode) {
-  control::create_directories(directory.string(), mode);
+constexpr const char* kCatalog = "catalog.db";
+
+/// Nothing is durable in a directory that is not. One with a catalog is: that comes behind this.
+DirectoryLock lock_state(const std::filesystem::path& directory) {
+  std::error_code unseen;
+  if (!std::filesystem::exists(directory / kCatalog, unseen)) {
+    control::create_durable_directories(directory.string(), 0700);
+  }
+  return DirectoryLock(directory.string());
+}
+
+DirectoryLock lock_runtime(const std::filesystem::path& directory) {
+  control::create_directories(directory.string(), 0755);
   return DirectoryLock(directory.string());
 }
 
@@ -54,9 +67,9 @@ Supervisor::Supervisor(boost::asio::io_context& io, Options options, const Event
     : io_(io),
       options_(std::move(options)),
       log_(log),
-      state_lock_(lock(options_.config.state_dir, 0700)),
-      runtime_lock_(lock(options_.config.runtime_dir, 0755)),
-      catalog_(options_.config.state_dir / "catalog.db"),
+      state_lock_(lock_state(options_.config.state_dir)),
+      runtime_lock_(lock_runtime(options_.config.runtime_dir)),
+      catalog_(options_.config.state_dir / kCatalog),
       epoch_(catalog_.begin_epoch()),
       keepsakes_(options_.open_store, log_),
       kept_(by_name(keepsakes_.list())),

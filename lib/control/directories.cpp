@@ -7,47 +7,119 @@
 #include <cerrno>
 #include <filesystem>
 #include <system_error>
+#include <utility>
+#include <vector>
 
 #include "ringway/error.hpp"
 #include "shm/descriptor.hpp"
+#include "shm/descriptor_limit.hpp"
 
 namespace ringway::control {
 namespace {
 
-/// What is in `path` by name outlives power loss then. Where the directory may not be read, or its
-/// file system has no sync, that is left to the file system.
-void sync_entries(const std::filesystem::path& path) {
-  const shm::Descriptor directory(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (directory) static_cast<void>(::fsync(directory.get()));
-}
+namespace fs = std::filesystem;
 
-/// An empty one may be left by somebody who died before he had synced it.
-bool holds_nothing(const std::filesystem::path& directory) {
-  std::error_code refused;
-  return std::filesystem::is_empty(directory, refused) && !refused;
-}
+/// The directories that were made, which go again, unless they may stay.
+class Made {
+ public:
+  Made() = default;
+  Made(const Made&) = delete;
+  Made& operator=(const Made&) = delete;
+  ~Made() {
+    // One with something in it is somebody else's by now, too.
+    for (auto last = paths_.rbegin(); last != paths_.rend(); ++last) ::rmdir(last->c_str());
+  }
 
-}  // namespace
+  void add(fs::path path) { paths_.push_back(std::move(path)); }
+  void keep() noexcept { paths_.clear(); }
 
-void create_directories(const std::string& path, mode_t mode) {
-  std::filesystem::path reached;
-  for (const auto& component : std::filesystem::absolute(path)) {
+ private:
+  std::vector<fs::path> paths_;
+};
+
+void make(const std::string& path, mode_t mode, Made& made) {
+  fs::path reached;
+  for (const auto& component : fs::absolute(path)) {
     reached /= component;
     if (::mkdir(reached.c_str(), mode) == 0) {
+      made.add(reached);
       ::chmod(reached.c_str(), mode);  // whatever the umask took away
-      sync_entries(reached.parent_path());
       continue;
     }
     const int refused = errno;
-    if (refused == EEXIST && holds_nothing(reached)) sync_entries(reached.parent_path());
     std::error_code unseen;
-    if (refused != EEXIST && !std::filesystem::is_directory(reached, unseen)) {
+    if (refused != EEXIST && !fs::is_directory(reached, unseen)) {
       throw system_error(
           refused, reached.string(), "cannot be created",
           "name a directory of your own: XDG_RUNTIME_DIR, XDG_STATE_HOME, or the options "
           "--runtime-dir and --state-dir of ringwayd");
     }
   }
+}
+
+Error not_durable(int error_number, const fs::path& directory) {
+  std::string advice = shm::descriptor_advice(error_number);
+  if (advice.empty()) {
+    advice =
+        "a loss of power could take what lies in it: mend its disk, or name a state directory "
+        "elsewhere (XDG_STATE_HOME, --state-dir of ringwayd)";
+  }
+  return system_error(error_number, directory.string(), "cannot be synced", advice);
+}
+
+shm::Descriptor open_directory(const fs::path& path) {
+  return shm::Descriptor(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+}
+
+/// `sync` is a call for one descriptor. A file system that has none answers EINVAL or ENOTSUP.
+void sync_with(int (*sync)(int), const fs::path& directory, const shm::Descriptor& opened) {
+  while (sync(opened.get()) != 0) {
+    if (errno == EINVAL || errno == ENOTSUP) return;
+    if (errno != EINTR) throw not_durable(errno, directory);
+  }
+}
+
+dev_t device_of(const fs::path& directory) {
+  struct stat status{};
+  if (::stat(directory.c_str(), &status) != 0) throw not_durable(errno, directory);
+  return status.st_dev;
+}
+
+/// What names `path` on its file system outlives a loss of power then.
+void sync_way_to(const fs::path& path) {
+  const dev_t device = device_of(path);
+  for (fs::path at = path; at.has_relative_path(); at = at.parent_path()) {
+    const fs::path parent = at.parent_path();
+    if (device_of(parent) != device) return;  // `at` is mounted there
+    const shm::Descriptor directory = open_directory(parent);
+    if (directory) {
+      sync_with(::fsync, parent, directory);
+      continue;
+    }
+    if (errno != EACCES && errno != EPERM) throw not_durable(errno, parent);
+    // We may go through it, and perhaps make something in it, but not open it: all or nothing.
+    const shm::Descriptor any = open_directory(path);
+    if (!any) throw not_durable(errno, path);
+    return sync_with(::syncfs, path, any);
+  }
+}
+
+}  // namespace
+
+void create_directories(const std::string& path, mode_t mode) {
+  Made made;
+  make(path, mode, made);
+  made.keep();
+}
+
+void create_durable_directories(const std::string& path, mode_t mode) {
+  Made made;
+  make(path, mode, made);
+  std::error_code refused;
+  const fs::path canonical = fs::canonical(path, refused);
+  if (refused) throw not_durable(refused.value(), path);
+  sync_way_to(canonical);
+  made.keep();
 }
 
 }  // namespace ringway::control

@@ -7,8 +7,15 @@
 namespace ringway::control {
 
 /// Creates the directory and those missing above it, each with exactly this mode. One that exists
-/// is left as it is.
+/// is left as it is; what was made goes again where the rest is refused. A loss of power may take
+/// them: that is enough for sockets, which do not outlive it either.
 /// @throws Error naming the component that cannot be created.
 void create_directories(const std::string& path, mode_t mode);
+
+/// The same, and a loss of power takes none of them, whoever made them. That takes a sync of each
+/// directory above, up to where the file system is mounted, which is left to the file system where
+/// it has no such sync.
+/// @throws Error also naming the directory that cannot be synced.
+void create_durable_directories(const std::string& path, mode_t mode);
 
 }  // namespace ringway::control

@@ -166,5 +166,42 @@ class OnFuse(DiskTrouble, unittest.TestCase):
         self.check_content_over_restarts(self.contents['t'])
 
 
+class StateDirectory(unittest.TestCase):
+    def setUp(self):
+        self.disk = FailingDisk()
+        self.addCleanup(self.disk.close)
+        self.state_dir = self.disk.path / 'new' / 'state'
+        self.bus = Bus(state_dir=self.state_dir)
+        self.addCleanup(self.bus.close)
+
+    def check_refused(self):
+        self.disk.fail()
+        self.bus.launch()
+        self.assertEqual(self.bus.daemon.wait(PATIENCE_SECONDS), 1)
+        self.assertRegex(self.bus.log.read_text(),
+                         f'{self.disk.path}(/new)?: cannot be synced: Input/output error; a loss of power could take ')
+        self.disk.heal()
+
+    def check_served(self):
+        self.bus.start()
+        self.bus.run('topic', 'create', 't')
+        self.bus.run('produce', 't', '--wait', 'durable', stdin=b'one\n')
+        self.bus.restart()
+        self.assertEqual(self.bus.run('consume', 't', '-o', 'start', '-e'), b'one\n')
+
+    def test_one_that_a_loss_of_power_could_take_is_not_served_from(self):
+        self.check_refused()
+        self.assertEqual(list(self.disk.path.iterdir()), [])
+        self.check_served()
+
+    def test_nor_is_one_that_was_there_and_holds_something(self):
+        self.state_dir.mkdir(parents=True)
+        lock = self.state_dir / 'lock'  # of a start that came no further
+        lock.touch()
+        self.check_refused()
+        self.assertEqual(list(self.state_dir.iterdir()), [lock])
+        self.check_served()
+
+
 if __name__ == '__main__':
     unittest.main()
