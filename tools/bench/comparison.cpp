@@ -261,15 +261,4 @@ std::string Comparison::table(Style style) const {
   return text;
 }
 
-std::string render(const std::vector<Comparison>& comparisons, Format format, Style style) {
-  std::string text;
-  Json all = Json::array();
-  for (const Comparison& comparison : comparisons) {
-    if (format == Format::table) text += (text.empty() ? "" : "\n") + comparison.table(style);
-    if (format == Format::jsonl) text += comparison.json().dump() + "\n";
-    if (format == Format::json) all.push_back(comparison.json());
-  }
-  return format == Format::json ? all.dump(2) + "\n" : text;
-}
-
 }  // namespace ringway::cli

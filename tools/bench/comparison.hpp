@@ -66,7 +66,4 @@ struct Comparison {
 std::optional<double> ratio_between(const Figure& figure, const Figures& ours,
                                     const std::optional<Figures>& limit);
 
-/// All of them for --output: a table each, an array, or one object a line.
-std::string render(const std::vector<Comparison>& comparisons, Format format, Style style);
-
 }  // namespace ringway::cli

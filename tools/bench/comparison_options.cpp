@@ -1,12 +1,10 @@
 #include "tools/bench/comparison_options.hpp"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include "tools/bench/content.hpp"
 #include "tools/bench/result.hpp"
 #include "tools/quantity.hpp"
-#include "tools/terminal.hpp"
 
 namespace ringway::cli {
 namespace {
@@ -53,6 +51,12 @@ void ComparisonOptions::describe_memory_topic(Json& settings) const {
   settings["topic"] = "not persisted, blocks when full, else default";
 }
 
+void add_record_size_to(CLI::App& verb, std::string& size) {
+  verb.add_option("--size", size, "Bytes of each record's value")
+      ->type_name("SIZE")
+      ->capture_default_str();
+}
+
 std::uint64_t parse_record_size(const std::string& text) {
   const std::uint64_t size = parse_size("--size", text);
   if (size != 0 && size % content::kGranule == 0 && size <= kRecordSizeMax) return size;
@@ -60,19 +64,13 @@ std::uint64_t parse_record_size(const std::string& text) {
               "a benchmark's records have a multiple of 16 bytes, up to 16 MiB", "take 64, or 1K");
 }
 
-Comparison not_measured(std::string name, std::string about, std::string why) {
+std::vector<Comparison> not_measured(std::string name, std::string about, std::string why) {
   Comparison row;
   row.name = std::move(name);
   row.about = std::move(about);
   row.settings = bench_settings();
   row.not_measured = std::move(why);
-  return row;
-}
-
-Exit show(const std::vector<Comparison>& comparisons, const Common& common) {
-  static_cast<void>(
-      write_all(STDOUT_FILENO, render(comparisons, common.format, style_of(STDOUT_FILENO))));
-  return Exit::ok;
+  return {std::move(row)};
 }
 
 }  // namespace ringway::cli

@@ -32,13 +32,13 @@ struct ComparisonOptions {
   void describe_memory_topic(Json& settings) const;
 };
 
-/// --size of records: a multiple of 16 from 16 B to 16 MiB. Throws Error(usage).
+/// --size of records, as parse_record_size() takes it. The default is what `size` holds.
+void add_record_size_to(CLI::App& verb, std::string& size);
+
+/// Of --size: a multiple of 16 from 16 B to 16 MiB. Throws Error(usage).
 std::uint64_t parse_record_size(const std::string& text);
 
 /// One row that says why it is not there.
-Comparison not_measured(std::string name, std::string about, std::string why);
-
-/// Prints them on standard output.
-Exit show(const std::vector<Comparison>& comparisons, const Common& common);
+std::vector<Comparison> not_measured(std::string name, std::string about, std::string why);
 
 }  // namespace ringway::cli

@@ -100,17 +100,6 @@ std::string BenchResult::table(Style style) const {
   return text;
 }
 
-std::string render(const std::vector<BenchResult>& results, Format format, Style style) {
-  std::string text;
-  Json all = Json::array();
-  for (const BenchResult& result : results) {
-    if (format == Format::table) text += (text.empty() ? "" : "\n") + result.table(style);
-    if (format == Format::jsonl) text += result.json().dump() + "\n";
-    if (format == Format::json) all.push_back(result.json());
-  }
-  return format == Format::json ? all.dump(2) + "\n" : text;
-}
-
 Json bench_settings() {
   double load = 0;
   static_cast<void>(::getloadavg(&load, 1));

@@ -40,9 +40,6 @@ struct BenchResult {
   std::string table(Style style) const;
 };
 
-/// All of them for --output: a table each, an array, or one object a line.
-std::string render(const std::vector<BenchResult>& results, Format format, Style style);
-
 /// What every benchmark says of the machine, to go on with.
 Json bench_settings();
 

@@ -5,11 +5,11 @@
 
 #include "tools/bench/bench_options.hpp"
 #include "tools/bench/result.hpp"
+#include "tools/bench/show.hpp"
 #include "tools/bench/traffic.hpp"
 #include "tools/command_line.hpp"
 #include "tools/stage/interruption.hpp"
 #include "tools/stage/private_bus.hpp"
-#include "tools/terminal.hpp"
 #include "tools/verbs/verbs.hpp"
 
 namespace ringway::cli {
@@ -87,9 +87,7 @@ Exit bench_adopt(const AdoptOptions& options, const Common& common) {
   result.settings["records_a_partition"] = kRecordsPerLane;
   options.describe_topics(result.settings);
   for (std::uint32_t run = 0; run < options.runs; ++run) result.runs.push_back(adopt_run(options));
-  static_cast<void>(
-      write_all(STDOUT_FILENO, render({result}, common.format, style_of(STDOUT_FILENO))));
-  return Exit::ok;
+  return show<BenchResult>({result}, common);
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include "tools/bench/limits/synced_write.hpp"
 #include "tools/bench/numbered_records.hpp"
 #include "tools/bench/repeats.hpp"
+#include "tools/bench/show.hpp"
 #include "tools/bench/targets.hpp"
 #include "tools/command_line.hpp"
 #include "tools/quantity.hpp"
@@ -104,8 +105,8 @@ Exit bench_durable(const DurableOptions& options, const Common& common) {
   const std::optional<CpuPair> cpus = cpu_pair();
   const std::string why = cpus ? why_no_disk(options.bus.place(), kDurableRoom) : kNeedsTwoCpus;
   if (!why.empty()) {
-    return show({not_measured(durable_name(size_bytes, options.producers),
-                              durable_about(size_bytes, options.producers), why)},
+    return show(not_measured(durable_name(size_bytes, options.producers),
+                             durable_about(size_bytes, options.producers), why),
                 common);
   }
   return show(compare_durable(options, size_bytes, *cpus), common);
@@ -123,9 +124,7 @@ void add_bench_durable(CommandLine& line) {
       [options](const Common& common) {
         return as_bench(common, [&] { return bench_durable(*options, common); });
       });
-  verb.add_option("--size", options->size, "Bytes of each record's value")
-      ->type_name("SIZE")
-      ->capture_default_str();
+  add_record_size_to(verb, options->size);
   verb.add_option("--producers", options->producers, "Processes that publish, each one by one")
       ->check(CLI::Range(1u, 64u))
       ->capture_default_str();

@@ -9,6 +9,7 @@
 #include "tools/bench/limits/record_copy.hpp"
 #include "tools/bench/repeats.hpp"
 #include "tools/bench/ring_traffic.hpp"
+#include "tools/bench/show.hpp"
 #include "tools/bench/targets.hpp"
 #include "tools/bench/wait_option.hpp"
 #include "tools/command_line.hpp"
@@ -101,8 +102,7 @@ Exit bench_latency(LatencyOptions& options, const Common& common) {
   static_cast<void>(options.length());
   const std::optional<CpuPair> cpus = cpu_pair();
   if (!cpus)
-    return show({not_measured(latency_name(options), latency_about(options), kNeedsTwoCpus)},
-                common);
+    return show(not_measured(latency_name(options), latency_about(options), kNeedsTwoCpus), common);
   return show(compare_latency(options, *cpus), common);
 }
 
@@ -118,9 +118,7 @@ void add_bench_latency(CommandLine& line) {
       [options](const Common& common) {
         return as_bench(common, [&] { return bench_latency(*options, common); });
       });
-  verb.add_option("--size", options->size, "Bytes of each record's value")
-      ->type_name("SIZE")
-      ->capture_default_str();
+  add_record_size_to(verb, options->size);
   verb.add_option("--rate", options->rate,
                   "Records a second, published when each is due (default: there and back)")
       ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{100'000'000}));

@@ -16,6 +16,7 @@
 #include "tools/bench/page_cache.hpp"
 #include "tools/bench/repeats.hpp"
 #include "tools/bench/ring_traffic.hpp"
+#include "tools/bench/show.hpp"
 #include "tools/bench/targets.hpp"
 #include "tools/command_line.hpp"
 #include "tools/quantity.hpp"
@@ -232,8 +233,7 @@ Exit bench_limits(const LimitOptions& options, const Common& common) {
                 "is too little to measure anything", "take 1M or more");
   }
   const std::optional<CpuPair> cpus = cpu_pair();
-  if (!cpus)
-    return show({not_measured("limits", "what this machine can do", kNeedsTwoCpus)}, common);
+  if (!cpus) return show(not_measured("limits", "what this machine can do", kNeedsTwoCpus), common);
   return show(LimitRows(options, *cpus).all(), common);
 }
 

@@ -10,6 +10,7 @@
 #include "tools/bench/numbered_records.hpp"
 #include "tools/bench/persist_traffic.hpp"
 #include "tools/bench/repeats.hpp"
+#include "tools/bench/show.hpp"
 #include "tools/bench/targets.hpp"
 #include "tools/command_line.hpp"
 #include "tools/quantity.hpp"
@@ -133,7 +134,7 @@ Exit bench_persist(PersistOptions& options, const Common& common) {
   const std::string why =
       why_not_on_disk(cpus, options.bus.place(), 2 * options.bytes_each() + kLargeRing);
   if (!why.empty()) {
-    return show({not_measured(persist_name(options.shape), persist_about(options.shape), why)},
+    return show(not_measured(persist_name(options.shape), persist_about(options.shape), why),
                 common);
   }
   return show(compare_persist(options, *cpus), common);
@@ -153,9 +154,7 @@ void add_bench_persist(CommandLine& line) {
       [options](const Common& common) {
         return as_bench(common, [&] { return bench_persist(*options, common); });
       });
-  verb.add_option("--size", options->size, "Bytes of each record's value")
-      ->type_name("SIZE")
-      ->capture_default_str();
+  add_record_size_to(verb, options->size);
   verb.add_option("--claim", options->shape.claim, "Records claimed and committed at once")
       ->check(CLI::Range(1u, 1024u))
       ->capture_default_str();

@@ -10,11 +10,11 @@
 
 #include "tools/bench/bench_options.hpp"
 #include "tools/bench/result.hpp"
+#include "tools/bench/show.hpp"
 #include "tools/command_line.hpp"
 #include "tools/stage/child.hpp"
 #include "tools/stage/interruption.hpp"
 #include "tools/stage/private_bus.hpp"
-#include "tools/terminal.hpp"
 #include "tools/verbs/verbs.hpp"
 
 namespace ringway::cli {
@@ -157,9 +157,7 @@ Exit bench_repair(const BenchOptions& options, const Common& common) {
   for (std::uint32_t run = 0; run < options.runs; ++run) {
     result.runs.push_back(repair_run(options, run + 1));
   }
-  static_cast<void>(
-      write_all(STDOUT_FILENO, render({result}, common.format, style_of(STDOUT_FILENO))));
-  return Exit::ok;
+  return show<BenchResult>({result}, common);
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include "tools/bench/page_cache.hpp"
 #include "tools/bench/repeats.hpp"
 #include "tools/bench/replay_traffic.hpp"
+#include "tools/bench/show.hpp"
 #include "tools/bench/targets.hpp"
 #include "tools/command_line.hpp"
 #include "tools/quantity.hpp"
@@ -81,11 +82,11 @@ Exit bench_replay(const ReplayOptions& options, const Common& common) {
   const std::string why =
       cpus ? why_no_disk(options.bus.place(), options.total_bytes()) : kNeedsTwoCpus;
   if (!why.empty()) {
-    return show({not_measured(replay_name(size_bytes, options.cold),
-                              replay_about(size_bytes, options.cold), why)},
+    return show(not_measured(replay_name(size_bytes, options.cold),
+                             replay_about(size_bytes, options.cold), why),
                 common);
   }
-  return show({compare_replay(options, size_bytes, *cpus)}, common);
+  return show(std::vector{compare_replay(options, size_bytes, *cpus)}, common);
 }
 
 }  // namespace
@@ -102,9 +103,7 @@ void add_bench_replay(CommandLine& line) {
                 [options](const Common& common) {
                   return as_bench(common, [&] { return bench_replay(*options, common); });
                 });
-  verb.add_option("--size", options->size, "Bytes of each record's value")
-      ->type_name("SIZE")
-      ->capture_default_str();
+  add_record_size_to(verb, options->size);
   verb.add_flag("--cold", options->cold, "The page cache has nothing of the log: from the device");
   options->add_to(verb, "Bytes of log that are read in each repeat");
 }

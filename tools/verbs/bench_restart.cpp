@@ -7,11 +7,11 @@
 
 #include "tools/bench/bench_options.hpp"
 #include "tools/bench/result.hpp"
+#include "tools/bench/show.hpp"
 #include "tools/bench/traffic.hpp"
 #include "tools/command_line.hpp"
 #include "tools/stage/interruption.hpp"
 #include "tools/stage/private_bus.hpp"
-#include "tools/terminal.hpp"
 #include "tools/verbs/verbs.hpp"
 
 namespace ringway::cli {
@@ -175,9 +175,7 @@ Exit bench_restart(const RestartOptions& options, const Common& common) {
     }
     results.push_back(std::move(result));
   }
-  static_cast<void>(
-      write_all(STDOUT_FILENO, render(results, common.format, style_of(STDOUT_FILENO))));
-  return Exit::ok;
+  return show(results, common);
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include "tools/bench/limits/line_time.hpp"
 #include "tools/bench/repeats.hpp"
 #include "tools/bench/ring_traffic.hpp"
+#include "tools/bench/show.hpp"
 #include "tools/bench/targets.hpp"
 #include "tools/bench/wait_option.hpp"
 #include "tools/command_line.hpp"
@@ -139,7 +140,7 @@ Exit bench_ring(RingOptions& options, const Common& common) {
   static_cast<void>(options.length());
   const std::optional<CpuPair> cpus = cpu_pair();
   if (!cpus) {
-    return show({not_measured(ring_name(options.shape), ring_about(options.shape), kNeedsTwoCpus)},
+    return show(not_measured(ring_name(options.shape), ring_about(options.shape), kNeedsTwoCpus),
                 common);
   }
   return show(compare_ring(options, *cpus), common);
@@ -158,9 +159,7 @@ void add_bench_ring(CommandLine& line) {
       [options](const Common& common) {
         return as_bench(common, [&] { return bench_ring(*options, common); });
       });
-  verb.add_option("--size", options->size, "Bytes of each record's value")
-      ->type_name("SIZE")
-      ->capture_default_str();
+  add_record_size_to(verb, options->size);
   verb.add_option("--claim", options->shape.claim, "Records claimed and committed at once")
       ->check(CLI::Range(1u, 1024u))
       ->capture_default_str();
