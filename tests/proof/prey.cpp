@@ -15,7 +15,9 @@
 #include <map>
 #include <memory>
 #include <random>
+#include <set>
 #include <stdexcept>
+#include <string_view>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -44,11 +46,20 @@ constexpr int kTriesMax = 20;
 /// How often it is killed in which way.
 struct Kills {
   std::uint64_t system_calls, stores, instructions, moments;
-  std::uint64_t behind;  ///< the act, while what it set going ends: at system calls
+  std::uint64_t behind;    ///< the act, while what it set going ends: at system calls
+  bool at_places = false;  ///< at stores: not each time that a place in the program comes
 };
 constexpr Kills kSample{10, 20, 6, 4, 4};
 constexpr std::uint64_t kAll = 1 << 30;
 constexpr Kills kLong{kAll, kAll, 2000, 400, 200};
+constexpr Kills kPlaces{kAll, kAll, 6, 4, 4, true};
+
+/// RINGWAY_TEST_LONG, which is `places` or anything else.
+Kills kills_wanted() {
+  const char* const given = std::getenv("RINGWAY_TEST_LONG");
+  if (given == nullptr) return kSample;
+  return given == std::string_view("places") ? kPlaces : kLong;
+}
 
 std::uint64_t seed() {
   const char* const given = std::getenv("RINGWAY_TEST_SEED");
@@ -106,17 +117,20 @@ class Hunting {
     const Run calls = lead(kAtTheEnd), stores = lead(kAtTheEndByStores);
     const std::chrono::nanoseconds time = kill(kAtTheEndUnwatched).act.time;
     const Length unwatched{0, std::max(time, std::chrono::nanoseconds(1))};
-    const bool all = std::getenv("RINGWAY_TEST_LONG") != nullptr;
-    const Kills kills = all ? kLong : kSample;
+    const Kills kills = kills_wanted();
+    const bool all = kills.stores == kAll;
+    const std::vector<Death> at_places = first_and_last(stores.places);
     const auto boundary_in = [&](const Length& of) {
       return 1 + random_() % std::max(of.boundaries, std::uint64_t{1});
     };
     const std::uint64_t at_stores =
-        stores.places.empty() ? 0 : std::min(kills.stores, stores.act.boundaries);
+        stores.places.empty() ? 0
+        : kills.at_places     ? at_places.size()
+                              : std::min(kills.stores, all ? stores.most : stores.act.boundaries);
     // Where nothing is stored, that many more.
     const std::uint64_t at_calls =
         std::min(at_stores == 0 ? kills.system_calls + kills.stores : kills.system_calls,
-                 calls.act.boundaries);
+                 all ? calls.most : calls.act.boundaries);
     // In order where all are meant; but the last ones may not come every time.
     for (std::uint64_t i = 0; i < at_calls; ++i) {
       if (!part_.has(i)) continue;
@@ -130,9 +144,11 @@ class Hunting {
       bool in_order = all;
       kill_in_time(stores.act, [&](const Length&) {
         Death death{.boundaries = Hunt::Boundaries::stores, .boundary = 1 + i};
+        if (kills.at_places) death = at_places[i];
         if (std::exchange(in_order, false)) return death;
         // Each store of the program is as likely, however often it comes there.
-        const auto place = std::next(stores.places.begin(), random_() % stores.places.size());
+        auto place = std::next(stores.places.begin(), random_() % stores.places.size());
+        if (kills.at_places) place = stores.places.find(death.place);
         death.place = place->first;
         death.boundary = 1 + random_() % place->second;
         return death;
@@ -185,6 +201,19 @@ class Hunting {
       run.behind = came.all.boundaries - came.act.boundaries;
     }
     return run;
+  }
+
+  /// The first and the last time that each place stores, before it and behind it.
+  static std::vector<Death> first_and_last(const std::map<std::uint64_t, std::uint64_t>& places) {
+    std::vector<Death> all;
+    for (const auto& [place, boundaries] : places) {
+      const std::uint64_t last = std::max<std::uint64_t>(boundaries / 2 * 2, 2);
+      for (const std::uint64_t boundary : std::set<std::uint64_t>{1, 2, last - 1, last}) {
+        all.push_back(
+            {.boundaries = Hunt::Boundaries::stores, .boundary = boundary, .place = place});
+      }
+    }
+    return all;
   }
 
   /// A world without a past.
