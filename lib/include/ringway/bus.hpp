@@ -57,9 +57,16 @@ class Bus {
   /// Forgets a named cursor, and with it what it protects. Throws Error{busy} naming the holder
   /// while somebody has it, Error{not_found} when there is none of that name.
   void delete_cursor(std::string_view topic, std::string_view cursor);
+  /// Those that this user has some right to, by name.
   std::vector<TopicSummary> topics();
+  /// Throws Error{not_found}, or Error{denied} without any right to it.
   TopicSettings settings(std::string_view topic);
 
+  /// Open a topic to publish, or to read. Throw Error: not_found, denied (the right to write, or to
+  /// read), limit (handles, partitions or clients), busy (a named cursor that another one has, or
+  /// ProducerOptions::exclusive; with the pid), usage (a partition that the topic has not, a
+  /// cursor's name), failed (no memory, mapping or descriptor left). A consumer's `from` that is
+  /// beyond the end or not kept any more is not_found, too.
   Producer producer(std::string_view topic, ProducerOptions options = {});
   Consumer consumer(std::string_view topic, ConsumerOptions options = {});
 

@@ -120,17 +120,19 @@ class Consumer {
 
   /// Moves past what the last poll gave, without polling; releases the views.
   void advance() noexcept;
-  /// Goes elsewhere, in every partition or in one. Releases the views. beyond_end and not_found
-  /// leave the cursor where it was.
+  /// Goes elsewhere, in every partition that this one reads, or in one of them. Releases the views.
+  /// Whatever is not ok (beyond_end, not_found, disconnected, ...) leaves the cursor where it was.
   Status seek(StartPoint to) noexcept;
   Status seek(std::uint32_t partition, StartPoint to) noexcept;
 
-  /// The offset that the next poll starts at (past the last poll's records).
+  /// The offset that the next poll starts at (past the last poll's records); 0 of a partition that
+  /// this one does not read.
   std::uint64_t position(std::uint32_t partition) const noexcept;
-  /// The oldest kept offset and the committed watermark of a partition.
+  /// Of any partition of the topic, else 0: the oldest offset that is kept, and the first that has
+  /// not reached the level yet.
   std::uint64_t first_offset(std::uint32_t partition) const noexcept;
-  std::uint64_t committed_offset(std::uint32_t partition) const noexcept;
   std::uint64_t watermark(std::uint32_t partition, Level level) const noexcept;
+  std::uint64_t committed_offset(std::uint32_t partition) const noexcept;  ///< Level::committed
   Lag lag() const noexcept;
   std::uint32_t partitions() const noexcept;                 ///< of the topic
   std::span<const std::uint32_t> assigned() const noexcept;  ///< the partitions this one reads

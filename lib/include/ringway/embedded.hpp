@@ -25,6 +25,7 @@ struct EmbeddedOptions {
 /// long as this process: what dies with it is everything not yet `written`. Link ringway-embedded.
 class Embedded {
  public:
+  /// Returns when it serves. Throws Error, as where another supervisor has one of the directories.
   explicit Embedded(EmbeddedOptions options = {});
   Embedded(Embedded&&) noexcept;
   Embedded& operator=(Embedded&&) noexcept;

@@ -137,8 +137,9 @@ class Producer {
   ~Producer();
 
   /// Copies `payload` into the ring. Waits while the ring is full, up to the timeout.
-  /// ok | timeout | interrupted | too_large | quarantined | closed | forked; fenced when this process
-  /// stood still in mid-claim for so long that the topic's policy took the claim away.
+  /// ok | timeout | interrupted | too_large | quarantined | closed | forked; not_found where the
+  /// topic has no such partition; fenced when this process stood still in mid-claim for so long
+  /// that the topic's policy took the claim away.
   Published publish(Bytes payload, const PublishOptions& options = {}) noexcept;
   /// The same without waiting: back_pressured at once when the ring is full.
   Published try_publish(Bytes payload, const PublishOptions& options = {}) noexcept;

@@ -111,7 +111,7 @@ struct TopicSummary {
   bool persist = true;
 };
 
-/// The partition of a key: XXH3-64 (seed 0) of its bytes, modulo the number of partitions. Stable
+/// The partition of a key: XXH3-64 (seed 0) of its bytes, modulo `partitions` (at least 1). Stable
 /// for ever. Vectors, with four partitions: "" 2, "a" 3, "order-1" 2, "order-2" 0.
 [[gnu::visibility("default")]] std::uint32_t partition_of(Bytes key,
                                                           std::uint32_t partitions) noexcept;
