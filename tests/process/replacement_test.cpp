@@ -13,11 +13,13 @@
 
 #include "ringway/ringway.hpp"
 #include "support/command_line.hpp"
+#include "support/cue.hpp"
 #include "support/daemon_process.hpp"
 #include "support/records.hpp"
 
 using namespace ringway;
 using ringway::test::Child;
+using ringway::test::Cue;
 using ringway::test::DaemonProcess;
 using ringway::test::publish;
 using ringway::test::said;
@@ -28,18 +30,6 @@ namespace {
 
 constexpr TopicChoices kFencing{
     .ring_bytes = 64 * 1024, .when_stopped = WhenStopped::fence, .stopped_after_ms = 50};
-
-/// Holds children up until it is opened.
-struct Gate {
-  Gate() { REQUIRE(::pipe(ends) == 0); }
-  void pass() const {
-    char byte;
-    ::close(ends[1]);
-    static_cast<void>(!::read(ends[0], &byte, 1));
-  }
-  void open() const { ::close(ends[1]); }
-  int ends[2];
-};
 
 /// A producer that stops itself in mid-claim, and after SIGCONT ends with the status of its commit.
 struct Stopped {
@@ -239,13 +229,13 @@ TEST_CASE("alter: another ring size under full traffic loses, doubles and reorde
   bus.create_topic("t", choices);
   constexpr std::uint64_t kRecords = 150'000;
   std::vector<std::unique_ptr<Child>> producers;
-  const Gate gate;
+  const Cue cue;
   for (std::uint32_t p = 0; p < 2; ++p) {
     producers.push_back(std::make_unique<Child>([&, p](Child& self) {
       Bus own = daemon.connect();
       Producer producer = own.producer("t");
       self.reached();
-      gate.pass();
+      cue.await();
       for (std::uint64_t i = 0; i < kRecords; ++i) {
         const std::string payload = std::to_string(p) + ":" + std::to_string(i);
         const Status status = producer.publish(payload, {.partition = i % 2}).status;
@@ -255,7 +245,7 @@ TEST_CASE("alter: another ring size under full traffic loses, doubles and reorde
   }
   for (auto& producer : producers) REQUIRE(producer->await());
   Consumer consumer = bus.consumer("t", {.from = start(), .cursor = "c"});
-  gate.open();
+  for (std::size_t i = 0; i < producers.size(); ++i) cue.give();
   std::atomic<bool> done{false};
   int altered = 0;
   std::thread operator_thread([&] {

@@ -16,6 +16,7 @@
 
 #include "proof/points.hpp"
 #include "proof/shared_with_children.hpp"
+#include "support/seed.hpp"
 
 namespace ringway::proof {
 namespace {
@@ -33,11 +34,6 @@ constexpr std::size_t kSamplesMax = 1 << 14;
 /// Of a long operation's instructions, besides its boundaries.
 std::uint64_t chosen_instructions() {
   return std::getenv("RINGWAY_TEST_LONG") == nullptr ? 150 : 2000;
-}
-
-std::uint64_t proof_seed() {
-  const char* const given = std::getenv("RINGWAY_TEST_SEED");
-  return given == nullptr ? std::random_device()() : std::strtoull(given, nullptr, 10);
 }
 
 /// What a worker found, in memory it shares with who started it.
@@ -282,7 +278,7 @@ struct Sum {
 
 /// In a process and on files of its own: a victim leaves them changed.
 Choice choose(const Scene& scene) {
-  static const std::uint64_t seed = proof_seed();
+  static const std::uint64_t seed = ringway::test::chosen_seed();
   if (scene.grain == Scene::Grain::instructions) return {};
   const SharedWithChildren<Choice> choice;
   std::fflush(nullptr);

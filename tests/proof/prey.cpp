@@ -7,31 +7,31 @@
 #include <algorithm>
 #include <atomic>
 #include <catch2/catch.hpp>
-#include <cerrno>
 #include <cmath>
 #include <cstdio>
-#include <cstdlib>
+#include <exception>
 #include <future>
 #include <map>
 #include <memory>
 #include <random>
 #include <set>
-#include <stdexcept>
-#include <string_view>
-#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
 
+#include "proof/kills.hpp"
 #include "proof/points.hpp"
 #include "proof/pursuit.hpp"
 #include "proof/violation.hpp"
+#include "support/cue.hpp"
+#include "support/seed.hpp"
 
 namespace ringway::proof {
 namespace {
 
 using namespace std::chrono_literals;
 using ringway::test::Child;
+using ringway::test::Cue;
 using Clock = std::chrono::steady_clock;
 
 /// Single steps from a system call on; as many shorter ways as longer ones by orders of magnitude.
@@ -43,71 +43,6 @@ constexpr int kLed = 3;
 /// A kill that came too late is repeated so often.
 constexpr int kTriesMax = 20;
 
-/// How often it is killed in which way.
-struct Kills {
-  std::uint64_t system_calls, stores, instructions, moments;
-  std::uint64_t behind;    ///< the act, while what it set going ends: at system calls
-  bool at_places = false;  ///< at stores: not each time that a place in the program comes
-};
-constexpr Kills kSample{10, 20, 6, 4, 4};
-constexpr std::uint64_t kAll = 1 << 30;
-constexpr Kills kLong{kAll, kAll, 2000, 400, 200};
-constexpr Kills kPlaces{kAll, kAll, 6, 4, 4, true};
-
-/// RINGWAY_TEST_LONG, which is `places` or anything else.
-Kills kills_wanted() {
-  const char* const given = std::getenv("RINGWAY_TEST_LONG");
-  if (given == nullptr) return kSample;
-  return given == std::string_view("places") ? kPlaces : kLong;
-}
-
-std::uint64_t seed() {
-  const char* const given = std::getenv("RINGWAY_TEST_SEED");
-  return given == nullptr ? std::random_device()() : std::strtoull(given, nullptr, 10);
-}
-
-/// Which of the kills are done, of each kind every so many: RINGWAY_TEST_PART=3/20 is the third of
-/// twenty parts, which together are all of them.
-struct Part {
-  std::uint64_t which = 1, of = 1;
-
-  static Part chosen() {
-    const char* const given = std::getenv("RINGWAY_TEST_PART");
-    Part part;
-    if (given == nullptr) return part;
-    char rest = 0;
-    if (std::sscanf(given, "%lu/%lu%c", &part.which, &part.of, &rest) != 2 || part.which < 1 ||
-        part.which > part.of) {
-      throw std::invalid_argument(
-          fmt::format("RINGWAY_TEST_PART is '{}', and not one of many, as in 3/20", given));
-    }
-    return part;
-  }
-  bool has(std::uint64_t kill) const { return kill % of == which - 1; }
-};
-
-/// A process waits until this one says that it may go on, in a system call.
-class Gate {
- public:
-  Gate() {
-    if (::pipe(ends_) != 0) throw std::system_error(errno, std::generic_category(), "pipe");
-  }
-  Gate(const Gate&) = delete;
-  Gate& operator=(const Gate&) = delete;
-  ~Gate() {
-    ::close(ends_[0]);
-    ::close(ends_[1]);
-  }
-  void open() const { static_cast<void>(!::write(ends_[1], "x", 1)); }
-  void pass() const {
-    char byte;
-    static_cast<void>(!::read(ends_[0], &byte, 1));
-  }
-
- private:
-  int ends_[2];
-};
-
 class Hunting {
  public:
   explicit Hunting(const Prey& prey) : prey_(prey), random_(chosen_) { settle(); }
@@ -117,7 +52,7 @@ class Hunting {
     const Run calls = lead(kAtTheEnd), stores = lead(kAtTheEndByStores);
     const std::chrono::nanoseconds time = kill(kAtTheEndUnwatched).act.time;
     const Length unwatched{0, std::max(time, std::chrono::nanoseconds(1))};
-    const Kills kills = kills_wanted();
+    const Kills kills = Kills::wanted();
     const bool all = kills.stores == kAll;
     const std::vector<Death> at_places = first_and_last(stores.places);
     const auto boundary_in = [&](const Length& of) {
@@ -314,12 +249,12 @@ class Hunting {
   Came kill_client(const Death& death) {
     World& world = *world_;
     int trial = begin();
-    const Gate gate;
-    Child client([&](Child& self) { play_behind(gate, self, trial); });
+    const Cue cue;
+    Child client([&](Child& self) { play_behind(cue, self, trial); });
     const pid_t victim = client.pid();
     if (!client.await()) throw Violation("a client cannot begin");
     auto hunter = send_hunter(victim, death);
-    gate.open();
+    cue.give();
     try {
       prey_.beside(world, trial);
     } catch (...) {
@@ -336,8 +271,8 @@ class Hunting {
     world.check();
     // The same by another one, who is let live.
     trial = begin();
-    gate.open();
-    Child next([&](Child& self) { play_behind(gate, self, trial); });
+    cue.give();
+    Child next([&](Child& self) { play_behind(cue, self, trial); });
     prey_.beside(world, trial);
     next.join();
     if (!world.client().told) throw Violation("a client cannot do what a dead one began");
@@ -380,12 +315,12 @@ class Hunting {
     ::_exit(0);
   }
 
-  void play_behind(const Gate& gate, Child& self, int trial) const {
+  void play_behind(const Cue& cue, Child& self, int trial) const {
     play([&] {
       Prey::Act act = [&] { prey_.act(*world_, trial); };
       if (prey_.settle_in) act = prey_.settle_in(*world_, trial);
       self.reached();
-      gate.pass();
+      cue.await();
       act();
     });
   }
@@ -417,7 +352,7 @@ class Hunting {
 
   const Prey& prey_;
   const Part part_ = Part::chosen();
-  std::uint64_t chosen_ = seed();
+  std::uint64_t chosen_ = ringway::test::chosen_seed();
   std::mt19937_64 random_;
   std::unique_ptr<World> world_;
   int trial_ = 0;
