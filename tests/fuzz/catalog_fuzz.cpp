@@ -2,7 +2,6 @@
 
 #include <sqlite3.h>
 
-#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "control/access.hpp"
@@ -58,7 +57,7 @@ class Bench {
   void commit() { sqlite3_exec(way_in_, "COMMIT", nullptr, nullptr, nullptr); }
 
  private:
-  test::TemporaryDirectory directory_{std::filesystem::temp_directory_path()};
+  test::TemporaryDirectory directory_;
   sqlite3* way_in_ = nullptr;
 
  public:

@@ -3,7 +3,6 @@
 #include <sys/mman.h>
 
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
 #include <system_error>
 
@@ -37,8 +36,7 @@ Stage::Stage(std::uint64_t base_offset, Log log) : base_offset_(base_offset) {
   settings.persist = log == Log::kept;
   std::string directory;
   if (settings.persist) {
-    const char* const parent = std::getenv("TMPDIR");
-    directory_.emplace(parent == nullptr ? "/tmp" : parent);
+    directory_.emplace();
     directory = *directory_ / "log";
   }
   auto made = daemon::TopicMemory::create(identity_, settings, kAttachments);

@@ -7,10 +7,11 @@
 
 namespace ringway::test {
 
-/// A fresh directory under /tmp (or another parent), removed with all that is in it.
+/// A fresh directory under $TMPDIR, else /tmp (or another parent), removed with all that is in it.
 class TemporaryDirectory {
  public:
-  explicit TemporaryDirectory(const std::string& parent = "/tmp")
+  explicit TemporaryDirectory(
+      const std::string& parent = std::filesystem::temp_directory_path().string())
       : path_(parent + "/ringway-test-XXXXXX") {
     if (::mkdtemp(path_.data()) == nullptr) throw std::runtime_error("mkdtemp failed");
   }
