@@ -139,15 +139,6 @@ TimePrefix read_time(std::string_view flag, std::string_view text, std::size_t a
   return TimeReader(flag, text, at).read();
 }
 
-std::int64_t parse_time(std::string_view flag, std::string_view text) {
-  const TimePrefix time = read_time(flag, text, 0);
-  if (time.characters != text.size()) {
-    throw Error(ErrorCode::usage, fmt::format("{} '{}'", flag, text), "a time stands alone here",
-                "leave out everything from the colon on");
-  }
-  return time.ns;
-}
-
 void append_rfc3339(std::string& out, std::int64_t ns) {
   using namespace std::chrono;
   // Apart from its fraction: the day that the earliest time belongs to begins before any time.

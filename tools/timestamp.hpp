@@ -24,9 +24,6 @@ struct TimePrefix {
 /// Throws Error(usage) naming `flag`, `text` and the rule.
 TimePrefix read_time(std::string_view flag, std::string_view text, std::size_t at);
 
-/// `text` as a whole.
-std::int64_t parse_time(std::string_view flag, std::string_view text);
-
 /// Appends UTC with nine digits of the second, 30 characters: 2024-02-14T10:30:00.000000000Z.
 /// Does not allocate but to grow `out`.
 void append_rfc3339(std::string& out, std::int64_t ns);

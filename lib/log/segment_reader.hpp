@@ -1,12 +1,12 @@
 #pragma once
 
-// How a client reads what left the ring (any thread, one at a time per reader):
+// How a segment is read (any thread, one at a time per reader):
 //
 //   SegmentReader reader(file_system, storage::File(file_system, descriptor_from_supervisor));
 //   reader.limit_to(info.end);                // a sealed segment: it ends exactly there
 //   reader.trust_durable(board.durable);      // the one being written: what must be readable
 //   SegmentWalk walk(reader);
-//   walk.seek_offset(wanted);                 // or walk.seek_time(timestamp_ns)
+//   walk.go_to(reader.find_offset(wanted));   // or find_time(); what is wanted comes from there on
 //   Record record;
 //   switch (walk.next(record)) {
 //     case ReadStatus::ok:       use record.header, record.body, record.at; pass over skips
@@ -163,10 +163,6 @@ class SegmentWalk {
   /// `at` is a boundary.
   void go_to(LogPoint at) noexcept;
   ReadStatus next(Record& record);
-
-  // Afterwards next() gives the record wanted, or what is in the way. ok, or next()'s reasons.
-  ReadStatus seek_offset(std::uint64_t offset);     ///< the record that uses up this offset
-  ReadStatus seek_time(std::int64_t timestamp_ns);  ///< the first record at or after the time
 
  private:
   SegmentReader& reader_;

@@ -37,36 +37,4 @@ ReadStatus SegmentWalk::next(Record& record) {
   return ReadStatus::end;  // load() gives whole records only
 }
 
-ReadStatus SegmentWalk::seek_offset(std::uint64_t offset) {
-  go_to(reader_.find_offset(offset));
-  while (true) {
-    const LogPoint before = at_;
-    Record record;
-    const ReadStatus status = next(record);
-    if (status != ReadStatus::ok) return status;
-    if (at_.offset > offset) {
-      go_to(before);
-      return ReadStatus::ok;
-    }
-  }
-}
-
-ReadStatus SegmentWalk::seek_time(std::int64_t timestamp_ns) {
-  go_to(reader_.find_time(timestamp_ns));
-  const bool all_later = reader_.header().running_max_before != kNoTime &&
-                         reader_.header().running_max_before >= timestamp_ns;
-  while (!all_later) {
-    const LogPoint before = at_;
-    Record record;
-    const ReadStatus status = next(record);
-    if (status != ReadStatus::ok) return status;
-    if (record.header.kind == static_cast<std::uint8_t>(layout::RecordKind::data) &&
-        record.header.timestamp_ns >= timestamp_ns) {
-      go_to(before);
-      break;
-    }
-  }
-  return ReadStatus::ok;
-}
-
 }  // namespace ringway::log

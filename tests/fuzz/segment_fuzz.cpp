@@ -28,9 +28,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t byte
     }
     log::SegmentWalk walk(reader);
     read_all(reader, walk);
-    static_cast<void>(walk.seek_offset(reader.first().offset + wanted));
+    walk.go_to(reader.find_offset(reader.first().offset + wanted));
     read_all(reader, walk);
-    static_cast<void>(walk.seek_time(wanted));
+    walk.go_to(reader.find_time(wanted));
     read_all(reader, walk);
     demand(reader.end().position >= reader.durable().position || (flags & 0x10) != 0,
            "the end is never before what is durable");

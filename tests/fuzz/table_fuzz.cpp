@@ -72,9 +72,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t byte
     log::SegmentWalk walk(reader);
     read_all(reader, walk);
     for (const std::uint64_t wanted : {number(input, 0), number(input, 30), number(input, 100)}) {
-      static_cast<void>(walk.seek_offset(wanted));
+      walk.go_to(reader.find_offset(wanted));
       read_all(reader, walk);
-      static_cast<void>(walk.seek_time(static_cast<std::int64_t>(wanted)));
+      walk.go_to(reader.find_time(static_cast<std::int64_t>(wanted)));
       read_all(reader, walk);
     }
   } catch (const Error&) {

@@ -144,7 +144,6 @@ void check_log(const Cast& cast, const std::string& directory, const MayLack& ma
                               storage::File(files, files.open(path, storage::OpenMode::read)));
     reader.limit_to(segment.end);
     log::SegmentWalk walk(reader);
-    walk.seek_offset(segment.first.offset);
     log::Record record;
     while (walk.next(record) == log::ReadStatus::ok) {
       const Content content = Content::parse(

@@ -86,7 +86,6 @@ struct DutyBench {
                                 storage::File(disk, disk.open(path, storage::OpenMode::read)));
       reader.limit_to(info.end);
       log::SegmentWalk walk(reader);
-      walk.seek_offset(info.first.offset);
       log::Record record;
       while (walk.next(record) == log::ReadStatus::ok) {
         const std::string_view body(reinterpret_cast<const char*>(record.body.data()),

@@ -392,7 +392,6 @@ class Story {
                          files, files.open(directory + "/" + info.name, storage::OpenMode::read)));
           reader.limit_to(info.end);
           log::SegmentWalk walk(reader);
-          walk.seek_offset(info.first.offset);
           log::Record record;
           while (walk.next(record) == log::ReadStatus::ok) {
             CHECK(record.at.offset >= next);
