@@ -69,6 +69,43 @@ HandleSlots slots_of(const Session& session, std::uint64_t id, const Handle& han
           .exclusive = mode == layout::ClaimMode::exclusive};
 }
 
+/// The handle's entry on the board, which counts from its last store on.
+void write_entry(layout::Attachment& entry, const Session& session, std::uint64_t id,
+                 const Handle& handle, bool protects) {
+  entry.role = handle.role;
+  entry.session = session.id;
+  entry.handle = id;
+  entry.chunk = handle.chunk;
+  entry.first_slot = handle.first_slot;
+  entry.producer = handle.producer;
+  // Relaxed: only this thread writes them; who reads knows of them by `state`.
+  entry.flags.store((protects ? layout::kProtects : 0u) |
+                        (session.reached ? layout::kReached : 0u) |
+                        (handle.exclusive ? layout::kExclusive : 0u),
+                    std::memory_order::relaxed);
+  entry.generation = handle.generation;
+  entry.process = session.process;
+  copy_cut(entry.user, session.user);
+  copy_cut(entry.cursor_name, handle.cursor);
+  entry.state.store(kOpen, std::memory_order::release);
+}
+
+/// What a client is told of its handle, newly opened or moved.
+void describe(control::Opened& reply, std::uint64_t id, const Handle& handle, const Chunk& chunk) {
+  const Topic& topic = *handle.topic;
+  reply.handle = id;
+  reply.topic = topic.row.uuid;
+  reply.generation = handle.generation;
+  reply.partitions = topic.settings.partitions;
+  reply.chunk = handle.chunk;
+  reply.first_slot = handle.first_slot;
+  reply.slots = chunk.runs.slots();
+  reply.producer = handle.producer;
+  reply.attachment = static_cast<std::uint32_t>(handle.attachment);
+  reply.exclusive = handle.exclusive;
+  reply.settings = topic.settings;
+}
+
 }  // namespace
 
 void Handles::keep_proof(const Session& session) const {
@@ -169,22 +206,11 @@ bool Handles::move(const std::shared_ptr<Session>& session, const std::shared_pt
     topic->served->memory().attachments()[handle.attachment].generation = handle.generation;
     TopicRegistry::forget_retired(*topic);
   }
-  reply.handle = found->first;
-  reply.topic = topic->row.uuid;
-  reply.generation = topic->row.generation;
-  reply.partitions = topic->settings.partitions;
-  reply.chunk = handle.chunk;
-  reply.first_slot = handle.first_slot;
-  reply.slots = chunk.runs.slots();
-  reply.producer = handle.producer;
-  reply.attachment = static_cast<std::uint32_t>(handle.attachment);
-  reply.exclusive = handle.exclusive;
-  reply.settings = topic->settings;
+  describe(reply, found->first, handle, chunk);
   if (const NamedCursor* cursor = topic->cursors.find(handle.cursor)) {
     reply.cursor_offsets = cursor->offsets;
   }
-  auto box = std::make_shared<OpenedHandle>(std::move(opened));
-  auto answer = [this, box, done] { parts_.post([box, done] { done(std::move(*box)); }); };
+  const auto answer = answering(std::move(opened), done);
   if (moves) {
     parts_.flusher.attach(topic->served, slots_of(*session, found->first, handle, mode), answer);
   } else {
@@ -228,32 +254,16 @@ void Handles::open(const std::shared_ptr<Session>& session, const std::shared_pt
     give_back(*session, run, partitions);
     throw;
   }
-  Handle handle{.topic = topic,
-                .role = request.role,
-                .chunk = run.chunk,
-                .first_slot = run.first,
-                .producer = producer,
-                .attachment = attachment,
-                .cursor = request.cursor.value_or(""),
-                .generation = topic->row.generation,
-                .exclusive = request.exclusive};
-  layout::Attachment& entry = topic->served->memory().attachments()[attachment];
-  entry.role = handle.role;
-  entry.session = session->id;
-  entry.handle = id;
-  entry.chunk = handle.chunk;
-  entry.first_slot = handle.first_slot;
-  entry.producer = handle.producer;
-  // Relaxed, here and below: only this thread writes them; who reads knows of them by `state`.
-  entry.flags.store((protects ? layout::kProtects : 0u) |
-                        (session->reached ? layout::kReached : 0u) |
-                        (handle.exclusive ? layout::kExclusive : 0u),
-                    std::memory_order::relaxed);
-  entry.generation = handle.generation;
-  entry.process = session->process;
-  copy_cut(entry.user, session->user);
-  copy_cut(entry.cursor_name, handle.cursor);
-  entry.state.store(kOpen, std::memory_order::release);
+  const Handle handle{.topic = topic,
+                      .role = request.role,
+                      .chunk = run.chunk,
+                      .first_slot = run.first,
+                      .producer = producer,
+                      .attachment = attachment,
+                      .cursor = request.cursor.value_or(""),
+                      .generation = topic->row.generation,
+                      .exclusive = request.exclusive};
+  write_entry(topic->served->memory().attachments()[attachment], *session, id, handle, protects);
   session->handles.emplace(id, handle);
   note_producer(*session, id, handle);
   // Not only with the next position: who never moves the cursor has its records kept, too.
@@ -262,25 +272,18 @@ void Handles::open(const std::shared_ptr<Session>& session, const std::shared_pt
   } catch (const Error&) {
     // The supervisor's tick tries again, and says what fails.
   }
-
-  reply.handle = id;
-  reply.topic = topic->row.uuid;
-  reply.generation = topic->row.generation;
-  reply.partitions = partitions;
-  reply.chunk = run.chunk;
-  reply.first_slot = run.first;
-  reply.slots = chunk.runs.slots();
-  reply.producer = handle.producer;
-  reply.attachment = static_cast<std::uint32_t>(attachment);
-  reply.settings = topic->settings;
+  describe(reply, id, handle, chunk);
   reply.new_chunk = run.is_new;
-  reply.exclusive = handle.exclusive;
+  parts_.flusher.attach(topic->served, slots_of(*session, id, handle, mode),
+                        answering(std::move(opened), std::move(done)));
+}
 
-  // Descriptors are move-only and std::function copies: hence the shared box.
+/// From the flusher's thread back into this one. Descriptors are move-only and std::function
+/// copies: hence the shared box.
+std::function<void()> Handles::answering(OpenedHandle opened, Done done) const {
   auto box = std::make_shared<OpenedHandle>(std::move(opened));
-  parts_.flusher.attach(
-      topic->served, slots_of(*session, id, handle, mode),
-      [this, box, done = std::move(done)] { parts_.post([box, done] { done(std::move(*box)); }); });
+  return
+      [this, box, done = std::move(done)] { parts_.post([box, done] { done(std::move(*box)); }); };
 }
 
 void Handles::note_producer(const Session& session, std::uint64_t id, const Handle& handle) {

@@ -71,6 +71,7 @@ class Handles {
   Run take_slots(Session& session, std::uint32_t count);
   void give_back(Session& session, const Run& run, std::uint32_t count);
   void make_chunk(Session& session, std::uint32_t slots);
+  std::function<void()> answering(OpenedHandle opened, Done done) const;
   static void note_producer(const Session& session, std::uint64_t id, const Handle& handle);
   void finish_release(Session& session, std::uint64_t handle);
   void free_slots(Session& session, const Handle& handle);
