@@ -41,7 +41,7 @@ struct Loot {
 
 layout::Role role_of(const std::string& word);
 
-/// Until when an attack goes on: so many milliseconds, or so often.
+/// How long an attack goes on: so many milliseconds from now.
 class Span {
  public:
   explicit Span(const std::string& ms)

@@ -12,7 +12,7 @@
 
 #include "support/skip.hpp"
 
-namespace ringway::tests {
+namespace ringway::test {
 namespace {
 
 std::string skip_reason;
@@ -65,4 +65,4 @@ CATCH_REGISTER_LISTENER(CaseReport)
 
 void skip(std::string_view reason) { skip_reason = reason.empty() ? "no reason given" : reason; }
 
-}  // namespace ringway::tests
+}  // namespace ringway::test
