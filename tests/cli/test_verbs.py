@@ -10,7 +10,8 @@ import sys
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / 'support'))
-from bus import Bus, stands_in_write, wait_until
+from bus import stands_in_write, wait_until
+from on_a_bus import OnABus
 
 LONG = os.environ.get('RINGWAY_TEST_LONG') == '1'
 NOBODY = 65534
@@ -21,22 +22,15 @@ def lines(count, width=40):
     return b''.join(b'%d %s\n' % (n, b'x' * (n * 7 % width)) if n % 100 else b'\n' for n in range(count))
 
 
-class OnABus(unittest.TestCase):
-    def setUp(self):
-        self.bus = Bus()
-        self.addCleanup(self.bus.close)
-        self.bus.start()
-
+class Verbs(OnABus):
     def run_ringway(self, *words, **options):
         return self.bus.run(*words, **options)
-
-    def create(self, topic='t', *options):
-        return self.bus.json('topic', 'create', topic, *options)
 
     def consumed(self, topic='t', *options):
         return self.bus.run('consume', topic, '-o', 'start', '-e', *options)
 
-    def partition(self, verb, partition=0, topic='t'):
+    def shown(self, verb, partition=0, topic='t'):
+        """The partition, as that verb shows it."""
         return self.bus.json(*verb.split(), topic)['partitions'][partition]
 
     def file(self, content):
@@ -45,7 +39,7 @@ class OnABus(unittest.TestCase):
         return path
 
 
-class Status(OnABus):
+class Status(Verbs):
     def test_status_ends_with_0_while_the_bus_serves(self):
         self.assertEqual(self.bus.json('status')['state'], 'serving')
         self.assertIn(b'serving', self.run_ringway('status'))
@@ -60,7 +54,7 @@ class Status(OnABus):
         producer = self.bus.spawn('produce', 't')
         producer.stdin.write(b'1\n')
         producer.stdin.flush()
-        wait_until(lambda: self.partition('inspect')['committed'] == 1, 'its record')
+        wait_until(lambda: self.shown('inspect')['committed'] == 1, 'its record')
         # That it closed its handle and that it is gone are then seen in one go.
         self.bus.pause()
         producer.stdin.close()
@@ -90,7 +84,7 @@ class Status(OnABus):
         self.bus.resume()
 
 
-class Topics(OnABus):
+class Topics(Verbs):
     def test_what_was_created_is_listed_and_described_as_chosen(self):
         created = self.create('plant/press', '--partitions', '3', '--ring', '64KiB', '--segment', '1MiB', '--sync',
                               'every_batch', '--retention-age', '2h', '--retention-bytes', '5MiB', '--read', 'root,@0')
@@ -196,7 +190,7 @@ class Topics(OnABus):
                 self.assertIn(right, error['rule'])
 
 
-class ProduceAndConsume(OnABus):
+class ProduceAndConsume(Verbs):
     def test_what_goes_in_comes_out_byte_for_byte(self):
         self.create()
         content = lines(5000) + b'no newline at the end \xff\x00'
@@ -263,7 +257,7 @@ class ProduceAndConsume(OnABus):
     def test_a_level_is_waited_for(self):
         self.create()
         self.run_ringway('produce', 't', '--wait', 'durable', stdin=lines(1000))
-        self.assertEqual(self.partition('topic describe')['durable'], 1000)
+        self.assertEqual(self.shown('topic describe')['durable'], 1000)
         self.assertEqual(self.bus.refusal('produce', 't', '--wait', 'soon', status=2)['code'], 'usage')
 
     def test_each_line_of_a_slow_input_is_visible_at_once(self):
@@ -376,8 +370,8 @@ class ProduceAndConsume(OnABus):
         self.run_ringway('produce', 't', '-p', '1', stdin=b'1\n')
         consumer = self.bus.spawn('consume', 't', '-p', '1', '-o', 'start')
         self.assertEqual(consumer.stdout.readline(), b'1\n')
-        wait_until(lambda: self.partition('inspect', partition=1)['cursors'][0]['offset'] == 1, 'the offset')
-        cursor = self.partition('inspect')['cursors'][0]
+        wait_until(lambda: self.shown('inspect', partition=1)['cursors'][0]['offset'] == 1, 'the offset')
+        cursor = self.shown('inspect')['cursors'][0]
         self.assertEqual((cursor['pid'], cursor['offset'], cursor['lag']), (consumer.pid, None, None))
 
     def test_a_named_cursor_goes_on_where_its_output_ended(self):
@@ -426,7 +420,7 @@ class ProduceAndConsume(OnABus):
         stuck.kill()
         stuck.wait()
         os.close(reader)
-        wait_until(lambda: not any(c['pid'] for c in self.partition('inspect')['cursors']), 'the cursor to be free')
+        wait_until(lambda: not any(c['pid'] for c in self.shown('inspect')['cursors']), 'the cursor to be free')
         rest = self.run_ringway('consume', 't', '-o', 'start', '--cursor', 'c', '-e')
         self.assertTrue(content.endswith(rest))
         pipe_bytes = 64 * 1024
@@ -443,7 +437,7 @@ class ProduceAndConsume(OnABus):
                          'usage')
 
 
-class WithoutASupervisor(OnABus):
+class WithoutASupervisor(Verbs):
     COUNT = 2_000_000 if LONG else 200_000
 
     def killed_meanwhile(self, *options, content):
@@ -502,7 +496,7 @@ class WithoutASupervisor(OnABus):
 
     def inspect_while(self, publishing, topic='t'):
         """One client publishes; what inspect says of it."""
-        partition = self.partition('inspect', topic=topic)
+        partition = self.shown('inspect', topic=topic)
         self.assertEqual(partition['committed'], 3)
         self.assertEqual([p['pid'] for p in partition['producers']], [publishing.pid])
         for field in ('first_offset', 'written', 'durable', 'ring_bytes', 'log_bytes', 'state', 'tail', 'limit',
@@ -517,7 +511,7 @@ class WithoutASupervisor(OnABus):
         producer = self.bus.spawn('produce', 't')
         producer.stdin.write(b'a\nb\nc\n')
         producer.stdin.flush()
-        wait_until(lambda: self.partition('inspect')['committed'] == 3, 'three records')
+        wait_until(lambda: self.shown('inspect')['committed'] == 3, 'three records')
         return producer
 
     def test_inspect_shows_the_rings_with_the_supervisor_killed(self):
@@ -548,7 +542,7 @@ class WithoutASupervisor(OnABus):
             held.stdout.readline()
 
         def cursors():
-            return {c['name']: (c['pid'], c['offset'], c['lag']) for c in self.partition('inspect')['cursors']}
+            return {c['name']: (c['pid'], c['offset'], c['lag']) for c in self.shown('inspect')['cursors']}
 
         wait_until(lambda: cursors() == {'left': (None, 1, 2), 'held': (held.pid, 3, 0)}, 'both cursors')
         self.bus.kill()
@@ -556,7 +550,7 @@ class WithoutASupervisor(OnABus):
         self.assertEqual(producer.poll(), None)
 
 
-class Exclusive(OnABus):
+class Exclusive(Verbs):
     """A topic with one producer, which is faster, until another one comes."""
 
     def setUp(self):
@@ -569,7 +563,7 @@ class Exclusive(OnABus):
         return self.bus.json('topic', 'describe', 't')['exclusive_pid']
 
     def modes(self):
-        return [producer['mode'] for producer in self.partition('inspect')['producers']]
+        return [producer['mode'] for producer in self.shown('inspect')['producers']]
 
     def test_its_holder_is_shown(self):
         self.assertEqual(self.holder(), self.owner.pid)
@@ -598,7 +592,7 @@ class Exclusive(OnABus):
         self.assertEqual(self.holder(), self.owner.pid)
 
 
-class Log(OnABus):
+class Log(Verbs):
     def setUp(self):
         super().setUp()
         self.uuid = self.create('t', '--segment', '256KiB', '--ring', '64KiB')['uuid']
