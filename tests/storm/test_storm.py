@@ -22,7 +22,7 @@ SECONDS = float(os.environ.get('RINGWAY_STORM_SECONDS', 600 if LONG else 14))
 # What never hit in mid-operation has storms of its own to hit in.
 MORE_STORMS = 4
 MORE_SECONDS = 12
-# Of each of four producers. What is published stays below a gigabyte.
+# Of each of five producers, in bytes a second: a gigabyte of records in ten minutes.
 RATE = 350_000 if LONG else 1_200_000
 
 
