@@ -10,7 +10,7 @@
 
 #include "control/channel.hpp"
 #include "daemon/slot_runs.hpp"
-#include "daemon/topic_registry.hpp"
+#include "daemon/topic.hpp"
 #include "layout/session.hpp"
 #include "shm/descriptor.hpp"
 #include "shm/landing.hpp"

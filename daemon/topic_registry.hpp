@@ -10,63 +10,14 @@
 
 #include "control/access.hpp"
 #include "control/channel.hpp"
-#include "daemon/catalog.hpp"
-#include "daemon/config.hpp"
-#include "daemon/event_log.hpp"
-#include "daemon/flusher.hpp"
-#include "daemon/keepsakes.hpp"
-#include "daemon/named_cursors.hpp"
-#include "daemon/open_producers.hpp"
 #include "daemon/served_topic.hpp"
+#include "daemon/supervisor_parts.hpp"
+#include "daemon/topic.hpp"
 #include "log/recovery.hpp"
 #include "ringway/error.hpp"
 #include "shm/memory_name.hpp"
 
 namespace ringway::daemon {
-
-/// Called in the control thread: nothing, or why the topic keeps the ring it has.
-using Replaced = std::function<void(const std::optional<Error>&)>;
-
-/// Why a topic gets another ring.
-enum class ReplacedBecause : std::uint8_t {
-  altered,        ///< a person asked for it
-  stopped_claim,  ///< a producer stood still in mid-claim
-  long_pin,       ///< records held in place kept producers waiting
-  worn_out,       ///< its positions ran out
-  interrupted,    ///< the supervisor before had begun it
-};
-
-/// A ring that is to follow the one that is served.
-struct Replacement {
-  TopicSettings settings;
-  ReplacedBecause reason;
-  std::shared_ptr<ServedTopic> served;
-  Replaced done;
-  bool old_is_free = false;  ///< the flusher has let go of the old ring
-  std::string refused{};     ///< why it is not finished
-};
-
-/// A ring that was replaced and that somebody may still have mapped.
-struct RetiredRing {
-  std::uint64_t generation;
-  std::uint64_t bytes;       ///< of all its memory
-  std::uint64_t ring_bytes;  ///< of its partitions' rings
-};
-
-/// A topic as the control thread knows it.
-struct Topic {
-  TopicRow row;
-  TopicSettings settings;
-  control::TopicAccess access;
-  NamedCursors cursors;
-  OpenProducers producers{};
-  std::shared_ptr<ServedTopic> served{};  ///< null: it cannot be served, and `fault` says why
-  std::string fault{};
-  std::vector<std::string> damage{};  ///< what of its log was unreadable at the start
-  bool deleting = false;
-  std::unique_ptr<Replacement> replacement{};  ///< under way
-  std::vector<RetiredRing> retired{};
-};
 
 /// On topics that block producers, a consumer that has not moved to the topic's present ring yet
 /// holds all of it: its handle with a pin at the ring's beginning. None where nobody blocks.
@@ -80,19 +31,6 @@ std::string memory_name(const shm::Uuid& topic, std::uint64_t generation, shm::M
 
 /// A deleted topic's directory until all of it is gone.
 inline constexpr std::string_view kDeletedSuffix = ".deleted";
-
-/// What the parts of the supervisor have in common. All of it outlives them.
-struct SupervisorParts {
-  const Config& config;
-  const EventLog& log;
-  storage::FileSystem& file_system;
-  Catalog& catalog;
-  Keepsakes& keepsakes;
-  Flusher& flusher;
-  layout::ProcessId self;
-  std::uint64_t epoch;
-  std::function<void(std::function<void()>)> post;  ///< into the control thread, from any thread
-};
 
 /// All topics of the bus: makes and deletes them in the order that leaves nothing behind after a
 /// crash, and brings them back at the start, with their living rings where the keeper has them.

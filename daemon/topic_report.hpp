@@ -4,7 +4,7 @@
 #include <optional>
 #include <set>
 
-#include "daemon/topic_registry.hpp"
+#include "daemon/topic.hpp"
 
 namespace ringway::daemon {
 
