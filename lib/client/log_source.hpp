@@ -15,7 +15,7 @@ struct LogChunk {
     records,  ///< `bytes` start at the boundary `at` with at least one whole record
     nothing,  ///< not in the log (any more or yet): look in the ring
     gap,      ///< what was asked for is lost for `reason`; `at` is where it goes on
-    failed,   ///< `reason`: disconnected or corrupt; ask again later
+    failed,   ///< `reason`: corrupt, or disconnected: ask again later
   };
   Kind kind = Kind::nothing;
   log::LogPoint at{};

@@ -1,11 +1,20 @@
 #include "client/segment_source.hpp"
 
+#include <exception>
+#include <new>
+#include <utility>
+
 #include "client/bus_calls.hpp"
 #include "ringway/error.hpp"
 #include "storage/posix_file_system.hpp"
 
 namespace ringway {
 namespace {
+
+/// What the supervisor handed over is no segment, or its beginning cannot be read.
+struct Unreadable : Error {
+  explicit Unreadable(const Error& error) : Error(error) {}
+};
 
 // The log goes on in another segment this often at most before a call gives up for now.
 constexpr int kSegmentsMax = 8;
@@ -40,8 +49,12 @@ bool SegmentSource::find(const Where& where) {
   if (attached.size() != 1) {
     throw Error(ErrorCode::failed, "segment", "the supervisor attached no file", "report this");
   }
-  reader_ = std::make_unique<log::SegmentReader>(
-      file_system(), storage::File(file_system(), attached[0].release()));
+  storage::File file(file_system(), attached[0].release());
+  try {
+    reader_ = std::make_unique<log::SegmentReader>(file_system(), std::move(file));
+  } catch (const Error& error) {
+    throw Unreadable(error);
+  }
   if (found_.sealed) reader_->limit_to({found_.end_position, found_.end_offset});
   return true;
 }
@@ -88,21 +101,37 @@ LogChunk SegmentSource::read_on(log::LogPoint at) {
   return {};
 }
 
+/// Once for as long as it is the same.
+void SegmentSource::report(const char* reason) noexcept {
+  if (reported_ == reason) return;
+  try {
+    reported_ = reason;
+  } catch (const std::bad_alloc&) {
+    // Said again next time.
+  }
+  bus_->log("severity=warning event=log_not_read partition={} reason=\"{}\"", partition_, reason);
+}
+
 template <class Read>
 LogChunk SegmentSource::guarded(Read&& read) noexcept {
+  const auto failed = [](Status reason) {
+    return LogChunk{LogChunk::Kind::failed, {}, {}, reason};
+  };
   try {
-    return read();
+    LogChunk chunk = read();
+    reported_.clear();
+    return chunk;
+  } catch (const Unreadable& error) {
+    report(error.what());
+    return failed(Status::corrupt);
   } catch (const Error& error) {
+    // Asked again, whatever the supervisor, or this process, is short of.
     const bool away = error.code() == ErrorCode::unavailable || error.code() == ErrorCode::timeout;
-    if (!away) {
-      bus_->log("severity=warning event=log_not_read partition={} reason=\"{}\"", partition_,
-                error.what());
-    }
-    return {LogChunk::Kind::failed, {}, {}, away ? Status::disconnected : Status::corrupt};
+    if (!away) report(error.what());
+    return failed(Status::disconnected);
   } catch (const std::exception& error) {
-    bus_->log("severity=warning event=log_not_read partition={} reason=\"{}\"", partition_,
-              error.what());
-    return {LogChunk::Kind::failed, {}, {}, Status::disconnected};
+    report(error.what());
+    return failed(Status::disconnected);
   }
 }
 

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "client/bus_state.hpp"
 #include "client/log_source.hpp"
@@ -29,6 +30,7 @@ class SegmentSource : public LogSource {
 
   bool find(const Where& where);
   LogChunk read_on(log::LogPoint at);
+  void report(const char* reason) noexcept;
   template <class Read>
   LogChunk guarded(Read&& read) noexcept;
 
@@ -37,6 +39,7 @@ class SegmentSource : public LogSource {
   const std::uint32_t partition_;
   control::SegmentFound found_{};
   std::unique_ptr<log::SegmentReader> reader_;
+  std::string reported_;
 };
 
 }  // namespace ringway
