@@ -1,6 +1,7 @@
 #include "shm/memory_budget.hpp"
 
 #include <algorithm>
+#include <array>
 #include <fstream>
 #include <limits>
 #include <optional>
@@ -16,15 +17,19 @@ std::optional<std::uint64_t> read_number(const std::string& path) {
   return file >> number ? std::optional(number) : std::nullopt;
 }
 
-/// The number behind `key` in a file of "key number" lines; 0 where it is missing.
-std::uint64_t read_value(const std::string& path, std::string_view key) {
+/// The numbers behind two keys in a file of "key number" lines; nothing for one that is missing.
+std::array<std::optional<std::uint64_t>, 2> read_values(
+    const std::string& path, const std::array<std::string_view, 2>& keys) {
+  std::array<std::optional<std::uint64_t>, 2> values;
   std::ifstream file(path);
   for (std::string line; std::getline(file, line);) {
-    if (!line.starts_with(key)) continue;
-    const auto digit = line.find_first_of("0123456789", key.size());
-    if (digit != line.npos) return std::stoull(line.substr(digit));
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+      if (!line.starts_with(keys[i])) continue;
+      const auto digit = line.find_first_of("0123456789", keys[i].size());
+      if (digit != line.npos) values[i] = std::stoull(line.substr(digit));
+    }
   }
-  return 0;
+  return values;
 }
 
 struct Hierarchy {
@@ -43,10 +48,11 @@ void apply_cgroup(const Hierarchy& hierarchy, const std::string& path, MemoryBud
   const std::string limit_file = path + "/" + std::string(hierarchy.limit);
   const auto limit = read_number(limit_file);
   if (!limit) return;
-  const std::string stat = path + "/memory.stat";
+  const auto [inactive, active] =
+      read_values(path + "/memory.stat", {hierarchy.inactive, hierarchy.active});
   const std::uint64_t used = read_number(path + "/" + std::string(hierarchy.usage)).value_or(0);
   const std::uint64_t reclaimable =
-      read_value(stat, hierarchy.inactive) + read_value(stat, hierarchy.active);
+      inactive || active ? inactive.value_or(0) + active.value_or(0) : used;
   const std::uint64_t held = used - std::min(used, reclaimable);
   const std::uint64_t left = *limit - std::min(*limit, held);
   budget.total_bytes = std::min(budget.total_bytes, *limit);
@@ -59,12 +65,11 @@ void apply_cgroup(const Hierarchy& hierarchy, const std::string& path, MemoryBud
 }  // namespace
 
 MemoryBudget memory_budget(const std::string& proc, const std::string& cgroups) {
-  const std::string meminfo = proc + "/meminfo";
-  MemoryBudget budget{read_value(meminfo, "MemTotal:") * 1024,
-                      read_value(meminfo, "MemAvailable:") * 1024, "RAM"};
-  if (budget.total_bytes == 0) {  // no /proc: nothing is known, nothing is refused
-    budget.total_bytes = budget.available_bytes = std::numeric_limits<std::uint64_t>::max();
-  }
+  // Read at once, so that there are both or none. What is not known refuses nothing.
+  const auto [total, available] = read_values(proc + "/meminfo", {"MemTotal:", "MemAvailable:"});
+  constexpr auto kUnknown = std::numeric_limits<std::uint64_t>::max();
+  MemoryBudget budget{total ? *total * 1024 : kUnknown, available ? *available * 1024 : kUnknown,
+                      "RAM"};
   // Lines read "4:memory:/path"; version 2 is "0::/path". A limit holds for all below it.
   std::ifstream memberships(proc + "/self/cgroup");
   for (std::string line; std::getline(memberships, line);) {

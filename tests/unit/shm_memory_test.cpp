@@ -65,6 +65,9 @@ TEST_CASE("memory budget: the tightest cgroup on the way up counts, in both vers
     std::ofstream(root / file) << text;
   };
   const auto budget = [&] { return memory_budget(root / "proc", root / "cgroup"); };
+  CHECK(budget().available_bytes > std::uint64_t{1} << 60);  // what is not known refuses nothing
+  write("proc/meminfo", "MemTotal:  1000 kB\nMemFree: 1 kB\n");
+  CHECK(budget().available_bytes > std::uint64_t{1} << 60);
   write("proc/meminfo", "MemTotal:  1000 kB\nMemFree: 1 kB\nMemAvailable:  900 kB\n");
   CHECK(budget().total_bytes == 1000 * 1024);
   CHECK(budget().available_bytes == 900 * 1024);
@@ -83,6 +86,8 @@ TEST_CASE("memory budget: the tightest cgroup on the way up counts, in both vers
   write("cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n");
   write("cgroup/memory/a/b/memory.limit_in_bytes", "4000\n");
   write("cgroup/memory/a/b/memory.usage_in_bytes", "5000\n");
+  CHECK(budget().available_bytes == 4000);  // what of it could be reclaimed is not known
+  write("cgroup/memory/a/b/memory.stat", "total_inactive_file 0\n");
   CHECK(budget().available_bytes == 0);
   fs::remove_all(root);
 }
