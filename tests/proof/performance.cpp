@@ -15,15 +15,15 @@
 #include <span>
 
 #include "proof/points.hpp"
-#include "proof/shared_with_children.hpp"
 #include "support/seed.hpp"
+#include "support/shared_with_children.hpp"
 
 namespace ringway::proof {
 namespace {
 
 constexpr int kWorkers = 2;
-/// Longer ones are not begun anew for every point: a copy of the victim is killed instead
-/// (puppet_test.cpp shows that it leaves the same behind).
+/// Longer ones, and those beside rivals, are not begun anew for every point: a copy of the victim is
+/// killed instead (puppet_test.cpp shows that it leaves the same behind).
 constexpr std::uint64_t kBegunAnewMax = 400;
 /// An act that others may shorten (who is woken before it sleeps) is over when it was that often.
 constexpr int kBeyondMax = 8;
@@ -241,7 +241,8 @@ void work(const Scene& scene, std::uint64_t worker, Choice choice, Findings& fin
   try {
     Performance performance(scene, findings);
     const bool copies = scene.grain == Scene::Grain::boundaries;
-    if (scene.company || (!copies && performance.length() <= kBegunAnewMax)) {
+    if (scene.company ||
+        (!copies && scene.rivals.empty() && performance.length() <= kBegunAnewMax)) {
       performance.kill_victims(worker);
     } else {
       performance.kill_copies(worker, choice);
@@ -280,11 +281,11 @@ struct Sum {
 Choice choose(const Scene& scene) {
   static const std::uint64_t seed = ringway::test::chosen_seed();
   if (scene.grain == Scene::Grain::instructions) return {};
-  const SharedWithChildren<Choice> choice;
+  const test::SharedWithChildren<Choice> choice;
   std::fflush(nullptr);
   const pid_t process = ::fork();
   if (process == 0) {
-    const SharedWithChildren<Findings> none;
+    const test::SharedWithChildren<Findings> none;
     *choice = {Performance(scene, *none).length(), seed};
     ::_exit(0);
   }
@@ -297,7 +298,7 @@ Choice choose(const Scene& scene) {
 
 Sum perform(const Scene& scene) {
   const Choice choice = choose(scene);
-  std::array<SharedWithChildren<Findings>, kWorkers> findings;
+  std::array<test::SharedWithChildren<Findings>, kWorkers> findings;
   std::array<pid_t, kWorkers> workers{};
   std::fflush(nullptr);
   for (int i = 0; i < kWorkers; ++i) {

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "proof/shared_with_children.hpp"
+#include "support/shared_with_children.hpp"
 #include "ringway/ringway.hpp"
 #include "support/daemon_process.hpp"
 
@@ -32,7 +32,7 @@ class StoppedProducer {
                    const std::string& topic);
 
   std::string socket_, topic_;
-  SharedWithChildren<Told> told_;
+  test::SharedWithChildren<Told> told_;
   ringway::test::Child process_;
 };
 

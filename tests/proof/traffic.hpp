@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-#include "proof/shared_with_children.hpp"
+#include "support/shared_with_children.hpp"
 #include "support/daemon_process.hpp"
 
 namespace ringway::proof {
@@ -48,7 +48,7 @@ class Traffic {
   void await(const std::atomic<std::uint64_t>& number, std::uint64_t at_least,
              const char* who) const;
 
-  SharedWithChildren<Told> told_;
+  test::SharedWithChildren<Told> told_;
   ringway::test::Child producer_, follower_;
 };
 

@@ -7,7 +7,7 @@
 #include <set>
 #include <string>
 
-#include "proof/shared_with_children.hpp"
+#include "support/shared_with_children.hpp"
 #include "proof/traffic.hpp"
 #include "ringway/ringway.hpp"
 #include "support/daemon_process.hpp"
@@ -84,7 +84,7 @@ class World {
   Checked checked_;
   std::uint64_t written_at_death_ = 0;
   bool memory_may_be_lost_ = false;
-  SharedWithChildren<Client> client_;
+  test::SharedWithChildren<Client> client_;
   std::size_t kept_by_keeper_ = 0;
 };
 

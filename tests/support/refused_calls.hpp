@@ -2,6 +2,7 @@
 
 #include <ucontext.h>
 
+#include <atomic>
 #include <cerrno>
 #include <csignal>
 #include <cstddef>
@@ -28,26 +29,24 @@ inline constexpr std::uint32_t kToBeMade = 0x5257a9e5;
 
 struct Plan {
   std::vector<RefusedCall> calls;
-  int refusals = 0;
+  std::atomic<int> refusals = 0;
 };
 inline Plan& plan() {
   static Plan instance;
   return instance;
 }
 
+/// Whoever of the threads makes it.
 inline bool is_refused(RefusedCall& call) {
-  if (call.nth > 0) --call.nth;
-  if (call.nth > 0 || call.error == 0) return false;
+  const int left = std::atomic_ref(call.nth).fetch_sub(1);
+  if (left > 1 || (left < 1 && !call.lasting)) return false;
   ++plan().refusals;
   return true;
 }
 
 inline long answer(long number, const long long (&arguments)[5]) {
   for (RefusedCall& call : plan().calls) {
-    if (call.number != number || !is_refused(call)) continue;
-    const int error = call.error;
-    if (!call.lasting) call.error = 0;
-    return -error;
+    if (call.number == number && is_refused(call)) return -call.error;
   }
   const long result = ::syscall(number, arguments[0], arguments[1], arguments[2], arguments[3],
                                 arguments[4], kToBeMade);
@@ -73,7 +72,8 @@ inline void on_call(int, siginfo_t* info, void* context) {
 
 }  // namespace refused
 
-/// From now on, for the rest of this thread's life: for a child that was forked for this.
+/// From now on, for the rest of the lives of this thread and those it makes: for a child that was
+/// forked for this.
 inline void refuse_calls(std::initializer_list<RefusedCall> calls) {
   refused::plan().calls = calls;
   struct sigaction action{};

@@ -30,10 +30,32 @@ using test::with_log;
 
 namespace {
 
+bool all_wanted() {
+  return std::getenv("RINGWAY_TEST_LONG") != nullptr;
+}
+
 /// Which k are tried: the first, then each `step`th; with RINGWAY_TEST_LONG all.
 int next(int k, int step) {
-  static const bool all = std::getenv("RINGWAY_TEST_LONG") != nullptr;
+  static const bool all = all_wanted();
   return all || k < 3 ? k + 1 : k + step;
+}
+
+struct Refusal {
+  int error;
+  bool lasting;
+  Then then;
+};
+
+/// Two unlike ones; with RINGWAY_TEST_LONG all there are.
+std::vector<Refusal> refusals() {
+  if (!all_wanted()) return {{EIO, false, Then::die}, {ENOSPC, true, Then::tick}};
+  std::vector<Refusal> all;
+  for (const int error : {EIO, ENOSPC}) {
+    for (const bool lasting : {false, true}) {
+      for (const Then then : {Then::die, Then::tick}) all.push_back({error, lasting, then});
+    }
+  }
+  return all;
 }
 
 }  // namespace
@@ -52,8 +74,7 @@ TEST_CASE("sweep: any file call of the topics fails, and none is half there or l
       {Call::sync, 18, 13},
       {Call::reserve, 15, 13},
   }));
-  const auto [error, lasting, then] =
-      GENERATE(table<int, bool, Then>({{EIO, false, Then::die}, {ENOSPC, true, Then::tick}}));
+  const auto [error, lasting, then] = GENERATE(from_range(refusals()));
   // What lasts is met by whichever comes next: fewer places are enough.
   for (int k = 1;; k = next(k, lasting ? step + 2 : step)) {
     CAPTURE(static_cast<int>(call), k, error, lasting, static_cast<int>(then));

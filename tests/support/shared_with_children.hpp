@@ -4,7 +4,7 @@
 
 #include <new>
 
-namespace ringway::proof {
+namespace ringway::test {
 
 /// A T of zeros that this process and those it forks have in common.
 template <class T>
@@ -25,4 +25,4 @@ class SharedWithChildren {
   T* memory_;
 };
 
-}  // namespace ringway::proof
+}  // namespace ringway::test
