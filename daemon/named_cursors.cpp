@@ -56,13 +56,16 @@ void NamedCursors::let_go(const std::string& name, std::uint64_t handle) {
   if (std::ranges::all_of(found->second.offsets, unset)) cursors_.erase(found);
 }
 
-void NamedCursors::remove(const std::string& name) {
-  const auto found = cursors_.find(name);
-  if (found == cursors_.end()) {
+void NamedCursors::demand_free(const std::string& name) const {
+  const NamedCursor* const found = find(name);
+  if (found == nullptr) {
     throw Error(ErrorCode::not_found, fmt::format("cursor '{}'", name), "does not exist", "");
   }
-  if (found->second.holder) throw held(name, *found->second.holder);
-  cursors_.erase(found);
+  if (found->holder) throw held(name, *found->holder);
+}
+
+void NamedCursors::remove(const std::string& name) {
+  cursors_.erase(name);
   std::erase_if(unsaved_, [&](const auto& entry) { return entry.first.first == name; });
 }
 

@@ -40,7 +40,9 @@ class NamedCursors {
                           const CursorHolder& holder);
   /// After collect(): the cursor is free again. One that never had a position is forgotten.
   void let_go(const std::string& name, std::uint64_t handle);
-  /// Forgets it. Refused with Error(busy) while it is held, with not_found when it is not there.
+  /// Whether it may be removed: Error(busy) while it is held, not_found when it is not there.
+  void demand_free(const std::string& name) const;
+  /// Forgets it. After the catalog did: what that refuses can be asked for again.
   void remove(const std::string& name);
   const NamedCursor* find(const std::string& name) const;
   const std::map<std::string, NamedCursor, std::less<>>& all() const noexcept { return cursors_; }

@@ -246,8 +246,9 @@ void Requests::handle(Asker session, const control::DeleteCursor& remove, const 
   const auto topic = registry_.get(remove.topic);
   demand(*session, Right::administer, *topic);
   control::validate_cursor_name(remove.name);
-  topic->cursors.remove(remove.name);
+  topic->cursors.demand_free(remove.name);
   parts_.catalog.remove_cursor(topic->row.uuid, remove.name);
+  topic->cursors.remove(remove.name);
   answer(control::Done{});
 }
 

@@ -151,6 +151,15 @@ class OnFuse(DiskTrouble, unittest.TestCase):
         self.check_end(producer)
         self.check_it_healed_by_itself('t')
 
+    def test_a_cursor_whose_deletion_the_disk_refuses_is_deleted_when_it_works_again(self):
+        self.bus.run('consume', 't', '--cursor', 'billing', '-o', 'start', '-n', 1)
+        self.disk.fail('catalog.db')
+        self.bus.refusal('cursor', 'delete', 't', 'billing', status=1)
+        self.disk.heal()
+        self.bus.run('cursor', 'delete', 't', 'billing')
+        self.bus.restart()
+        self.bus.refusal('cursor', 'delete', 't', 'billing', status=3)
+
     def test_a_directory_whose_making_may_not_last_is_made_again(self):
         """As a crash leaves it between the catalog's row and the directories: the next start makes them."""
         self.bus.kill()

@@ -149,7 +149,7 @@ TEST_CASE("named cursors: one holder at a time, freed by letting go", "[daemon]"
     CHECK(error.code() == ErrorCode::busy);
     CHECK(error.rule().find("pid 77") != std::string::npos);
   }
-  CHECK_THROWS_AS(cursors.remove("c"), Error);
+  CHECK_THROWS_AS(cursors.demand_free("c"), Error);
   cursors.let_go("c", 2);  // not its holder
   CHECK(cursors.find("c") != nullptr);
   cursors.let_go("c", 1);
