@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "control/directories.hpp"
 #include "ringway/error.hpp"
 
 namespace ringway::daemon {
@@ -74,6 +75,8 @@ Catalog::Catalog(const std::filesystem::path& file) : database_(file) {
   }
   bus_ = uuid_of(select.text(0), database_.thing());
   database_.reserve_journal();
+  // SQLite does so, too, and takes no notice where that is refused.
+  control::sync_directory(file.parent_path().string());
 }
 
 void Catalog::prepare_schema() {

@@ -122,4 +122,10 @@ void create_durable_directories(const std::string& path, mode_t mode) {
   made.keep();
 }
 
+void sync_directory(const std::string& path) {
+  const shm::Descriptor directory = open_directory(path);
+  if (!directory) throw not_durable(errno, path);
+  sync_with(::fsync, path, directory);
+}
+
 }  // namespace ringway::control

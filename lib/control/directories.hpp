@@ -18,4 +18,8 @@ void create_directories(const std::string& path, mode_t mode);
 /// @throws Error also naming the directory that cannot be synced.
 void create_durable_directories(const std::string& path, mode_t mode);
 
+/// A loss of power takes none of the files that the directory names now.
+/// @throws Error naming the directory.
+void sync_directory(const std::string& path);
+
 }  // namespace ringway::control

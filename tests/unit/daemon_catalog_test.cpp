@@ -1,11 +1,13 @@
 #include <sqlite3.h>
+#include <sys/wait.h>
 
 #include <catch2/catch.hpp>
 #include <fstream>
 
 #include "daemon/catalog.hpp"
 #include "ringway/error.hpp"
-#include "tests/support/temporary_directory.hpp"
+#include "support/refused_calls.hpp"
+#include "support/temporary_directory.hpp"
 
 namespace daemon_catalog_test {
 
@@ -58,6 +60,25 @@ TEST_CASE("catalog: what was added is there when it is opened again", "[daemon]"
   CHECK(cursors[0].partition == 1);
   CHECK(cursors[0].offset == 42);
   CHECK(cursors[0].protects);
+}
+
+TEST_CASE("catalog: one whose files a loss of power could take is refused", "[daemon]") {
+  const test::TemporaryDirectory directory;
+  const pid_t child = ::fork();
+  if (child == 0) {
+    bool refused = false;
+    test::refuse_calls({{SYS_fsync, 1, EIO, true}});  // SQLite makes do with fdatasync
+    try {
+      const Catalog catalog(directory / "catalog.db");
+    } catch (const Error& error) {
+      refused = error.rule() == "cannot be synced: Input/output error";
+    }
+    ::_exit(refused ? 0 : 1);
+  }
+  int status = -1;
+  ::waitpid(child, &status, 0);
+  CHECK(status == 0);
+  CHECK_NOTHROW(Catalog(directory / "catalog.db"));
 }
 
 TEST_CASE("catalog: offsets use all 64 bits", "[daemon]") {
