@@ -78,7 +78,7 @@ bool Connection::write_some() {
         case control::Delivery::congested:
           return true;
         case control::Delivery::closed:
-          fail();
+          outgoing_.clear();  // what it said before that is read first, and then its end
           return false;
       }
     }

@@ -17,9 +17,9 @@
 namespace ringway::daemon {
 namespace {
 
-using layout::kDead;
 using layout::kFree;
 using layout::kOpen;
+using layout::kReleasing;
 
 std::size_t free_attachment(const Topic& topic) {
   const auto table = topic.served->memory().attachments();
@@ -304,10 +304,9 @@ void Handles::release(const std::shared_ptr<Session>& session, std::uint64_t id,
   Handle& handle = found->second;
   handle.releasing = true;
   handle.topic->producers.leaves(id);
-  if (session->dead) {
-    handle.topic->served->memory().attachments()[handle.attachment].state.store(
-        kDead, std::memory_order::release);
-  }
+  // Not carried over into another ring, nor kept by another supervisor.
+  handle.topic->served->memory().attachments()[handle.attachment].state.store(
+      kReleasing, std::memory_order::release);
   parts_.flusher.release(handle.topic->served, id,
                          [this, session, id, done = std::move(done)](std::uint32_t repaired) {
                            parts_.post([this, session, id, repaired, done] {

@@ -309,8 +309,22 @@ void SessionTable::watch_adopted() {
       died(session);
     } else {
       watch(session);
+      close_released(session);
     }
   }
+}
+
+/// What the supervisor before this one had not done with.
+void SessionTable::close_released(const std::shared_ptr<Session>& session) {
+  std::vector<std::uint64_t> released;
+  for (const auto& [id, handle] : session->handles) {
+    const auto table = handle.topic->served->memory().attachments();
+    // Relaxed: only this thread writes them.
+    if (table[handle.attachment].state.load(std::memory_order::relaxed) == layout::kReleasing) {
+      released.push_back(id);
+    }
+  }
+  for (const std::uint64_t id : released) close(session, id, [] {});
 }
 
 }  // namespace ringway::daemon

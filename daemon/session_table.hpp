@@ -55,7 +55,7 @@ class SessionTable {
 
   /// Start: sessions as the boards of adopted topics and the keeper tell of them.
   void adopt(const TopicRegistry& registry, std::map<std::string, KeptDescriptor>& kept);
-  /// Start, when the flusher serves: whoever died meanwhile is released.
+  /// Start, when the flusher serves: whoever died meanwhile, or was being closed, is released.
   void watch_adopted();
 
   /// Which processes still hold records in place in rings before a topic's present one, by ring.
@@ -77,6 +77,7 @@ class SessionTable {
   void died(const std::shared_ptr<Session>& session);
   void end(const std::shared_ptr<Session>& session);
   void end_if_over(const std::shared_ptr<Session>& session);
+  void close_released(const std::shared_ptr<Session>& session);
   std::shared_ptr<Session> adopt_session(const layout::Attachment& entry,
                                          std::map<std::string, KeptDescriptor>& kept);
 

@@ -242,7 +242,7 @@ enum class Role : std::uint32_t { producer = 1, consumer = 2 };
 enum AttachmentState : std::uint32_t {
   kFree = 0,
   kOpen = 1,
-  kDead = 2,  ///< its process is; repair is under way
+  kReleasing = 2,  ///< closed, or its process is dead: no longer anybody's, but not settled yet
 };
 
 enum AttachmentFlags : std::uint32_t {

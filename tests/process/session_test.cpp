@@ -1,17 +1,24 @@
 // A client's session and its handles outlive the supervisor, and whatever its answers come to.
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <chrono>
 #include <csignal>
+#include <filesystem>
 #include <optional>
+#include <string>
 #include <thread>
+#include <vector>
 
+#include "control/keeper_connection.hpp"
 #include "process/raw_client.hpp"
 #include "ringway/ringway.hpp"
+#include "shm/region.hpp"
 #include "support/daemon_process.hpp"
 
 namespace session_test {
@@ -150,6 +157,56 @@ TEST_CASE("supervisor: a handle that was closed while nobody served is not left 
   closed.reset();
   daemon.start();
   static_cast<void>(bus.settings("t"));  // attached again
+  CHECK_NOTHROW(other.consumer("t", {.cursor = "billing"}));
+}
+
+TEST_CASE("supervisor: what was closed right before its bus is not left over", "[supervisor]") {
+  // More than it reads before it answers the first, when nobody is there any more.
+  constexpr int kMost = 60;
+  DaemonProcess daemon(RINGWAYD, fmt::format("[limits]\nhandles_per_topic = {}\n", kMost));
+  Bus other = daemon.connect();
+  other.create_topic("t", kSmall);
+  {
+    Bus bus = daemon.connect();
+    std::vector<Consumer> consumers;
+    for (int i = 0; i < kMost; ++i) consumers.push_back(bus.consumer("t"));
+    ::kill(daemon.pid(), SIGSTOP);
+    consumers.clear();
+  }
+  ::kill(daemon.pid(), SIGCONT);
+  std::vector<Consumer> all;
+  while (all.size() < kMost) {
+    try {
+      all.push_back(other.consumer("t"));
+    } catch (const Error& error) {
+      REQUIRE(error.code() == ErrorCode::limit);  // for ever, where one is left over
+      std::this_thread::sleep_for(1ms);
+    }
+  }
+  SUCCEED("all are free");
+}
+
+TEST_CASE("supervisor: what the one before was closing when it was killed is closed",
+          "[supervisor]") {
+  DaemonProcess daemon;
+  Bus bus = daemon.connect(), other = daemon.connect();
+  bus.create_topic("t", kSmall);
+  const Consumer holder = bus.consumer("t", {.cursor = "billing"});
+  daemon.kill();
+  {
+    control::KeeperConnection keeper(daemon.runtime_dir());
+    keeper.call({{"op", "attach"}, {"state_dir", std::filesystem::canonical(daemon.state_dir())}});
+    const std::vector<control::KeptDescriptor> kept = keeper.pages({{"op", "list"}});
+    const auto board = std::ranges::find_if(
+        kept, [](const auto& one) { return one.name.find(".board.") != one.name.npos; });
+    REQUIRE(board != kept.end());
+    const std::uint64_t at = layout::board_attachments_offset(*kSmall.partitions);
+    const shm::Region memory(board->descriptor.get(), shm::Access::read_write, 0,
+                             at + layout::kPageBytes);
+    auto& entry = memory.at<layout::Attachment>(at);
+    REQUIRE(entry.state.exchange(layout::kReleasing) == layout::kOpen);
+  }
+  daemon.start();
   CHECK_NOTHROW(other.consumer("t", {.cursor = "billing"}));
 }
 

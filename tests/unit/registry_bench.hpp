@@ -74,16 +74,16 @@ class RegistryLife {
         keepsakes_([&host] { return std::make_unique<Keeper>(host.keeper); }, host.log),
         flusher_(std::make_unique<Flusher>(Flusher::Options{
             .file_system = host.files, .doorbells = doorbells_, .events = host.log})),
-        registry_({.config = host.config,
-                   .log = host.log,
-                   .file_system = host.files,
-                   .catalog = catalog_,
-                   .keepsakes = keepsakes_,
-                   .flusher = *flusher_,
-                   .self = shm::own_identity(),
-                   .epoch = catalog_.begin_epoch(),
-                   .post = [this](std::function<void()> work) { post(std::move(work)); }},
-                  host.memory_limit) {
+        parts_{.config = host.config,
+               .log = host.log,
+               .file_system = host.files,
+               .catalog = catalog_,
+               .keepsakes = keepsakes_,
+               .flusher = *flusher_,
+               .self = shm::own_identity(),
+               .epoch = catalog_.begin_epoch(),
+               .post = [this](std::function<void()> work) { post(std::move(work)); }},
+        registry_(parts_, host.memory_limit) {
     // As Supervisor does.
     std::map<std::string, KeptDescriptor> kept;
     for (KeptDescriptor& one : keepsakes_.list()) kept.emplace(one.name, std::move(one));
@@ -97,6 +97,8 @@ class RegistryLife {
 
   TopicRegistry& registry() { return registry_; }
   Catalog& catalog() { return catalog_; }
+  /// What whoever is to share this control thread needs.
+  const SupervisorParts& parts() const { return parts_; }
 
   /// Runs what was handed to the control thread, until `reached`.
   void run_until(const std::function<bool()>& reached) {
@@ -104,15 +106,24 @@ class RegistryLife {
     while (!reached()) {
       std::unique_lock lock(mutex_);
       came_.wait_for(lock, std::chrono::microseconds(200), [&] { return !posted_.empty(); });
-      if (!posted_.empty()) {
-        const auto work = std::move(posted_.front());
-        posted_.pop_front();
-        lock.unlock();
-        work();
-      } else if (std::chrono::steady_clock::now() > deadline) {
-        FAIL("never came");
-      }
+      lock.unlock();
+      if (!run_one() && std::chrono::steady_clock::now() > deadline) FAIL("never came");
     }
+  }
+  /// The next of it; false: there is none.
+  bool run_one() {
+    std::unique_lock lock(mutex_);
+    if (posted_.empty()) return false;
+    const auto work = std::move(posted_.front());
+    posted_.pop_front();
+    lock.unlock();
+    work();
+    return true;
+  }
+  /// When something was handed over that has not run.
+  void await_work() {
+    std::unique_lock lock(mutex_);
+    came_.wait(lock, [&] { return !posted_.empty(); });
   }
 
   /// One record into each partition, by a producer of its own.
@@ -190,6 +201,7 @@ class RegistryLife {
   Doorbells doorbells_;
   shm::Descriptor doorbell_ = doorbells_.make();
   std::unique_ptr<Flusher> flusher_;  // its thread calls post()
+  SupervisorParts parts_;
   TopicRegistry registry_;
   std::uint64_t last_handle_ = 0;
 };

@@ -1,11 +1,16 @@
+#include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <boost/asio/io_context.hpp>
 #include <catch2/catch.hpp>
 #include <chrono>
+#include <memory>
 #include <string>
 #include <thread>
 
 #include "control/topic_settings.hpp"
+#include "daemon/handles.hpp"
+#include "daemon/session.hpp"
 #include "layout/board.hpp"
 #include "unit/registry_bench.hpp"
 
@@ -75,6 +80,38 @@ TEST_CASE("replacement: a topic that finds no memory for its next ring keeps no 
     return generation(life, "a large one") == 2 && generation(life, "another large one") == 2;
   });
   CHECK(generation(life, "small") == 2);
+}
+
+TEST_CASE("replacement: who is closed right before it blocks nobody in the next ring", "[daemon]") {
+  RegistryHost host;
+  RegistryLife life(host);
+  const auto topic = life.registry().create("t", {.ring_bytes = 64 * 1024, .persist = false},
+                                            {.uid = ::geteuid()});
+  Handles handles(life.parts());
+  boost::asio::io_context io;
+  const auto session = std::make_shared<Session>(io, 1);
+  session->process = shm::own_identity();
+  session->doorbell = shm::Descriptor(::eventfd(0, EFD_CLOEXEC));
+  std::uint64_t stays = 0, closed = 0;
+  for (std::uint64_t* const handle : {&stays, &closed}) {
+    handles.open(session, topic, {.topic = "t"},
+                 [&](const OpenedHandle& opened) { *handle = opened.reply.handle; });
+    life.run_until([&] { return *handle != 0; });
+  }
+  TopicSettings larger = topic->settings;
+  larger.ring_bytes *= 2;
+  life.registry().alter(topic, larger, {});
+  life.await_work();
+  REQUIRE(life.run_one());  // the ring has ended
+  life.await_work();        // the flusher has let go of it
+  bool released = false;
+  handles.release(session, closed, [&](std::uint32_t) { released = true; });
+  life.run_until([&] { return released; });
+  REQUIRE(topic->served->generation() == 2);
+  REQUIRE(topic->served->adopted_handles.size() == 1);
+  CHECK(topic->served->adopted_handles[0].handle == stays);
+  handles.release(session, stays, [&](std::uint32_t) { released = false; });
+  life.run_until([&] { return !released; });
 }
 
 }  // namespace topic_replacement_test
