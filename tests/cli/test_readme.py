@@ -30,6 +30,17 @@ class Readme(unittest.TestCase):
         lines = ran.stdout.splitlines()
         self.assertEqual([line.split(' ', 1)[1] for line in lines], ['ACME 7 bytes', 'ACME 8 bytes'])
 
+    def test_who_asks_pkg_config_is_given_no_definitions_of_other_libraries(self):
+        packages = Path(os.environ['RINGWAY_LIBRARY']).parents[1] / 'meson-private'
+        for name in ('ringway', 'ringway-embedded'):
+            with self.subTest(package=name):
+                flags = subprocess.run(['pkg-config', '--cflags', name], env={**os.environ, 'PKG_CONFIG_PATH': str(packages)},
+                                       check=True, capture_output=True, text=True).stdout.split()
+                self.assertEqual([flag for flag in flags if flag.startswith('-D')], [])
+                linked = subprocess.run(['pkg-config', '--libs', name], env={**os.environ, 'PKG_CONFIG_PATH': str(packages)},
+                                        check=True, capture_output=True, text=True).stdout.split()
+                self.assertIn(f'-l{name}', linked)
+
 
 if __name__ == '__main__':
     unittest.main()
