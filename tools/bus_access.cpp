@@ -10,6 +10,7 @@
 #include <mutex>
 
 #include "client/default_socket.hpp"
+#include "control/topic_settings.hpp"
 #include "ringway/error.hpp"
 #include "ringway/lost_pages.hpp"
 #include "tools/terminal.hpp"
@@ -87,6 +88,7 @@ std::string shell_quoted(std::string_view word) {
 
 Error advised(const Error& error, std::string_view topic) {
   if (error.code() != ErrorCode::not_found) return error;
+  control::validate_topic_name(topic);  // what can never be there is not to be created
   return Error(ErrorCode::not_found, topic_thing(topic), "does not exist",
                fmt::format("create it with: ringway topic create {}", shell_quoted(topic)));
 }

@@ -28,7 +28,8 @@ std::string topic_thing(std::string_view topic);
 /// `word` as a shell takes it.
 std::string shell_quoted(std::string_view word);
 
-/// What to throw where `topic` must exist: not_found becomes one that names the create command.
+/// What to throw where `topic` must exist: not_found becomes one that names the create command, or
+/// what is wrong with a name that no topic can have.
 Error advised(const Error& error, std::string_view topic);
 
 /// One line on standard error for people, whatever the output format.

@@ -133,6 +133,12 @@ class Topics(Verbs):
         error = self.bus.refusal('topic', 'delete', 'nope', '--yes', status=3)
         self.assertEqual((error['thing'], error['fix']), ("topic 'nope'", 'see what there is: ringway topic list'))
 
+    def test_who_names_a_pattern_is_not_told_to_create_it(self):
+        for verb in (['consume', '-e'], ['produce'], ['topic', 'describe']):
+            with self.subTest(verb=verb):
+                error = self.bus.refusal(*verb, 'plant/+/temperature', status=2)
+                self.assertEqual(error['rule'], "holds '+' or '#', which are kept for patterns")
+
     def test_who_follows_a_topic_that_is_deleted_is_told_what_to_do(self):
         self.create()
         consumer = self.bus.spawn('consume', 't', '-o', 'start', '--output', 'jsonl')
