@@ -26,9 +26,10 @@ class Directories(unittest.TestCase):
     def test_one_that_may_not_be_made_is_refused_with_the_reason(self):
         bus = Bus()
         self.addCleanup(bus.close)
-        bus.root.chmod(0o555)
         nobody = {'user': 65534, 'group': 65534, 'extra_groups': []} if os.geteuid() == 0 else {}
-        ended = subprocess.run([os.environ['RINGWAYD'], '--runtime-dir', bus.root / 'new', '--state-dir', bus.root / 'new'],
+        program = bus.program('RINGWAYD', nobody)
+        bus.root.chmod(0o555)
+        ended = subprocess.run([program, '--runtime-dir', bus.root / 'new', '--state-dir', bus.root / 'new'],
                                capture_output=True, text=True, check=False, timeout=60, **nobody)
         bus.root.chmod(0o755)
         self.assertEqual(ended.returncode, 1)
