@@ -19,7 +19,7 @@ void ComparisonOptions::add_to(CLI::App& verb) {
                   "How often to measure both sides in turn; below the default nothing is judged")
       ->check(CLI::Range(1u, 1000u))
       ->capture_default_str();
-  verb.add_option("--time", time, "DUR of each side in each of them")
+  verb.add_option("--time", time, "How long each side is measured in each of them")
       ->type_name("DUR")
       ->capture_default_str();
   bus.add_ring_to(verb);

@@ -100,7 +100,7 @@ void add_bench_adopt(CommandLine& line) {
        .name = "adopt",
        .why = "How soon a new supervisor has taken over living rings and their log",
        .examples =
-           "ringway bench adopt\nringway bench adopt --topics 1000 --partitions 1 --ring 64K"},
+           "  ringway bench adopt\n  ringway bench adopt --topics 1000 --partitions 1 --ring 64K"},
       [options](const Common& common) {
         return as_bench(common, [&] { return bench_adopt(*options, common); });
       });

@@ -120,7 +120,7 @@ void add_bench_durable(CommandLine& line) {
       {.noun = "bench",
        .name = "durable",
        .why = "How long a record takes to the device, beside a bare write and fdatasync",
-       .examples = "ringway bench durable\nringway bench durable --producers 64 --output json"},
+       .examples = "  ringway bench durable\n  ringway bench durable --producers 64 --output json"},
       [options](const Common& common) {
         return as_bench(common, [&] { return bench_durable(*options, common); });
       });

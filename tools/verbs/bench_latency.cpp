@@ -114,7 +114,7 @@ void add_bench_latency(CommandLine& line) {
       {.noun = "bench",
        .name = "latency",
        .why = "How soon a record is seen, beside a bare copy of as many bytes",
-       .examples = "ringway bench latency\nringway bench latency --rate 100000 --output json"},
+       .examples = "  ringway bench latency\n  ringway bench latency --rate 100000 --output json"},
       [options](const Common& common) {
         return as_bench(common, [&] { return bench_latency(*options, common); });
       });

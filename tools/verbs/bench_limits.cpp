@@ -246,7 +246,7 @@ void add_bench_limits(CommandLine& line) {
        .name = "limits",
        .why =
            "What this machine can do at best: cache lines, bare rings, copies, wake-ups, its disk",
-       .examples = "ringway bench limits\nringway bench limits --runs 9 --output json"},
+       .examples = "  ringway bench limits\n  ringway bench limits --runs 9 --output json"},
       [options](const Common& common) {
         return as_bench(common, [&] { return bench_limits(*options, common); });
       });

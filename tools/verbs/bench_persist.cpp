@@ -149,8 +149,8 @@ void add_bench_persist(CommandLine& line) {
       {.noun = "bench",
        .name = "persist",
        .why = "How many records reach the disk, beside the best writer of the same memory",
-       .examples = "ringway bench persist\nringway bench persist --size 64 --output json\n"
-                   "ringway bench persist --bytes 1GiB"},
+       .examples = "  ringway bench persist\n  ringway bench persist --size 64 --output json\n"
+                   "  ringway bench persist --bytes 1GiB"},
       [options](const Common& common) {
         return as_bench(common, [&] { return bench_persist(*options, common); });
       });

@@ -169,7 +169,7 @@ void add_bench_repair(CommandLine& line) {
       {.noun = "bench",
        .name = "repair",
        .why = "How soon others go on after a producer was killed in mid-claim",
-       .examples = "ringway bench repair\nringway bench repair --kills 1000 --output json"},
+       .examples = "  ringway bench repair\n  ringway bench repair --kills 1000 --output json"},
       [options](const Common& common) {
         return as_bench(common, [&] { return bench_repair(*options, common); });
       });

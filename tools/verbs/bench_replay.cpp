@@ -98,8 +98,8 @@ void add_bench_replay(CommandLine& line) {
       line.verb({.noun = "bench",
                  .name = "replay",
                  .why = "How fast a log is read from its start, beside read(2) of the same files",
-                 .examples = "ringway bench replay\nringway bench replay --size 64 --output json\n"
-                             "ringway bench replay --cold"},
+                 .examples = "  ringway bench replay\n  ringway bench replay --size 64 --output json\n"
+                             "  ringway bench replay --cold"},
                 [options](const Common& common) {
                   return as_bench(common, [&] { return bench_replay(*options, common); });
                 });

@@ -187,7 +187,7 @@ void add_bench_restart(CommandLine& line) {
       {.noun = "bench",
        .name = "restart",
        .why = "How soon clients are served by a new supervisor, and how long traffic pauses",
-       .examples = "ringway bench restart\nringway bench restart --topics 200 --partitions 1"},
+       .examples = "  ringway bench restart\n  ringway bench restart --topics 200 --partitions 1"},
       [options](const Common& common) {
         return as_bench(common, [&] { return bench_restart(*options, common); });
       });

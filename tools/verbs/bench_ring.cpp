@@ -154,8 +154,8 @@ void add_bench_ring(CommandLine& line) {
       {.noun = "bench",
        .name = "ring",
        .why = "How many records pass through memory, beside the best bare ring of this machine",
-       .examples = "ringway bench ring\nringway bench ring --size 1K --output json\n"
-                   "ringway bench ring --claim 64\nringway bench ring --producers 2"},
+       .examples = "  ringway bench ring\n  ringway bench ring --size 1K --output json\n"
+                   "  ringway bench ring --claim 64\n  ringway bench ring --producers 2"},
       [options](const Common& common) {
         return as_bench(common, [&] { return bench_ring(*options, common); });
       });
