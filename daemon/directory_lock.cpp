@@ -9,6 +9,7 @@
 #include <mutex>
 #include <set>
 
+#include "control/directories.hpp"
 #include "ringway/error.hpp"
 
 namespace ringway::daemon {
@@ -35,7 +36,7 @@ Error busy(const std::string& directory, long pid) {
 shm::Descriptor lock_file(const std::string& directory) {
   const std::string path = directory + "/lock";
   shm::Descriptor file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!file) throw system_error(errno, path, "cannot be opened");
+  if (!file) throw system_error(errno, path, "cannot be opened", control::kDirectoryAdvice);
   struct flock whole{};
   whole.l_type = F_WRLCK;
   whole.l_whence = SEEK_SET;

@@ -49,10 +49,7 @@ void make(const std::string& path, mode_t mode, Made& made) {
     const int refused = errno;
     std::error_code unseen;
     if (refused != EEXIST && !fs::is_directory(reached, unseen)) {
-      throw system_error(
-          refused, reached.string(), "cannot be created",
-          "name a directory of your own: XDG_RUNTIME_DIR, XDG_STATE_HOME, or the options "
-          "--runtime-dir and --state-dir of ringwayd");
+      throw system_error(refused, reached.string(), "cannot be created", kDirectoryAdvice);
     }
   }
 }

@@ -6,6 +6,11 @@
 
 namespace ringway::control {
 
+/// What to do where one cannot be made or used.
+inline constexpr const char* kDirectoryAdvice =
+    "name a directory of your own: XDG_RUNTIME_DIR, XDG_STATE_HOME, or the options --runtime-dir "
+    "and --state-dir of ringwayd";
+
 /// Creates the directory and those missing above it, each with exactly this mode. One that exists
 /// is left as it is; what was made goes again where the rest is refused. A loss of power may take
 /// them: that is enough for sockets, which do not outlive it either.

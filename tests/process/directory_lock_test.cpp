@@ -87,3 +87,11 @@ TEST_CASE("directory lock: a refused taker and a forked child do not release it"
   CHECK(status == 0);
   CHECK_THROWS_AS(DirectoryLock(directory / "missing"), Error);
 }
+
+TEST_CASE("directory lock: who may not open it is told what to do", "[process]") {
+  const TemporaryDirectory directory;
+  std::filesystem::create_directory(directory / "lock");
+  CHECK_THROWS_WITH(DirectoryLock(directory.path()),
+                    Catch::Contains("/lock: cannot be opened: ") &&
+                        Catch::Contains("name a directory of your own: XDG_RUNTIME_DIR"));
+}
