@@ -108,6 +108,9 @@ TEST_CASE("supervisor: its threads ask for short slices, so as to be woken soon"
   const std::uint64_t own = slice_ns(0);
   if (own == 0) SKIP_TEST("before Linux 6.12 there are no slices to ask for");
   DaemonProcess daemon;
+  Bus bus = daemon.connect();
+  bus.create_topic("t", kSmall);
+  static_cast<void>(bus.producer("t"));  // the flusher has answered, and asked before that
   int prompt = 0;
   for (const auto& task :
        std::filesystem::directory_iterator("/proc/" + std::to_string(daemon.pid()) + "/task")) {
