@@ -19,6 +19,11 @@ auto BusState::with_connection(Patience patience, bool repeatable, Work&& work) 
     throw Error(ErrorCode::timeout, socket_, "another thread's call is not answered",
                 "see that ringwayd is not stopped");
   }
+  struct AtTheEnd {
+    ~AtTheEnd() { bus.tell_unwanted(); }  // who closed a handle meanwhile may not have waited
+    BusState& bus;
+  };
+  const AtTheEnd at_the_end{*this};
   for (;;) {
     bool sent = false;
     try {

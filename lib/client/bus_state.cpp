@@ -80,16 +80,15 @@ void BusState::connect_locked(std::chrono::milliseconds timeout) {
         welcome.resumed);
     if (!welcome.resumed) {
       session_memory_ = SessionMemory();
-      unwanted_.clear();
       session_serial_.fetch_add(1, std::memory_order::release);
+      unwanted_.all_closed();  // in this order: close() adds, then looks
     }
   }
   session_ = welcome.session;
   connection_.emplace(std::move(fresh));
-  for (const std::uint64_t handle : std::exchange(unwanted_, {})) {
-    connection_->tell(control::Close{handle});
-  }
   attached_.store(true, std::memory_order::relaxed);
+  unwanted_.none_told();
+  free_cursors(kCloseTimeout);  // others may open them once we are there again
 }
 
 OpenHandle BusState::open(const control::Open& request, Patience patience) {
@@ -104,7 +103,8 @@ OpenHandle BusState::open_locked(const control::Open& request) {
     mapped = memories_[latest->second].lock();
     if (mapped) asked.mapped_generation = mapped->identity().generation;
   }
-  close_unwanted();
+  connection_->take_in_late(std::chrono::milliseconds(0));
+  free_cursors(timeout_);
   std::vector<shm::Descriptor> attached;
   const control::Opened opened = connection_->call(
       asked, attached,
@@ -116,7 +116,7 @@ OpenHandle BusState::open_locked(const control::Open& request) {
     throw;
   }
   // Another topic of the same name and generation by now: ask again, mapping it.
-  connection_->tell(control::Close{opened.handle});
+  unwanted_.add(opened.handle, request.cursor.has_value());
   latest_.erase({request.topic, request.role});
   return open_locked(request);
 }
@@ -182,31 +182,48 @@ void BusState::decline(const control::Open& asked, const control::Envelope& answ
     session_memory_.add(opened.chunk, opened.slots,
                         attached.empty() ? shm::Descriptor() : std::move(attached.back()));
   }
-  if (opened.handle != asked.moved) unwanted_.push_back(opened.handle);
+  if (opened.handle != asked.moved) unwanted_.add(opened.handle, asked.cursor.has_value());
 }
 
-/// Waits for the answers: what is opened next may be the cursor that one of them holds.
-void BusState::close_unwanted() {
-  connection_->take_in_late();
-  // Meanwhile more may be added behind.
-  for (std::vector<shm::Descriptor> nothing; !unwanted_.empty();
-       unwanted_.erase(unwanted_.begin())) {
-    connection_->call(control::Close{unwanted_.front()}, nothing);
+/// Does not wait for the answers.
+void BusState::tell_unwanted() noexcept {
+  try {
+    for (const std::uint64_t handle : unwanted_.untold()) {
+      if (!connection_ || connection_->hung_up()) return;
+      const bool told =
+          connection_->tell(control::Close{handle},
+                            [this, handle](const auto&, auto&) { unwanted_.closed(handle); });
+      if (!told) return;
+      unwanted_.told(handle);
+    }
+  } catch (const std::exception& error) {
+    log("severity=info event=close_failed reason=\"{}\"", error.what());
+  }
+}
+
+/// The same, and waits for the answers of those that hold a cursor: it may be opened next, and a
+/// second request to close it would be answered before it is.
+void BusState::free_cursors(std::chrono::milliseconds timeout) {
+  const auto deadline = Clock::now() + timeout;
+  for (;;) {
+    tell_unwanted();  // by late answers there may be more
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now());
+    if (left.count() <= 0 || !unwanted_.hold_cursor() || connection_->hung_up()) return;
+    connection_->take_in_late(left);
   }
 }
 
 void BusState::close(const OpenHandle& handle) noexcept {
   try {
-    // Who waits for an answer now must not make a destructor wait; the session's end closes all.
+    unwanted_.add(handle.handle, handle.named);
+    if (handle.session_serial != session_serial()) return unwanted_.closed(handle.handle);
+    // Who waits for an answer now must not make a destructor wait, and tells the supervisor then.
     std::unique_lock lock(mutex_, kCloseTimeout);
-    if (!lock || handle.session_serial != session_serial()) return;
-    if (!connection_ || connection_->hung_up()) return unwanted_.push_back(handle.handle);
+    if (!lock || !connection_ || connection_->hung_up()) return;
     if (handle.named) {
-      // Whoever opens the cursor next must not find it held.
-      std::vector<shm::Descriptor> attached;
-      connection_->call_within(kCloseTimeout, control::Close{handle.handle}, attached);
+      free_cursors(kCloseTimeout);
     } else {
-      connection_->tell(control::Close{handle.handle});
+      tell_unwanted();
     }
   } catch (const std::exception& error) {
     log("severity=info event=close_failed reason=\"{}\"", error.what());
@@ -224,9 +241,12 @@ bool BusState::keep_attached() noexcept {
   try {
     std::unique_lock lock(mutex_, std::try_to_lock);
     if (!lock) return attached();  // somebody is calling: that will find out
-    if (connection_ && !connection_->hung_up()) return true;
-    attached_.store(false, std::memory_order::relaxed);
-    connect_locked(std::min(timeout_, kResumeTimeout));
+    if (!connection_ || connection_->hung_up()) {
+      attached_.store(false, std::memory_order::relaxed);
+      connect_locked(std::min(timeout_, kResumeTimeout));
+    }
+    tell_unwanted();
+    return true;
   } catch (const Error& error) {
     if (error.code() != ErrorCode::unavailable) {
       log("severity=warning event=attach_failed reason=\"{}\"", error.what());

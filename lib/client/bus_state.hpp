@@ -16,6 +16,7 @@
 #include "client/connection.hpp"
 #include "client/session_memory.hpp"
 #include "client/topic_memory.hpp"
+#include "client/unwanted_handles.hpp"
 #include "ringway/bus.hpp"
 #include "shm/fork_guard.hpp"
 
@@ -81,7 +82,7 @@ class BusState {
 
   enum class Patience : unsigned char { until_timeout, none };
   OpenHandle open(const control::Open& request, Patience patience);
-  /// Best effort; never waits for long.
+  /// Never waits for long: what the supervisor has not heard of then it is told later.
   void close(const OpenHandle& handle) noexcept;
 
   /// A mapping in the place of one that lost pages: one for all handles. Null when there is none to
@@ -114,7 +115,8 @@ class BusState {
                                       std::shared_ptr<TopicMemory> mapped);
   void decline(const control::Open& asked, const control::Envelope& answer,
                std::vector<shm::Descriptor>& attached);
-  void close_unwanted();
+  void tell_unwanted() noexcept;
+  void free_cursors(std::chrono::milliseconds timeout);
   template <class Work>
   auto with_connection(Patience patience, bool repeatable, Work&& work);
 
@@ -127,8 +129,8 @@ class BusState {
   std::timed_mutex mutex_;
   std::optional<Connection> connection_;
   std::optional<std::uint64_t> session_;
-  std::uint64_t last_handle_ = 0;        // the newest that was taken over; they only rise
-  std::vector<std::uint64_t> unwanted_;  // handles that the supervisor has still to be told of
+  std::uint64_t last_handle_ = 0;  // the newest that was taken over; they only rise
+  UnwantedHandles unwanted_;       // added to without mutex_, too
   SessionMemory session_memory_;
   std::map<TopicMemory::Identity, std::weak_ptr<TopicMemory>> memories_;
   std::map<std::pair<std::string, layout::Role>, TopicMemory::Identity> latest_;

@@ -25,16 +25,15 @@ void Connection::lost() {
 }
 
 control::Envelope Connection::exchange(std::uint64_t id, const std::string& text,
-                                       milliseconds timeout, std::vector<shm::Descriptor>& attached,
-                                       Late late) {
-  const auto deadline = steady_clock::now() + timeout;
+                                       std::vector<shm::Descriptor>& attached, Late late) {
+  const auto deadline = steady_clock::now() + timeout_;
   const auto left = [&] {
     return std::max(milliseconds(0),
                     std::chrono::ceil<milliseconds>(deadline - steady_clock::now()));
   };
   const auto too_late = [&] {
     return Error(ErrorCode::timeout, socket_,
-                 fmt::format("the supervisor did not answer within {} ms", timeout.count()),
+                 fmt::format("the supervisor did not answer within {} ms", timeout_.count()),
                  "it may be stopped or overloaded: look at it, or allow a longer timeout");
   };
   if (lost_) lost();
@@ -52,7 +51,7 @@ control::Envelope Connection::exchange(std::uint64_t id, const std::string& text
       case control::Arrival::message:
         break;
       case control::Arrival::nothing:
-        if (late) given_up_.emplace(id, std::move(late));
+        if (late) not_awaited_.emplace(id, std::move(late));
         throw too_late();
       case control::Arrival::closed:
         lost();
@@ -63,7 +62,7 @@ control::Envelope Connection::exchange(std::uint64_t id, const std::string& text
     }
     if (control::answer_challenge(channel_, message, left())) continue;
     control::Envelope envelope = control::open_envelope(message.text);
-    // 0: a refusal of the connection as a whole. Others: the answer to a call that was given up.
+    // 0: a refusal of the connection as a whole. Others: an answer that nobody waits for.
     if (envelope.id != id && envelope.id != 0) {
       take_in(envelope, message.descriptors);
       continue;
@@ -75,7 +74,7 @@ control::Envelope Connection::exchange(std::uint64_t id, const std::string& text
 
 void Connection::take_in(const control::Envelope& envelope,
                          std::vector<shm::Descriptor>& attached) {
-  const auto call = given_up_.extract(envelope.id);
+  const auto call = not_awaited_.extract(envelope.id);
   if (!call) return;
   try {
     call.mapped()(envelope, attached);
@@ -85,17 +84,21 @@ void Connection::take_in(const control::Envelope& envelope,
   }
 }
 
-void Connection::take_in_late() {
-  control::Message message;
-  while (channel_.receive(message, milliseconds(0)) == control::Arrival::message) {
-    if (!given_up_.empty()) take_in(control::open_envelope(message.text), message.descriptors);
+void Connection::take_in_late(milliseconds timeout) {
+  for (control::Message message;; timeout = milliseconds(0)) {
+    const control::Arrival arrival = channel_.receive(message, timeout);
+    if (arrival == control::Arrival::broken) lost_ = true;  // as above
+    if (arrival != control::Arrival::message) return;
+    if (!not_awaited_.empty()) take_in(control::open_envelope(message.text), message.descriptors);
   }
 }
 
-void Connection::send_only(const std::string& text) {
+bool Connection::send_only(std::uint64_t id, const std::string& text, Late late) {
   // With them answers to what was told before go, which would hold up the supervisor.
-  take_in_late();
-  channel_.send(text, {}, kTellTimeout);
+  take_in_late(milliseconds(0));
+  if (lost_ || channel_.send(text, {}, kTellTimeout) != control::Delivery::sent) return false;
+  not_awaited_.emplace(id, std::move(late));
+  return true;
 }
 
 bool Connection::hung_up() noexcept {

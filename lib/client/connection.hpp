@@ -21,50 +21,46 @@ class Connection {
   /// @throws Error unavailable | denied when nobody serves at the socket.
   Connection(const std::string& socket, std::chrono::milliseconds timeout);
 
-  /// Gets the answer to a call that was given up, and what came with it. Must not use the
-  /// connection, which may be waiting for another answer.
+  /// Gets an answer that nobody waits for, and what came with it. Must not use the connection,
+  /// which may be waiting for another one.
   using Late = std::function<void(const control::Envelope&, std::vector<shm::Descriptor>&)>;
 
   /// @throws the supervisor's refusal; timeout, and `late` gets the answer when it comes;
   /// unavailable when it went away, hung_up() then.
   template <class R>
   typename R::Reply call(const R& request, std::vector<shm::Descriptor>& attached, Late late = {}) {
-    return call_within(timeout_, request, attached, std::move(late));
-  }
-  template <class R>
-  typename R::Reply call_within(std::chrono::milliseconds timeout, const R& request,
-                                std::vector<shm::Descriptor>& attached, Late late = {}) {
     const std::uint64_t id = ++last_id_;
     const std::string text = control::encode(id, control::Request(request));
     return control::decode_reply<typename R::Reply>(
-        exchange(id, text, timeout, attached, std::move(late)));
+        exchange(id, text, attached, std::move(late)));
   }
 
-  /// Asks and does not wait for the answer.
+  /// Asks and does not wait for the answer, which `late` gets. False: it was not asked.
   template <class R>
-  void tell(const R& request) {
-    send_only(control::encode(++last_id_, control::Request(request)));
+  bool tell(const R& request, Late late) {
+    const std::uint64_t id = ++last_id_;
+    return send_only(id, control::encode(id, control::Request(request)), std::move(late));
   }
 
-  /// Takes in the answers to calls that were given up, as far as they are there.
-  void take_in_late();
+  /// Takes in the answers that nobody waits for, as far as they are there; waits so long for
+  /// the first.
+  void take_in_late(std::chrono::milliseconds timeout);
 
   /// Whether the supervisor closed its end. Does not block.
   bool hung_up() noexcept;
 
  private:
   control::Envelope exchange(std::uint64_t id, const std::string& text,
-                             std::chrono::milliseconds timeout,
                              std::vector<shm::Descriptor>& attached, Late late);
   void take_in(const control::Envelope& envelope, std::vector<shm::Descriptor>& attached);
-  void send_only(const std::string& text);
+  bool send_only(std::uint64_t id, const std::string& text, Late late);
   [[noreturn]] void lost();
 
   std::string socket_;
   std::chrono::milliseconds timeout_;
   control::Channel channel_;
   std::uint64_t last_id_ = 0;
-  std::map<std::uint64_t, Late> given_up_;  // by the call's id
+  std::map<std::uint64_t, Late> not_awaited_;  // by the request's id
   bool lost_ = false;
 };
 

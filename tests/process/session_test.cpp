@@ -210,6 +210,64 @@ TEST_CASE("supervisor: what the one before was closing when it was killed is clo
   CHECK_NOTHROW(other.consumer("t", {.cursor = "billing"}));
 }
 
+TEST_CASE("supervisor: a handle whose close was lost with the supervisor is not left over",
+          "[supervisor]") {
+  DaemonProcess daemon;
+  Bus bus = daemon.connect();
+  bus.create_topic("t", kSmall);
+  bus.create_topic("u", kSmall);
+  const Producer stays = bus.producer("t");
+  std::optional<Producer> owner = bus.producer("u", {.exclusive = true});
+  std::optional<Consumer> reader = bus.consumer("t", {.cursor = "billing"});
+  ::kill(daemon.pid(), SIGSTOP);
+  owner.reset();
+  reader.reset();
+  daemon.kill();  // and it has not read of it
+  daemon.start();
+  CHECK_NOTHROW(bus.consumer("t", {.cursor = "billing"}));
+  CHECK_NOTHROW(bus.producer("u", {.exclusive = true}));
+}
+
+TEST_CASE("supervisor: a cursor closed while it was stopped is not held against who closed it",
+          "[supervisor]") {
+  DaemonProcess daemon;
+  Bus bus = daemon.connect();
+  bus.create_topic("t", kSmall);
+  for (int i = 0; i < 10; ++i) {
+    std::optional<Consumer> reader = bus.consumer("t", {.cursor = "billing"});
+    ::kill(daemon.pid(), SIGSTOP);
+    reader.reset();
+    ::kill(daemon.pid(), SIGCONT);
+    CHECK_NOTHROW(bus.consumer("t", {.cursor = "billing"}));
+  }
+}
+
+TEST_CASE("supervisor: a late answer whose descriptors did not fit leaves no cursor held",
+          "[supervisor]") {
+  DaemonProcess daemon;
+  Bus bus = Bus::connect(ConnectOptions{.socket = daemon.socket(), .timeout = 50ms});
+  Bus other = daemon.connect();
+  other.create_topic("t", kSmall);
+  std::optional<Producer> closed = bus.producer("t");
+  ::kill(daemon.pid(), SIGSTOP);
+  CHECK_THROWS_WITH(bus.consumer("t", {.cursor = "billing"}),
+                    Catch::Contains("did not answer within"));
+  ::kill(daemon.pid(), SIGCONT);
+  static_cast<void>(other.consumer("t"));  // answered behind it
+  {
+    const TightDescriptorLimit none;
+    closed.reset();
+  }
+  for (int i = 0; i < 100; ++i) {  // on a busy machine it may be late again
+    try {
+      static_cast<void>(bus.consumer("t", {.cursor = "billing"}));
+      break;
+    } catch (const Error& error) {
+      REQUIRE(error.code() == ErrorCode::timeout);
+    }
+  }
+}
+
 TEST_CASE("supervisor: who asks twice to be resumed is given no slots of memory it never had",
           "[supervisor]") {
   DaemonProcess daemon;

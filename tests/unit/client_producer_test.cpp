@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 #include <chrono>
 #include <cstdio>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -368,6 +369,27 @@ TEST_CASE("bus: what an open that was given up got is not lost, and its handle i
     std::this_thread::sleep_for(1ms);
   }
   CHECK(producer.publish("x").status == Status::ok);
+}
+
+TEST_CASE("bus: a handle closed while another thread's call is not answered is not left over",
+          "[client]") {
+  MiniSupervisor supervisor;
+  Bus bus = supervisor.connect();
+  std::optional<Producer> producer = bus.producer("t");
+  supervisor.deaf = true;
+  std::jthread caller([&] {
+    try {
+      static_cast<void>(bus.settings("t"));
+    } catch (const Error&) {
+      // MiniSupervisor knows nothing of settings.
+    }
+  });
+  std::this_thread::sleep_for(20ms);  // the caller waits by then
+  producer.reset();
+  supervisor.deaf = false;
+  caller.join();
+  for (int i = 0; i < 2000 && supervisor.closed == 0; ++i) std::this_thread::sleep_for(1ms);
+  CHECK(supervisor.closed == 1);
 }
 
 TEST_CASE("bench: publish and poll of 64 bytes", "[.bench]") {
