@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 #include <map>
+#include <utility>
 
 #include "client/committed_walk.hpp"
 #include "control/topic_settings.hpp"
@@ -298,11 +299,11 @@ void Handles::release(const std::shared_ptr<Session>& session, std::uint64_t id,
                       std::function<void(std::uint32_t)> done) {
   const auto found = session->handles.find(id);
   // A topic that is being deleted frees its handles by itself.
-  if (found == session->handles.end() || found->second.releasing || found->second.topic->deleting) {
-    return done(0);
-  }
+  if (found == session->handles.end() || found->second.topic->deleting) return done(0);
   Handle& handle = found->second;
-  handle.releasing = true;
+  if (std::exchange(handle.releasing, true)) {
+    return handle.when_released.push_back([done = std::move(done)] { done(0); });
+  }
   handle.topic->producers.leaves(id);
   // Not carried over into another ring, nor kept by another supervisor.
   handle.topic->served->memory().attachments()[handle.attachment].state.store(
@@ -337,6 +338,7 @@ void Handles::finish_release(Session& session, std::uint64_t id) {
   session.handles.erase(found);
   free_slots(session, handle);
   for (const auto& wake : handle.topic->producers.gone(id)) (*wake)();
+  for (const auto& released : handle.when_released) released();
 }
 
 void Handles::free_slots(Session& session, const Handle& handle) {
@@ -367,6 +369,7 @@ void Handles::forget(Session& session, const Topic& topic) {
     for (const auto& wake : handle->second.topic->producers.gone(handle->first)) {
       parts_.post([wake] { (*wake)(); });
     }
+    for (auto& released : handle->second.when_released) parts_.post(std::move(released));
     handle = session.handles.erase(handle);
   }
 }

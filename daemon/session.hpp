@@ -51,6 +51,7 @@ struct Handle {
   std::uint64_t generation = 0;  ///< of the ring that its slots speak of
   bool exclusive = false;        ///< as opened; whether it still is: Topic::producers
   bool releasing = false;
+  std::vector<std::function<void()>> when_released{};  ///< of those who asked once more
 };
 
 /// A process's stay on the bus: who it is, proof of its life or death, its memory and its handles.

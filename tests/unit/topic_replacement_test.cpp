@@ -105,8 +105,12 @@ TEST_CASE("replacement: who is closed right before it blocks nobody in the next 
   REQUIRE(life.run_one());  // the ring has ended
   life.await_work();        // the flusher has let go of it
   bool released = false;
+  handles.release(session, closed, [](std::uint32_t) {});
+  // Who asks once more is answered no sooner.
   handles.release(session, closed, [&](std::uint32_t) { released = true; });
+  CHECK_FALSE(released);
   life.run_until([&] { return released; });
+  CHECK_FALSE(session->handles.contains(closed));
   REQUIRE(topic->served->generation() == 2);
   REQUIRE(topic->served->adopted_handles.size() == 1);
   CHECK(topic->served->adopted_handles[0].handle == stays);
