@@ -84,11 +84,11 @@ TEST_CASE("replacement: a topic that finds no memory for its next ring keeps no 
 
 TEST_CASE("replacement: who is closed right before it blocks nobody in the next ring", "[daemon]") {
   RegistryHost host;
+  boost::asio::io_context io;  // outlives the flusher, which may have the session
   RegistryLife life(host);
   const auto topic = life.registry().create("t", {.ring_bytes = 64 * 1024, .persist = false},
                                             {.uid = ::geteuid()});
   Handles handles(life.parts());
-  boost::asio::io_context io;
   const auto session = std::make_shared<Session>(io, 1);
   session->process = shm::own_identity();
   session->doorbell = shm::Descriptor(::eventfd(0, EFD_CLOEXEC));
