@@ -183,6 +183,7 @@ ReadStatus SegmentReader::load(LogPoint at, Run& run) {
     if (!extend(at.position)) return refuse(at, block);
   }
   layout::RecordHeader header;
+  if (buffer_end_ - at.position < sizeof header) return refuse(at, block);  // no place of a record
   std::memcpy(&header, buffer_.get() + (at.position - buffer_start_), sizeof header);
   const std::uint64_t stop = std::min(limit_.position, geometry_.capacity_end());
   if (!layout::plausible(header, stop - at.position)) return refuse(at, block);
