@@ -143,8 +143,8 @@ int PosixFileSystem::make_directories(const std::string& path) noexcept {
 }
 
 /// Nothing is put into a directory before it is durable, so that one with something in it is
-/// (control::create_durable_directories makes the state directory so). An empty one may be left by somebody
-/// who died before he had synced it.
+/// (control::create_durable_directories makes the state directory so). An empty one may be left by
+/// somebody who died before he had synced it.
 int PosixFileSystem::make_and_sync(const std::string& path) noexcept {
   if (const int holds = holds_something(path); holds != 0) return std::min(holds, 0);
   const std::string parent = parent_of(path);
