@@ -11,6 +11,7 @@
 
 #include "control/directories.hpp"
 #include "ringway/error.hpp"
+#include "shm/descriptor_limit.hpp"
 
 namespace ringway::daemon {
 namespace {
@@ -36,7 +37,12 @@ Error busy(const std::string& directory, long pid) {
 shm::Descriptor lock_file(const std::string& directory) {
   const std::string path = directory + "/lock";
   shm::Descriptor file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!file) throw system_error(errno, path, "cannot be opened", control::kDirectoryAdvice);
+  if (!file) {
+    const int error = errno;
+    const std::string limit = shm::descriptor_advice(error);
+    throw system_error(error, path, "cannot be opened",
+                       limit.empty() ? control::kDirectoryAdvice : limit);
+  }
   struct flock whole{};
   whole.l_type = F_WRLCK;
   whole.l_whence = SEEK_SET;
