@@ -38,7 +38,8 @@ void open_ring(const View& view, std::uint64_t base_offset, Draw&& draw) noexcep
 }
 
 /// `reusable`: everything below it may be overwritten as far as the topic's mode goes (durable
-/// rounded down to a page, committed, or the slowest consumer); reusable.offset is the anchor.
+/// rounded down to a page, committed, or the slowest consumer), but nothing that the caller has not
+/// passed itself: a consumer may be ahead of it. reusable.offset is the anchor.
 /// `pins(i)` for i in [0, pin_count) loads (acquire) the i-th consumer's pin. Never lowers a limit.
 template <class View, class Pins, class Draw>
 LimitOutcome publish_limit(const View& view, Place reusable, std::size_t pin_count, Pins&& pins,

@@ -145,6 +145,7 @@ void supervise(Run& run) {
   PlainBus& bus = run.bus;
   const auto view = bus.view();
   ring::Place place{0, 0};
+  std::uint64_t rounds = 0;
   std::array<ring::Claimant<layout::Slot>, PlainBus::kWriterSlots> claimants;
   std::array<ring::Intention, PlainBus::kWriterSlots> scratch;
   for (;;) {
@@ -168,9 +169,15 @@ void supervise(Run& run) {
       bus.life[i].store(PlainBus::free_slot);
     }
     const std::uint64_t announced = view.announced().load(std::memory_order::relaxed);
+    // Reused before it was passed: the stamp there would be waited for for ever.
+    if (place.position + view.ring_bytes() < announced) std::abort();
     if (ring::walk(view, place, announced, [](auto&&...) {}) == ring::Found::corrupt) std::abort();
+    // Now and then it stands still where it hurts, as if others had its core.
+    if (++rounds % 256 == 0) std::this_thread::sleep_for(std::chrono::microseconds(200));
+    // The steady one may have come further since the walk. What lies between is not handed back.
+    const ring::Place read = run.steady.get();
     ring::publish_limit(
-        view, run.steady.get(), bus.readers.size(),
+        view, read.position < place.position ? read : place, bus.readers.size(),
         [&](std::size_t i) { return bus.readers[i].pin.load(std::memory_order::acquire); },
         bus.draw());
     if (last && !dead && place.position == bus.tail_position()) break;
