@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <ostream>
 #include <span>
 #include <vector>
 
@@ -45,6 +46,23 @@ struct PlainBus {
     for (std::size_t i = 0;; i = (i + 1) % kWriterSlots) {
       std::uint32_t expected = free_slot;
       if (life[i].compare_exchange_strong(expected, open_slot)) return i;
+    }
+  }
+
+  /// Where everything stands.
+  void tell(std::ostream& out) {
+    out << "tail " << tail_position() << ", limit " << board->limit << ", announced "
+        << board->announced << ", anchor " << board->anchor << '\n';
+    for (std::size_t i = 0; i < kWriterSlots; ++i) {
+      const std::uint64_t word = writers[i].word;
+      const std::uint64_t length = writers[i].length;
+      out << "producer slot " << i << ": life " << life[i] << ", state " << (word & 3) << " at "
+          << layout::intent_position(word) << ", " << layout::length_bytes(length) << " bytes, "
+          << layout::length_offsets(length) << " offsets, from tail "
+          << view().codec().unpack(writers[i].tail).position << '\n';
+    }
+    for (std::size_t i = 0; i < kReaders; ++i) {
+      out << "consumer slot " << i << ": pin " << static_cast<std::int64_t>(readers[i].pin) << '\n';
     }
   }
 

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
+#include <iostream>
 #include <optional>
 #include <random>
 #include <thread>
@@ -59,11 +60,29 @@ struct Run {
   SteadyPlace steady;
   std::atomic<bool> stop = false;  // producers: finish
   std::atomic<std::uint32_t> writing = kWriters;
-  std::atomic<bool> settled = false;                // everything claimed is settled
+  std::atomic<bool> settled = false;  // everything claimed is settled
+  std::atomic<std::uint32_t> reading = PlainBus::kReaders;
+  std::atomic<std::uint64_t> passed = 0;            // by the supervisor
   std::array<std::uint64_t, kWriters> published{};  // read after the threads were joined
   std::atomic<std::uint64_t> deaths = 0;
   std::atomic<std::uint64_t> repairs = 0;
   std::atomic<std::uint64_t> evictions = 0;
+
+  /// Whoever stands still for ever has everybody's place told.
+  void await_end() {
+    const auto patience = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+    while (writing != 0 || !settled || reading != 0) {
+      if (std::chrono::steady_clock::now() > patience) {
+        std::cerr << writing << " producers and " << reading << " consumers have not ended, all is "
+                  << (settled ? "settled" : "not settled") << "; " << deaths << " deaths, "
+                  << repairs << " repairs; the supervisor has passed " << passed
+                  << ", the steady consumer " << steady.get().position << '\n';
+        bus.tell(std::cerr);
+        std::abort();
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+  }
 };
 
 /// A producer: single records, batches, aborts, and deaths at each stage of a claim.
@@ -172,6 +191,7 @@ void supervise(Run& run) {
     // Reused before it was passed: the stamp there would be waited for for ever.
     if (place.position + view.ring_bytes() < announced) std::abort();
     if (ring::walk(view, place, announced, [](auto&&...) {}) == ring::Found::corrupt) std::abort();
+    run.passed.store(place.position, std::memory_order::relaxed);
     // Now and then it stands still where it hurts, as if others had its core.
     if (++rounds % 256 == 0) std::this_thread::sleep_for(std::chrono::microseconds(200));
     // The steady one may have come further since the walk. What lies between is not handed back.
@@ -202,6 +222,7 @@ class Consuming {
       if (last && place_.position == run_.bus.tail_position()) break;
       std::this_thread::yield();
     }
+    --run_.reading;
   }
 
   ring::Place place_{0, 0};
@@ -275,6 +296,7 @@ TEST_CASE("ring: threads lose, double and tear nothing while producers die", "[s
     for (std::uint32_t id = 0; id < kWriters; ++id) threads.emplace_back(Producing(run, id));
     std::this_thread::sleep_for(std::chrono::seconds(std::getenv("RINGWAY_TEST_LONG") ? 120 : 4));
     run.stop.store(true);
+    run.await_end();
   }
   WARN(run.published[0] + run.published[1] << " records, " << run.deaths << " deaths, "
                                            << run.repairs << " repairs, " << run.evictions
