@@ -99,8 +99,7 @@ class Flusher::Thread {
     return found == topics_.end() ? nullptr : found->get();
   }
 
-  void drain(std::uint32_t patience_ms, std::function<void(bool)> done) {
-    const auto deadline = Clock::now() + std::chrono::milliseconds(patience_ms);
+  void drain(Clock::time_point deadline, std::function<void(bool)> done) {
     for (auto& topic : topics_) topic->drain();
     drain_ = Drain{deadline, std::move(done)};
   }
@@ -293,9 +292,10 @@ void Flusher::end_ring(std::shared_ptr<ServedTopic> topic, RingEnd how,
   });
 }
 
-void Flusher::drain(std::uint32_t patience_ms, std::function<void(bool complete)> done) {
+void Flusher::drain(std::chrono::steady_clock::time_point deadline,
+                    std::function<void(bool complete)> done) {
   thread_->post(
-      [patience_ms, done = std::move(done)](Thread& thread) { thread.drain(patience_ms, done); });
+      [deadline, done = std::move(done)](Thread& thread) { thread.drain(deadline, done); });
 }
 
 }  // namespace ringway::daemon

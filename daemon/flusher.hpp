@@ -106,8 +106,9 @@ class Flusher {
   void end_ring(std::shared_ptr<ServedTopic> topic, RingEnd how,
                 std::function<void(RingEnded)> done);
   /// Orderly stop: no claim succeeds any more, and everything is brought to `durable`. False when a
-  /// device refused, or a live producer did not finish its claim within `patience_ms`.
-  void drain(std::uint32_t patience_ms, std::function<void(bool complete)> done);
+  /// device refused, or a live producer did not finish its claim until `deadline`.
+  void drain(std::chrono::steady_clock::time_point deadline,
+             std::function<void(bool complete)> done);
 
  private:
   class Thread;

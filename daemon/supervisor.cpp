@@ -25,6 +25,8 @@ namespace ringway::daemon {
 namespace {
 
 constexpr std::chrono::seconds kTick{1};
+/// While stopping, how long to wait for a ring that is being replaced between two looks.
+constexpr std::chrono::milliseconds kReplacementPause{10};
 
 constexpr const char* kCatalog = "catalog.db";
 
@@ -226,32 +228,49 @@ void Supervisor::stop(std::function<void(bool)> done) {
   ticker_.cancel();
   server_.stop();
   registry_.announce_stop();
+  drain(std::chrono::steady_clock::now() +
+            std::chrono::milliseconds(options_.config.stop_patience_ms),
+        [this, done = std::move(done)](bool complete) { done(end_stop(complete)); });
+}
+
+/// A ring that is being replaced may have left the flusher while its successor is not there yet:
+/// what is drained meanwhile is not all there is.
+void Supervisor::drain(std::chrono::steady_clock::time_point until,
+                       std::function<void(bool)> done) {
   // Nothing else may be waited for by now, and the drain is the flusher's: run() must not end.
   const auto at_work = boost::asio::make_work_guard(io_);
-  flusher_->drain(static_cast<std::uint32_t>(options_.config.stop_patience_ms),
-                  [this, at_work, done = std::move(done)](bool complete) {
-                    parts_.post([this, complete, done] {
-                      bool clean = false;
-                      try {
-                        save_cursors();
-                        clean = registry_.mark_clean() && complete;
-                      } catch (const Error& error) {
-                        log_.error("stop_not_clean", {{"why", error.what()}});
-                      }
-                      boost::system::error_code ignored;
-                      keeper_watch_.close(ignored);
-                      if (clean) {
-                        keepsakes_.end();
-                        log_.info("stopped");
-                      } else {
-                        log_.warning("stopped", {{"clean", "no"},
-                                                 {"effect",
-                                                  "the keeper keeps the rings for the "
-                                                  "next supervisor"}});
-                      }
-                      done(clean);
-                    });
-                  });
+  const bool all = !registry_.replacing();
+  flusher_->drain(until, [this, at_work, until, all, done = std::move(done)](bool complete) {
+    parts_.post([this, until, all, complete, done] {
+      if (all || std::chrono::steady_clock::now() >= until) return done(complete && all);
+      ticker_.expires_after(kReplacementPause);
+      ticker_.async_wait([this, until, done](const boost::system::error_code& /*none*/) {
+        do_posted([this] { registry_.finish_replacements(); });
+        drain(until, done);
+      });
+    });
+  });
+}
+
+bool Supervisor::end_stop(bool complete) {
+  bool clean = false;
+  try {
+    save_cursors();
+    clean = registry_.mark_clean() && complete;
+  } catch (const Error& error) {
+    log_.error("stop_not_clean", {{"why", error.what()}});
+  }
+  boost::system::error_code ignored;
+  keeper_watch_.close(ignored);
+  if (clean) {
+    keepsakes_.end();
+    log_.info("stopped");
+  } else {
+    log_.warning("stopped",
+                 {{"clean", "no"},
+                  {"effect", "the keeper keeps the rings for the next supervisor"}});
+  }
+  return clean;
 }
 
 nlohmann::json Supervisor::status() const {

@@ -58,7 +58,7 @@ void TopicRegistry::begin_service(ServedTopic& served) const {
   auto& board = served.memory().board();
   board.supervisor = parts_.self;
   board.supervisor_epoch.store(parts_.epoch, std::memory_order::release);
-  served.set_state(layout::TopicState::serving);
+  served.set_state(stopping_ ? layout::TopicState::stopping : layout::TopicState::serving);
   served.memory().publish();
 }
 
@@ -329,6 +329,7 @@ void TopicRegistry::serve() {
 }
 
 void TopicRegistry::announce_stop() {
+  stopping_ = true;
   for (const auto& [name, topic] : topics_) {
     if (!topic->served) continue;
     topic->served->set_state(layout::TopicState::stopping);

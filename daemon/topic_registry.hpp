@@ -89,8 +89,11 @@ class TopicRegistry {
   /// runs.
   void serve();
 
-  /// Orderly stop: boards say so.
+  /// Orderly stop: boards say so, and no topic begins to get another ring. Those that get one by
+  /// now have it soon, and its board says so, too.
   void announce_stop();
+  /// Some topic gets another ring at this moment.
+  bool replacing() const;
   /// After the drain: which partitions may go on exactly. False: some topic may not.
   bool mark_clean();
 
@@ -133,6 +136,7 @@ class TopicRegistry {
   std::uint64_t memory_limit_;
   std::map<std::string, std::shared_ptr<Topic>, std::less<>> topics_;
   std::vector<Removal> unfinished_;  ///< the disk would not let go of them
+  bool stopping_ = false;
 };
 
 }  // namespace ringway::daemon

@@ -138,6 +138,10 @@ void TopicRegistry::replace_ring(const std::shared_ptr<Topic>& topic, const Topi
   if (topic->replacement) {
     throw Error(ErrorCode::busy, thing, "gets another ring at this moment", "try again");
   }
+  if (stopping_) {
+    throw Error(ErrorCode::busy, thing, "gets no other ring while the bus is stopping",
+                "try again when it serves");
+  }
   forget_retired(*topic);
   demand_nobody_behind(*topic);
   const std::uint32_t attachments = std::max<std::uint32_t>(
@@ -329,6 +333,11 @@ std::optional<HandleSlots> blocker_of(const layout::Attachment& entry,
                      .pid = entry.process.pid,
                      .slots = slots->data(),
                      .keep_alive = slots};
+}
+
+bool TopicRegistry::replacing() const {
+  return std::ranges::any_of(
+      topics_, [](const auto& named) { return named.second->replacement != nullptr; });
 }
 
 void TopicRegistry::finish_replacements() {

@@ -3,6 +3,8 @@
 #include <signal.h>
 
 #include <catch2/catch.hpp>
+#include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -167,4 +169,32 @@ TEST_CASE("stop: it is clean and durable whenever the topic syncs", "[kill]") {
   Producer producer = bus.producer("t");
   for (int i = 0; i < 100; ++i) publish(producer, std::to_string(i));
   CHECK(daemon.stop() == 0);
+}
+
+TEST_CASE("stop: it is clean while topics are getting other rings", "[kill]") {
+  DaemonProcess daemon;
+  const std::vector<std::string> topics = {"a", "b", "c"};
+  {
+    Bus bus = daemon.connect();
+    for (const std::string& topic : topics) bus.create_topic(topic, kOnePartition);
+  }
+  for (int stops = 1; stops <= 20; ++stops) {
+    std::vector<std::unique_ptr<Child>> altering;
+    for (const std::string& topic : topics) {
+      altering.push_back(std::make_unique<Child>([&](Child& self) {
+        Bus own = daemon.connect();
+        Producer producer = own.producer(topic);
+        for (std::uint64_t i = 0;; ++i) {
+          publish(producer, std::to_string(stops));
+          own.alter_topic(topic, {.ring_bytes = (i % 2 + 1) * 64 * 1024});
+          self.reached();
+        }
+      }));
+    }
+    for (auto& child : altering) REQUIRE(child->await());
+    for (auto& child : altering) child->kill();
+    CAPTURE(stops);
+    CHECK(daemon.stop() == 0);
+    daemon.start();
+  }
 }

@@ -78,7 +78,8 @@ struct Served {
   }
   bool drain() {
     std::promise<bool> done;
-    flusher->drain(60'000, [&](bool complete) { done.set_value(complete); });
+    flusher->drain(std::chrono::steady_clock::now() + std::chrono::seconds(60),
+                   [&](bool complete) { done.set_value(complete); });
     return done.get_future().get();
   }
   layout::BoardPartition& board() { return topic->view(0).board(); }

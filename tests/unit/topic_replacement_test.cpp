@@ -118,4 +118,26 @@ TEST_CASE("replacement: who is closed right before it blocks nobody in the next 
   life.run_until([&] { return !released; });
 }
 
+TEST_CASE("replacement: an orderly stop waits for those that are under way, and none begins",
+          "[daemon]") {
+  RegistryHost host;
+  RegistryLife life(host);
+  const auto create = [&](const std::string& name) {
+    return life.registry().create(name, {.ring_bytes = 64 * 1024, .persist = false},
+                                  {.uid = ::geteuid()});
+  };
+  const auto early = create("early"), late = create("late");
+  CHECK_FALSE(life.registry().replacing());
+  life.registry().alter(early, early->settings, {});
+  life.registry().announce_stop();
+  CHECK(life.registry().replacing());
+  CHECK_THROWS_WITH(life.registry().alter(late, late->settings, {}),
+                    Catch::Contains("'late'") && Catch::Contains("stopping"));
+  life.run_until([&] { return !life.registry().replacing(); });
+  CHECK(early->served->generation() == 2);
+  CHECK(early->served->memory().board().state.load() ==
+        static_cast<std::uint32_t>(layout::TopicState::stopping));
+  CHECK(late->served->generation() == 1);
+}
+
 }  // namespace topic_replacement_test
