@@ -95,15 +95,21 @@ CommandLine::CommandLine()
                         "Print the versions of library, layout, log and protocol");
 }
 
-void CommandLine::noun(const std::string& name, const std::string& about) {
-  nouns_[name] = app_.add_subcommand(name, about)->require_subcommand(1);
+void CommandLine::noun(const std::string& name, const std::string& about, Asks asks) {
+  nouns_[name] = {app_.add_subcommand(name, about)->require_subcommand(1), asks};
 }
 
 CLI::App& CommandLine::verb(const VerbInfo& info, Run run) {
-  CLI::App& parent = info.noun.empty() ? app_ : *nouns_.at(info.noun);
-  CLI::App& verb = *parent.add_subcommand(info.name, info.why);
+  const Noun noun = info.noun.empty() ? Noun{&app_, Asks::supervisor} : nouns_.at(info.noun);
+  CLI::App& verb = *noun.app->add_subcommand(info.name, info.why);
   verb.footer("");  // not its parent's
   verb.footer([&verb, examples = info.examples] { return footer_of(verb, examples); });
+  add_common(verb, noun.asks);
+  verb.callback([this, run = std::move(run)] { chosen_ = run; });
+  return verb;
+}
+
+void CommandLine::add_common(CLI::App& verb, Asks asks) {
   const auto set_format = [this](const std::string& text) {
     common_.format = parse_format("--output", text);
   };
@@ -113,6 +119,7 @@ CLI::App& CommandLine::verb(const VerbInfo& info, Run run) {
   verb.add_option_function<std::string>(
           "--output", set_format, "table for people, json or jsonl for programs (default table)")
       ->type_name("FORMAT");
+  if (asks == Asks::nobody) return;
   verb.add_option_function<std::string>("--timeout", set_timeout,
                                         "How long to wait for the supervisor (default 10s)")
       ->type_name("DUR");
@@ -120,8 +127,6 @@ CLI::App& CommandLine::verb(const VerbInfo& info, Run run) {
                   "Control socket (default $RINGWAY_SOCKET, $XDG_RUNTIME_DIR/ringway/control.sock "
                   "or /run/ringway/control.sock)")
       ->type_name("PATH");
-  verb.callback([this, run = std::move(run)] { chosen_ = run; });
-  return verb;
 }
 
 int CommandLine::run(int argc, const char* const* argv) {

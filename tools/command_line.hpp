@@ -35,12 +35,15 @@
 
 namespace ringway::cli {
 
-/// What every verb takes.
+/// What every verb takes, but for those that ask no supervisor: they have --output alone.
 struct Common {
   Format format = Format::table;
   std::chrono::nanoseconds timeout = std::chrono::seconds(10);  ///< for the control plane
   std::string socket;  ///< as given; empty lets the library find it
 };
+
+/// Whom the verbs of a noun ask. Of nobody: they take neither --timeout nor --socket.
+enum class Asks { supervisor, nobody };
 
 struct VerbInfo {
   std::string noun = {};  ///< empty for a verb that stands alone, as `produce`
@@ -57,8 +60,9 @@ class CommandLine {
   CommandLine();
 
   /// Says what `noun`, the verbs' first word, is about. Before its first verb.
-  void noun(const std::string& name, const std::string& about);
-  /// The new verb, to add its own options to; it has --output, --timeout and --socket already.
+  void noun(const std::string& name, const std::string& about, Asks asks = Asks::supervisor);
+  /// The new verb, to add its own options to; it has --output, --timeout and --socket already
+  /// (see Asks).
   /// The reference lives as long as this object.
   CLI::App& verb(const VerbInfo& info, Run run);
 
@@ -66,10 +70,16 @@ class CommandLine {
   int run(int argc, const char* const* argv);
 
  private:
+  struct Noun {
+    CLI::App* app;
+    Asks asks;
+  };
+
+  void add_common(CLI::App& verb, Asks asks);
   Exit parse_and_run(int argc, const char* const* argv);
 
   CLI::App app_;
-  std::map<std::string, CLI::App*> nouns_;
+  std::map<std::string, Noun> nouns_;
   Common common_;
   Run chosen_;
 };

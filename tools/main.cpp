@@ -24,7 +24,8 @@ int main(int argc, char** argv) {
   line.noun("log", "Check and print what is on disk, with or without a supervisor");
   add_log_verify(line);
   add_log_dump(line);
-  line.noun("bench", "Measure this machine's bus, on a private one that is gone afterwards");
+  line.noun("bench", "Measure this machine's bus, on a private one that is gone afterwards",
+            Asks::nobody);
   add_bench_limits(line);
   add_bench_ring(line);
   add_bench_latency(line);

@@ -13,6 +13,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / 'support'))
 from bus import command_line, pids, wait_until
 
 SMALL = ('--runs', '2', '--ring', '64K')
+VERBS = ('limits', 'ring', 'latency', 'persist', 'replay', 'durable', 'repair', 'restart', 'adopt')
 SHAPE = ('--topics', '2', '--partitions', '3')
 
 
@@ -107,8 +108,14 @@ class Bench(BenchCase):
                 self.assertEqual(child.returncode, -number)
                 self.assert_nothing_is_left()
 
-    def test_a_bus_that_somebody_uses_is_refused(self):
-        self.assertIn('a bus of its own', self.run_bench('repair', '--socket', '/run/x.sock', status=2))
+    def test_a_bus_that_somebody_uses_cannot_be_named(self):
+        for verb in VERBS:
+            with self.subTest(verb=verb):
+                help_text = self.run_bench(verb, '--help')
+                for option, value in (('--socket', '/run/x.sock'), ('--timeout', '1s')):
+                    self.assertNotIn(option, help_text)
+                    error = self.run_bench(verb, option, value, status=2)
+                    self.assertIn(f"'{option}' is not understood here; see ringway bench {verb} --help", error)
 
     def test_a_missing_daemon_is_named(self):
         self.assertIn('/no/ringwayd', self.run_bench('adopt', '--daemon', '/no/ringwayd', *SMALL, status=1))

@@ -63,11 +63,7 @@ void BenchOptions::describe_topics(Json& settings) const {
   settings["topic"] = "default, persisted";
 }
 
-Exit as_bench(const Common& common, const std::function<Exit()>& bench) {
-  if (!common.socket.empty()) {
-    throw Error(ErrorCode::usage, "--socket", "a benchmark runs on a bus of its own",
-                "leave it out");
-  }
+Exit as_bench(const std::function<Exit()>& bench) {
   remember_signals();
   try {
     return bench();

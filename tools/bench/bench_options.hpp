@@ -34,8 +34,7 @@ struct BenchOptions {
   void describe_topics(Json& settings) const;
 };
 
-/// Runs a benchmark that ends in order when a signal comes, and by that signal. Refuses --socket: a
-/// benchmark never loads a bus that somebody uses.
-Exit as_bench(const Common& common, const std::function<Exit()>& bench);
+/// Runs a benchmark that ends in order when a signal comes, and by that signal.
+Exit as_bench(const std::function<Exit()>& bench);
 
 }  // namespace ringway::cli

@@ -102,7 +102,7 @@ void add_bench_adopt(CommandLine& line) {
        .examples =
            "  ringway bench adopt\n  ringway bench adopt --topics 1000 --partitions 1 --ring 64K"},
       [options](const Common& common) {
-        return as_bench(common, [&] { return bench_adopt(*options, common); });
+        return as_bench([&] { return bench_adopt(*options, common); });
       });
   options->add_to(verb, "--starts", "Supervisors to start in each run");
   options->add_shape_to(verb, options->shape);

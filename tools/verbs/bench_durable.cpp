@@ -122,7 +122,7 @@ void add_bench_durable(CommandLine& line) {
        .why = "How long a record takes to the device, beside a bare write and fdatasync",
        .examples = "  ringway bench durable\n  ringway bench durable --producers 64 --output json"},
       [options](const Common& common) {
-        return as_bench(common, [&] { return bench_durable(*options, common); });
+        return as_bench([&] { return bench_durable(*options, common); });
       });
   add_record_size_to(verb, options->size);
   verb.add_option("--producers", options->producers, "Processes that publish, each one by one")

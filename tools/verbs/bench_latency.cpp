@@ -116,7 +116,7 @@ void add_bench_latency(CommandLine& line) {
        .why = "How soon a record is seen, beside a bare copy of as many bytes",
        .examples = "  ringway bench latency\n  ringway bench latency --rate 100000 --output json"},
       [options](const Common& common) {
-        return as_bench(common, [&] { return bench_latency(*options, common); });
+        return as_bench([&] { return bench_latency(*options, common); });
       });
   add_record_size_to(verb, options->size);
   verb.add_option("--rate", options->rate,

@@ -248,7 +248,7 @@ void add_bench_limits(CommandLine& line) {
            "What this machine can do at best: cache lines, bare rings, copies, wake-ups, its disk",
        .examples = "  ringway bench limits\n  ringway bench limits --runs 9 --output json"},
       [options](const Common& common) {
-        return as_bench(common, [&] { return bench_limits(*options, common); });
+        return as_bench([&] { return bench_limits(*options, common); });
       });
   options->add_to(verb);
   verb.add_option("--bytes", options->bytes, "Bytes that each way to write or read a file takes")

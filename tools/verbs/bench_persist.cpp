@@ -152,7 +152,7 @@ void add_bench_persist(CommandLine& line) {
        .examples = "  ringway bench persist\n  ringway bench persist --size 64 --output json\n"
                    "  ringway bench persist --bytes 1GiB"},
       [options](const Common& common) {
-        return as_bench(common, [&] { return bench_persist(*options, common); });
+        return as_bench([&] { return bench_persist(*options, common); });
       });
   add_record_size_to(verb, options->size);
   verb.add_option("--claim", options->shape.claim, "Records claimed and committed at once")

@@ -171,7 +171,7 @@ void add_bench_repair(CommandLine& line) {
        .why = "How soon others go on after a producer was killed in mid-claim",
        .examples = "  ringway bench repair\n  ringway bench repair --kills 1000 --output json"},
       [options](const Common& common) {
-        return as_bench(common, [&] { return bench_repair(*options, common); });
+        return as_bench([&] { return bench_repair(*options, common); });
       });
   options->add_to(verb, "--kills", "Producers to kill in each run");
 }

@@ -94,15 +94,15 @@ Exit bench_replay(const ReplayOptions& options, const Common& common) {
 void add_bench_replay(CommandLine& line) {
   const auto options = std::make_shared<ReplayOptions>();
   options->bytes = "1GiB";
-  CLI::App& verb =
-      line.verb({.noun = "bench",
-                 .name = "replay",
-                 .why = "How fast a log is read from its start, beside read(2) of the same files",
-                 .examples = "  ringway bench replay\n  ringway bench replay --size 64 --output json\n"
-                             "  ringway bench replay --cold"},
-                [options](const Common& common) {
-                  return as_bench(common, [&] { return bench_replay(*options, common); });
-                });
+  CLI::App& verb = line.verb(
+      {.noun = "bench",
+       .name = "replay",
+       .why = "How fast a log is read from its start, beside read(2) of the same files",
+       .examples = "  ringway bench replay\n  ringway bench replay --size 64 --output json\n"
+                   "  ringway bench replay --cold"},
+      [options](const Common& common) {
+        return as_bench([&] { return bench_replay(*options, common); });
+      });
   add_record_size_to(verb, options->size);
   verb.add_flag("--cold", options->cold, "The page cache has nothing of the log: from the device");
   options->add_to(verb, "Bytes of log that are read in each repeat");

@@ -189,7 +189,7 @@ void add_bench_restart(CommandLine& line) {
        .why = "How soon clients are served by a new supervisor, and how long traffic pauses",
        .examples = "  ringway bench restart\n  ringway bench restart --topics 200 --partitions 1"},
       [options](const Common& common) {
-        return as_bench(common, [&] { return bench_restart(*options, common); });
+        return as_bench([&] { return bench_restart(*options, common); });
       });
   options->add_to(verb, "--restarts", "Restarts in each run, of each kind");
   options->add_shape_to(verb, options->shape);

@@ -157,7 +157,7 @@ void add_bench_ring(CommandLine& line) {
        .examples = "  ringway bench ring\n  ringway bench ring --size 1K --output json\n"
                    "  ringway bench ring --claim 64\n  ringway bench ring --producers 2"},
       [options](const Common& common) {
-        return as_bench(common, [&] { return bench_ring(*options, common); });
+        return as_bench([&] { return bench_ring(*options, common); });
       });
   add_record_size_to(verb, options->size);
   verb.add_option("--claim", options->shape.claim, "Records claimed and committed at once")
