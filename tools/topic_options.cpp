@@ -1,5 +1,7 @@
 #include "tools/topic_options.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <chrono>
@@ -136,55 +138,49 @@ Error named_by_flag(const Error& error) {
   return Error(error.code(), known->second, error.rule(), error.fix());
 }
 
-void add_alterable(CLI::App& verb, TopicOptions& options) {
-  verb.add_option("--ring", options.ring,
-                  "Shared memory of each partition, a power of two from 64KiB (default 16MiB)")
-      ->type_name("SIZE");
-  verb.add_option("--segment", options.segment,
-                  "Size of a file of its log, at least half the ring (default 256MiB)")
-      ->type_name("SIZE");
-  verb.add_option("--sync", options.sync,
-                  "When written records are synced: every_batch, interval or never (default "
-                  "interval)")
-      ->type_name("POLICY");
-  verb.add_option("--sync-interval", options.sync_interval,
-                  "How long a record may wait for --sync interval (default 5ms)")
-      ->type_name("DUR");
-  verb.add_option("--retention-bytes", options.retention_bytes,
-                  "Remove the oldest segments of a partition beyond this (default: keep all that "
-                  "there is room for)")
-      ->type_name("SIZE");
-  verb.add_option("--retention-age", options.retention_age,
-                  "Remove segments that are older than this; never the newest (default: keep all "
-                  "that there is room for)")
-      ->type_name("DUR");
-  verb.add_option("--when-stopped", options.when_stopped,
-                  "What is done about a producer that is alive but stands still in mid-claim: wait "
-                  "for it, fence it (the ring is replaced without its claim) or kill it (default "
-                  "wait)")
-      ->type_name("WHAT");
-  verb.add_option("--stopped-after", options.stopped_after,
-                  "How long a claim may stand still before --when-stopped is done (default 5s)")
-      ->type_name("DUR");
-  verb.add_option(
-          "--pin-budget", options.pin_budget,
-          "How long a consumer's records held in place may keep producers of a persisted "
-          "topic waiting before they get another ring; 0s: as long as it likes (default 1s)")
-      ->type_name("DUR");
-  verb.add_option("--retired-max", options.retired_max,
-                  "How much of replaced rings consumers may hold in place; 0: four times the "
-                  "topic's rings; less than its rings: none is left to them (default 0)")
-      ->type_name("SIZE");
-  verb.add_option("--when-pinned", options.when_pinned,
-                  "What is done about a consumer beyond --pin-budget where --retired-max allows no "
-                  "other ring: wait for it, give it copies instead from its next poll on (copy), "
-                  "or kill it (default wait)")
-      ->type_name("WHAT");
-  verb.add_option("--when-disk-fails", options.when_disk_fails,
-                  "What a persisted topic does while its disk is full or fails: let producers "
-                  "wait, or go on in memory, leaving what its ring cannot keep out of the log "
-                  "(default wait)")
-      ->type_name("WHAT");
+void add_alterable(CLI::App& verb, TopicOptions& options, LeftOut left_out) {
+  const auto add = [&](const char* flag, std::string& into, const char* type, std::string about,
+                       const char* by_default) {
+    if (left_out == LeftOut::has_default) about += fmt::format(" (default {})", by_default);
+    verb.add_option(flag, into, about)->type_name(type);
+  };
+  add("--ring", options.ring, "SIZE", "Shared memory of each partition, a power of two from 64KiB",
+      "16MiB");
+  add("--segment", options.segment, "SIZE", "Size of a file of its log, at least half the ring",
+      "256MiB");
+  add("--sync", options.sync, "POLICY",
+      "When written records are synced: every_batch, interval or never", "interval");
+  add("--sync-interval", options.sync_interval, "DUR",
+      "How long a record may wait for --sync interval", "5ms");
+  add("--retention-bytes", options.retention_bytes, "SIZE",
+      "Remove the oldest segments of a partition beyond this; 0: keep all that there is room for",
+      "0");
+  add("--retention-age", options.retention_age, "DUR",
+      "Remove segments that are older than this, never the newest; 0s: keep all that there is "
+      "room for",
+      "0s");
+  add("--when-stopped", options.when_stopped, "WHAT",
+      "What is done about a producer that is alive but stands still in mid-claim: wait for it, "
+      "fence it (the ring is replaced without its claim) or kill it",
+      "wait");
+  add("--stopped-after", options.stopped_after, "DUR",
+      "How long a claim may stand still before --when-stopped is done", "5s");
+  add("--pin-budget", options.pin_budget, "DUR",
+      "How long a consumer's records held in place may keep producers of a persisted topic "
+      "waiting before they get another ring; 0s: as long as it likes",
+      "1s");
+  add("--retired-max", options.retired_max, "SIZE",
+      "How much of replaced rings consumers may hold in place; 0: four times the topic's rings; "
+      "less than its rings: none is left to them",
+      "0");
+  add("--when-pinned", options.when_pinned, "WHAT",
+      "What is done about a consumer beyond --pin-budget where --retired-max allows no other "
+      "ring: wait for it, give it copies instead from its next poll on (copy), or kill it",
+      "wait");
+  add("--when-disk-fails", options.when_disk_fails, "WHAT",
+      "What a persisted topic does while its disk is full or fails: let producers wait, or go on "
+      "in memory, leaving what its ring cannot keep out of the log",
+      "wait");
 }
 
 }  // namespace ringway::cli

@@ -21,8 +21,11 @@ struct TopicOptions {
   std::vector<std::string> readers, writers, admins;
 };
 
+/// What becomes of a setting that is not named.
+enum class LeftOut { has_default, stays };
+
 /// Adds the flags for what can be altered later, too.
-void add_alterable(CLI::App& verb, TopicOptions& options);
+void add_alterable(CLI::App& verb, TopicOptions& options, LeftOut left_out);
 
 /// @throws Error usage, naming the flag.
 TopicChoices choices_of(const TopicOptions& options);

@@ -127,6 +127,12 @@ class Topics(Verbs):
             with self.subTest(words=words):
                 self.assertEqual(self.bus.refusal('topic', 'create', 'u', *words, status=2)['rule'], rule)
 
+    def test_help_tells_defaults_only_where_there_are_any(self):
+        told = {verb: self.bus.run('topic', verb, '--help').decode() for verb in ('create', 'alter', 'list')}
+        self.assertIn('default 16MiB', told['create'])
+        self.assertIn('--ring', told['alter'])
+        self.assertEqual(told['alter'].count('(default'), told['list'].count('(default'))  # what every verb takes
+
     def test_what_exists_or_does_not_comes_with_a_fix_that_helps(self):
         self.create()
         self.assertIn('another name', self.bus.refusal('topic', 'create', 't', status=1)['fix'])

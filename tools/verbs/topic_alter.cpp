@@ -50,7 +50,7 @@ void add_topic_alter(CommandLine& line) {
                    "  ringway topic alter orders --when-stopped fence --stopped-after 2s"},
       [options](const Common& common) { return alter_topic(*options, common); });
   verb.add_option("NAME", options->topic, "Topic to alter")->required();
-  add_alterable(verb, *options);
+  add_alterable(verb, *options, LeftOut::stays);
 }
 
 }  // namespace ringway::cli

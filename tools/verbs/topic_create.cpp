@@ -54,7 +54,7 @@ void add_topic_create(CommandLine& line) {
   verb.add_option("--partitions", options->partitions,
                   "How many sequences its records are spread over by key (default 1)")
       ->type_name("N");
-  add_alterable(verb, *options);
+  add_alterable(verb, *options, LeftOut::has_default);
   CLI::Option* no_persist =
       verb.add_flag("--no-persist", options->no_persist, "Keep no log: records live in the ring");
   verb.add_option("--when-full", options->when_full,
