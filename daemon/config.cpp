@@ -14,8 +14,8 @@
 #include <limits>
 #include <numeric>
 #include <span>
-#include <sstream>
 
+#include "control/access.hpp"
 #include "daemon/config_value.hpp"
 #include "ringway/error.hpp"
 
@@ -174,6 +174,10 @@ constexpr std::array kRightsKeys{RightsKey{"readers", &TopicRights::readers},
                                  RightsKey{"writers", &TopicRights::writers},
                                  RightsKey{"admins", &TopicRights::admins}};
 
+std::string rights_key(std::string_view topic, std::string_view right) {
+  return fmt::format("topics.\"{}\".{}", topic, right);
+}
+
 std::vector<std::string_view> key_names() {
   std::vector<std::string_view> names;
   for (const Key& key : kKeys) names.push_back(key.name);
@@ -189,7 +193,7 @@ void read_topics(Config& config, const toml::node& node, const std::string& file
     if (rights == nullptr) throw Value(value, prefix, file).wrong("must be a table of rights");
     TopicRights& into = config.topics[std::string(topic.str())];
     for (const auto& [name, names] : *rights) {
-      const Value read(names, fmt::format("{}.{}", prefix, name.str()), file);
+      const Value read(names, rights_key(topic.str(), name.str()), file);
       const auto known = std::ranges::find(kRightsKeys, name.str(), &RightsKey::name);
       if (known == kRightsKeys.end()) {
         constexpr std::array<std::string_view, 3> all{"readers", "writers", "admins"};
@@ -220,6 +224,32 @@ void read_table(Config& config, const toml::table& table, const std::string& pre
     const toml::table* section = node.as_table();
     if (section == nullptr) throw Value(node, key, file).wrong("must be a table");
     read_table(config, *section, key + ".", file);
+  }
+}
+
+/// Looks up the users and groups in an array that was read by now.
+void demand_accounts(const toml::node& names, const std::string& key, const std::string& file) {
+  for (const toml::node& node : *names.as_array()) {
+    const Value name(node, key, file);
+    if (key == "create" && name.text() == "*") continue;
+    try {
+      control::resolve({name.text()}, control::Accounts::system());
+    } catch (const Error& unknown) {
+      throw name.wrong(fmt::format("{} {}", unknown.thing(), unknown.rule()), unknown.fix());
+    }
+  }
+}
+
+void demand_accounts(const toml::table& table, const std::string& file, MustExist who) {
+  if (const toml::node* create = table.get("create"); create && who >= MustExist::creators) {
+    demand_accounts(*create, "create", file);
+  }
+  const toml::node* topics = table.get("topics");
+  if (topics == nullptr || who < MustExist::everybody) return;
+  for (const auto& [topic, rights] : *topics->as_table()) {
+    for (const auto& [right, names] : *rights.as_table()) {
+      demand_accounts(names, rights_key(topic.str(), right.str()), file);
+    }
   }
 }
 
@@ -269,22 +299,29 @@ void Config::complete() {
   socket = socket.empty() ? runtime_dir / "control.sock" : std::filesystem::absolute(socket);
 }
 
-Config read_config(const std::filesystem::path& file) {
+Config read_config(const std::filesystem::path& file, MustExist who) {
   std::ifstream stream(file, std::ios::binary);
-  std::ostringstream text;
-  if (!stream || !(text << stream.rdbuf())) {
-    // An empty file sets failbit on `text` but was read all the same.
-    if (!stream.is_open() || stream.bad()) {
-      throw system_error(errno, file.string(), "the configuration cannot be read");
-    }
+  std::string text;
+  std::array<char, 4096> piece;
+  do {
+    stream.read(piece.data(), piece.size());
+    text.append(piece.data(), static_cast<std::size_t>(stream.gcount()));
+  } while (stream);
+  if (!stream.is_open() || stream.bad()) {
+    const std::string why = std::generic_category().message(errno);
+    throw Error(ErrorCode::usage, file.string(),
+                fmt::format("the configuration cannot be read: {}", why),
+                "name a file that ringwayd may read; ringwayd --sample-config prints one");
   }
-  return parse_config(text.str(), file.string());
+  return parse_config(text, file.string(), who);
 }
 
-Config parse_config(std::string_view text, const std::string& name) {
+Config parse_config(std::string_view text, const std::string& name, MustExist who) {
   try {
     Config config;
-    read_table(config, toml::parse(text, name), "", name);
+    const toml::table table = toml::parse(text, name);
+    read_table(config, table, "", name);
+    demand_accounts(table, name, who);
     return config;
   } catch (const toml::parse_error& error) {
     throw Error(ErrorCode::usage, fmt::format("{}:{}", name, error.source().begin.line),

@@ -51,11 +51,17 @@ struct Config {
   void complete();
 };
 
-/// Reads a TOML file over the defaults. Every unknown key, wrong type and value out of range is an
-/// Error(usage) that names file, line, key, rule, and the nearest known key.
-Config read_config(const std::filesystem::path& file);
+/// Whose names this host must know. A start cannot do without those under `create`; of those that
+/// have rights to topics it uses what is known.
+enum class MustExist { nobody, creators, everybody };
+
+/// Reads a TOML file over the defaults. A file that cannot be read, every unknown key, wrong type,
+/// value out of range and account that must exist is an Error(usage) that names file, line, key,
+/// rule, and the nearest known key.
+Config read_config(const std::filesystem::path& file, MustExist who);
 /// The same from text; `name` stands for the file in errors.
-Config parse_config(std::string_view text, const std::string& name);
+Config parse_config(std::string_view text, const std::string& name,
+                    MustExist who = MustExist::nobody);
 
 /// A commented file in which every key has its default value.
 std::string sample_config();

@@ -47,7 +47,9 @@ Options parse_options(int argc, char** argv) {
     options.keeper_state_dir = keeper[1];
     return options;
   }
-  if (!config_file.empty()) options.config = read_config(config_file);
+  if (!config_file.empty()) {
+    options.config = read_config(config_file, check ? MustExist::everybody : MustExist::creators);
+  }
   if (!socket.empty()) options.config.socket = socket;
   if (!runtime_dir.empty()) options.config.runtime_dir = runtime_dir;
   if (!state_dir.empty()) options.config.state_dir = state_dir;

@@ -361,6 +361,26 @@ TEST_CASE("supervisor: an orderly stop leaves no socket, process or lock behind"
   CHECK(opened.generation == 2);
 }
 
+TEST_CASE("ringwayd: accounts that a configuration names are looked up", "[supervisor]") {
+  const test::TemporaryDirectory directory;
+  const std::string file = directory / "ringway.toml";
+  const std::string check = "--check-config --config " + file;
+  std::ofstream(file) << "create = [\"*\", \"root\", \"@root\", \"70000\"]\n"
+                         "[topics.t]\nreaders = [\"root\",\n  \"@nobody-is-in-it\"]\n";
+  const Run unknown = run(check);
+  CHECK(unknown.status == 2);
+  CHECK_THAT(unknown.text, Catch::Contains(file + ":4: topics.\"t\".readers: group "
+                                                  "'nobody-is-in-it' does not exist on this host"));
+  std::ofstream(file) << "create = [\"nobody-has-it\"]\n";
+  for (const std::string& words : {check, "--config " + file}) {
+    const Run creator = run(words);
+    CHECK(creator.status == 2);
+    CHECK_THAT(creator.text, Catch::Contains(file + ":1: create: user 'nobody-has-it'"));
+  }
+  std::ofstream(file) << "create = [\"*\"]\n[topics.t]\nreaders = [\"root\", \"@70000\"]\n";
+  CHECK(run(check).status == 0);
+}
+
 TEST_CASE("ringwayd: a wrong configuration is named by file, line and key", "[supervisor]") {
   const test::TemporaryDirectory directory;
   const std::string file = directory / "ringway.toml";
@@ -371,6 +391,13 @@ TEST_CASE("ringwayd: a wrong configuration is named by file, line and key", "[su
   CHECK(wrong.text.find("limits.topics") != std::string::npos);
   std::ofstream(file) << "[limits]\ntopics = 3\n";
   CHECK(run("--check-config --config " + file).status == 0);
+  const std::string missing = directory / "missing.toml", no_file = directory / "";
+  for (const std::string& words : {"--check-config --config " + missing,
+                                   "--check-config --config " + no_file, "--config " + missing}) {
+    const Run unread = run(words);
+    CHECK(unread.status == 2);
+    CHECK_THAT(unread.text, Catch::Contains(": the configuration cannot be read: "));
+  }
   CHECK(run("--no-such-flag").status == 2);
   CHECK(run("--version").text.find("0.1.0") != std::string::npos);
 }
