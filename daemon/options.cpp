@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <vector>
 
 #include "ringway/error.hpp"
@@ -40,6 +41,11 @@ Options parse_options(int argc, char** argv) {
     throw Error(ErrorCode::usage,
                 unknown.empty() ? "command line" : fmt::format("'{}'", unknown.front()),
                 unknown.empty() ? error.what() : "is no option of ringwayd", "see ringwayd --help");
+  }
+  for (const CLI::Option* option : app.get_options()) {
+    if (std::ranges::count(option->results(), "") == 0) continue;
+    throw Error(ErrorCode::usage, option->get_name() + " ''", "its value is empty",
+                "write one, or leave the option out; see ringwayd --help");
   }
   if (!keeper.empty()) {
     options.action = Options::Action::keep;

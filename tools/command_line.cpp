@@ -74,6 +74,16 @@ std::string footer_of(const CLI::App& verb, const std::string& examples) {
   return footer + "\nExamples:\n" + examples;
 }
 
+/// An empty value would count as none, and the option would do nothing.
+void refuse_empty_values(const CLI::App& app) {
+  for (const CLI::Option* option : app.get_options()) {
+    if (option->get_positional() || std::ranges::count(option->results(), "") == 0) continue;
+    throw Error(ErrorCode::usage, option->get_name() + " ''", "its value is empty",
+                "write one, or leave the option out");
+  }
+  for (const CLI::App* word : app.get_subcommands()) refuse_empty_values(*word);
+}
+
 /// "ringway topic create": the words that were understood.
 std::string spoken(const CLI::App& app) {
   std::string words = app.get_name();
@@ -152,6 +162,7 @@ int CommandLine::run(int argc, const char* const* argv) {
 Exit CommandLine::parse_and_run(int argc, const char* const* argv) {
   try {
     app_.parse(argc, argv);
+    refuse_empty_values(app_);
   } catch (const CLI::CallForHelp&) {
     static_cast<void>(write_all(STDOUT_FILENO, app_.help()));
     return Exit::ok;

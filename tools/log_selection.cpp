@@ -8,6 +8,7 @@
 #include "tools/bus_access.hpp"
 #include "tools/bus_places.hpp"
 #include "tools/inspected_topic.hpp"
+#include "tools/number_option.hpp"
 
 namespace ringway::cli {
 namespace {
@@ -31,11 +32,7 @@ log::LogPoint durable_on(const layout::BoardPartition& board) {
 void add_log_options(CLI::App& verb, LogOptions& options) {
   verb.add_option("TOPIC", options.topic, "Topic, by name or by the UUID of its directory")
       ->required();
-  verb.add_option("-p,--partition", options.partitions,
-                  "Only these partitions; repeatable, or with commas")
-      ->type_name("N")
-      ->delimiter(',')
-      ->allow_extra_args(false);
+  add_partitions(verb, options.partitions, "Only these partitions; repeatable, or with commas");
   verb.add_option(
           "--state-dir", options.state_dir,
           "State directory of the supervisor (default: as the bus says; where nobody serves, "

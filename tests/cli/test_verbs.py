@@ -10,7 +10,7 @@ import sys
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / 'support'))
-from bus import stands_in_write, wait_until
+from bus import PATIENCE_SECONDS, stands_in_write, wait_until
 from on_a_bus import OnABus
 
 LONG = os.environ.get('RINGWAY_TEST_LONG') == '1'
@@ -67,9 +67,11 @@ class Status(Verbs):
         return [session['pid'] for session in self.bus.json('status')['sessions']]
 
     def test_the_supervisor_refuses_unknown_options_as_the_command_does(self):
-        for words, named in ((['--bogus'], "'--bogus'"), (['word'], "'word'"), (['--socket'], '--socket')):
+        for words, named in ((['--bogus'], "'--bogus'"), (['word'], "'word'"), (['--socket'], '--socket'),
+                             (['--check-config', '--config', ''], "--config ''")):
             with self.subTest(words=words):
-                ended = subprocess.run([os.environ['RINGWAYD'], *words], capture_output=True, text=True, check=False)
+                ended = subprocess.run([os.environ['RINGWAYD'], *words], capture_output=True, text=True, check=False,
+                                       timeout=PATIENCE_SECONDS)
                 self.assertEqual(ended.returncode, 2)
                 self.assertRegex(ended.stderr, rf'^ringwayd: .*{named}.*; see ringwayd --help\n$')
 
@@ -126,6 +128,26 @@ class Topics(Verbs):
                             (['--partitions', '0'], '0 is outside 1 to 10000')):
             with self.subTest(words=words):
                 self.assertEqual(self.bus.refusal('topic', 'create', 'u', *words, status=2)['rule'], rule)
+
+    def test_what_is_no_number_is_named_with_its_rule(self):
+        for words, thing, rule in (
+                (['topic', 'create', 'u', '--partitions', '-1'], "--partitions '-1'", 'from 0 to 4294967295'),
+                (['topic', 'create', 'u', '--partitions', '4294967296'], "--partitions '4294967296'",
+                 'from 0 to 4294967295'),
+                (['topic', 'create', 'u', '--partitions', ''], "--partitions ''", 'from 0 to 4294967295'),
+                (['produce', 'u', '-p', '1x'], "-p '1x'", 'from 0 to 4294967295'),
+                (['produce', 'u', '--rate', '0'], "--rate '0'", 'from 1 to 18446744073709551615'),
+                (['consume', 'u', '-n', '-1'], "-n '-1'", 'from 0 to 18446744073709551615'),
+                (['consume', 'u', '-p', '0,x'], "-p 'x'", 'from 0 to 4294967295'),
+                (['inspect', 'u', '--records', '18446744073709551616'], "--records '18446744073709551616'",
+                 'from 0 to 18446744073709551615'),
+                (['log', 'dump', 'u', '-p', '+1'], "-p '+1'", 'from 0 to 4294967295'),
+                (['bench', 'repair', '--kills', '0'], "--kills '0'", 'from 1 to 1000000')):
+            with self.subTest(words=words):
+                error = self.bus.refusal(*words, status=2)
+                self.assertEqual((error['thing'], error['rule'], error['fix']),
+                                 (thing, f'is no whole number {rule}', 'write one, e.g. 1'))
+        self.assertEqual(self.bus.refusal('topic', 'alter', 'u', '--ring', '', status=2)['thing'], "--ring ''")
 
     def test_help_tells_defaults_only_where_there_are_any(self):
         told = {verb: self.bus.run('topic', verb, '--help').decode() for verb in ('create', 'alter', 'list')}

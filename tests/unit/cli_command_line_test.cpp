@@ -152,6 +152,15 @@ TEST_CASE("command line: what cannot be parsed exits 2 and runs nothing", "[cli]
   CHECK(run({"topic", "nonsense"}).err.find("'nonsense'") != std::string::npos);
 }
 
+TEST_CASE("command line: an option's empty value is refused and named", "[cli]") {
+  Seen seen;
+  const Result result = run({"topic", "follow", "-o", "1", "-D", ""}, seen);
+  CHECK(result.status == 2);
+  CHECK(result.err == "ringway: -D '': its value is empty; write one, or leave the option out\n");
+  CHECK(run({"topic", "follow", "--socket", ""}, seen).status == 2);
+  CHECK(seen.runs == 0);
+}
+
 TEST_CASE("command line: errors obey --output, also those of parsing", "[cli]") {
   for (const auto& words :
        std::vector<std::vector<const char*>>{{"topic", "follow", "--nonsense", "--output", "json"},

@@ -2,6 +2,7 @@
 
 #include <signal.h>
 
+#include "tools/number_option.hpp"
 #include "tools/quantity.hpp"
 #include "tools/stage/disk_place.hpp"
 #include "tools/stage/interruption.hpp"
@@ -11,11 +12,8 @@ namespace ringway::cli {
 
 void BenchOptions::add_to(CLI::App& verb, const std::string& times_flag,
                           const std::string& times_about) {
-  verb.add_option(times_flag, times, times_about)
-      ->check(CLI::Range(1u, 1'000'000u))
-      ->capture_default_str();
-  verb.add_option("--runs", runs, "How often to do all of it, on a bus made anew")
-      ->check(CLI::Range(1u, 1000u))
+  add_number(verb, times_flag, times, times_about, {1, 1'000'000})->capture_default_str();
+  add_number(verb, "--runs", runs, "How often to do all of it, on a bus made anew", {1, 1000})
       ->capture_default_str();
   add_ring_to(verb);
   add_daemon_to(verb);
@@ -32,11 +30,9 @@ void BenchOptions::add_daemon_to(CLI::App& verb) {
 }
 
 void BenchOptions::add_shape_to(CLI::App& verb, TrafficShape& shape) {
-  verb.add_option("--topics", shape.topics, "Topics on the bus")
-      ->check(CLI::Range(1u, 10'000u))
+  add_number(verb, "--topics", shape.topics, "Topics on the bus", {1, 10'000})
       ->capture_default_str();
-  verb.add_option("--partitions", shape.partitions, "Partitions of each")
-      ->check(CLI::Range(1u, 10'000u))
+  add_number(verb, "--partitions", shape.partitions, "Partitions of each", {1, 10'000})
       ->capture_default_str();
 }
 

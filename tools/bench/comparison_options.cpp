@@ -4,6 +4,7 @@
 
 #include "tools/bench/content.hpp"
 #include "tools/bench/result.hpp"
+#include "tools/number_option.hpp"
 #include "tools/quantity.hpp"
 
 namespace ringway::cli {
@@ -15,9 +16,9 @@ constexpr std::uint64_t kRecordSizeMax = 16 << 20;
 }  // namespace
 
 void ComparisonOptions::add_to(CLI::App& verb) {
-  verb.add_option("--runs", runs,
-                  "How often to measure both sides in turn; below the default nothing is judged")
-      ->check(CLI::Range(1u, 1000u))
+  add_number(verb, "--runs", runs,
+             "How often to measure both sides in turn; below the default nothing is judged",
+             {1, 1000})
       ->capture_default_str();
   verb.add_option("--time", time, "How long each side is measured in each of them")
       ->type_name("DUR")

@@ -6,6 +6,7 @@
 
 #include "tools/bench/limits/scratch_file.hpp"
 #include "tools/bench/result.hpp"
+#include "tools/number_option.hpp"
 #include "tools/quantity.hpp"
 #include "tools/stage/disk_place.hpp"
 
@@ -18,9 +19,9 @@ constexpr std::uint64_t kKeptFreeShare = 20;  // a twentieth: `disk.keep_free` b
 }  // namespace
 
 void DiskOptions::add_to(CLI::App& verb, const std::string& bytes_about) {
-  verb.add_option("--runs", runs,
-                  "How often to measure both sides in turn; below the default nothing is judged")
-      ->check(CLI::Range(1u, 1000u))
+  add_number(verb, "--runs", runs,
+             "How often to measure both sides in turn; below the default nothing is judged",
+             {1, 1000})
       ->capture_default_str();
   verb.add_option("--bytes", bytes, bytes_about)->type_name("SIZE")->capture_default_str();
   bus.add_daemon_to(verb);

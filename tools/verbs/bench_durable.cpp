@@ -14,6 +14,7 @@
 #include "tools/bench/show.hpp"
 #include "tools/bench/targets.hpp"
 #include "tools/command_line.hpp"
+#include "tools/number_option.hpp"
 #include "tools/quantity.hpp"
 #include "tools/stage/private_bus.hpp"
 #include "tools/verbs/verbs.hpp"
@@ -125,8 +126,8 @@ void add_bench_durable(CommandLine& line) {
         return as_bench([&] { return bench_durable(*options, common); });
       });
   add_record_size_to(verb, options->size);
-  verb.add_option("--producers", options->producers, "Processes that publish, each one by one")
-      ->check(CLI::Range(1u, 64u))
+  add_number(verb, "--producers", options->producers, "Processes that publish, each one by one",
+             {1, 64})
       ->capture_default_str();
   options->add_to(verb);
   options->bus.add_daemon_to(verb);

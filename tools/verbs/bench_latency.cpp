@@ -13,6 +13,7 @@
 #include "tools/bench/targets.hpp"
 #include "tools/bench/wait_option.hpp"
 #include "tools/command_line.hpp"
+#include "tools/number_option.hpp"
 #include "tools/quantity.hpp"
 #include "tools/stage/private_bus.hpp"
 #include "tools/verbs/verbs.hpp"
@@ -119,9 +120,9 @@ void add_bench_latency(CommandLine& line) {
         return as_bench([&] { return bench_latency(*options, common); });
       });
   add_record_size_to(verb, options->size);
-  verb.add_option("--rate", options->rate,
-                  "Records a second, published when each is due (default: there and back)")
-      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{100'000'000}));
+  add_number(verb, "--rate", options->rate,
+             "Records a second, published when each is due (default: there and back)",
+             {1, 100'000'000});
   add_wait_to(verb, options->shape.wait);
   options->add_to(verb);
   options->bus.add_daemon_to(verb);

@@ -13,6 +13,7 @@
 #include "tools/bench/show.hpp"
 #include "tools/bench/targets.hpp"
 #include "tools/command_line.hpp"
+#include "tools/number_option.hpp"
 #include "tools/quantity.hpp"
 #include "tools/stage/private_bus.hpp"
 #include "tools/verbs/verbs.hpp"
@@ -155,8 +156,8 @@ void add_bench_persist(CommandLine& line) {
         return as_bench([&] { return bench_persist(*options, common); });
       });
   add_record_size_to(verb, options->size);
-  verb.add_option("--claim", options->shape.claim, "Records claimed and committed at once")
-      ->check(CLI::Range(1u, 1024u))
+  add_number(verb, "--claim", options->shape.claim, "Records claimed and committed at once",
+             {1, 1024})
       ->capture_default_str();
   options->add_to(verb,
                   "Bytes of log in all repeats together; with less than the default, or in "

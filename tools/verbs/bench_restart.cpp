@@ -10,6 +10,7 @@
 #include "tools/bench/show.hpp"
 #include "tools/bench/traffic.hpp"
 #include "tools/command_line.hpp"
+#include "tools/number_option.hpp"
 #include "tools/stage/interruption.hpp"
 #include "tools/stage/private_bus.hpp"
 #include "tools/verbs/verbs.hpp"
@@ -195,8 +196,8 @@ void add_bench_restart(CommandLine& line) {
   options->add_shape_to(verb, options->shape);
   verb.add_option("--ending", options->ending, "Only kill or orderly (default both)")
       ->check(CLI::IsMember({"kill", "orderly"}));
-  verb.add_option("--rate", options->shape.records_per_s, "Records of 64 bytes per second")
-      ->check(CLI::Range(1u, 10'000'000u))
+  add_number(verb, "--rate", options->shape.records_per_s, "Records of 64 bytes per second",
+             {1, 10'000'000})
       ->capture_default_str();
 }
 

@@ -12,6 +12,7 @@
 #include "tools/bench/targets.hpp"
 #include "tools/bench/wait_option.hpp"
 #include "tools/command_line.hpp"
+#include "tools/number_option.hpp"
 #include "tools/quantity.hpp"
 #include "tools/stage/private_bus.hpp"
 #include "tools/verbs/verbs.hpp"
@@ -160,14 +161,13 @@ void add_bench_ring(CommandLine& line) {
         return as_bench([&] { return bench_ring(*options, common); });
       });
   add_record_size_to(verb, options->size);
-  verb.add_option("--claim", options->shape.claim, "Records claimed and committed at once")
-      ->check(CLI::Range(1u, 1024u))
+  add_number(verb, "--claim", options->shape.claim, "Records claimed and committed at once",
+             {1, 1024})
       ->capture_default_str();
-  verb.add_option("--producers", options->shape.producers, "Processes that publish")
-      ->check(CLI::Range(1u, 64u))
+  add_number(verb, "--producers", options->shape.producers, "Processes that publish", {1, 64})
       ->capture_default_str();
-  verb.add_option("--consumers", options->shape.consumers, "Processes that read all of it")
-      ->check(CLI::Range(1u, 64u))
+  add_number(verb, "--consumers", options->shape.consumers, "Processes that read all of it",
+             {1, 64})
       ->capture_default_str();
   verb.add_flag("--exclusive", options->shape.exclusive, "The producer claims without sharing");
   add_wait_to(verb, options->shape.wait);

@@ -2,7 +2,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
 #include <chrono>
 #include <map>
 #include <memory>
@@ -13,6 +12,7 @@
 #include "tools/bus_access.hpp"
 #include "tools/command_line.hpp"
 #include "tools/gap_note.hpp"
+#include "tools/number_option.hpp"
 #include "tools/reading_span.hpp"
 #include "tools/record_printer.hpp"
 #include "tools/stop_signal.hpp"
@@ -29,23 +29,13 @@ constexpr std::chrono::milliseconds kIdle{250};
 struct ConsumeOptions {
   std::string topic;
   std::string offset;
-  std::uint64_t count = UINT64_MAX;
+  std::uint64_t count = 0;  // no limit
   bool until_end = false;
   std::vector<std::uint32_t> partitions;
   std::string cursor;
   std::string format;
   bool meta_only = false;
 };
-
-std::uint64_t parse_count(std::string_view text) {
-  std::uint64_t count = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
-  if (error != std::errc{} || end != text.data() + text.size()) {
-    throw Error(ErrorCode::usage, fmt::format("-n '{}'", text),
-                "a count is a whole number of records", "write one, or 0 for no limit");
-  }
-  return count == 0 ? UINT64_MAX : count;
-}
 
 /// The loop from poll to standard output. Lives for one run of the verb.
 class Consuming {
@@ -56,7 +46,7 @@ class Consuming {
         consumer_(consumer),
         span_(span),
         printer_(printer),
-        left_(options.count) {}
+        left_(options.count != 0 ? options.count : UINT64_MAX) {}
 
   Exit run() {
     const StopSignal stop(consumer_);
@@ -243,17 +233,12 @@ void add_consume(CommandLine& line) {
                   "the start), -N (before the end), N, N:M, @TIME, @-DUR (so long ago), @T1:T2 "
                   "(default end)")
       ->type_name("RANGE");
-  const auto set_count = [options](const std::string& text) { options->count = parse_count(text); };
-  verb.add_option_function<std::string>(
-          "-n,--num", set_count, "End after so many records over all partitions; 0 for no limit")
+  add_number(verb, "-n,--num", options->count,
+             "End after so many records over all partitions; 0 for no limit")
       ->type_name("COUNT");
   verb.add_flag("-e,--exit", options->until_end,
                 "End when everything that was committed at the beginning is read");
-  verb.add_option("-p,--partition", options->partitions,
-                  "Read only these; repeatable, or with commas")
-      ->type_name("N")
-      ->delimiter(',')
-      ->allow_extra_args(false);
+  add_partitions(verb, options->partitions, "Read only these; repeatable, or with commas");
   verb.add_option("--cursor", options->cursor,
                   "Go on at this named position, and move it over what has been printed; one "
                   "holder at a time. -o counts where it has no position yet")

@@ -13,6 +13,7 @@
 #include "tools/found_memory.hpp"
 #include "tools/inspected_topic.hpp"
 #include "tools/inspection.hpp"
+#include "tools/number_option.hpp"
 #include "tools/process_state.hpp"
 #include "tools/terminal.hpp"
 #include "tools/verbs/verbs.hpp"
@@ -109,14 +110,9 @@ void add_inspect(CommandLine& line) {
       [options](const Common& common) { return inspect(*options, common); });
   verb.add_option("TOPIC", options->topic, "Topic to look into, by name (or UUID, as root)")
       ->required();
-  verb.add_option("-p,--partition", options->partitions,
-                  "Only these partitions; repeatable, or with commas")
-      ->type_name("N")
-      ->delimiter(',')
-      ->allow_extra_args(false);
-  verb.add_option("--records", options->records,
-                  "Print the last so many committed records of each ring, too")
-      ->type_name("N");
+  add_partitions(verb, options->partitions, "Only these partitions; repeatable, or with commas");
+  add_number(verb, "--records", options->records,
+             "Print the last so many committed records of each ring, too");
   verb.add_option(
           "--runtime-dir", options->runtime_dir,
           "Directory of the keeper's socket (default: as the supervisor says, else where the "

@@ -10,6 +10,7 @@
 #include "tools/bus_access.hpp"
 #include "tools/command_line.hpp"
 #include "tools/escape.hpp"
+#include "tools/number_option.hpp"
 #include "tools/publisher.hpp"
 #include "tools/quantity.hpp"
 #include "tools/terminal.hpp"
@@ -161,10 +162,6 @@ Exit produce(const ProduceOptions& options, const Common& common) {
   const Level level = parse_level(options.wait);
   const std::vector<Header> headers = parse_headers(options.headers);
   const std::size_t extra_bytes = headers_bytes(headers);
-  if (options.rate && *options.rate == 0) {
-    throw Error(ErrorCode::usage, "--rate 0", "nothing would ever be published",
-                "write a number of records per second");
-  }
   SourceOptions source_options;
   source_options.framing = options.length_prefixed ? Framing::length_prefixed : Framing::delimited;
   source_options.delimiter = unescape("-D", options.delimiter);
@@ -228,10 +225,9 @@ void add_produce(CommandLine& line) {
   verb.add_option("-H,--header", options->headers, "A header key=value of every record; repeatable")
       ->type_name("K=V")
       ->allow_extra_args(false);
-  verb.add_option("-p,--partition", options->partition,
-                  "Publish everything there (default: by key; records without one in turn, 64KiB "
-                  "at a time)")
-      ->type_name("N");
+  add_number(verb, "-p,--partition", options->partition,
+             "Publish everything there (default: by key; records without one in turn, 64KiB "
+             "at a time)");
   CLI::Option* delimiter =
       verb.add_option("-D,--delimiter", options->delimiter,
                       "What ends a record, with \\n \\t \\0 \\xNN (default \\n)")
@@ -245,8 +241,8 @@ void add_produce(CommandLine& line) {
                   "exit status 1 where something never will, 6 where it has not when a SIGINT ends "
                   "the waiting (default committed)")
       ->type_name("LEVEL");
-  verb.add_option("--rate", options->rate, "Records per second (default: as fast as they come)")
-      ->type_name("N");
+  add_number(verb, "--rate", options->rate, "Records per second (default: as fast as they come)",
+             {.low = 1});
   verb.add_flag("--exclusive", options->exclusive,
                 "As the topic's only producer, which is faster, until another one comes; refused "
                 "while there are others");

@@ -6,6 +6,7 @@
 #include "shm/uuid.hpp"
 #include "tools/bus_access.hpp"
 #include "tools/command_line.hpp"
+#include "tools/number_option.hpp"
 #include "tools/terminal.hpp"
 #include "tools/topic_options.hpp"
 #include "tools/verbs/verbs.hpp"
@@ -51,9 +52,8 @@ void add_topic_create(CommandLine& line) {
   verb.add_option("NAME", options->topic,
                   "1 to 249 bytes, in levels separated by '/', e.g. plant/press/temperature")
       ->required();
-  verb.add_option("--partitions", options->partitions,
-                  "How many sequences its records are spread over by key (default 1)")
-      ->type_name("N");
+  add_number(verb, "--partitions", options->partitions,
+             "How many sequences its records are spread over by key (default 1)");
   add_alterable(verb, *options, LeftOut::has_default);
   CLI::Option* no_persist =
       verb.add_flag("--no-persist", options->no_persist, "Keep no log: records live in the ring");
