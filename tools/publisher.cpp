@@ -6,6 +6,7 @@
 
 #include "ringway/error.hpp"
 #include "tools/bus_access.hpp"
+#include "tools/quantity.hpp"
 
 namespace ringway::cli {
 namespace {
@@ -14,6 +15,8 @@ using Clock = std::chrono::steady_clock;
 
 // Long enough that a ring that turns at full load is nothing to talk about.
 constexpr std::chrono::seconds kSayAfter{2};
+// Who asked to stop looks at the terminal.
+constexpr std::chrono::milliseconds kSayEndingAfter{100};
 // Records in front of the last one may be missing from the log: each is asked about. Enough of them
 // that the producer hardly ever stands still meanwhile.
 constexpr std::size_t kLoggedMax = std::size_t{1} << 20;
@@ -38,13 +41,16 @@ void Publisher::publish(const InputRecord& record) {
       return await_later(offset);
     }
     if (status == Status::interrupted) continue;
-    if (status != Status::timeout) fail(status, fmt::format("record {}", records_ + 1));
+    const std::string attempted = fmt::format("record {}", records_ + 1);
+    if (status != Status::timeout) fail(status, attempted);
     if (out_of_patience()) {
-      throw Error(ErrorCode::timeout, topic_thing(options_.topic),
-                  fmt::format("the ring stays full: {}", producer_.why()),
-                  "publish the rest again");
+      throw Error(ErrorCode::timeout, fmt::format("{}, {}", topic_thing(options_.topic), attempted),
+                  fmt::format("is not published, nor is what comes behind it: the ring stays full: "
+                              "{}",
+                              producer_.why()),
+                  "publish them again");
     }
-    say_why();
+    say_why(attempted);
   }
 }
 
@@ -79,7 +85,7 @@ void Publisher::await(RecordOffset offset) {
                   fmt::format("has not reached the level yet: {}", producer_.why()),
                   "see what 'ringway status' says");
     }
-    say_why();
+    say_why(attempted);
   }
 }
 
@@ -92,11 +98,18 @@ std::chrono::nanoseconds Publisher::step() {
   const Clock::time_point now = Clock::now();
   if (!stop_deadline_) stop_deadline_ = now + options_.patience;
   const auto left = std::max<std::chrono::nanoseconds>(*stop_deadline_ - now, {});
-  return std::min<std::chrono::nanoseconds>(left, kSayAfter);
+  return std::min<std::chrono::nanoseconds>(left, said_ending_ ? kSayAfter : kSayEndingAfter);
 }
 
-void Publisher::say_why() {
+void Publisher::say_why(std::string_view attempted) {
   std::string why = producer_.why();
+  if (stop_deadline_ && !said_ending_) {
+    note(fmt::format("ending: {} is waited for, up to {}: {}; a second signal ends it at once",
+                     attempted, format_duration(options_.patience), why));
+    said_ending_ = true;
+    said_ = std::move(why);
+    return;
+  }
   if (why == said_) return;
   note(fmt::format("waiting: {}", why));
   said_ = std::move(why);

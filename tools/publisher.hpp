@@ -44,7 +44,7 @@ class Publisher {
   void await_later(RecordOffset offset);
   void await(RecordOffset offset);
   bool out_of_patience() const noexcept;
-  void say_why();
+  void say_why(std::string_view attempted);
   [[noreturn]] void fail(Status status, std::string_view attempted) const;
 
   Producer& producer_;
@@ -55,6 +55,7 @@ class Publisher {
   std::vector<std::optional<RecordOffset>> last_;  // by partition
   std::vector<RecordOffset> logged_;               // where the log decides
   std::string said_;
+  bool said_ending_ = false;
   std::optional<std::chrono::steady_clock::time_point> stop_deadline_;
 };
 

@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -319,6 +320,28 @@ class ProduceAndConsume(Verbs):
             child.send_signal(signal.SIGINT)
             self.assertEqual(child.wait(), 0)
         self.assertEqual(consumer.stderr.read(), b'')
+
+    def test_sigint_while_the_ring_is_full_tells_what_is_waited_for_and_what_was_not_published(self):
+        self.create('t', '--ring', '64KiB')
+        content = b'first\n' + lines(5000)
+        producer = self.bus.spawn('produce', 't', '-', self.file(content[6:]), '--timeout', '1s')
+        producer.stdin.write(content[:6])
+        producer.stdin.flush()
+        wait_until(lambda: self.shown('inspect')['committed'] == 1, 'the first record')
+        self.bus.pause()  # nothing becomes durable
+        producer.stdin.close()
+        self.assertIn(b'ringway: waiting: ', producer.stderr.readline())
+        producer.send_signal(signal.SIGINT)
+        ending = producer.stderr.readline().decode()
+        self.assertEqual(producer.wait(), 6)
+        told, error = producer.stderr.read().decode().splitlines()
+        published = int(re.match(r'ringway: ([0-9]+) records, ', told)[1])
+        self.assertLess(published, 5001)
+        self.assertRegex(ending, rf'^ringway: ending: record {published + 1} is waited for, up to 1 s: .*; a second')
+        self.assertRegex(error, rf"^ringway: topic 't', record {published + 1}: is not published, nor is what comes "
+                                r'behind it: the ring stays full: .*; publish them again$')
+        self.bus.resume()
+        self.assertEqual(self.consumed(), b''.join(content.splitlines(keepends=True)[:published]))
 
     def test_a_reader_that_leaves_ends_consume_quietly_with_0(self):
         self.create()

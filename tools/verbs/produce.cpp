@@ -212,7 +212,8 @@ void add_produce(CommandLine& line) {
            "Publish the lines of files, or of standard input, as records. Each is visible as "
            "soon as it was read; records and bytes are told at the end, also where it fails. Rides "
            "over restarts of the supervisor. The first SIGINT ends it once what was read is "
-           "published.",
+           "published; where that cannot be in --timeout, with exit status 6, and tells what is "
+           "not.",
        .examples = "  ringway produce orders orders.txt --create\n"
                    "  tail -F access.log | ringway produce access -K ' '\n"
                    "  ringway produce orders --wait durable --rate 1000 <orders.txt"},
