@@ -30,6 +30,14 @@ class Readme(unittest.TestCase):
         lines = ran.stdout.splitlines()
         self.assertEqual([line.split(' ', 1)[1] for line in lines], ['ACME 7 bytes', 'ACME 8 bytes'])
 
+    def test_pkg_config_asks_for_no_other_package(self):
+        packages = Path(os.environ['RINGWAY_LIBRARY']).parents[1] / 'meson-private'
+        for name in ('ringway', 'ringway-embedded'):
+            with self.subTest(package=name):
+                subprocess.run(['pkg-config', '--cflags', '--libs', name],
+                               env={**os.environ, 'PKG_CONFIG_PATH': '', 'PKG_CONFIG_LIBDIR': str(packages)}, check=True,
+                               stdout=subprocess.DEVNULL)
+
     def test_who_asks_pkg_config_is_given_no_definitions_of_other_libraries(self):
         packages = Path(os.environ['RINGWAY_LIBRARY']).parents[1] / 'meson-private'
         for name in ('ringway', 'ringway-embedded'):
