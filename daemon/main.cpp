@@ -12,6 +12,7 @@
 #include "daemon/notify.hpp"
 #include "daemon/options.hpp"
 #include "daemon/supervisor.hpp"
+#include "daemon/watchdog.hpp"
 #include "ringway/error.hpp"
 #include "shm/descriptor.hpp"
 #include "shm/descriptor_limit.hpp"
@@ -49,6 +50,7 @@ int serve(daemon::Config config) {
   };
   daemon::Supervisor supervisor(io, {std::move(config), open_store}, log);
   daemon::notify("READY=1\nSTATUS=Serving");
+  const daemon::Watchdog watchdog(io);
   int status = 0;
   stop.async_wait([&](const boost::system::error_code&, int) {
     daemon::notify("STOPPING=1\nSTATUS=Draining to the disk");
