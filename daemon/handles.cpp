@@ -154,7 +154,9 @@ Handles::Run Handles::take_slots(Session& session, std::uint32_t count) {
     if (chunk.unheard) continue;
     if (const auto first = chunk.runs.take(count)) return {number, *first, true};
   }
-  throw Error(ErrorCode::failed, "session", "no slots", "");
+  throw Error(ErrorCode::failed, fmt::format("client {}", session.process.pid),
+              fmt::format("no memory has {} slots in a row for it", count),
+              "let it close what it has open, or connect anew");
 }
 
 /// Slots that no client was told of. Memory made for them goes, too: nobody has its descriptor.

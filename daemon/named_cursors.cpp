@@ -59,7 +59,8 @@ void NamedCursors::let_go(const std::string& name, std::uint64_t handle) {
 void NamedCursors::demand_free(const std::string& name) const {
   const NamedCursor* const found = find(name);
   if (found == nullptr) {
-    throw Error(ErrorCode::not_found, fmt::format("cursor '{}'", name), "does not exist", "");
+    throw Error(ErrorCode::not_found, fmt::format("cursor '{}'", name), "does not exist",
+                "see which there are: ringway inspect TOPIC");
   }
   if (found->holder) throw held(name, *found->holder);
 }

@@ -172,7 +172,8 @@ void Requests::handle(Asker session, const control::FindSegment& find, const Ans
   if (find.partition >= topic->settings.partitions) {
     throw Error(ErrorCode::usage,
                 fmt::format("partition {} of topic '{}'", find.partition, topic->row.name),
-                fmt::format("it has {}", topic->settings.partitions), "");
+                fmt::format("the topic has {} partitions", topic->settings.partitions),
+                "count from 0");
   }
   auto segments = topic->served->segments(find.partition).snapshot();
   const layout::BoardPartition& board = topic->served->view(find.partition).board();

@@ -576,11 +576,15 @@ class WithoutASupervisor(Verbs):
         self.assertEqual(self.inspect_while(producer), 'alive')
         self.bus.kill()
         self.assertEqual(self.inspect_while(producer), 'dead')
+        self.run_ringway('inspect', 't')
+        self.assertIn(f'supervisor {self.bus.daemon.pid}: is dead; start ringwayd again\n', self.bus.stderr)
 
     def test_inspect_shows_the_rings_with_the_supervisor_stopped(self):
         producer = self.publishing()
         self.bus.pause()
         self.assertEqual(self.inspect_while(producer), 'stopped')
+        self.run_ringway('inspect', 't')
+        self.assertIn(f'supervisor {self.bus.daemon.pid}: is stopped; let it go on (SIGCONT)\n', self.bus.stderr)
         self.bus.resume()
 
     def test_inspect_shows_the_rings_with_everything_but_one_client_killed(self):

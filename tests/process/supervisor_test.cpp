@@ -347,6 +347,19 @@ TEST_CASE("supervisor: another user gets what the rights say, and is told which 
   CHECK(nobody.join() == 0);
 }
 
+TEST_CASE("supervisor: who asks for a partition or cursor that is not there is told what to do",
+          "[supervisor]") {
+  DaemonProcess daemon;
+  RawClient client(daemon.socket());
+  const auto created = client.call(control::CreateTopic{.name = "t", .settings = kSmall});
+  const Error error = client.refusal(control::FindSegment{.topic = created.uuid, .partition = 2});
+  CHECK(error.rule() == "the topic has 2 partitions");
+  CHECK(error.fix() == "count from 0");
+  const Error cursor = client.refusal(control::DeleteCursor{.topic = "t", .name = "none"});
+  CHECK(cursor.thing() == "cursor 'none'");
+  CHECK_THAT(cursor.fix(), Catch::Contains("ringway inspect"));
+}
+
 TEST_CASE("supervisor: an orderly stop leaves no socket, process or lock behind", "[supervisor]") {
   DaemonProcess daemon;
   {

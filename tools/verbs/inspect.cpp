@@ -66,7 +66,9 @@ std::vector<control::CursorListing> kept_cursors(const InspectedTopic& topic,
                                                  const Common& common) {
   try {
     if (const auto state = process_state(topic.supervisor()); state != "alive") {
-      throw Error(ErrorCode::unavailable, "supervisor", fmt::format("it is {}", state), "");
+      throw Error(ErrorCode::unavailable, fmt::format("supervisor {}", topic.supervisor().pid),
+                  fmt::format("is {}", state),
+                  state == "stopped" ? "let it go on (SIGCONT)" : "start ringwayd again");
     }
     return Administration(connect(hastened(common))).cursors(topic.name());
   } catch (const Error& error) {
