@@ -196,6 +196,11 @@ void Catalog::remove_topic(const shm::Uuid& topic) {
   remove.bind(1, shm::to_string(topic)).step();
 }
 
+void Catalog::set_settings(const shm::Uuid& topic, std::string_view settings) {
+  auto update = database_.prepare("UPDATE topics SET settings = ?2 WHERE uuid = ?1");
+  update.bind(1, shm::to_string(topic)).bind(2, settings).step();
+}
+
 void Catalog::begin_ring(const TopicRow& topic) {
   sqlite::Transaction transaction(database_);
   auto update =

@@ -60,6 +60,7 @@ class Catalog {
   std::vector<TopicRow> topics();
   void add_topic(const TopicRow& topic);
   void remove_topic(const shm::Uuid& topic);  ///< its cursors, too
+  void set_settings(const shm::Uuid& topic, std::string_view settings);
   /// A new ring begins: generation, settings and bases. Takes the marks of the orderly stop away.
   void begin_ring(const TopicRow& topic);
   /// The orderly stop's marks, of all topics at once.

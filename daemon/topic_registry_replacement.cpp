@@ -121,7 +121,8 @@ void TopicRegistry::demand_device(const Topic& topic) {
     if (!topic.served->device_refuses(p).load(std::memory_order::relaxed)) continue;
     throw Error(ErrorCode::busy, fmt::format("topic '{}'", topic.row.name),
                 fmt::format("partition {} cannot end its ring: the device of its log refuses", p),
-                "try again when it works");
+                "make room where it is full (--retention-bytes and --retention-age alone need no "
+                "new ring), or mend it, and try again");
   }
 }
 

@@ -373,4 +373,11 @@ TopicSettings alter(const TopicSettings& settings, const TopicChoices& choices) 
   return altered;
 }
 
+bool is_retention_only(const TopicChoices& choices) {
+  TopicChoices others = choices;
+  others.retention_bytes.reset();
+  others.retention_age_ms.reset();
+  return others == TopicChoices{} && choices != others;
+}
+
 }  // namespace ringway::control

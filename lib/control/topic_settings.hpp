@@ -40,6 +40,8 @@ TopicSettings settle(const TopicChoices& choices, TopicSettings defaults = {});
 /// The settings of a topic after it is altered. Not validated.
 /// @throws Error usage when a choice is one that only a new topic has.
 TopicSettings alter(const TopicSettings& settings, const TopicChoices& choices);
+/// Whether that is about nothing but how long the log is kept.
+bool is_retention_only(const TopicChoices& choices);
 
 nlohmann::json to_json(const TopicSettings& settings);
 /// Missing fields have their built-in defaults. Not validated beyond types.

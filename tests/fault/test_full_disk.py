@@ -72,6 +72,18 @@ class FullDisk(SmallDiskTrouble):
         self.assertIn('event=log_healed topic=t', self.bus.log.read_text())
         self.check_content_over_restarts(content)
 
+    def test_retention_that_is_lowered_makes_room(self):
+        content, producer = self.run_full()
+        before = self.look()['generation']
+        self.bus.json('topic', 'alter', 't', '--retention-bytes', '1MiB')
+        self.check_end(producer)
+        self.check_it_heals()
+        self.assertEqual(self.look()['generation'], before)
+        self.bus.restart()
+        self.assertEqual(self.bus.json('topic', 'describe', 't')['settings']['retention_bytes'], 1 << 20)
+        there = self.bus.run('consume', 't', '-o', 'start', '-e')
+        self.assertTrue(content.endswith(there) and there, 'the newest records are not there')
+
     def test_who_is_killed_while_the_disk_is_full_comes_back_and_loses_nothing(self):
         content, producer = self.run_full()
         for _ in range(3):

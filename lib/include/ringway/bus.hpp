@@ -48,8 +48,8 @@ class Bus {
   /// Throws Error{exists} when there is one of that name already.
   void create_topic(std::string_view name, const TopicChoices& choices = {});
   /// Changes what was chosen, but for partitions, persistence, what a full ring does, and rights.
-  /// The topic gets a new ring, also where the choices say nothing new: whoever has it open moves
-  /// there by itself and misses nothing. Throws Error{busy} naming the process when a producer
+  /// Where anything but retention is chosen, the topic gets a new ring, also where the choices say
+  /// nothing new: whoever has it open moves there by itself and misses nothing. Throws Error{busy} naming the process when a producer
   /// stands still in mid-claim and the (altered) settings do not say that it is fenced.
   void alter_topic(std::string_view name, const TopicChoices& choices);
   /// Deletes ring, log and cursors. Handles get `closed`.
