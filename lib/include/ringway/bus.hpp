@@ -49,8 +49,9 @@ class Bus {
   void create_topic(std::string_view name, const TopicChoices& choices = {});
   /// Changes what was chosen, but for partitions, persistence, what a full ring does, and rights.
   /// Where anything but retention is chosen, the topic gets a new ring, also where the choices say
-  /// nothing new: whoever has it open moves there by itself and misses nothing. Throws Error{busy} naming the process when a producer
-  /// stands still in mid-claim and the (altered) settings do not say that it is fenced.
+  /// nothing new: whoever has it open moves there by itself and misses nothing. Throws Error{busy}
+  /// naming the process when a producer stands still in mid-claim and the (altered) settings do not
+  /// say that it is fenced.
   void alter_topic(std::string_view name, const TopicChoices& choices);
   /// Deletes ring, log and cursors. Handles get `closed`.
   void delete_topic(std::string_view name);
