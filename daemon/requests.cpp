@@ -37,12 +37,42 @@ Requests::Requests(const SupervisorParts& parts, TopicRegistry& registry, Sessio
 
 void Requests::dispatch(const std::shared_ptr<Session>& session, const control::Request& request,
                         const Answer& answer) {
+  if (waits_for_creation(session, request, answer)) return;
   try {
     std::visit([&](const auto& asked) { handle(session, asked, answer); }, request);
+  } catch (...) {
+    refuse(*session, answer);
+  }
+}
+
+/// What names a topic that is being made is answered when that is over: who is told that it exists
+/// may use it.
+bool Requests::waits_for_creation(Asker session, const control::Request& request,
+                                  const Answer& answer) {
+  const std::string* const name = std::visit(
+      [](const auto& asked) -> const std::string* {
+        if constexpr (requires { std::string_view(asked.topic); }) {
+          return &asked.topic;
+        } else if constexpr (requires { asked.name; }) {
+          return &asked.name;
+        } else {
+          return nullptr;
+        }
+      },
+      request);
+  return name != nullptr && registry_.await_creation(*name, [this, session, request, answer] {
+    if (answer.wanted()) dispatch(session, request, answer);
+  });
+}
+
+/// Of what was thrown, in its handler.
+void Requests::refuse(const Session& session, const Answer& answer) const {
+  try {
+    throw;
   } catch (const Error& error) {
     answer.refuse(error);
   } catch (const std::exception& error) {
-    parts_.log.error("request_failed", {{"pid", session->process.pid}, {"why", error.what()}});
+    parts_.log.error("request_failed", {{"pid", session.process.pid}, {"why", error.what()}});
     answer.refuse(Error(ErrorCode::failed, "supervisor", error.what(), ""));
   }
 }
@@ -90,7 +120,16 @@ void Requests::handle(Asker session, const control::CreateTopic& create, const A
                 "add the user to `create` in the supervisor's configuration");
   }
   const TopicSettings settings = control::settle(create.settings, parts_.config.defaults);
-  answer(control::TopicCreated{registry_.create(create.name, settings, peer)->row.uuid});
+  registry_.create(
+      create.name, settings, peer,
+      [this, session, answer](const std::shared_ptr<Topic>& topic, std::exception_ptr refused) {
+        try {
+          if (refused) std::rethrow_exception(refused);
+          answer(control::TopicCreated{topic->row.uuid});
+        } catch (...) {
+          refuse(*session, answer);
+        }
+      });
 }
 
 void Requests::handle(Asker session, const control::AlterTopic& alter, const Answer& answer) {

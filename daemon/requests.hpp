@@ -39,6 +39,8 @@ class Requests {
 
  private:
   using Asker = const std::shared_ptr<Session>&;
+  bool waits_for_creation(Asker, const control::Request&, const Answer&);
+  void refuse(const Session& session, const Answer& answer) const;
   void handle(Asker, const control::Hello&, const Answer&);
   void handle(Asker, const control::CreateTopic&, const Answer&);
   void handle(Asker, const control::AlterTopic&, const Answer&);

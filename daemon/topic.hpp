@@ -16,7 +16,8 @@
 
 namespace ringway::daemon {
 
-/// Called in the control thread: nothing, or why the topic keeps the ring it has.
+/// Called in the control thread: nothing, or why the topic keeps the ring it has. The topic's own:
+/// never called behind its end, and must not keep it alive.
 using Replaced = std::function<void(const std::optional<Error>&)>;
 
 /// Why a topic gets another ring.
@@ -32,7 +33,7 @@ enum class ReplacedBecause : std::uint8_t {
 struct Replacement {
   TopicSettings settings;
   ReplacedBecause reason;
-  std::shared_ptr<ServedTopic> served;
+  std::shared_ptr<ServedTopic> served;  ///< null: its memory is being made
   Replaced done;
   bool old_is_free = false;  ///< the flusher has let go of the old ring
   std::string refused{};     ///< why it is not finished
@@ -57,6 +58,7 @@ struct Topic {
   std::vector<std::string> damage{};  ///< what of its log was unreadable at the start
   bool deleting = false;
   std::unique_ptr<Replacement> replacement{};  ///< under way
+  std::string not_resumed{};  ///< why it does not get the ring that a predecessor had begun
   std::vector<RetiredRing> retired{};
 };
 

@@ -14,9 +14,8 @@
 namespace ringway::daemon {
 namespace {
 
-shm::Descriptor make(shm::MemoryKind kind, const TopicIdentity& identity, std::uint64_t bytes) {
-  const auto name = shm::MemoryName::of_topic(kind, identity.uuid, identity.generation);
-  return shm::create_memory_file(shm::to_string(name), bytes);
+std::string name_of(const TopicIdentity& identity, shm::MemoryKind kind) {
+  return shm::to_string(shm::MemoryName::of_topic(kind, identity.uuid, identity.generation));
 }
 
 std::uint64_t file_bytes(int fd, shm::MemoryKind kind) {
@@ -65,6 +64,27 @@ std::uint64_t TopicMemory::bytes(const TopicSettings& settings,
          layout::bell_file_bytes(settings.partitions);
 }
 
+TopicMemoryInMaking::TopicMemoryInMaking(const TopicIdentity& identity,
+                                         const TopicSettings& settings, std::uint32_t attachments,
+                                         std::uint64_t promised_bytes)
+    : ring_(name_of(identity, shm::MemoryKind::ring),
+            layout::ring_file_bytes(settings.partitions, settings.ring_bytes), promised_bytes),
+      board_(name_of(identity, shm::MemoryKind::board),
+             layout::board_file_bytes(settings.partitions, attachments),
+             promised_bytes + ring_.missing_bytes()),
+      bell_(name_of(identity, shm::MemoryKind::bell), layout::bell_file_bytes(settings.partitions),
+            promised_bytes + ring_.missing_bytes() + board_.missing_bytes()) {}
+
+void TopicMemoryInMaking::step() {
+  for (shm::MemoryFileInMaking* const file : {&ring_, &board_, &bell_}) {
+    if (file->missing_bytes() > 0) return file->step();
+  }
+}
+
+std::uint64_t TopicMemoryInMaking::missing_bytes() const noexcept {
+  return ring_.missing_bytes() + board_.missing_bytes() + bell_.missing_bytes();
+}
+
 TopicMemory::TopicMemory(shm::Descriptor ring, shm::Descriptor board, shm::Descriptor bell)
     : ring_fd_(std::move(ring)),
       board_fd_(std::move(board)),
@@ -78,12 +98,14 @@ TopicMemory::TopicMemory(shm::Descriptor ring, shm::Descriptor board, shm::Descr
 
 TopicMemory TopicMemory::create(const TopicIdentity& identity, const TopicSettings& settings,
                                 std::uint32_t attachments) {
-  TopicMemory memory(
-      make(shm::MemoryKind::ring, identity,
-           layout::ring_file_bytes(settings.partitions, settings.ring_bytes)),
-      make(shm::MemoryKind::board, identity,
-           layout::board_file_bytes(settings.partitions, attachments)),
-      make(shm::MemoryKind::bell, identity, layout::bell_file_bytes(settings.partitions)));
+  TopicMemoryInMaking files(identity, settings, attachments, 0);
+  while (files.missing_bytes() > 0) files.step();
+  return create(identity, settings, attachments, std::move(files));
+}
+
+TopicMemory TopicMemory::create(const TopicIdentity& identity, const TopicSettings& settings,
+                                std::uint32_t attachments, TopicMemoryInMaking files) {
+  TopicMemory memory(files.ring_.take(), files.board_.take(), files.bell_.take());
   fill(memory.board(), identity, settings, attachments);
   memory.ring().magic = layout::kRingMagic;
   memory.ring().major = layout::kLayoutVersion.major;

@@ -12,6 +12,7 @@
 #include "ringway/topic.hpp"
 #include "shm/descriptor.hpp"
 #include "shm/landing.hpp"
+#include "shm/memory_file.hpp"
 #include "shm/region.hpp"
 #include "shm/uuid.hpp"
 
@@ -24,6 +25,23 @@ struct TopicIdentity {
   std::uint64_t generation = 1;
 };
 
+/// The three memory files of one topic before anybody has them: reserved and cleared by steps, for
+/// rings may be large. One thread at a time, whichever.
+class TopicMemoryInMaking {
+ public:
+  /// Of the memory that is there, `promised_bytes` are for others that are being made.
+  /// @throws Error (limit) when memory is short, like step().
+  TopicMemoryInMaking(const TopicIdentity& identity, const TopicSettings& settings,
+                      std::uint32_t attachments, std::uint64_t promised_bytes);
+  /// At most a few milliseconds of it.
+  void step();
+  std::uint64_t missing_bytes() const noexcept;
+
+ private:
+  friend class TopicMemory;
+  shm::MemoryFileInMaking ring_, board_, bell_;
+};
+
 /// Ring, board and bell of one topic, open and mapped read-write, as the supervisor has them. Owned
 /// by a ServedTopic. A crash costs nothing while the keeper holds the descriptors.
 class TopicMemory {
@@ -32,6 +50,9 @@ class TopicMemory {
   /// @throws Error (limit) when memory is short.
   static TopicMemory create(const TopicIdentity& identity, const TopicSettings& settings,
                             std::uint32_t attachments);
+  /// The same of files of which nothing is missing any more.
+  static TopicMemory create(const TopicIdentity& identity, const TopicSettings& settings,
+                            std::uint32_t attachments, TopicMemoryInMaking files);
 
   /// Takes over what another supervisor made. The board must be whole, of this layout, and of that
   /// topic, generation and shape.

@@ -45,12 +45,16 @@ std::filesystem::path TopicRegistry::directory(const shm::Uuid& uuid) const {
 std::shared_ptr<ServedTopic> TopicRegistry::make_served(const TopicIdentity& identity,
                                                         const TopicSettings& settings,
                                                         TopicMemory memory) const {
-  return std::make_shared<ServedTopic>(
+  auto served = std::make_unique<ServedTopic>(
       ServedTopic::Options{.identity = identity,
                            .settings = settings,
                            .epoch = parts_.epoch,
                            .directory = settings.persist ? directory(identity.uuid) : ""},
       std::move(memory));
+  // Whoever has it last does not wait until its memory is free.
+  return {served.release(), [maker = maker_](const ServedTopic* last) {
+            maker->let_go(std::shared_ptr<const ServedTopic>(last));
+          }};
 }
 
 /// The board says who serves, and is whole.
@@ -63,10 +67,12 @@ void TopicRegistry::begin_service(ServedTopic& served) const {
 }
 
 std::uint64_t TopicRegistry::memory_used() const noexcept {
-  std::uint64_t sum = 0;
+  std::uint64_t sum = being_made_bytes_;
   for (const auto& [name, topic] : topics_) {
     if (topic->served) sum += topic->served->memory().bytes();
-    if (topic->replacement) sum += topic->replacement->served->memory().bytes();
+    if (topic->replacement && topic->replacement->served) {
+      sum += topic->replacement->served->memory().bytes();
+    }
     for (const RetiredRing& ring : topic->retired) sum += ring.bytes;
   }
   return sum;
@@ -156,8 +162,34 @@ void TopicRegistry::drop(const shm::Uuid& topic, std::uint64_t generation) const
   }
 }
 
-std::shared_ptr<Topic> TopicRegistry::create(const std::string& name, const TopicSettings& settings,
-                                             const control::Credentials& owner) {
+/// `made` is called in the control thread, and takes over the memory at once or never.
+void TopicRegistry::make_memory(const TopicIdentity& identity, const TopicSettings& settings,
+                                std::uint32_t attachments,
+                                std::function<void(const MadeMemory&)> made) {
+  const std::uint64_t bytes = TopicMemory::bytes(settings, attachments);
+  being_made_bytes_ += bytes;
+  maker_->make(identity, settings, attachments, [=, this](MemoryMaker::Outcome outcome) {
+    const auto shared = std::make_shared<MemoryMaker::Outcome>(std::move(outcome));
+    parts_.post([=, this] {
+      being_made_bytes_ -= bytes;
+      made([&] {
+        if (const auto* refused = std::get_if<Error>(shared.get())) throw Error(*refused);
+        return TopicMemory::create(identity, settings, attachments,
+                                   std::get<TopicMemoryInMaking>(std::move(*shared)));
+      });
+    });
+  });
+}
+
+bool TopicRegistry::await_creation(std::string_view name, const std::function<void()>& over) {
+  const auto found = being_made_.find(name);
+  if (found == being_made_.end()) return false;
+  found->second.push_back(over);
+  return true;
+}
+
+void TopicRegistry::create(const std::string& name, const TopicSettings& settings,
+                           const control::Credentials& owner, Created done) {
   control::validate_topic_name(name);
   control::validate(settings);
   const auto found = topics_.find(name);
@@ -170,9 +202,14 @@ std::shared_ptr<Topic> TopicRegistry::create(const std::string& name, const Topi
     throw Error(ErrorCode::exists, fmt::format("topic '{}'", name), "exists already",
                 "use it as it is, choose another name, or delete it first");
   }
-  if (topics_.size() >= parts_.config.topics_max) {
+  if (being_made_.contains(name)) {
+    throw Error(ErrorCode::busy, fmt::format("topic '{}'", name), "is being made at this moment",
+                "try again when it is there");
+  }
+  const std::size_t topics = topics_.size() + being_made_.size();
+  if (topics >= parts_.config.topics_max) {
     throw Error(ErrorCode::limit, fmt::format("topic '{}'", name),
-                fmt::format("there are {} topics already, the limit", topics_.size()),
+                fmt::format("there are {} topics already, the limit", topics),
                 "delete topics, or raise limits.topics in the configuration");
   }
   check_budget(name, settings, parts_.config.handles_per_topic_max);
@@ -188,10 +225,26 @@ std::shared_ptr<Topic> TopicRegistry::create(const std::string& name, const Topi
                                     .settings = settings,
                                     .access = access_of(name, settings, owner.uid, true),
                                     .cursors = NamedCursors(row.uuid, settings.partitions, {})});
-  const TopicIdentity identity{row.uuid, name, row.generation};
-  topic->served =
-      make_served(identity, settings,
-                  TopicMemory::create(identity, settings, parts_.config.handles_per_topic_max));
+  being_made_.emplace(name, std::vector<std::function<void()>>{});
+  make_memory({row.uuid, name, row.generation}, settings, parts_.config.handles_per_topic_max,
+              [this, topic, done = std::move(done)](const MadeMemory& memory) {
+                const auto awaited = being_made_.extract(topic->row.name);
+                if (!awaited) return;  // it was given up
+                std::exception_ptr refused;
+                try {
+                  finish_creation(topic, memory);
+                } catch (...) {
+                  refused = std::current_exception();
+                }
+                done(topic, refused);
+                for (const auto& over : awaited.mapped()) over();
+              });
+}
+
+void TopicRegistry::finish_creation(const std::shared_ptr<Topic>& topic, const MadeMemory& memory) {
+  const TopicRow& row = topic->row;
+  const TopicSettings& settings = topic->settings;
+  topic->served = make_served({row.uuid, row.name, row.generation}, settings, memory());
   try {
     keep(*topic, *topic->served);
     parts_.catalog.add_topic(topic->row);
@@ -199,7 +252,7 @@ std::shared_ptr<Topic> TopicRegistry::create(const std::string& name, const Topi
     drop(row.uuid, row.generation);
     throw;
   }
-  topics_.emplace(name, topic);
+  topics_.emplace(row.name, topic);
   try {
     for (std::uint32_t p = 0; p < settings.partitions; ++p) {
       if (settings.persist) make_directory(*topic->served, p);
@@ -211,11 +264,10 @@ std::shared_ptr<Topic> TopicRegistry::create(const std::string& name, const Topi
     throw;
   }
   parts_.flusher.add(topic->served);
-  parts_.log.info("topic_created", {{"topic", name},
+  parts_.log.info("topic_created", {{"topic", row.name},
                                     {"uuid", shm::to_string(row.uuid)},
                                     {"partitions", settings.partitions},
-                                    {"by_uid", owner.uid}});
-  return topic;
+                                    {"by_uid", row.owner}});
 }
 
 /// What the catalog has of a creation goes as a topic that is deleted does: what made the creation
@@ -330,7 +382,12 @@ void TopicRegistry::serve() {
 
 void TopicRegistry::announce_stop() {
   stopping_ = true;
+  maker_->stop();
+  being_made_.clear();  // nobody is there any more to be answered
   for (const auto& [name, topic] : topics_) {
+    if (topic->replacement && !topic->replacement->served) {
+      give_up_replacement(*topic, "the bus is stopping", "try again when it serves");
+    }
     if (!topic->served) continue;
     topic->served->set_state(layout::TopicState::stopping);
     topic->served->wake_everybody();

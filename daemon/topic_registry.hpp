@@ -1,5 +1,6 @@
 #pragma once
 
+#include <exception>
 #include <functional>
 #include <map>
 #include <memory>
@@ -10,6 +11,7 @@
 
 #include "control/access.hpp"
 #include "control/channel.hpp"
+#include "daemon/memory_maker.hpp"
 #include "daemon/served_topic.hpp"
 #include "daemon/supervisor_parts.hpp"
 #include "daemon/topic.hpp"
@@ -39,12 +41,21 @@ class TopicRegistry {
  public:
   TopicRegistry(const SupervisorParts& parts, std::uint64_t memory_limit)
       : parts_(parts), memory_limit_(memory_limit) {}
+  ~TopicRegistry() { maker_->stop(); }
+  TopicRegistry(const TopicRegistry&) = delete;
+  TopicRegistry& operator=(const TopicRegistry&) = delete;
 
+  /// Called in the control thread: the topic, or what it was refused by.
+  using Created = std::function<void(const std::shared_ptr<Topic>&, std::exception_ptr)>;
   /// Memory sealed and reserved -> keeper -> catalog -> directories -> board, magic last ->
-  /// flusher. What the disk refuses to take back of a creation that fails is a topic that is being
-  /// deleted.
-  std::shared_ptr<Topic> create(const std::string& name, const TopicSettings& settings,
-                                const control::Credentials& owner);
+  /// flusher -> `done`. The memory is made in a thread of its own; until then nobody finds the
+  /// topic, and its name is taken. What the disk refuses to take back of a creation that fails is a
+  /// topic that is being deleted.
+  /// @throws Error when nothing of it has happened.
+  void create(const std::string& name, const TopicSettings& settings,
+              const control::Credentials& owner, Created done);
+  /// Whether a topic of that name is being made: then `over` is called when it is made or refused.
+  bool await_creation(std::string_view name, const std::function<void()>& over);
   /// From now on nobody finds it; `done` when ring, log and catalog row are gone. Whoever has it
   /// open sees `deleted` on the board; `settled` runs before the memory goes.
   void remove(const std::shared_ptr<Topic>& topic, std::function<void()> settled,
@@ -53,6 +64,7 @@ class TopicRegistry {
   void finish_removals();
 
   /// Gives a topic other settings, and a new ring with them. `done` when clients are served by it.
+  /// Until its memory is made nothing has happened, and `done` may still say what refused it.
   /// @throws Error (usage, limit, busy) when nothing of it has happened.
   void alter(const std::shared_ptr<Topic>& topic, const TopicSettings& settings, Replaced done);
   /// The same, for another reason.
@@ -89,8 +101,9 @@ class TopicRegistry {
   /// runs.
   void serve();
 
-  /// Orderly stop: boards say so, and no topic begins to get another ring. Those that get one by
-  /// now have it soon, and its board says so, too.
+  /// Orderly stop: boards say so, and no topic begins to get another ring; what still waits for its
+  /// memory is given up. Topics whose rings are ending by now have another soon, and its board says
+  /// so, too.
   void announce_stop();
   /// Some topic gets another ring at this moment.
   bool replacing() const;
@@ -104,7 +117,13 @@ class TopicRegistry {
     std::string refused;         ///< why it is not over
   };
 
+  /// Memory that is made, or what refused it.
+  using MadeMemory = std::function<TopicMemory()>;
+
   std::filesystem::path directory(const shm::Uuid& uuid) const;
+  void make_memory(const TopicIdentity& identity, const TopicSettings& settings,
+                   std::uint32_t attachments, std::function<void(const MadeMemory&)> made);
+  void finish_creation(const std::shared_ptr<Topic>& topic, const MadeMemory& memory);
   std::shared_ptr<ServedTopic> make_served(const TopicIdentity& identity,
                                            const TopicSettings& settings, TopicMemory memory) const;
   void begin_service(ServedTopic& served) const;
@@ -125,8 +144,10 @@ class TopicRegistry {
   void begin_ring(Topic& topic);
   void remove_leftovers() const;
   void undo_deletion(const Topic& topic) const;
+  void next_ring_made(const std::shared_ptr<Topic>& topic, const MadeMemory& memory);
   void ring_ended(const std::shared_ptr<Topic>& topic, const RingEnded& outcome);
   void give_up_replacement(Topic& topic, const std::string& why, const std::string& fix);
+  void give_up_replacement(Topic& topic, const Error& why);
   void finish_replacement(Topic& topic);
   PartitionRow go_on_behind(Topic& topic, ServedTopic& served, std::uint32_t partition,
                             const log::Recovered& recovered);
@@ -137,6 +158,11 @@ class TopicRegistry {
   std::map<std::string, std::shared_ptr<Topic>, std::less<>> topics_;
   std::vector<Removal> unfinished_;  ///< the disk would not let go of them
   bool stopping_ = false;
+  /// Names of topics whose memory is being made, and who waits for that.
+  std::map<std::string, std::vector<std::function<void()>>, std::less<>> being_made_;
+  std::uint64_t being_made_bytes_ = 0;  ///< of these, and of rings to come
+  /// Ended first of all: its thread calls back. Shared with what it is to free.
+  std::shared_ptr<MemoryMaker> maker_ = std::make_shared<MemoryMaker>();
 };
 
 }  // namespace ringway::daemon

@@ -1,7 +1,8 @@
 // A topic that is being served gets another ring: of another size, without a claim that stands
 // still, without a pin that is held too long, or because the old one's content is corrupt.
 //
-//   memory of the new generation -> keeper      refused here: nothing has happened
+//   memory of the new generation                made in a thread of its own
+//   keeper                                      refused up to here: nothing has happened
 //   the old ring ends (Flusher::end_ring)       given up here: it goes on as it was
 //   the flusher lets go of it
 //   the new ring goes on at its end; what stood behind the end is carried over; magic
@@ -148,26 +149,34 @@ void TopicRegistry::replace_ring(const std::shared_ptr<Topic>& topic, const Topi
   const std::uint32_t attachments = std::max<std::uint32_t>(
       parts_.config.handles_per_topic_max, topic->served->memory().board().attachments);
   check_budget(topic->row.name, settings, attachments);
+  topic->replacement = std::make_unique<Replacement>(
+      Replacement{.settings = settings, .reason = reason, .served = {}, .done = std::move(done)});
+  make_memory({topic->row.uuid, topic->row.name, topic->row.generation + 1}, settings, attachments,
+              [this, topic](const MadeMemory& memory) { next_ring_made(topic, memory); });
+}
+
+void TopicRegistry::next_ring_made(const std::shared_ptr<Topic>& topic, const MadeMemory& memory) {
+  if (!topic->replacement) return;  // it was given up
+  if (topic->deleting) return give_up_replacement(*topic, "it is being deleted", "");
+  Replacement& replacement = *topic->replacement;
   const TopicIdentity identity{topic->row.uuid, topic->row.name, topic->row.generation + 1};
-  auto replacement = std::make_unique<Replacement>(Replacement{
-      .settings = settings,
-      .reason = reason,
-      .served =
-          make_served(identity, settings, TopicMemory::create(identity, settings, attachments)),
-      .done = std::move(done)});
   try {
-    keep(*topic, *replacement->served);
-  } catch (const Error&) {
-    drop(topic->row.uuid, identity.generation);
-    throw;
+    replacement.served = make_served(identity, replacement.settings, memory());
+    keep(*topic, *replacement.served);
+  } catch (const Error& refused) {
+    return give_up_replacement(*topic, refused);
+  } catch (const std::exception& failed) {
+    return give_up_replacement(
+        *topic,
+        Error(ErrorCode::failed, fmt::format("topic '{}'", identity.name), failed.what(), ""));
   }
-  topic->replacement = std::move(replacement);
   // One whose positions run out has to wait.
-  RingEnd how{.patience = kPatience, .waits_for_device = reason == ReplacedBecause::worn_out};
-  if (settings.when_stopped == WhenStopped::fence) {
-    how.fence_after = std::chrono::milliseconds(settings.stopped_after_ms);
+  RingEnd how{.patience = kPatience,
+              .waits_for_device = replacement.reason == ReplacedBecause::worn_out};
+  if (replacement.settings.when_stopped == WhenStopped::fence) {
+    how.fence_after = std::chrono::milliseconds(replacement.settings.stopped_after_ms);
     // Who asked because of a claim that is due waits until all that are due are decided.
-    if (reason != ReplacedBecause::altered) how.patience += *how.fence_after;
+    if (replacement.reason != ReplacedBecause::altered) how.patience += *how.fence_after;
   }
   parts_.flusher.end_ring(topic->served, how, [this, topic](RingEnded outcome) {
     parts_.post([this, topic, outcome] { ring_ended(topic, outcome); });
@@ -199,11 +208,14 @@ void TopicRegistry::ring_ended(const std::shared_ptr<Topic>& topic, const RingEn
 
 void TopicRegistry::give_up_replacement(Topic& topic, const std::string& why,
                                         const std::string& fix) {
+  give_up_replacement(topic,
+                      Error(ErrorCode::busy, fmt::format("topic '{}'", topic.row.name), why, fix));
+}
+
+void TopicRegistry::give_up_replacement(Topic& topic, const Error& why) {
   const auto replacement = std::move(topic.replacement);
-  drop(topic.row.uuid, replacement->served->generation());
-  if (replacement->done) {
-    replacement->done(Error(ErrorCode::busy, fmt::format("topic '{}'", topic.row.name), why, fix));
-  }
+  drop(topic.row.uuid, topic.row.generation + 1);
+  if (replacement->done) replacement->done(why);
 }
 
 void TopicRegistry::finish_replacement(Topic& topic) {
@@ -351,16 +363,20 @@ void TopicRegistry::finish_replacements() {
 std::vector<std::string> TopicRegistry::resume_replacements() {
   std::vector<std::string> refused;
   for (const auto& [name, topic] : topics_) {
-    if (!topic->served || !topic->served->adopted || topic->replacement || topic->deleting) {
-      continue;
-    }
+    if (!topic->served || !topic->served->adopted || topic->deleting) continue;
     bool begun = false;
     for (std::uint32_t p = 0; p < topic->served->partitions(); ++p) {
       begun = begun || retired(topic->served->view(p)) != layout::Retired::no;
     }
     if (!begun) continue;
     try {
-      replace_ring(topic, topic->settings, ReplacedBecause::interrupted, {});
+      if (!topic->replacement) {
+        replace_ring(topic, topic->settings, ReplacedBecause::interrupted,
+                     [&not_resumed = topic->not_resumed](const std::optional<Error>& why) {
+                       not_resumed = why ? why->what() : "";
+                     });
+      }
+      if (!topic->not_resumed.empty()) refused.push_back(topic->not_resumed);
     } catch (const Error& error) {
       refused.emplace_back(error.what());
     }

@@ -17,21 +17,29 @@ void TroubleResponse::respond(const ServedTopic& served, const Trouble& trouble)
   switch (trouble.kind) {
     case Trouble::Kind::stopped_claim:
       if (topic->settings.when_stopped == WhenStopped::kill) return kill_producer(*topic, trouble);
-      replace(topic, ReplacedBecause::stopped_claim);
+      replace(topic, ReplacedBecause::stopped_claim, {});
       return;
     case Trouble::Kind::long_pin:
-      return answer_pin(topic, trouble);
+      return answer_pin(topic, trouble, false);
     case Trouble::Kind::worn_out:
-      replace(topic, ReplacedBecause::worn_out);
+      replace(topic, ReplacedBecause::worn_out, {});
       return;
   }
 }
 
-bool TroubleResponse::replace(const std::shared_ptr<Topic>& topic, ReplacedBecause reason) {
+/// False: it is refused at once; `refused` is called when it is later, for want of memory.
+bool TroubleResponse::replace(const std::shared_ptr<Topic>& topic, ReplacedBecause reason,
+                              std::function<void()> refused) {
   try {
     // One whose positions run out has to wait.
     if (reason != ReplacedBecause::worn_out) TopicRegistry::demand_device(*topic);
-    registry_.replace_ring(topic, topic->settings, reason, {});
+    registry_.replace_ring(topic, topic->settings, reason,
+                           [this, &of = *topic, refused = std::move(refused)](const auto& why) {
+                             // Who may not end the ring that it has is told of elsewhere.
+                             if (!why || why->code() == ErrorCode::busy) return;
+                             say_once(of, "ring_not_replaced", why->what());
+                             if (refused) refused();
+                           });
     return true;
   } catch (const Error& error) {
     say_once(*topic, "ring_not_replaced", error.what());
@@ -39,7 +47,8 @@ bool TroubleResponse::replace(const std::shared_ptr<Topic>& topic, ReplacedBecau
   }
 }
 
-void TroubleResponse::answer_pin(const std::shared_ptr<Topic>& topic, const Trouble& trouble) {
+void TroubleResponse::answer_pin(const std::shared_ptr<Topic>& topic, const Trouble& trouble,
+                                 bool refused) {
   const layout::Attachment* const entry = sessions_.entry_of(trouble.handle);
   if (entry == nullptr) return;  // it is gone by now
   const auto holders = sessions_.holders_of_retired(*topic);
@@ -51,10 +60,14 @@ void TroubleResponse::answer_pin(const std::shared_ptr<Topic>& topic, const Trou
   for (const RetiredRing& ring : topic->retired) {
     if (holders.contains(ring.generation)) pin.retired_bytes += ring.ring_bytes;
   }
-  if (answer(topic->settings, pin) == PinAnswer::replace) {
-    if (replace(topic, ReplacedBecause::long_pin)) return;
-    pin.refused = true;
+  if (!refused && answer(topic->settings, pin) == PinAnswer::replace) {
+    const auto later = [this, weak = std::weak_ptr(topic), trouble] {
+      if (const auto still = weak.lock()) answer_pin(still, trouble, true);
+    };
+    if (replace(topic, ReplacedBecause::long_pin, later)) return;
+    refused = true;
   }
+  pin.refused = refused;
   switch (answer(topic->settings, pin)) {
     case PinAnswer::copy:
       return take_in_place_reading(*topic, trouble);

@@ -37,8 +37,9 @@ class TroubleResponse {
     std::uint32_t held_ms;
   };
 
-  bool replace(const std::shared_ptr<Topic>& topic, ReplacedBecause reason);
-  void answer_pin(const std::shared_ptr<Topic>& topic, const Trouble& trouble);
+  bool replace(const std::shared_ptr<Topic>& topic, ReplacedBecause reason,
+               std::function<void()> refused);
+  void answer_pin(const std::shared_ptr<Topic>& topic, const Trouble& trouble, bool refused);
   void take_in_place_reading(const Topic& topic, const Trouble& trouble);
   void kill_producer(const Topic& topic, const Trouble& trouble);
   void kill_consumer(const Topic& topic, const Trouble& trouble);

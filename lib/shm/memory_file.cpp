@@ -5,7 +5,11 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
+#include <cstddef>
+#include <utility>
 
 #include "ringway/error.hpp"
 #include "shm/descriptor_limit.hpp"
@@ -30,9 +34,10 @@ Error short_of_memory(int error_number, const std::string& name, std::uint64_t b
 
 /// The kernel does not refuse memory it does not have: it kills processes for it, maybe others'
 /// than ours. So what is not there, with a margin, is not asked for.
-void check_budget(const std::string& name, std::uint64_t bytes) {
+void check_budget(const std::string& name, std::uint64_t bytes, std::uint64_t promised_bytes) {
   const MemoryBudget budget = memory_budget();
-  const std::uint64_t offered = budget.available_bytes - budget.available_bytes / 16;
+  std::uint64_t offered = budget.available_bytes - budget.available_bytes / 16;
+  offered -= std::min(offered, promised_bytes);
   if (bytes <= offered) return;
   throw Error(ErrorCode::limit, name,
               fmt::format("{} bytes of shared memory cannot be reserved: {} leaves {}", bytes,
@@ -40,39 +45,57 @@ void check_budget(const std::string& name, std::uint64_t bytes) {
               "make rings smaller, delete topics, or add memory");
 }
 
-/// Touches every page through a short-lived mapping, so that clearing it costs no publisher time.
-void populate(int fd, const std::string& name, std::uint64_t bytes) {
-  void* mapping = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-  if (mapping == MAP_FAILED) {
-    throw system_error(errno, name, fmt::format("{} bytes cannot be mapped", bytes),
-                       "raise the limit of mappings (sysctl vm.max_map_count) or of address space "
-                       "(ulimit -v)");
+/// Cleared in one go, in less than a millisecond.
+constexpr std::uint64_t kStepBytes = 256 * 1024;
+
+/// So that clearing pages costs no publisher time. Written, not touched in a mapping: what maps or
+/// faults in this process meanwhile does not wait for it.
+int clear(int fd, std::uint64_t begin, std::uint64_t end) {
+  static std::array<std::byte, kStepBytes> zeros;  // not const, to take no place in the binary
+  while (begin < end) {
+    const ssize_t written = ::pwrite(fd, zeros.data(), end - begin, static_cast<off_t>(begin));
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return errno;
+    begin += static_cast<std::uint64_t>(written);
   }
-  const int result = ::madvise(mapping, bytes, MADV_POPULATE_WRITE);
-  const int error_number = errno;
-  ::munmap(mapping, bytes);
-  if (result != 0) throw short_of_memory(error_number, name, bytes);
+  return 0;
 }
 
 }  // namespace
 
-Descriptor create_memory_file(const std::string& name, std::uint64_t bytes) {
-  check_budget(name, bytes);
-  Descriptor file(::memfd_create(name.c_str(), MFD_CLOEXEC | MFD_ALLOW_SEALING));
-  if (!file) {
-    throw system_error(errno, name, "no memory file can be made", descriptor_advice(errno));
+MemoryFileInMaking::MemoryFileInMaking(std::string name, std::uint64_t bytes,
+                                       std::uint64_t promised_bytes)
+    : name_(std::move(name)), bytes_(bytes) {
+  check_budget(name_, bytes, promised_bytes);
+  file_.reset(::memfd_create(name_.c_str(), MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  if (!file_) {
+    throw system_error(errno, name_, "no memory file can be made", descriptor_advice(errno));
   }
-  const auto size = static_cast<off_t>(bytes);
-  if (::fchmod(file.get(), 0600) != 0) throw system_error(errno, name, "fchmod failed");
-  if (::ftruncate(file.get(), size) != 0) throw short_of_memory(errno, name, bytes);
+  if (::fchmod(file_.get(), 0600) != 0) throw system_error(errno, name_, "fchmod failed");
+  if (::ftruncate(file_.get(), static_cast<off_t>(bytes)) != 0) {
+    throw short_of_memory(errno, name_, bytes);
+  }
+}
+
+void MemoryFileInMaking::step() {
+  const std::uint64_t end = std::min(bytes_, made_bytes_ + kStepBytes);
   int refused = EINTR;
-  while (refused == EINTR) refused = ::posix_fallocate(file.get(), 0, size);
-  if (refused != 0) throw short_of_memory(refused, name, bytes);
-  populate(file.get(), name, bytes);
-  if (::fcntl(file.get(), F_ADD_SEALS, kSeals) != 0) {
-    throw system_error(errno, name, "cannot be sealed");
+  while (refused == EINTR) {
+    refused = ::posix_fallocate(file_.get(), static_cast<off_t>(made_bytes_),
+                                static_cast<off_t>(end - made_bytes_));
   }
-  return file;
+  if (refused == 0) refused = clear(file_.get(), made_bytes_, end);
+  if (refused != 0) throw short_of_memory(refused, name_, bytes_);
+  made_bytes_ = end;
+  if (end == bytes_ && ::fcntl(file_.get(), F_ADD_SEALS, kSeals) != 0) {
+    throw system_error(errno, name_, "cannot be sealed");
+  }
+}
+
+Descriptor create_memory_file(const std::string& name, std::uint64_t bytes) {
+  MemoryFileInMaking file(name, bytes, 0);
+  while (file.missing_bytes() > 0) file.step();
+  return file.take();
 }
 
 std::uint64_t verified_memory_bytes(int fd, const std::string& name) {

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <deque>
+#include <exception>
 #include <filesystem>
 #include <functional>
 #include <future>
@@ -100,6 +101,20 @@ class RegistryLife {
   /// What whoever is to share this control thread needs.
   const SupervisorParts& parts() const { return parts_; }
 
+  /// Asks for a topic and waits for it. @throws what it is refused by.
+  std::shared_ptr<Topic> create(const std::string& name, const TopicSettings& settings) {
+    std::shared_ptr<Topic> created;
+    std::exception_ptr refused;
+    registry_.create(name, settings, {.uid = ::geteuid()},
+                     [&](const std::shared_ptr<Topic>& topic, std::exception_ptr why) {
+                       created = topic;
+                       refused = why;
+                     });
+    run_until([&] { return created != nullptr; });
+    if (refused) std::rethrow_exception(refused);
+    return created;
+  }
+
   /// Runs what was handed to the control thread, until `reached`.
   void run_until(const std::function<bool()>& reached) {
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
@@ -120,10 +135,10 @@ class RegistryLife {
     work();
     return true;
   }
-  /// When something was handed over that has not run.
-  void await_work() {
+  /// When so much was handed over that has not run.
+  void await_work(std::size_t count = 1) {
     std::unique_lock lock(mutex_);
-    came_.wait(lock, [&] { return !posted_.empty(); });
+    came_.wait(lock, [&] { return posted_.size() >= count; });
   }
 
   /// One record into each partition, by a producer of its own.

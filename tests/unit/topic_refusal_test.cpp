@@ -23,8 +23,7 @@ constexpr std::uint64_t kRing = 64 * 1024;
 
 struct Scene {
   std::shared_ptr<Topic> create() {
-    return life.registry().create("t", {.partitions = 2, .ring_bytes = kRing},
-                                  {.uid = ::geteuid()});
+    return life.create("t", {.partitions = 2, .ring_bytes = kRing});
   }
   std::optional<Error> refusal_of_creation() {
     try {

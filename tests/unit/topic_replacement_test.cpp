@@ -31,7 +31,11 @@ void die_behind_the_end(RegistryHost& host, const std::vector<std::string>& name
     const auto topic = life.registry().get(name);
     life.claim(*topic, 0);
     life.registry().replace_ring(topic, topic->settings, ReplacedBecause::stopped_claim, {});
-    while (topic->served->view(0).retired().load() !=
+  }
+  life.await_work(names.size());  // their memory is made
+  for (std::size_t i = 0; i < names.size(); ++i) life.run_one();
+  for (const std::string& name : names) {
+    while (life.registry().get(name)->served->view(0).retired().load() !=
            static_cast<std::uint32_t>(layout::Retired::decided)) {
       std::this_thread::yield();
     }
@@ -48,12 +52,10 @@ TEST_CASE("replacement: a topic that finds no memory for its next ring keeps no 
   {
     RegistryLife life(host);
     const auto create = [&](const std::string& name, std::uint64_t ring_bytes) {
-      life.registry().create(name,
-                             {.ring_bytes = ring_bytes,
-                              .persist = false,
-                              .when_stopped = WhenStopped::fence,
-                              .stopped_after_ms = 10},
-                             {.uid = ::geteuid()});
+      life.create(name, {.ring_bytes = ring_bytes,
+                         .persist = false,
+                         .when_stopped = WhenStopped::fence,
+                         .stopped_after_ms = 10});
     };
     create("a large one", kLarge);
     create("another large one", kLarge);
@@ -86,8 +88,7 @@ TEST_CASE("replacement: who is closed right before it blocks nobody in the next 
   RegistryHost host;
   boost::asio::io_context io;  // outlives the flusher, which may have the session
   RegistryLife life(host);
-  const auto topic = life.registry().create("t", {.ring_bytes = 64 * 1024, .persist = false},
-                                            {.uid = ::geteuid()});
+  const auto topic = life.create("t", {.ring_bytes = 64 * 1024, .persist = false});
   Handles handles(life.parts());
   const auto session = std::make_shared<Session>(io, 1);
   session->process = shm::own_identity();
@@ -101,6 +102,8 @@ TEST_CASE("replacement: who is closed right before it blocks nobody in the next 
   TopicSettings larger = topic->settings;
   larger.ring_bytes *= 2;
   life.registry().alter(topic, larger, {});
+  life.await_work();
+  REQUIRE(life.run_one());  // its memory is made
   life.await_work();
   REQUIRE(life.run_one());  // the ring has ended
   life.await_work();        // the flusher has let go of it
@@ -123,12 +126,13 @@ TEST_CASE("replacement: an orderly stop waits for those that are under way, and 
   RegistryHost host;
   RegistryLife life(host);
   const auto create = [&](const std::string& name) {
-    return life.registry().create(name, {.ring_bytes = 64 * 1024, .persist = false},
-                                  {.uid = ::geteuid()});
+    return life.create(name, {.ring_bytes = 64 * 1024, .persist = false});
   };
   const auto early = create("early"), late = create("late");
   CHECK_FALSE(life.registry().replacing());
   life.registry().alter(early, early->settings, {});
+  life.await_work();
+  REQUIRE(life.run_one());  // its memory is made
   life.registry().announce_stop();
   CHECK(life.registry().replacing());
   CHECK_THROWS_WITH(life.registry().alter(late, late->settings, {}),

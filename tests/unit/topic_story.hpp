@@ -44,8 +44,8 @@ enum class Then {
   die,   ///< the supervisor dies; the next one finds what it left
 };
 
-/// The life of some topics over several supervisors, in which one file call fails; at each step what
-/// there is is held against what somebody was told.
+/// The life of some topics over several supervisors, in which one file call fails; at each step
+/// what there is is held against what somebody was told.
 class Story {
  public:
   Story(Call call, int k, int error, bool lasting, Then then)
@@ -193,7 +193,7 @@ class Story {
   void create(const std::string& name, const TopicSettings& settings) {
     const std::set<std::string> before = footprint();
     const auto make = [&] {
-      const auto made = life_->registry().create(name, settings, {.uid = ::geteuid()});
+      const auto made = life_->create(name, settings);
       models_[name] = {made->row.uuid, settings, std::vector<Told>(settings.partitions)};
     };
     try {
@@ -239,8 +239,7 @@ class Story {
   }
   /// By ticks: the first may be refused, too.
   void finish_removal(const std::string& name) {
-    CHECK_THROWS_WITH(life_->registry().create(name, with_log(1), {.uid = ::geteuid()}),
-                      Catch::Contains("is being deleted"));
+    CHECK_THROWS_WITH(life_->create(name, with_log(1)), Catch::Contains("is being deleted"));
     life_->registry().finish_removals();
     const std::vector<std::string> waiting = life_->registry().waiting();
     if (waiting.empty()) return;

@@ -70,8 +70,8 @@ TEST_CASE("sweep: any file call of the topics fails, and none is half there or l
       {Call::list, 12, 1},
       {Call::open, 65, 13},
       {Call::read, 210, 29},
-      {Call::write, 22, 13},
-      {Call::sync, 18, 13},
+      {Call::write, 20, 13},
+      {Call::sync, 16, 13},
       {Call::reserve, 15, 13},
   }));
   const auto [error, lasting, then] = GENERATE(from_range(refusals()));
@@ -90,7 +90,7 @@ TEST_CASE("sweep: a topic is deleted while its next ring waits for the disk: bot
           "[fault]") {
   RegistryHost host;
   RegistryLife life(host);
-  const auto topic = life.registry().create("t", with_log(1), {.uid = ::geteuid()});
+  const auto topic = life.create("t", with_log(1));
   TopicSettings larger = topic->settings;
   larger.ring_bytes = 2 * kRing;
   host.files.faults.fail(Call::list, 1, EIO, true);
@@ -114,9 +114,7 @@ TEST_CASE("sweep: a creation is refused, and so is taking its row back: that is 
   test::FailingVfs vfs;
   RegistryHost host;
   RegistryLife life(host);
-  const auto create = [&] {
-    return life.registry().create("t", with_log(2), {.uid = ::geteuid()});
-  };
+  const auto create = [&] { return life.create("t", with_log(2)); };
   int waited = 0;
   for (int k = 1;; ++k) {
     CAPTURE(static_cast<int>(call), k);
@@ -168,9 +166,7 @@ TEST_CASE("sweep: deletions are refused: each is named, and logged when what it 
   host.files.faults.fail(Call::rename, 1, EIO, true);
   for (const char* name : {"one", "two"}) {
     bool tried = false;
-    life.registry().remove(
-        life.registry().create(name, with_log(1), {.uid = ::geteuid()}), [&] { tried = true; },
-        [&] { ++gone; });
+    life.registry().remove(life.create(name, with_log(1)), [&] { tried = true; }, [&] { ++gone; });
     life.run_until([&] { return tried; });
   }
   const auto logged = [&](std::string_view name) {
@@ -190,7 +186,7 @@ TEST_CASE("sweep: deletions are refused: each is named, and logged when what it 
 TEST_CASE("sweep: an orderly stop keeps no ring for a deletion that the disk refuses", "[fault]") {
   RegistryHost host;
   RegistryLife life(host);
-  const auto topic = life.registry().create("t", with_log(1), {.uid = ::geteuid()});
+  const auto topic = life.create("t", with_log(1));
   host.files.faults.fail(Call::rename, 1, EIO, true);
   bool tried = false;
   life.registry().remove(topic, [&] { tried = true; }, [] {});

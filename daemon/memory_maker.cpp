@@ -1,0 +1,71 @@
+#include "daemon/memory_maker.hpp"
+
+#include <fmt/format.h>
+
+#include <optional>
+#include <utility>
+
+namespace ringway::daemon {
+
+void MemoryMaker::make(const TopicIdentity& identity, const TopicSettings& settings,
+                       std::uint32_t attachments, Done done) {
+  orders_.enqueue({identity, settings, attachments, std::move(done)});
+}
+
+void MemoryMaker::let_go(std::shared_ptr<const void> last) {
+  // Relaxed: whatever comes too late ends with the queue.
+  if (stopping_.load(std::memory_order::relaxed)) return;
+  Order order;
+  order.last = std::move(last);
+  orders_.enqueue(std::move(order));
+}
+
+void MemoryMaker::stop() {
+  if (!thread_.joinable()) return;
+  stopping_.store(true, std::memory_order::relaxed);  // relaxed: the queue orders it
+  orders_.enqueue({});
+  thread_.join();
+  jobs_.clear();
+}
+
+void MemoryMaker::run() {
+  while (!stopping_.load(std::memory_order::relaxed)) {  // relaxed: see stop()
+    Order order;
+    if (jobs_.empty()) {
+      orders_.wait_dequeue(order);
+    } else if (!orders_.try_dequeue(order)) {
+      go_on();
+      continue;
+    }
+    if (order.done) begin(order);
+  }
+}
+
+void MemoryMaker::begin(const Order& order) {
+  std::uint64_t promised_bytes = 0;
+  for (const Job& job : jobs_) promised_bytes += job.memory.missing_bytes();
+  try {
+    jobs_.push_back(
+        {TopicMemoryInMaking(order.identity, order.settings, order.attachments, promised_bytes),
+         order.done});
+  } catch (const Error& refused) {
+    order.done(refused);
+  } catch (const std::exception& failed) {
+    order.done(Error(ErrorCode::failed, fmt::format("topic '{}'", order.identity.name),
+                     failed.what(), ""));
+  }
+}
+
+void MemoryMaker::go_on() {
+  Job job = std::move(jobs_.front());
+  jobs_.pop_front();
+  try {
+    job.memory.step();
+  } catch (const Error& refused) {
+    return job.done(refused);
+  }
+  if (job.memory.missing_bytes() == 0) return job.done(std::move(job.memory));
+  jobs_.push_back(std::move(job));
+}
+
+}  // namespace ringway::daemon
