@@ -50,7 +50,7 @@ daemon::EventLog::Sink sink(LogCallback callback) {
 }  // namespace
 
 /// The supervisor's thread and what it needs. The supervisor itself lives in that thread alone.
-class EmbeddedState {
+class [[gnu::visibility("hidden")]] EmbeddedState {
  public:
   explicit EmbeddedState(EmbeddedOptions options) : log_(sink(std::move(options.log))) {
     if (options.survive_lost_pages) shm::install_landing();

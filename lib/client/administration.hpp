@@ -15,7 +15,7 @@ class TopicMemory;
 
 /// What the command line asks a supervisor beyond what services need. Any thread, as for Bus; the
 /// Bus may be destroyed before it. Everything throws ringway::Error.
-class Administration {
+class [[gnu::visibility("hidden")]] Administration {
  public:
   explicit Administration(const Bus& bus);
 

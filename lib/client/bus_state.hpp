@@ -48,7 +48,7 @@ struct OpenHandle {
 /// Any thread; one request at a time. When the supervisor is replaced, whoever notices first
 /// reconnects and asks to go on with the same session; a session that is unknown by then gets a new
 /// serial, by which handles see that they must open themselves anew.
-class BusState {
+class [[gnu::visibility("hidden")]] BusState {
  public:
   BusState(std::string socket, std::chrono::milliseconds timeout, LogCallback log);
   ~BusState();

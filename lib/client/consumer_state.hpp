@@ -17,7 +17,7 @@ namespace ringway {
 
 /// What a Consumer handle stands for: a cursor per partition it reads, polled in turn. One thread
 /// at a time but for interrupt().
-class ConsumerState {
+class [[gnu::visibility("hidden")]] ConsumerState {
  public:
   /// @throws Error as Bus::consumer().
   ConsumerState(std::shared_ptr<BusState> bus, std::string topic, const ConsumerOptions& options);

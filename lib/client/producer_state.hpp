@@ -20,7 +20,7 @@ namespace ringway {
 
 /// What a Producer handle stands for. One thread at a time but for interrupt(). Knows the one Claim
 /// or Batch that is open, so that either may be destroyed first.
-class ProducerState {
+class [[gnu::visibility("hidden")]] ProducerState {
  public:
   /// @throws Error as Bus::producer().
   ProducerState(std::shared_ptr<BusState> bus, std::string topic, const ProducerOptions& options);
