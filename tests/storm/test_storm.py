@@ -21,7 +21,7 @@ LONG = bool(os.environ.get('RINGWAY_TEST_LONG'))
 SECONDS = float(os.environ.get('RINGWAY_STORM_SECONDS', 600 if LONG else 14))
 # What never hit in mid-operation has storms of its own to hit in.
 MORE_STORMS = 4
-MORE_SECONDS = 12
+MORE_SECONDS = 6
 # Of each of five producers, in bytes a second: a gigabyte of records in ten minutes.
 RATE = 350_000 if LONG else 1_200_000
 
