@@ -1,5 +1,7 @@
 #include "daemon/connection.hpp"
 
+#include <boost/asio/post.hpp>
+
 #include "ringway/error.hpp"
 
 namespace ringway::daemon {
@@ -119,8 +121,10 @@ void Connection::close() {
   ready_.cancel();
   ready_.release();
   channel_.close();
-  // `message` may be running: it is what called us, so it is let go of later.
   events_.closed = nullptr;
+  // It may have this connection, too, and be running: it may be what called us.
+  boost::asio::post(ready_.get_executor(),
+                    [self = shared_from_this()] { self->events_.message = nullptr; });
 }
 
 }  // namespace ringway::daemon
