@@ -136,26 +136,26 @@ void Requests::handle(Asker session, const control::AlterTopic& alter, const Ans
   const auto topic = registry_.get(alter.name);
   demand(*session, Right::administer, *topic);
   demand_served(*topic);
-  const TopicSettings altered = control::alter(topic->settings, alter.settings);
   if (control::is_retention_only(alter.settings)) {
-    alter_retention(*topic, altered);
+    alter_retention(*topic, alter.settings);
     return answer(control::Done{});
   }
-  registry_.alter(topic, altered, [answer](const std::optional<Error>& refused) {
-    refused ? answer.refuse(*refused) : answer(control::Done{});
-  });
+  registry_.alter(topic, control::alter(topic->settings, alter.settings),
+                  [answer](const std::optional<Error>& refused) {
+                    refused ? answer.refuse(*refused) : answer(control::Done{});
+                  });
 }
 
 /// The log's alone: the ring stays, so that it can be done on a full disk, too.
-void Requests::alter_retention(Topic& topic, const TopicSettings& altered) {
+void Requests::alter_retention(Topic& topic, const TopicChoices& choices) {
+  const TopicSettings altered = control::alter(topic.settings, choices);
   control::validate(altered);
   const std::string settings = control::to_json(altered).dump();
   parts_.catalog.set_settings(topic.row.uuid, settings);
   topic.row.settings = settings;
   topic.settings = altered;
-  if (topic.replacement) {  // what follows the ring has settings of its own
-    topic.replacement->settings.retention_bytes = altered.retention_bytes;
-    topic.replacement->settings.retention_age_ms = altered.retention_age_ms;
+  if (topic.replacement) {  // what follows the ring has settings of its own, and keeps the others
+    topic.replacement->settings = control::alter(topic.replacement->settings, choices);
   }
   parts_.log.info("retention_altered", {{"topic", topic.row.name},
                                         {"retention_bytes", altered.retention_bytes},

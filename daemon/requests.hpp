@@ -58,7 +58,7 @@ class Requests {
   bool may_anything(const Session& session, const Topic& topic) const;
   void demand(const Session& session, control::Right right, const Topic& topic) const;
   static void demand_served(const Topic& topic);
-  void alter_retention(Topic& topic, const TopicSettings& altered);
+  void alter_retention(Topic& topic, const TopicChoices& choices);
 
   SupervisorParts parts_;
   TopicRegistry& registry_;

@@ -61,7 +61,7 @@ struct CreateTopic {
   TopicChoices settings{};
 };
 
-/// Changes settings of a topic. Its ring is replaced by a new one with them.
+/// Changes settings of a topic. For anything but retention it gets a new ring with them.
 struct AlterTopic {
   static constexpr std::string_view kOp = "alter_topic";
   using Reply = Done;

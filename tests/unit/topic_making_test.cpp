@@ -1,6 +1,7 @@
 // While the memory of a topic, or of its next ring, is being made: what is found, refused, counted,
 // and what is left when nobody wants it any more.
 
+#include <boost/asio/io_context.hpp>
 #include <catch2/catch.hpp>
 #include <exception>
 #include <future>
@@ -12,7 +13,9 @@
 #include <thread>
 #include <vector>
 
+#include "control/topic_settings.hpp"
 #include "daemon/memory_maker.hpp"
+#include "daemon/requests.hpp"
 #include "shm/memory_budget.hpp"
 #include "unit/registry_bench.hpp"
 
@@ -146,6 +149,40 @@ TEST_CASE("making: neither control thread nor flusher waits until a topic's memo
   const std::thread::id by = freed_by.get_future().get();
   CHECK(by != std::this_thread::get_id());
   CHECK(by != flusher.get_future().get());
+}
+
+TEST_CASE(
+    "making: retention that is altered meanwhile leaves alone what else the next ring was asked "
+    "for with",
+    "[registry]") {
+  test::RegistryHost host;
+  boost::asio::io_context io;
+  test::RegistryLife life(host);
+  Doorbells doorbells;
+  Handles handles(life.parts());
+  SessionTable sessions(io, life.parts(), handles, doorbells);
+  ProducerAdmission admission(io, life.parts(), sessions);
+  Requests requests(life.parts(), life.registry(), sessions, handles, admission, {});
+  const auto session = std::make_shared<Session>(io, 1);
+  session->credentials.uid = ::geteuid();
+  int done = 0;
+  const auto alter = [&](const TopicChoices& choices) {
+    requests.dispatch(session, control::AlterTopic{.name = "t", .settings = choices},
+                      {.reply = [&](const auto&, const auto&) { ++done; },
+                       .refuse = [](const Error& why) { FAIL(why.what()); },
+                       .wanted = [] { return true; }});
+  };
+  const auto topic = life.create("t", kSmall);
+  alter({.ring_bytes = 2 * kSmall.ring_bytes, .retention_bytes = 1024 * 1024});
+  alter({.retention_age_ms = 60'000});
+  CHECK(done == 1);
+  CHECK(topic->settings.retention_bytes == 0);
+  CHECK(topic->settings.retention_age_ms == 60'000);
+  life.run_until([&] { return done == 2; });
+  CHECK(topic->settings.ring_bytes == 2 * kSmall.ring_bytes);
+  CHECK(topic->settings.retention_bytes == 1024 * 1024);
+  CHECK(topic->settings.retention_age_ms == 60'000);
+  CHECK(life.catalog().topics().at(0).settings == control::to_json(topic->settings).dump());
 }
 
 TEST_CASE("making: a small topic does not wait for a large one", "[daemon]") {
