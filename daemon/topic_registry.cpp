@@ -32,6 +32,14 @@ std::string directory_advice(int error_number) {
                      error_number == ENOSPC ? "make room there" : "mend that");
 }
 
+/// Whoever has it last does not wait until its memory is free.
+template <class T>
+std::shared_ptr<T> freed_by(std::shared_ptr<MemoryMaker> maker, std::unique_ptr<T> owned) {
+  return {owned.release(), [maker = std::move(maker)](const T* last) {
+            maker->let_go(std::shared_ptr<const T>(last));
+          }};
+}
+
 }  // namespace
 
 std::string memory_name(const shm::Uuid& topic, std::uint64_t generation, shm::MemoryKind kind) {
@@ -51,10 +59,7 @@ std::shared_ptr<ServedTopic> TopicRegistry::make_served(const TopicIdentity& ide
                            .epoch = parts_.epoch,
                            .directory = settings.persist ? directory(identity.uuid) : ""},
       std::move(memory));
-  // Whoever has it last does not wait until its memory is free.
-  return {served.release(), [maker = maker_](const ServedTopic* last) {
-            maker->let_go(std::shared_ptr<const ServedTopic>(last));
-          }};
+  return freed_by(maker_, std::move(served));
 }
 
 /// The board says who serves, and is whole.
@@ -169,7 +174,8 @@ void TopicRegistry::make_memory(const TopicIdentity& identity, const TopicSettin
   const std::uint64_t bytes = TopicMemory::bytes(settings, attachments);
   being_made_bytes_ += bytes;
   maker_->make(identity, settings, attachments, [=, this](MemoryMaker::Outcome outcome) {
-    const auto shared = std::make_shared<MemoryMaker::Outcome>(std::move(outcome));
+    const auto shared =
+        freed_by(maker_, std::make_unique<MemoryMaker::Outcome>(std::move(outcome)));
     parts_.post([=, this] {
       being_made_bytes_ -= bytes;
       made([&] {

@@ -4,6 +4,7 @@
 #include <boost/asio/io_context.hpp>
 #include <catch2/catch.hpp>
 #include <exception>
+#include <filesystem>
 #include <future>
 #include <memory>
 #include <optional>
@@ -52,6 +53,16 @@ struct Scene {
   std::vector<std::string> answered;
   std::optional<Error> told;
 };
+
+/// Whether this process has that memory file open.
+bool is_open(const std::string& name) {
+  std::error_code gone;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+    const auto file = std::filesystem::read_symlink(entry.path(), gone);
+    if (file.string().find(name) != std::string::npos) return true;
+  }
+  return false;
+}
 
 }  // namespace
 
@@ -149,6 +160,35 @@ TEST_CASE("making: neither control thread nor flusher waits until a topic's memo
   const std::thread::id by = freed_by.get_future().get();
   CHECK(by != std::this_thread::get_id());
   CHECK(by != flusher.get_future().get());
+}
+
+TEST_CASE("making: nor until that of a ring is free that nobody wants any more", "[registry]") {
+  Scene scene;
+  std::promise<void> frees, go_on;
+  const auto end = [&](const int*) {
+    frees.set_value();
+    go_on.get_future().wait();
+  };
+  static const int kAnything = 0;
+  auto busy = scene.life.create("busy", kSmall);
+  auto last = busy->served;
+  last->adopted_handles.push_back({.keep_alive = std::shared_ptr<const int>(&kAnything, end)});
+  bool gone = false;
+  scene.life.registry().remove(busy, [] {}, [&] { gone = true; });
+  scene.life.run_until([&] { return gone; });
+  busy = nullptr;
+  const auto topic = scene.life.create("t", kSmall);
+  scene.ask_for_another_ring(topic);
+  scene.life.await_work();  // its memory is made
+  scene.life.registry().remove(topic, [] {}, [] {});
+  last = nullptr;
+  frees.get_future().wait();  // by whoever frees memory, who has enough to do by now
+  REQUIRE(scene.life.run_one());
+  REQUIRE(scene.told);
+  const std::string ring = memory_name(topic->row.uuid, 2, shm::MemoryKind::ring);
+  CHECK(is_open(ring));
+  go_on.set_value();
+  scene.life.run_until([&] { return !is_open(ring); });
 }
 
 TEST_CASE(
