@@ -24,6 +24,8 @@ void Retention::run(const TopicRegistry& registry) {
   bool any = false;
   for (const auto& [name, topic] : registry.all()) {
     if (!topic->served || topic->deleting || !topic->settings.persist) continue;
+    // The flusher has let go of it, and the next ring waits for the disk: nobody would remove them.
+    if (topic->replacement && topic->replacement->old_is_free) continue;
     limits.bytes = topic->settings.retention_bytes;
     limits.age_ns = static_cast<std::int64_t>(topic->settings.retention_age_ms) * 1'000'000;
     if (limits.bytes == 0 && limits.age_ns == 0 && !disk_is_short()) continue;

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "daemon/retention.hpp"
 #include "support/failing_vfs.hpp"
 #include "unit/registry_bench.hpp"
 #include "unit/topic_story.hpp"
@@ -106,6 +107,24 @@ TEST_CASE("sweep: a topic is deleted while its next ring waits for the disk: bot
   REQUIRE(told);
   CHECK_THAT(told->what(), Catch::Contains("topic 't': it is being deleted"));
   life.replace_keeper();
+}
+
+TEST_CASE("sweep: while a topic's next ring waits for the disk no segment of it is said to go",
+          "[fault]") {
+  RegistryHost host;
+  RegistryLife life(host);
+  const auto topic = life.create("t", with_log(1));
+  host.files.faults.fail(Call::list, 1, EIO, true);
+  life.registry().alter(topic, topic->settings, {});
+  life.run_until([&] { return topic->replacement && !topic->replacement->refused.empty(); });
+  // Nobody has its log: who is told to remove them does not know it.
+  topic->settings.retention_bytes = 1;
+  log::SegmentInfo segment;
+  segment.file_bytes = 4096;
+  topic->served->segments(0).assign({segment, segment, segment});
+  Retention retention(life.parts());
+  retention.run(life.registry());
+  CHECK_FALSE(host.says("segments_retired", "t"));
 }
 
 TEST_CASE("sweep: a creation is refused, and so is taking its row back: that is made up for",
