@@ -11,15 +11,31 @@
 #include "control/directories.hpp"
 #include "control/socket_address.hpp"
 #include "ringway/error.hpp"
+#include "shm/process.hpp"
 
 namespace ringway::control {
 namespace {
+
+/// Whether who listens at the other end is alive. A supervisor that was killed while it started its
+/// keeper leaves a child behind that has the supervisor's sockets until it becomes the keeper.
+bool listener_lives(int socket) {
+  ucred peer{};
+  socklen_t bytes = sizeof peer;
+  // The credentials of who called listen(), unless it is in a pid namespace of its own.
+  if (::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &bytes) != 0 || peer.pid == 0) {
+    return true;
+  }
+  const auto process = shm::open_pid(peer.pid);
+  return process && !shm::is_dead(process->get());
+}
 
 /// Whether somebody accepts connections at the address; a dead process's socket refuses them.
 bool somebody_serves(const SocketAddress& address, const std::string& path) {
   const shm::Descriptor probe(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!probe) throw system_error(errno, path, "no socket can be made");
-  if (::connect(probe.get(), address.get(), address.bytes()) == 0) return true;
+  if (::connect(probe.get(), address.get(), address.bytes()) == 0) {
+    return listener_lives(probe.get());
+  }
   if (errno == ECONNREFUSED || errno == ENOENT) return false;
   if (errno == EAGAIN) return true;  // its queue is full, so it has one
   throw system_error(errno, path, "is in the way and is no socket of a dead predecessor",

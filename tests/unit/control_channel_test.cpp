@@ -216,6 +216,34 @@ TEST_CASE("listener: a stale socket is replaced, a live one refused, the path bo
   CHECK(std::filesystem::exists(directory / "in-the-way"));
 }
 
+TEST_CASE("listener: a dead one's socket is replaced while a child of it still has it",
+          "[control]") {
+  const Directory directory;
+  const std::string path = directory / "control.sock";
+  int ends[2];
+  REQUIRE(::pipe(ends) == 0);
+  const pid_t first = ::fork();
+  if (first == 0) {
+    const Listener listener(path, 0666);
+    if (::fork() == 0) {
+      ::close(ends[1]);
+      char byte;
+      static_cast<void>(!::read(ends[0], &byte, 1));  // until the test is over
+      ::_exit(0);
+    }
+    ::kill(::getpid(), SIGKILL);
+  }
+  exit_status(first);
+  CHECK_NOTHROW(Channel::connect(path));  // nobody would ever answer
+  {
+    Listener next(path, 0666);
+    CHECK_NOTHROW(Channel::connect(path));
+    CHECK(next.accept().has_value());
+  }
+  ::close(ends[0]);
+  ::close(ends[1]);
+}
+
 TEST_CASE(
     "listener: a place that is only taken refuses at once, and is lost to who comes meanwhile",
     "[control]") {
