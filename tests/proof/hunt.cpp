@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 #include <string>
 #include <system_error>
 #include <thread>
@@ -35,11 +36,21 @@ bool reads_a_clock(const SystemCall& call) {
          call.number == SYS_time;
 }
 
-/// A worker of io_uring is listed as a thread, and never stops for who traces it.
+/// A worker of io_uring is listed as a thread, and need not stop for who traces it. The kernel
+/// marks it from its first moment (PF_IO_WORKER of its sched.h, in the flags that proc(5) has as
+/// the ninth field of `stat`); until it first runs it bears the name of who needed it.
 bool stays_in_kernel(const std::filesystem::path& task) {
-  std::string name;
-  std::ifstream(task / "comm") >> name;
-  return name.starts_with("iou-");
+  constexpr unsigned long kIsWorker = 0x10;
+  std::string text;
+  std::getline(std::ifstream(task / "stat"), text);
+  const std::size_t name_end = text.rfind(')');
+  if (name_end == text.npos) return false;  // it is gone
+  std::istringstream fields(text.substr(name_end + 1));
+  std::string field;
+  for (int i = 3; i <= 8; ++i) fields >> field;
+  unsigned long flags = 0;
+  fields >> flags;
+  return (flags & kIsWorker) != 0;
 }
 
 }  // namespace
@@ -162,11 +173,12 @@ Hunt::Went Hunt::to_boundary(int patience_ms) {
 void Hunt::step(std::uint64_t instructions, int patience_ms) {
   for (std::uint64_t i = 0; i < instructions && standing_ > 0; ++i) {
     if (!trace(PTRACE_SINGLESTEP, standing_)) return;
+    const auto until = Clock::now() + std::chrono::milliseconds(patience_ms);
     // A system call that waits for the other threads would wait for ever: they go on meanwhile.
     for (;;) {
       int status = 0;
-      const auto until = Clock::now() + std::chrono::milliseconds(patience_ms);
-      const pid_t thread = await(status, until);
+      // They may do so for ever, and this one wait for nobody.
+      const pid_t thread = Clock::now() < until ? await(status, until) : 0;
       if (thread <= 0) return;
       if (thread == standing_) {
         if (!WIFSTOPPED(status)) {

@@ -25,10 +25,11 @@ struct RecordedPoints {
 /// and the device's speed make a supervisor's vary by a factor of two to three, and its stores by
 /// more: here it is three fifths of the fewest of 40 countings of system calls, some at high and
 /// some at low priority on overbooked cores, and half of the fewest of 20 countings of stores, two
-/// of them on idle cores, where the traffic stores least. In how many places of the program stores
-/// stand that come each time varies little: three quarters of the fewest of seven. The table of
-/// handles that goes with a ring is left out: by how many stores 64 KiB are copied is the
-/// compiler's business. A take-over itself stores nothing.
+/// of them on idle cores, where the traffic stores least. In how many places of the program there
+/// are stores that come in one of the three at least varies little: three quarters of the fewest,
+/// in seven countings, that came in each of them. The table of handles that goes with a ring is
+/// left out: by how many stores 64 KiB are copied is the compiler's business. A take-over itself
+/// stores nothing.
 inline constexpr std::array kRecordedPoints{
     RecordedPoints{"claim, fill, commit", 2520},
     RecordedPoints{"claim beside rivals", 3360},

@@ -110,7 +110,7 @@ class Hunting {
       count(kill({.boundary = calls.act.boundaries + 1 + random_() % calls.behind}));
     }
     attempt([&] { world_->check_from_the_start(); });
-    report(calls.most, stores.most, stores.places.size());
+    report(calls.most, stores.most, stores.places_of_any.size());
   }
 
  private:
@@ -120,13 +120,17 @@ class Hunting {
     std::uint64_t most = 0;                         ///< boundaries of the longest
     std::uint64_t behind = 0;                       ///< boundaries behind the act
     std::map<std::uint64_t, std::uint64_t> places;  ///< that each of them came to: how often
+    std::set<std::uint64_t> places_of_any;          ///< that one of them came to, at least
   };
   Run lead(const Death& to_its_end) {
     Run run;
     for (int i = 0; i < kLed; ++i) {
       const Came came = kill(to_its_end);
       std::map<std::uint64_t, std::uint64_t> places;
-      for (std::uint64_t n = 0; n < came.act.boundaries; ++n) ++places[came.places[n]];
+      for (std::uint64_t n = 0; n < came.act.boundaries; ++n) {
+        ++places[came.places[n]];
+        run.places_of_any.insert(came.places[n]);
+      }
       if (i == 0) run.places = places;
       std::erase_if(run.places, [&](const auto& place) { return !places.contains(place.first); });
       for (auto& [place, times] : run.places) times = std::min(times, places[place]);
