@@ -30,14 +30,18 @@ class Watch:
         signal.signal(signal.SIGCHLD, lambda *_: None)
 
     def run(self, command, *, env, cwd, output, timeout):
-        """Returns (exit status or -signal, None if the watchdog bit; command lines of what stayed behind)."""
+        """Returns (exit status or -signal, None if the watchdog bit; command lines of what stayed behind).
+        When it bites, `output` ends with where every thread stood."""
         process = subprocess.Popen(command, env=env, cwd=cwd, stdin=subprocess.DEVNULL, stdout=output,
                                    stderr=subprocess.STDOUT, start_new_session=True,
                                    preexec_fn=lambda: libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL))
         left = []
         try:
             status = self.wait(process.pid, timeout)
-            if status is not None and not self.childless(GRACE_SECONDS):
+            if status is None:
+                output.seek(0, os.SEEK_END)
+                output.write(where_all_stand().encode())
+            elif not self.childless(GRACE_SECONDS):
                 left = [command_line(pid) for pid in descendants()]
         finally:
             self.kill_all()
@@ -116,3 +120,20 @@ def command_line(pid):
         return f'{pid} {" ".join(words)}'.rstrip()
     except OSError:
         return str(pid)
+
+
+def where_all_stand():
+    """Of each thread below this process: state, what it waits for in the kernel, its system call."""
+    lines = []
+    for pid in descendants():
+        lines.append(command_line(pid))
+        for task in pathlib.Path(f'/proc/{pid}/task').glob('*'):
+            told = [f'  {task.name}']
+            for name in ('comm', 'wchan', 'syscall'):
+                with contextlib.suppress(OSError):  # it has ended, or may not be looked at
+                    told.append((task / name).read_text(errors='replace').strip())
+            with contextlib.suppress(OSError):
+                stat = (task / 'stat').read_text(errors='replace')
+                told.insert(2, stat.rsplit(')', 1)[1].split()[0])
+            lines.append(' '.join(told))
+    return '\n'.join(['where all stand: thread, name, state, waits in, system call and arguments', *lines, ''])
