@@ -76,6 +76,7 @@ class Counting(unittest.TestCase):
         shown = self.run_script('echo last words; setsid sleep 1000 & sleep 1000', timeout=1)
         self.assertEqual(self.tally.failed, ['unit: script was killed by the watchdog after 1 s'])
         self.assertIn('last words', shown)
+        self.assertRegex(shown, r'sleep 1000\n +\d+ sleep S \w+ \d+')  # where it stood
         self.assertEqual(watch.descendants(), [])
 
     def test_a_process_left_behind_is_a_failure_and_is_killed(self):
