@@ -29,6 +29,7 @@ int main(int argc, char** argv) {
   add_bench_limits(line);
   add_bench_ring(line);
   add_bench_latency(line);
+  add_bench_wake(line);
   add_bench_persist(line);
   add_bench_replay(line);
   add_bench_durable(line);

@@ -13,7 +13,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / 'support'))
 from bus import command_line, pids, wait_until
 
 SMALL = ('--runs', '2', '--ring', '64K')
-VERBS = ('limits', 'ring', 'latency', 'persist', 'replay', 'durable', 'repair', 'restart', 'adopt')
+VERBS = ('limits', 'ring', 'latency', 'wake', 'persist', 'replay', 'durable', 'repair', 'restart', 'adopt')
 SHAPE = ('--topics', '2', '--partitions', '3')
 
 
@@ -123,6 +123,7 @@ class Bench(BenchCase):
 
 FIGURES = ('records_per_s', 'bytes_per_s', 'p50_ns', 'p99_ns', 'p999_ns', 'cpu_ns_per_record')
 SHORT = ('--time', '10ms')
+COMPARED = ('limits', 'ring', 'latency', 'wake', 'persist', 'replay', 'durable')
 TWO_CPUS = len(os.sched_getaffinity(0)) > 1
 
 
@@ -330,6 +331,40 @@ class Limited(BenchCase):
             self.assert_was_measured(row, 'p50_ns', 'samples')
 
     @unittest.skipUnless(TWO_CPUS, 'needs two CPUs')
+    def test_wake(self):
+        row, quiet = self.results('wake', '--ring', '64K', '--time', '50ms')
+        self.assert_is_row(row, 'wake_64', 5)
+        self.assert_was_measured(row, 'p50_ns', 'p99_ns', 'p999_ns', 'samples', 'waker_p50_ns')
+        self.assertEqual((row['target'], row['better'], row['ratio_of']), (1.2, 'lower', 'p50_ns'))
+        self.assertEqual((row['limit']['variant'], row['settings']['wait']), ('futex', 'adaptive'))
+        self.assertEqual(row['settings']['asleep_us'], 200)
+        self.assert_is_row(quiet, 'wake_64_nobody_asleep', 0 if quiet['not_measured'] else 5)
+        self.assertEqual((quiet['target'], quiet['better'], quiet['limit']), (1, 'lower', None))
+        if quiet['not_measured']:
+            return self.assertRegex(quiet['not_measured'], 'ptrace|x86-64')
+        self.assertEqual(quiet['settings']['publishes_counted'], 32768 // 96)
+        for run in quiet['runs']:
+            self.assertEqual(run['counted'], 32768 // 96)
+            self.assertLessEqual(run['stepped'], quiet['settings']['publishes_stepped'])
+            self.assertGreaterEqual(run['locked_instructions'], run['stepped'])
+        # A machine that is too busy to let the supervisor see what is published lets nobody be quiet all the time.
+        self.assertEqual(quiet['ratio_min'], 1)
+
+    @unittest.skipUnless(TWO_CPUS, 'needs two CPUs')
+    def test_another_locked_instruction_of_a_publish_is_a_miss(self):
+        self.env['RINGWAY_WITHOUT'] = 'membarrier'  # then publishers need a fence
+        quiet = self.results('wake', '--ring', '64K', *SHORT)[1]
+        if not quiet['not_measured']:
+            self.assertEqual(quiet['ratio_min'], 2)
+            self.assertIsNot(quiet['pass'], True)
+
+    @unittest.skipUnless(TWO_CPUS, 'needs two CPUs')
+    def test_wake_of_one_that_sleeps_at_once(self):
+        row = self.results('wake', '--size', '1K', '--wait', 'throughput', '--runs', '1', '--time', '50ms')[0]
+        self.assert_is_row(row, 'wake_1024', 1)
+        self.assertEqual((row['target'], row['settings']['wait']), (None, 'throughput'))
+
+    @unittest.skipUnless(TWO_CPUS, 'needs two CPUs')
     def test_the_table_of_a_row_names_limit_ratio_and_verdict(self):
         out = self.run_bench('ring', *SHORT)
         self.assertRegex(out, r"(?s)size 64 B, claim 1, .*\nREPEAT +RECORDS +LIMIT'S .*\n"
@@ -338,7 +373,7 @@ class Limited(BenchCase):
 
     def test_with_one_cpu_nothing_is_measured(self):
         one = {min(os.sched_getaffinity(0))}
-        for verb in ('limits', 'ring', 'latency', 'persist', 'replay', 'durable'):
+        for verb in COMPARED:
             with self.subTest(verb=verb):
                 (row,) = self.results(verb, cpus=one)
                 self.assertEqual((row['not_measured'], row['runs'], row['pass']), ('needs two CPUs', [], None))
@@ -346,7 +381,7 @@ class Limited(BenchCase):
 
     @unittest.skipUnless(TWO_CPUS, 'needs two CPUs')
     def test_a_signal_ends_these_too(self):
-        for verb in ('limits', 'ring', 'latency', 'persist', 'replay', 'durable'):
+        for verb in COMPARED:
             words = (verb, '--runs', '777')
             with self.subTest(verb=verb), self.spawn(*words) as child:
                 mine = lambda: [pid for pid in pids() if command_line(pid)[1:-1] == ['bench', *words]]
@@ -362,6 +397,8 @@ class Limited(BenchCase):
                             (('ring', '--exclusive', '--producers', '2'), 'is the only one'),
                             (('ring', '--time', '1ms'), 'too short'),
                             (('latency', '--size', '0'), 'a multiple of 16'),
+                            (('wake', '--wait', 'latency'), 'never sleeps'),
+                            (('wake', '--time', '1ms'), 'too short'),
                             (('limits', '--time', '1ms'), 'too short'),
                             (('limits', '--bytes', '1K'), 'too little'),
                             (('persist', '--bytes', '1K'), 'too little'),

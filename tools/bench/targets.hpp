@@ -19,6 +19,10 @@ inline constexpr double kSmallestShare = 0.3;
 // Against a bare copy of a record of as many lines.
 inline constexpr double kLatencyP50 = 1.3;
 inline constexpr double kLatencyP99 = 2;
+// Against a bare futex wake of a process that has slept as long.
+inline constexpr double kWakeP50 = 1.2;
+// System calls and locked instructions of a publish while nobody sleeps: the claim's one.
+inline constexpr double kQuietPublish = 1;
 
 // Against the best writer of the same buffer into blocks in the same state, with a reader, in
 // bytes.

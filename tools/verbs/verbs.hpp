@@ -20,6 +20,7 @@ void add_log_dump(CommandLine& line);
 void add_bench_limits(CommandLine& line);
 void add_bench_ring(CommandLine& line);
 void add_bench_latency(CommandLine& line);
+void add_bench_wake(CommandLine& line);
 void add_bench_persist(CommandLine& line);
 void add_bench_replay(CommandLine& line);
 void add_bench_durable(CommandLine& line);
