@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import resource
 import signal
 import subprocess
 import sys
@@ -13,7 +14,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / 'support'))
 from bus import command_line, pids, wait_until
 
 SMALL = ('--runs', '2', '--ring', '64K')
-VERBS = ('limits', 'ring', 'latency', 'wake', 'persist', 'replay', 'durable', 'repair', 'restart', 'adopt')
+VERBS = ('limits', 'ring', 'latency', 'wake', 'persist', 'replay', 'durable', 'idle', 'repair', 'restart',
+         'adopt')
 SHAPE = ('--topics', '2', '--partitions', '3')
 
 
@@ -27,13 +29,17 @@ class BenchCase(unittest.TestCase):
         self.place = pathlib.Path(place.name)
         self.env = {**os.environ, 'TMPDIR': place.name}
 
-    def spawn(self, *words, cpus=None):
-        on_these = cpus and (lambda: os.sched_setaffinity(0, cpus))
+    def spawn(self, *words, cpus=None, files=None):
+        def limit():
+            if cpus:
+                os.sched_setaffinity(0, cpus)
+            if files:
+                resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
         return subprocess.Popen([os.environ['RINGWAY'], 'bench', *words], env=self.env, stdin=subprocess.DEVNULL,
-                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=on_these)
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=limit)
 
-    def run_bench(self, *words, status=0, cpus=None):
-        child = self.spawn(*words, cpus=cpus)
+    def run_bench(self, *words, status=0, **limits):
+        child = self.spawn(*words, **limits)
         out, err = child.communicate(timeout=240)
         self.assertEqual(child.returncode, status, err)
         self.assert_nothing_is_left()
@@ -123,7 +129,8 @@ class Bench(BenchCase):
 
 FIGURES = ('records_per_s', 'bytes_per_s', 'p50_ns', 'p99_ns', 'p999_ns', 'cpu_ns_per_record')
 SHORT = ('--time', '10ms')
-COMPARED = ('limits', 'ring', 'latency', 'wake', 'persist', 'replay', 'durable')
+COMPARED = ('limits', 'ring', 'latency', 'wake', 'persist', 'replay', 'durable', 'idle')
+FEW_IDLE = ('--partitions', '40', '--used', '5')
 TWO_CPUS = len(os.sched_getaffinity(0)) > 1
 
 
@@ -271,6 +278,34 @@ class Limited(BenchCase):
                 self.assertEqual((row['runs'], row['pass']), ([], None))
 
     @unittest.skipUnless(TWO_CPUS, 'needs two CPUs')
+    def test_idle(self):
+        rows = self.results('idle', *FEW_IDLE, '--rate', '2000', '--runs', '2', '--time', '100ms')
+        for row, suffix in zip(rows, ('cpu', 'memory', 'beside', 'among'), strict=True):
+            self.assert_is_row(row, f'idle_40_{suffix}', 2)
+            self.assertEqual((row['target'], row['better']), (None, 'lower'))
+            self.assertEqual((row['settings']['partitions'], row['settings']['used']), (40, 5))
+            self.assertEqual(row['settings']['ring_bytes'], 65536)
+        cpu, memory, beside, among = rows
+        for run in cpu['runs']:
+            self.assertAlmostEqual(run['ratio'], run['cpu_percent'], delta=0.001)
+            self.assertLessEqual(run['keeper_cpu_percent'], run['cpu_percent'] + 0.001)
+        for run in memory['runs']:
+            own = (run['own_bytes'] - run['without']['own_bytes']) / 1024 / 40
+            self.assertAlmostEqual(run['ratio'], own, delta=0.001)
+            self.assertLess(run['ratio'], 64)  # the rings are not in it
+        for row in (beside, among):
+            self.assert_was_measured(row, 'records_per_s', 'cpu_ns_per_record')
+            self.assertEqual(row['ratio_of'], 'cpu_ns_per_record')
+
+    def test_more_partitions_than_there_is_room_for_are_not_measured(self):
+        for words, limits, why in ((('--ring', '4G'), {}, 'of memory are available, and this takes'),
+                                   ((), {'files': 700}, 'may have 700 files open, and this takes')):
+            with self.subTest(words=words):
+                (row,) = self.results('idle', *words, **limits)
+                self.assertRegex(row['not_measured'], why if TWO_CPUS else 'two CPUs')
+                self.assertEqual((row['name'], row['runs'], row['pass']), ('idle_10000', [], None))
+
+    @unittest.skipUnless(TWO_CPUS, 'needs two CPUs')
     def test_ring(self):
         (row,) = self.results('ring', '--ring', '1M', *SHORT)
         self.assert_is_row(row, 'ring_64_claim_1', 5)
@@ -382,7 +417,7 @@ class Limited(BenchCase):
     @unittest.skipUnless(TWO_CPUS, 'needs two CPUs')
     def test_a_signal_ends_these_too(self):
         for verb in COMPARED:
-            words = (verb, '--runs', '777')
+            words = (verb, '--runs', '777', *(FEW_IDLE if verb == 'idle' else ()))
             with self.subTest(verb=verb), self.spawn(*words) as child:
                 mine = lambda: [pid for pid in pids() if command_line(pid)[1:-1] == ['bench', *words]]
                 wait_until(lambda: len(mine()) > 1, 'a process that is measured')
@@ -403,7 +438,9 @@ class Limited(BenchCase):
                             (('limits', '--bytes', '1K'), 'too little'),
                             (('persist', '--bytes', '1K'), 'too little'),
                             (('replay', '--size', '20'), 'a multiple of 16'),
-                            (('durable', '--time', '1ms'), 'too short')):
+                            (('durable', '--time', '1ms'), 'too short'),
+                            (('idle', '--time', '1ms'), 'too short'),
+                            (('idle', '--partitions', '40'), 'is more than the 40 there are')):
             with self.subTest(words=words):
                 self.assertIn(rule, self.run_bench(*words, status=2))
 

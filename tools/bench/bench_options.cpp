@@ -20,8 +20,10 @@ void BenchOptions::add_to(CLI::App& verb, const std::string& times_flag,
 }
 
 void BenchOptions::add_ring_to(CLI::App& verb) {
-  verb.add_option("--ring", ring, "Bytes of ring per partition (default: a topic's default)")
-      ->type_name("SIZE");
+  const char* const about = ring.empty()
+                                ? "Bytes of ring per partition (default: a topic's default)"
+                                : "Bytes of ring per partition";
+  verb.add_option("--ring", ring, about)->type_name("SIZE")->capture_default_str();
 }
 
 void BenchOptions::add_daemon_to(CLI::App& verb) {

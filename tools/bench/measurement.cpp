@@ -8,11 +8,9 @@
 #include "tools/stage/interruption.hpp"
 
 namespace ringway::cli {
-namespace {
 
 using namespace std::chrono_literals;
 
-/// Sleeps, and looks for a signal in between.
 void sleep_interruptibly(std::chrono::nanoseconds length) {
   using Clock = std::chrono::steady_clock;
   const auto end = Clock::now() + length;
@@ -21,8 +19,6 @@ void sleep_interruptibly(std::chrono::nanoseconds length) {
     std::this_thread::sleep_for(std::min<std::chrono::nanoseconds>(left, 50ms));
   }
 }
-
-}  // namespace
 
 void Meter::enter(Phase phase, std::uint64_t records) noexcept {
   using Clock = std::chrono::steady_clock;

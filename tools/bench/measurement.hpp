@@ -90,6 +90,9 @@ struct Part {
   std::function<Result(Stand&)> play;
 };
 
+/// Looks for a signal in between. Throws Interrupted.
+void sleep_interruptibly(std::chrono::nanoseconds length);
+
 /// Holds the phases for their time: a fifth of `length`, at least 5 and at most 100 ms, to warm up,
 /// then `length`. Throws Interrupted.
 void keep_time(Gate& gate, std::chrono::nanoseconds length);

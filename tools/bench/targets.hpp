@@ -41,6 +41,13 @@ inline constexpr double kDurableP50 = 1.25;
 inline constexpr std::uint32_t kManyDurable = 64;
 inline constexpr double kManyDurableToOne = 20;
 
+// Of a supervisor with that many partitions in which nothing happens, and its keeper: its share of
+// one CPU, and its own memory for each beyond the ring.
+inline constexpr std::uint32_t kIdlePartitions = 10'000;
+inline constexpr std::uint64_t kIdleRingBytes = 64 << 10;
+inline constexpr double kIdleCpuPercent = 0.5;
+inline constexpr double kIdleKibEach = 4;
+
 // What a limit has to reach to be one: 64-byte slots, records per one-way time of a cache line, in
 // its best repeat.
 inline constexpr double kCursorRingClaimsOf1 = 3.2;

@@ -52,13 +52,23 @@ std::vector<pid_t> children() {
   return found;
 }
 
-/// Ends the keeper whose arguments name `directory`.
+/// Empty of a zombie.
+std::string arguments_of(pid_t process) {
+  std::ifstream file("/proc/" + std::to_string(process) + "/cmdline");
+  return std::string((std::istreambuf_iterator<char>(file)), {});
+}
+
+/// Whether they are those of a process that serves the bus in `directory`.
+bool name_bus(const std::string& arguments, const std::filesystem::path& directory) {
+  return arguments.find(directory.string() + "/run") != std::string::npos;
+}
+
+/// Once its supervisor is gone.
 void end_keeper(const std::filesystem::path& directory) {
   for (const pid_t child : children()) {
-    std::ifstream file("/proc/" + std::to_string(child) + "/cmdline");
-    const std::string arguments((std::istreambuf_iterator<char>(file)), {});
-    const bool ended = arguments.empty();  // a zombie
-    if (!ended && arguments.find(directory.string() + "/run") == std::string::npos) continue;
+    const std::string arguments = arguments_of(child);
+    const bool ended = arguments.empty();
+    if (!ended && !name_bus(arguments, directory)) continue;
     if (!ended) ::kill(child, SIGKILL);
     while (::waitpid(child, nullptr, 0) < 0 && errno == EINTR) continue;
   }
@@ -143,6 +153,13 @@ void PrivateBus::stop() {
   if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
     throw Error(ErrorCode::failed, daemon_, "it did not stop in order", log_end());
   }
+}
+
+std::optional<pid_t> PrivateBus::keeper() const {
+  for (const pid_t child : children()) {
+    if (child != pid_ && name_bus(arguments_of(child), directory_)) return child;
+  }
+  return std::nullopt;
 }
 
 void PrivateBus::signal_and_wait(int signal) noexcept {

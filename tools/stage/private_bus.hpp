@@ -3,6 +3,7 @@
 #include <sys/types.h>
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -38,6 +39,8 @@ class PrivateBus {
 
   std::string socket() const { return directory_ / "run" / "control.sock"; }
   pid_t pid() const noexcept { return pid_; }
+  /// The process that keeps the memory; there is none before the first start.
+  std::optional<pid_t> keeper() const;
   const std::filesystem::path& directory() const noexcept { return directory_; }
 
  private:
