@@ -14,7 +14,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / 'support'))
 from bus import command_line, pids, wait_until
 
 SMALL = ('--runs', '2', '--ring', '64K')
-VERBS = ('limits', 'ring', 'latency', 'wake', 'persist', 'replay', 'durable', 'idle', 'repair', 'restart',
+VERBS = ('limits', 'ring', 'latency', 'wake', 'persist', 'replay', 'durable', 'spill', 'idle', 'repair', 'restart',
          'adopt')
 SHAPE = ('--topics', '2', '--partitions', '3')
 
@@ -129,7 +129,7 @@ class Bench(BenchCase):
 
 FIGURES = ('records_per_s', 'bytes_per_s', 'p50_ns', 'p99_ns', 'p999_ns', 'cpu_ns_per_record')
 SHORT = ('--time', '10ms')
-COMPARED = ('limits', 'ring', 'latency', 'wake', 'persist', 'replay', 'durable', 'idle')
+COMPARED = ('limits', 'ring', 'latency', 'wake', 'persist', 'replay', 'durable', 'spill', 'idle')
 FEW_IDLE = ('--partitions', '40', '--used', '5')
 TWO_CPUS = len(os.sched_getaffinity(0)) > 1
 
@@ -271,11 +271,24 @@ class Limited(BenchCase):
 
     @unittest.skipUnless(TWO_CPUS, 'needs two CPUs')
     def test_more_than_the_disk_has_room_for_is_not_measured(self):
-        for verb in ('persist', 'replay'):
-            with self.subTest(verb=verb):
-                (row,) = self.results(verb, '--bytes', '900TiB')
+        for words in (('persist', '--bytes', '900TiB'), ('replay', '--bytes', '900TiB'), ('spill', '--time', '365d')):
+            with self.subTest(words=words):
+                (row,) = self.results(*words)
                 self.assertRegex(row['not_measured'], 'has .* free, and this takes')
                 self.assertEqual((row['runs'], row['pass']), ([], None))
+
+    @unittest.skipUnless(TWO_CPUS, 'needs two CPUs')
+    def test_spill(self):
+        producer, live = self.results('spill', '--rate', '20000', '--ring', '64K', '--time', '200ms')
+        for row, name in ((producer, 'producer'), (live, 'live')):
+            self.assert_is_row(row, f'spill_1024_{name}', 5)
+            self.assert_was_measured(row, 'records_per_s', 'fell', 'came_back', 'records_from_disk')
+            self.assertEqual((row['target'], row['better'], row['ratio_of']), (0.95, 'higher', 'records_per_s'))
+            self.assertEqual((row['limit']['variant'], row['settings']['rate']), ('without it', 20000))
+            self.assertNotIn('fell', row['runs'][0]['limit'])
+        self.assert_was_measured(live, 'p50_ns', 'p99_ns', 'p999_ns')
+        for one, other in zip(producer['runs'], live['runs'], strict=True):
+            self.assertEqual(one['records_per_s'], other['producer_records_per_s'])
 
     @unittest.skipUnless(TWO_CPUS, 'needs two CPUs')
     def test_idle(self):
@@ -439,6 +452,8 @@ class Limited(BenchCase):
                             (('persist', '--bytes', '1K'), 'too little'),
                             (('replay', '--size', '20'), 'a multiple of 16'),
                             (('durable', '--time', '1ms'), 'too short'),
+                            (('spill', '--size', '20'), 'a multiple of 16'),
+                            (('spill', '--rate', '0'), 'from 1000'),
                             (('idle', '--time', '1ms'), 'too short'),
                             (('idle', '--partitions', '40'), 'is more than the 40 there are')):
             with self.subTest(words=words):

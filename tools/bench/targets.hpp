@@ -41,6 +41,9 @@ inline constexpr double kDurableP50 = 1.25;
 inline constexpr std::uint32_t kManyDurable = 64;
 inline constexpr double kManyDurableToOne = 20;
 
+// Producers and live consumers, while another consumer falls to disk and comes back, against the
+// same without it.
+inline constexpr double kSpillToNone = 0.95;
 // Of a supervisor with that many partitions in which nothing happens, and its keeper: its share of
 // one CPU, and its own memory for each beyond the ring.
 inline constexpr std::uint32_t kIdlePartitions = 10'000;

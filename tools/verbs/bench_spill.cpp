@@ -1,0 +1,135 @@
+#include <fmt/format.h>
+
+#include <memory>
+#include <ringway/bus.hpp>
+
+#include "tools/bench/comparison_options.hpp"
+#include "tools/bench/disk_options.hpp"
+#include "tools/bench/limits/line_time.hpp"
+#include "tools/bench/limits/scratch_file.hpp"
+#include "tools/bench/numbered_records.hpp"
+#include "tools/bench/repeats.hpp"
+#include "tools/bench/show.hpp"
+#include "tools/bench/spill_traffic.hpp"
+#include "tools/bench/targets.hpp"
+#include "tools/command_line.hpp"
+#include "tools/number_option.hpp"
+#include "tools/quantity.hpp"
+#include "tools/stage/private_bus.hpp"
+#include "tools/verbs/verbs.hpp"
+
+namespace ringway::cli {
+namespace {
+
+constexpr const char* kSpillTopic = "bench/spill";
+
+struct SpillOptions : ComparisonOptions {
+  SpillOptions() { time = "1s"; }
+  std::string size = "1024";
+  std::uint64_t records_per_s = 200'000;
+
+  SpillShape shape() const {
+    return {parse_record_size(size), records_per_s, bus.ring_bytes(), false};
+  }
+  /// What a turn leaves on the disk; the one before may not be gone yet.
+  std::uint64_t disk_bytes() const {
+    const double seconds = std::chrono::duration<double>(length()).count() + 1;
+    return static_cast<std::uint64_t>(2 * seconds * static_cast<double>(records_per_s)) *
+           record_slot_bytes(parse_record_size(size));
+  }
+};
+
+std::string spill_name(const SpillShape& shape) {
+  return fmt::format("spill_{}", shape.size_bytes);
+}
+
+std::string spill_about(const SpillShape& shape, const char* whose) {
+  return fmt::format(
+      "{} while another consumer falls to disk and comes back, {} records of {} a second, against "
+      "the same without it",
+      whose, shape.records_per_s, format_size(shape.size_bytes));
+}
+
+/// One side's turn: a topic made anew, so that its log is, and deleted afterwards.
+Measured spill_once(const PrivateBus& bus, const CpuPair& cpus, const SpillOptions& options,
+                    bool falls) {
+  SpillShape shape = options.shape();
+  shape.falls = falls;
+  Bus::connect(bus.socket()).create_topic(kSpillTopic, options.bus.topic_choices());
+  Measured measured = spill_traffic(bus.socket(), kSpillTopic, cpus, shape, options.length());
+  Bus::connect(bus.socket()).delete_topic(kSpillTopic);
+  settle(bus.directory());
+  return measured;
+}
+
+/// The same turns, seen by the producer.
+Turns producers_turns(Turns turns) {
+  for (Turn& turn : turns.kept) {
+    for (Measured& of : turn.of) {
+      const Json& rate = of.more["producer_records_per_s"];
+      of.figures = {};
+      if (rate.is_number()) of.figures.records_per_s = rate.get<double>();
+    }
+  }
+  return turns;
+}
+
+std::vector<Comparison> compare_spill(const SpillOptions& options, const CpuPair& cpus) {
+  PrivateBus bus(options.bus.daemon(), options.bus.place());
+  bus.start();
+  const TickClock clock;
+  const Turns turns = take_turns({[&] { return spill_once(bus, cpus, options, false); },
+                                  [&] { return spill_once(bus, cpus, options, true); }},
+                                 options.runs, [&] { return line_time_ns(cpus, clock); });
+  const SpillShape shape = options.shape();
+  Comparison row;
+  row.name = spill_name(shape) + "_producer";
+  row.about = spill_about(shape, "the producer");
+  row.settings = options.settings(cpus);
+  row.settings["place"] = options.bus.place().string();
+  row.settings["size_bytes"] = shape.size_bytes;
+  row.settings["rate"] = shape.records_per_s;
+  row.settings["on_cpus"] = "producer first, both consumers second";
+  options.bus.describe_topics(row.settings);
+  row.slot_bytes = record_slot_bytes(shape.size_bytes);
+  row.ring_bytes = shape.ring_bytes;
+  row.target = targets::kSpillToNone;
+  Comparison live = row;
+  compare(row, producers_turns(turns), 1, 0, figure::records_per_s);
+  live.name = spill_name(shape) + "_live";
+  live.about = spill_about(shape, "the consumer that follows");
+  compare(live, turns, 1, 0, figure::records_per_s);
+  return {row, live};
+}
+
+Exit bench_spill(const SpillOptions& options, const Common& common) {
+  const SpillShape shape = options.shape();
+  const std::optional<CpuPair> cpus = cpu_pair();
+  const std::string why =
+      cpus ? why_no_disk(options.bus.place(), options.disk_bytes()) : kNeedsTwoCpus;
+  if (!why.empty()) {
+    return show(not_measured(spill_name(shape), spill_about(shape, "the others"), why), common);
+  }
+  return show(compare_spill(options, *cpus), common);
+}
+
+}  // namespace
+
+void add_bench_spill(CommandLine& line) {
+  const auto options = std::make_shared<SpillOptions>();
+  CLI::App& verb = line.verb(
+      {.noun = "bench",
+       .name = "spill",
+       .why = "Whether a consumer that falls to disk and comes back slows the others down",
+       .examples = "  ringway bench spill\n  ringway bench spill --rate 500000 --output json"},
+      [options](const Common& common) {
+        return as_bench([&] { return bench_spill(*options, common); });
+      });
+  add_record_size_to(verb, options->size);
+  add_number(verb, "--rate", options->records_per_s, "Records per second", {1000, 10'000'000})
+      ->capture_default_str();
+  options->add_to(verb);
+  options->bus.add_daemon_to(verb);
+}
+
+}  // namespace ringway::cli
