@@ -14,7 +14,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / 'support'))
 from bus import command_line, pids, wait_until
 
 SMALL = ('--runs', '2', '--ring', '64K')
-VERBS = ('limits', 'ring', 'latency', 'wake', 'persist', 'replay', 'durable', 'spill', 'idle', 'repair', 'restart',
+VERBS = ('limits', 'ring', 'latency', 'wake', 'persist', 'replay', 'durable', 'spill', 'scale', 'idle', 'repair', 'restart',
          'adopt')
 SHAPE = ('--topics', '2', '--partitions', '3')
 
@@ -129,7 +129,7 @@ class Bench(BenchCase):
 
 FIGURES = ('records_per_s', 'bytes_per_s', 'p50_ns', 'p99_ns', 'p999_ns', 'cpu_ns_per_record')
 SHORT = ('--time', '10ms')
-COMPARED = ('limits', 'ring', 'latency', 'wake', 'persist', 'replay', 'durable', 'spill', 'idle')
+COMPARED = ('limits', 'ring', 'latency', 'wake', 'persist', 'replay', 'durable', 'spill', 'scale', 'idle')
 FEW_IDLE = ('--partitions', '40', '--used', '5')
 TWO_CPUS = len(os.sched_getaffinity(0)) > 1
 
@@ -289,6 +289,15 @@ class Limited(BenchCase):
         self.assert_was_measured(live, 'p50_ns', 'p99_ns', 'p999_ns')
         for one, other in zip(producer['runs'], live['runs'], strict=True):
             self.assertEqual(one['records_per_s'], other['producer_records_per_s'])
+
+    @unittest.skipUnless(TWO_CPUS, 'needs two CPUs')
+    def test_scale(self):
+        rows = self.results('scale', '--ring', '1M', '--runs', '2', *SHORT)
+        for row, partitions, ring in zip(rows, (4, 16, 64), (256, 64, 64), strict=True):
+            self.assert_is_row(row, f'scale_64_partitions_{partitions}', 2)
+            self.assert_was_measured(row, 'records_per_s', 'bytes_per_s', 'cpu_ns_per_record')
+            self.assertEqual((row['target'], row['limit']['variant']), (None, '1 partition'))
+            self.assertEqual((row['settings']['ring_bytes'], row['limit']['ring_bytes']), (ring << 10, 1 << 20))
 
     @unittest.skipUnless(TWO_CPUS, 'needs two CPUs')
     def test_idle(self):
@@ -454,6 +463,7 @@ class Limited(BenchCase):
                             (('durable', '--time', '1ms'), 'too short'),
                             (('spill', '--size', '20'), 'a multiple of 16'),
                             (('spill', '--rate', '0'), 'from 1000'),
+                            (('scale', '--time', '1ms'), 'too short'),
                             (('idle', '--time', '1ms'), 'too short'),
                             (('idle', '--partitions', '40'), 'is more than the 40 there are')):
             with self.subTest(words=words):

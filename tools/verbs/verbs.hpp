@@ -25,6 +25,7 @@ void add_bench_persist(CommandLine& line);
 void add_bench_replay(CommandLine& line);
 void add_bench_durable(CommandLine& line);
 void add_bench_spill(CommandLine& line);
+void add_bench_scale(CommandLine& line);
 void add_bench_idle(CommandLine& line);
 void add_bench_repair(CommandLine& line);
 void add_bench_restart(CommandLine& line);
