@@ -89,6 +89,16 @@ class SpreadReader {
     return batch;
   }
   std::uint64_t records() const noexcept { return records_; }
+  /// Throws Error when some partition had more than its turn.
+  void check_turns() const {
+    for (std::uint64_t lane = 0; lane < next_.size(); ++lane) {
+      const std::uint64_t came = next_[lane] - (lane << kLaneShift);
+      const std::uint64_t due = records_ / next_.size() + (lane < records_ % next_.size() ? 1 : 0);
+      if (came == due) continue;
+      throw Error(ErrorCode::failed, fmt::format("partition {}", lane),
+                  fmt::format("had {} records, and not {}", came, due), "");
+    }
+  }
 
  private:
   static constexpr std::size_t kPollMax = 256;  // what poll() does when it is not told

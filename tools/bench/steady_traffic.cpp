@@ -59,6 +59,7 @@ Work play_steady_consumer(Stand& stand, const std::string& socket, const std::st
     reader.poll(consumer);
     all = end.records.load(std::memory_order::acquire);
   }
+  reader.check_turns();
   return meter.work();
 }
 

@@ -19,7 +19,8 @@ struct SteadyShape {
 
 /// A producer on the first CPU that fills records in place, and a consumer on the second one that
 /// follows and reads each byte of each record. CPU time is that of both and of the supervisor.
-/// Throws Error when a record is not the one that should come next in its partition.
+/// Throws Error when a record is not the one that should come next in its partition, or a partition
+/// had more than its turn.
 Measured steady_traffic(const std::string& socket, pid_t supervisor, const std::string& topic,
                         const CpuPair& cpus, const SteadyShape& shape,
                         std::chrono::nanoseconds length);
