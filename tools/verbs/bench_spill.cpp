@@ -26,7 +26,7 @@ constexpr const char* kSpillTopic = "bench/spill";
 struct SpillOptions : ComparisonOptions {
   SpillOptions() { time = "1s"; }
   std::string size = "1024";
-  std::uint64_t records_per_s = 200'000;
+  std::uint64_t records_per_s = 100'000;
 
   SpillShape shape() const {
     return {parse_record_size(size), records_per_s, bus.ring_bytes(), false};
