@@ -417,9 +417,10 @@ class Limited(BenchCase):
 
     @unittest.skipUnless(TWO_CPUS, 'needs two CPUs')
     def test_wake_of_one_that_sleeps_at_once(self):
-        row = self.results('wake', '--size', '1K', '--wait', 'throughput', '--runs', '1', '--time', '50ms')[0]
+        row, quiet = self.results('wake', '--size', '1K', '--wait', 'throughput', '--runs', '1', '--time', '50ms')
         self.assert_is_row(row, 'wake_1024', 1)
         self.assertEqual((row['target'], row['settings']['wait']), (None, 'throughput'))
+        self.assertEqual((quiet['name'], quiet['settings']['size_bytes']), ('wake_64_nobody_asleep', 64))
 
     @unittest.skipUnless(TWO_CPUS, 'needs two CPUs')
     def test_the_table_of_a_row_names_limit_ratio_and_verdict(self):

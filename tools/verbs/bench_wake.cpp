@@ -44,9 +44,10 @@ std::string wake_about(const WakeShape& shape) {
 Comparison quiet_row(const Comparison& wake, const QuietShape& shape, const Turns& turns,
                      std::size_t contender) {
   Comparison row;
-  row.name = wake.name + "_nobody_asleep";
+  row.name = fmt::format("wake_{}_nobody_asleep", shape.size_bytes);
   row.about = "publish while nobody sleeps: its system calls and instructions that lock memory";
   row.settings = wake.settings;
+  row.settings["size_bytes"] = shape.size_bytes;
   row.settings["partitions"] = 2;
   row.settings["publishes_counted"] = shape.counted;
   row.settings["publishes_stepped"] = shape.stepped;
@@ -90,9 +91,8 @@ std::vector<Comparison> compare_wake(const WakeOptions& options, const CpuPair& 
         return wake_traffic(bus.socket(), kWakeTopic, cpus, options.shape, clock,
                             options.length());
       }};
-  const QuietShape quiet_shape{
-      .size_bytes = options.shape.size_bytes,
-      .counted = publishes_to_count(options.bus.ring_bytes(), options.shape.size_bytes)};
+  QuietShape quiet_shape;  // of small records, whatever --size says: a copy is many single steps
+  quiet_shape.counted = publishes_to_count(options.bus.ring_bytes(), quiet_shape.size_bytes);
   if (untraced.empty()) {
     contenders.push_back(
         [&] { return quiet_publishes(bus.socket(), kQuietTopic, cpus, quiet_shape); });
