@@ -33,6 +33,7 @@ int main(int argc, char** argv) {
   add_bench_persist(line);
   add_bench_replay(line);
   add_bench_durable(line);
+  add_bench_fanout(line);
   add_bench_spill(line);
   add_bench_scale(line);
   add_bench_idle(line);

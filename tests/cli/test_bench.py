@@ -14,8 +14,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / 'support'))
 from bus import command_line, pids, wait_until
 
 SMALL = ('--runs', '2', '--ring', '64K')
-VERBS = ('limits', 'ring', 'latency', 'wake', 'persist', 'replay', 'durable', 'spill', 'scale', 'idle', 'repair', 'restart',
-         'adopt')
+VERBS = ('limits', 'ring', 'latency', 'wake', 'persist', 'replay', 'durable', 'fanout', 'spill', 'scale', 'idle',
+         'repair', 'restart', 'adopt')
 SHAPE = ('--topics', '2', '--partitions', '3')
 
 
@@ -129,7 +129,7 @@ class Bench(BenchCase):
 
 FIGURES = ('records_per_s', 'bytes_per_s', 'p50_ns', 'p99_ns', 'p999_ns', 'cpu_ns_per_record')
 SHORT = ('--time', '10ms')
-COMPARED = ('limits', 'ring', 'latency', 'wake', 'persist', 'replay', 'durable', 'spill', 'scale', 'idle')
+COMPARED = ('limits', 'ring', 'latency', 'wake', 'persist', 'replay', 'durable', 'fanout', 'spill', 'scale', 'idle')
 FEW_IDLE = ('--partitions', '40', '--used', '5')
 TWO_CPUS = len(os.sched_getaffinity(0)) > 1
 
@@ -270,8 +270,41 @@ class Limited(BenchCase):
         self.assert_was_measured(to_one, 'records_per_s')
 
     @unittest.skipUnless(TWO_CPUS, 'needs two CPUs')
+    def test_fanout(self):
+        row, share = self.results('fanout', '--ring', '64K', '--bytes', '4M')
+        self.assert_is_row(row, 'fanout_64_consumers_8', 5)
+        self.assert_is_row(share, 'fanout_64_consumers_8_from_log', 5)
+        self.assert_was_measured(row, 'records_per_s', 'bytes_per_s', 'cpu_ns_per_record')
+        self.assertEqual((row['target'], row['better'], row['ratio_of']), (0.85, 'higher', 'records_per_s'))
+        self.assertEqual((row['limit']['variant'], row['limit']['slot_bytes']), ('one consumer', 96))
+        self.assertEqual((row['settings']['topic'], row['settings']['ring_bytes']), ('default, persisted', 65536))
+        for run, same in zip(row['runs'], share['runs'], strict=True):
+            self.assert_were_served(run, 8)
+            self.assert_were_served(run['limit'], 1)
+            self.assertEqual(same['ratio'], run['from_log_share'])
+        self.assertEqual((share['target'], share['limit']), (None, None))
+
+    def assert_were_served(self, run, consumers):
+        self.assertEqual(len(run['consumers']), consumers)
+        self.assertLessEqual((4 << 20) // 5 // 96, run['records'])
+        self.assertEqual(run['from_log'], sum(each['from_log'] for each in run['consumers']))
+        self.assertAlmostEqual(run['from_log_share'], run['from_log'] / sum(each['records'] for each in run['consumers']),
+                               delta=0.001)
+        self.assertEqual(run['last_reader_seconds'], max(each['seconds'] for each in run['consumers']))
+        for each in run['consumers']:
+            self.assertLessEqual(run['records'], each['records'])  # some of the warm-up's, too
+            self.assertLessEqual(each['from_log'], each['records'])
+
+    @unittest.skipUnless(TWO_CPUS, 'needs two CPUs')
+    def test_fanout_to_others_than_promised_is_not_judged(self):
+        row = self.results('fanout', '--size', '1K', '--consumers', '3', '--wait', 'throughput', '--bytes', '4M')[0]
+        self.assert_is_row(row, 'fanout_1024_consumers_3', 5)
+        self.assertEqual((row['target'], row['settings']['wait']), (None, 'throughput'))
+
+    @unittest.skipUnless(TWO_CPUS, 'needs two CPUs')
     def test_more_than_the_disk_has_room_for_is_not_measured(self):
-        for words in (('persist', '--bytes', '900TiB'), ('replay', '--bytes', '900TiB'), ('spill', '--time', '365d')):
+        for words in (('persist', '--bytes', '900TiB'), ('replay', '--bytes', '900TiB'), ('fanout', '--bytes', '900TiB'),
+                      ('spill', '--time', '365d')):
             with self.subTest(words=words):
                 (row,) = self.results(*words)
                 self.assertRegex(row['not_measured'], 'has .* free, and this takes')
@@ -462,6 +495,9 @@ class Limited(BenchCase):
                             (('persist', '--bytes', '1K'), 'too little'),
                             (('replay', '--size', '20'), 'a multiple of 16'),
                             (('durable', '--time', '1ms'), 'too short'),
+                            (('fanout', '--bytes', '1K'), 'too little'),
+                            (('fanout', '--size', '20'), 'a multiple of 16'),
+                            (('fanout', '--consumers', '1'), '2'),
                             (('spill', '--size', '20'), 'a multiple of 16'),
                             (('spill', '--rate', '0'), 'from 1000'),
                             (('scale', '--time', '1ms'), 'too short'),

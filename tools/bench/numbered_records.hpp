@@ -109,14 +109,15 @@ class NumberedReader {
     for (std::uint64_t lane = 0; lane < producers; ++lane) next_[lane] = lane << kLaneShift;
   }
 
-  /// The next ones of `consumer`, every byte of them, waiting up to `patience` for the first.
-  /// Throws Error when one is not what should come next.
-  void poll(Consumer& consumer, Timeout patience = std::chrono::milliseconds(5)) {
+  /// The next ones of `consumer`, every byte of them checked, waiting up to `patience` for the
+  /// first. Throws Error when one is not what should come next.
+  RecordBatch poll(Consumer& consumer, Timeout patience = std::chrono::milliseconds(5)) {
     const RecordBatch batch = consumer.poll(kPollMax, patience);
     if (batch.status() != Status::ok && batch.status() != Status::timeout) {
       throw Error(ErrorCode::failed, "poll", std::string(to_string(batch.status())), "");
     }
     take(batch);
+    return batch;
   }
   std::uint64_t records() const noexcept { return records_; }
 

@@ -40,6 +40,9 @@ inline constexpr double kDurableP50 = 1.25;
 // That many producers together against one.
 inline constexpr std::uint32_t kManyDurable = 64;
 inline constexpr double kManyDurableToOne = 20;
+// A producer that many consumers read from, against the same with one.
+inline constexpr std::uint32_t kManyConsumers = 8;
+inline constexpr double kFanout = 0.85;
 
 // Producers and live consumers, while another consumer falls to disk and comes back, against the
 // same without it.

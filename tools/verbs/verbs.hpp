@@ -24,6 +24,7 @@ void add_bench_wake(CommandLine& line);
 void add_bench_persist(CommandLine& line);
 void add_bench_replay(CommandLine& line);
 void add_bench_durable(CommandLine& line);
+void add_bench_fanout(CommandLine& line);
 void add_bench_spill(CommandLine& line);
 void add_bench_scale(CommandLine& line);
 void add_bench_idle(CommandLine& line);
