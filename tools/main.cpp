@@ -1,6 +1,7 @@
 #include <csignal>
 
 #include "shm/descriptor.hpp"
+#include "tools/bench/benchmark.hpp"
 #include "tools/command_line.hpp"
 #include "tools/verbs/verbs.hpp"
 
@@ -26,19 +27,6 @@ int main(int argc, char** argv) {
   add_log_dump(line);
   line.noun("bench", "Measure this machine's bus, on a private one that is gone afterwards",
             Asks::nobody);
-  add_bench_limits(line);
-  add_bench_ring(line);
-  add_bench_latency(line);
-  add_bench_wake(line);
-  add_bench_persist(line);
-  add_bench_replay(line);
-  add_bench_durable(line);
-  add_bench_fanout(line);
-  add_bench_spill(line);
-  add_bench_scale(line);
-  add_bench_idle(line);
-  add_bench_repair(line);
-  add_bench_restart(line);
-  add_bench_adopt(line);
+  for (const Benchmark& each : benchmarks()) add_benchmark(line, each);
   return line.run(argc, argv);
 }

@@ -7,14 +7,13 @@
 #include <iterator>
 #include <map>
 
+#include "tools/bench/figure_text.hpp"
 #include "tools/bench/median.hpp"
 #include "tools/bench/setting_text.hpp"
 #include "tools/quantity.hpp"
 
 namespace ringway::cli {
 namespace {
-
-constexpr const char* kNotMeasured = "not measured";
 
 /// Of the repeats in which it was measured.
 template <class Look>
@@ -72,20 +71,6 @@ Json run_json(const Repeat& repeat) {
   json["steady"] = repeat.steady;
   json["ratio"] = json_number(repeat.ratio);
   return json;
-}
-
-std::string rate_text(double per_s) {
-  if (per_s >= 1e9) return fmt::format("{:.2f} G/s", per_s / 1e9);
-  if (per_s >= 1e6) return fmt::format("{:.2f} M/s", per_s / 1e6);
-  return fmt::format("{:.2f} k/s", per_s / 1e3);
-}
-
-std::string figure_text(const std::string& name, const std::optional<double>& value) {
-  if (!value) return kNotMeasured;
-  if (name == figure::records_per_s.name) return rate_text(*value);
-  if (name == figure::bytes_per_s.name) return fmt::format("{:.2f} GB/s", *value / 1e9);
-  if (*value < 10'000) return fmt::format("{:.1f} ns", *value);
-  return format_duration(std::chrono::nanoseconds(std::llround(*value)));
 }
 
 std::string number_text(const std::optional<double>& value, const char* format) {

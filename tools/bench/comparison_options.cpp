@@ -40,6 +40,10 @@ TopicChoices ComparisonOptions::memory_topic() const {
   return choices;
 }
 
+Demand ComparisonOptions::memory_demand() const {
+  return {.memory_bytes = 4 * bus.ring_bytes()};
+}
+
 Json ComparisonOptions::settings(const CpuPair& cpus) const {
   Json settings = bench_settings();
   settings["pinned"] = Json::array({cpus.first, cpus.second});

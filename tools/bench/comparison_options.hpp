@@ -9,6 +9,7 @@
 #include "tools/bench/bench_options.hpp"
 #include "tools/bench/comparison.hpp"
 #include "tools/bench/cpus.hpp"
+#include "tools/bench/demand.hpp"
 #include "tools/command_line.hpp"
 
 namespace ringway::cli {
@@ -26,6 +27,8 @@ struct ComparisonOptions {
   std::chrono::nanoseconds length() const;
   /// As the options say, without a log.
   TopicChoices memory_topic() const;
+  /// Of a benchmark with a topic or two, each against a limit of as many bytes.
+  Demand memory_demand() const;
   /// What all of them say: the machine, the time, the CPUs.
   Json settings(const CpuPair& cpus) const;
   /// The same of topics without a log.

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <optional>
+#include <string>
 #include <vector>
 
 namespace ringway::cli {
@@ -19,6 +20,10 @@ struct CpuPair {
 /// The first two allowed ones; nothing where there is only one.
 std::optional<CpuPair> cpu_pair();
 inline constexpr const char* kNeedsTwoCpus = "needs two CPUs";
+/// "" where there are two.
+inline std::string why_not_on_two_cpus() {
+  return cpu_pair() ? "" : kNeedsTwoCpus;
+}
 
 /// From now on the calling process runs there only. Throws Error.
 void pin_to(int cpu);

@@ -25,8 +25,7 @@ struct PersistWork {
 };
 
 std::uint64_t warm_up_records(const PersistShape& shape) {
-  const std::uint64_t bytes = std::min(shape.log_bytes / 8, kWarmUpBytesMax);
-  return std::max<std::uint64_t>(1, bytes / record_slot_bytes(shape.size_bytes));
+  return std::max<std::uint64_t>(1, shape.warm_up_bytes() / record_slot_bytes(shape.size_bytes));
 }
 
 PersistWork play_persist_producer(Stand& stand, const std::string& socket, pid_t supervisor,
@@ -39,11 +38,14 @@ PersistWork play_persist_producer(Stand& stand, const std::string& socket, pid_t
   while (warm < warm_up_records(shape)) warm += producer.publish_some();
   producer.wait(Level::written);
 
-  const std::uint64_t wanted = (shape.log_bytes + record_slot_bytes(shape.size_bytes) - 1) /
-                               record_slot_bytes(shape.size_bytes);
+  const std::uint64_t slot_bytes = record_slot_bytes(shape.size_bytes);
+  const std::uint64_t wanted = (shape.log_bytes + slot_bytes - 1) / slot_bytes;
+  const std::uint64_t most = std::max(wanted, shape.log_bytes_max / slot_bytes);
   const auto supervisor_from = cpu_time_used_by(supervisor);
   const WorkWatch watch;
-  while (records < wanted || watch.passed() < shape.time_min) records += producer.publish_some();
+  while (records < wanted || (records < most && watch.passed() < shape.time_min)) {
+    records += producer.publish_some();
+  }
   end.records.store(warm + records, std::memory_order::release);
   producer.wait(Level::written);
   const auto supervisor_used = cpu_time_used_by(supervisor) - supervisor_from;
@@ -68,6 +70,10 @@ PersistWork play_persist_consumer(Stand& stand, const std::string& socket, const
 }
 
 }  // namespace
+
+std::uint64_t PersistShape::warm_up_bytes() const noexcept {
+  return std::min(log_bytes / 8, kWarmUpBytesMax);
+}
 
 Measured persist_traffic(const std::string& socket, pid_t supervisor, const std::string& topic,
                          const CpuPair& cpus, const PersistShape& shape) {

@@ -28,14 +28,14 @@ bool steady(const std::optional<double>& line_before_ns,
 }
 
 Turns take_turns(const std::vector<Measure>& contenders, std::uint32_t times,
-                 const std::function<std::optional<double>()>& line_ns) {
+                 const std::function<std::optional<double>()>& line_ns, const MayRedo& may_redo) {
   Turns turns;
   while (turns.kept.size() < times) {
     Turn turn{line_ns(), {}, false, {}};
     for (const Measure& measure : contenders) turn.of.push_back(measure());
     turn.line_after_ns = line_ns();
     turn.steady = steady(turn.line_before_ns, turn.line_after_ns);
-    if (!turn.steady && turns.redone < times) {
+    if (!turn.steady && turns.redone < times && may_redo(times - turns.kept.size())) {
       ++turns.redone;
       continue;
     }

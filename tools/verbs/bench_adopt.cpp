@@ -1,11 +1,12 @@
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <ringway/bus.hpp>
 #include <thread>
 
 #include "tools/bench/bench_options.hpp"
+#include "tools/bench/benchmark.hpp"
 #include "tools/bench/result.hpp"
-#include "tools/bench/show.hpp"
 #include "tools/bench/traffic.hpp"
 #include "tools/command_line.hpp"
 #include "tools/stage/interruption.hpp"
@@ -19,8 +20,13 @@ using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 
 constexpr auto kAdoptTarget = 300ms;
+constexpr auto kAdoptManyTarget = 1s;
+constexpr std::uint32_t kAdoptMany = 1000;
+constexpr const char* kAdoptAbout =
+    "a new supervisor takes over living rings, after kill -9, without traffic";
 constexpr auto kLookEvery = 200us;
 constexpr std::uint64_t kRecordsPerLane = 1000;
+constexpr std::uint64_t kWrittenPerLane = 160 << 10;  // at most: whole blocks, and an index
 
 struct AdoptOptions : BenchOptions {
   TrafficShape shape{.topics = 1, .partitions = 200};
@@ -73,39 +79,59 @@ std::vector<Series> adopt_run(const AdoptOptions& options) {
   return {{"adopted", "start of the new one to its first greeting", adopted}};
 }
 
-Exit bench_adopt(const AdoptOptions& options, const Common& common) {
-  BenchResult result{.name = "adopt",
-                     .about =
-                         "a new supervisor takes over living rings, after kill -9, without "
-                         "traffic",
+std::string adopt_name(const TrafficShape& shape) {
+  return shape.lanes() < kAdoptMany ? "adopt" : fmt::format("adopt_{}", shape.lanes());
+}
+
+std::chrono::nanoseconds adopt_target(const TrafficShape& shape) {
+  return shape.lanes() < kAdoptMany ? kAdoptTarget : kAdoptManyTarget;
+}
+
+Demand adopt_demand(const AdoptOptions& options) {
+  const std::uint64_t written = options.shape.lanes() * kWrittenPerLane;
+  return {.written_bytes = options.runs * written,
+          .disk_bytes = written,
+          .memory_bytes = options.shape.lanes() * options.ring_bytes()};
+}
+
+BenchResult measure_adopt(const AdoptOptions& options) {
+  BenchResult result{.name = adopt_name(options.shape),
+                     .about = kAdoptAbout,
                      .settings = bench_settings(),
                      .runs = {},
-                     .target = BenchResult::Target{0.99, kAdoptTarget}};
+                     .target = BenchResult::Target{0.99, adopt_target(options.shape)}};
   result.settings["starts"] = options.times;
   result.settings["topics"] = options.shape.topics;
   result.settings["partitions"] = options.shape.lanes();
   result.settings["records_a_partition"] = kRecordsPerLane;
   options.describe_topics(result.settings);
   for (std::uint32_t run = 0; run < options.runs; ++run) result.runs.push_back(adopt_run(options));
-  return show<BenchResult>({result}, common);
+  return result;
+}
+
+Configured configure_adopt(const AdoptOptions& options) {
+  return {.name = adopt_name(options.shape),
+          .about = kAdoptAbout,
+          .demand = adopt_demand(options),
+          .measure = [options] { return BenchRows{measure_adopt(options)}; }};
+}
+
+Configure add_adopt_flags(CLI::App& verb) {
+  const auto options = std::make_shared<AdoptOptions>();
+  options->times = 20;
+  options->add_to(verb, "--starts", "Supervisors to start in each run");
+  options->add_shape_to(verb, options->shape);
+  return [options] { return configure_adopt(*options); };
 }
 
 }  // namespace
 
-void add_bench_adopt(CommandLine& line) {
-  const auto options = std::make_shared<AdoptOptions>();
-  options->times = 20;
-  CLI::App& verb = line.verb(
-      {.noun = "bench",
-       .name = "adopt",
-       .why = "How soon a new supervisor has taken over living rings and their log",
-       .examples =
-           "  ringway bench adopt\n  ringway bench adopt --topics 1000 --partitions 1 --ring 64K"},
-      [options](const Common& common) {
-        return as_bench([&] { return bench_adopt(*options, common); });
-      });
-  options->add_to(verb, "--starts", "Supervisors to start in each run");
-  options->add_shape_to(verb, options->shape);
+Benchmark adopt_benchmark() {
+  return {.verb = "adopt",
+          .why = "How soon a new supervisor has taken over living rings and their log",
+          .examples = "  ringway bench adopt\n"
+                      "  ringway bench adopt --topics 1000 --partitions 1 --ring 64K",
+          .add_flags = add_adopt_flags};
 }
 
 }  // namespace ringway::cli

@@ -3,6 +3,7 @@
 #include <memory>
 #include <ringway/bus.hpp>
 
+#include "tools/bench/benchmark.hpp"
 #include "tools/bench/comparison_options.hpp"
 #include "tools/bench/disk_options.hpp"
 #include "tools/bench/durable_traffic.hpp"
@@ -11,7 +12,6 @@
 #include "tools/bench/limits/synced_write.hpp"
 #include "tools/bench/numbered_records.hpp"
 #include "tools/bench/repeats.hpp"
-#include "tools/bench/show.hpp"
 #include "tools/bench/targets.hpp"
 #include "tools/command_line.hpp"
 #include "tools/number_option.hpp"
@@ -100,37 +100,49 @@ std::vector<Comparison> compare_durable(const DurableOptions& options, std::uint
   return {row, to_one};
 }
 
-Exit bench_durable(const DurableOptions& options, const Common& common) {
-  const std::uint64_t size_bytes = parse_record_size(options.size);
-  static_cast<void>(options.length());
-  const std::optional<CpuPair> cpus = cpu_pair();
-  const std::string why = cpus ? why_no_disk(options.bus.place(), kDurableRoom) : kNeedsTwoCpus;
-  if (!why.empty()) {
-    return show(not_measured(durable_name(size_bytes, options.producers),
-                             durable_about(size_bytes, options.producers), why),
-                common);
-  }
-  return show(compare_durable(options, size_bytes, *cpus), common);
+Demand durable_demand(const DurableOptions& options) {
+  const std::uint64_t each = synced_write_bytes_max(options.length()) +
+                             (options.producers > 1 ? 2 : 1) *
+                                 synced_bytes_max(options.length() + options.length() / 5);
+  return {.written_bytes = 2 * options.runs * each,  // all of them done again, at worst
+          .disk_bytes = kDurableRoom,
+          .memory_bytes = 2 * options.bus.ring_bytes()};
 }
 
-}  // namespace
+Configured configure_durable(const DurableOptions& options) {
+  const std::uint64_t size_bytes = parse_record_size(options.size);
+  return {.name = durable_name(size_bytes, options.producers),
+          .about = durable_about(size_bytes, options.producers),
+          .demand = durable_demand(options),
+          .why_not =
+              [options] {
+                return cpu_pair() ? why_no_disk(options.bus.place(), kDurableRoom) : kNeedsTwoCpus;
+              },
+          .measure =
+              [options, size_bytes] {
+                return as_rows(compare_durable(options, size_bytes, *cpu_pair()));
+              }};
+}
 
-void add_bench_durable(CommandLine& line) {
+Configure add_durable_flags(CLI::App& verb) {
   const auto options = std::make_shared<DurableOptions>();
-  CLI::App& verb = line.verb(
-      {.noun = "bench",
-       .name = "durable",
-       .why = "How long a record takes to the device, beside a bare write and fdatasync",
-       .examples = "  ringway bench durable\n  ringway bench durable --producers 64 --output json"},
-      [options](const Common& common) {
-        return as_bench([&] { return bench_durable(*options, common); });
-      });
   add_record_size_to(verb, options->size);
   add_number(verb, "--producers", options->producers, "Processes that publish, each one by one",
              {1, 64})
       ->capture_default_str();
   options->add_to(verb);
   options->bus.add_daemon_to(verb);
+  return [options] { return configure_durable(*options); };
+}
+
+}  // namespace
+
+Benchmark durable_benchmark() {
+  return {.verb = "durable",
+          .why = "How long a record takes to the device, beside a bare write and fdatasync",
+          .examples = "  ringway bench durable\n"
+                      "  ringway bench durable --producers 64 --output json",
+          .add_flags = add_durable_flags};
 }
 
 }  // namespace ringway::cli

@@ -3,6 +3,7 @@
 #include <memory>
 #include <ringway/bus.hpp>
 
+#include "tools/bench/benchmark.hpp"
 #include "tools/bench/comparison_options.hpp"
 #include "tools/bench/disk_options.hpp"
 #include "tools/bench/fanout_traffic.hpp"
@@ -10,7 +11,6 @@
 #include "tools/bench/limits/scratch_file.hpp"
 #include "tools/bench/numbered_records.hpp"
 #include "tools/bench/repeats.hpp"
-#include "tools/bench/show.hpp"
 #include "tools/bench/targets.hpp"
 #include "tools/bench/wait_option.hpp"
 #include "tools/command_line.hpp"
@@ -94,33 +94,31 @@ std::vector<Comparison> compare_fanout(const FanoutOptions& options, const CpuPa
   return {row, from_log_row(row)};
 }
 
-Exit bench_fanout(FanoutOptions& options, const Common& common) {
-  options.shape.size_bytes = parse_record_size(options.size);
-  const std::optional<CpuPair> cpus = cpu_pair();
-  // Twice: what a side has written goes when the next one begins, more or less.
-  const std::string why =
-      cpus ? why_no_disk(options.bus.place(), 2 * options.bytes_each()) : kNeedsTwoCpus;
-  if (!why.empty()) {
-    return show(not_measured(fanout_name(options.shape), fanout_about(options.shape), why),
-                common);
-  }
-  return show(compare_fanout(options, *cpus), common);
+Demand fanout_demand(const FanoutOptions& options) {
+  // Both sides, all of them done again at worst. Twice: what a side has written goes when the next
+  // one begins, more or less.
+  return {.written_bytes = 4 * options.total_bytes(),
+          .disk_bytes = 2 * options.bytes_each(),
+          .memory_bytes = 2 * options.bus.ring_bytes()};
 }
 
-}  // namespace
+Configured configure_fanout(FanoutOptions options) {
+  options.shape.size_bytes = parse_record_size(options.size);
+  const Demand demand = fanout_demand(options);
+  return {.name = fanout_name(options.shape),
+          .about = fanout_about(options.shape),
+          .demand = demand,
+          .why_not =
+              [options, demand] {
+                return cpu_pair() ? why_no_disk(options.bus.place(), demand.disk_bytes)
+                                  : kNeedsTwoCpus;
+              },
+          .measure = [options] { return as_rows(compare_fanout(options, *cpu_pair())); }};
+}
 
-void add_bench_fanout(CommandLine& line) {
+Configure add_fanout_flags(CLI::App& verb) {
   const auto options = std::make_shared<FanoutOptions>();
   options->bytes = "1GiB";
-  CLI::App& verb = line.verb(
-      {.noun = "bench",
-       .name = "fanout",
-       .why = "How much many consumers hold up a producer, beside one consumer",
-       .examples = "  ringway bench fanout\n  ringway bench fanout --size 1K --output json\n"
-                   "  ringway bench fanout --consumers 16 --ring 64M"},
-      [options](const Common& common) {
-        return as_bench([&] { return bench_fanout(*options, common); });
-      });
   add_record_size_to(verb, options->size);
   add_number(verb, "--consumers", options->shape.consumers, "Processes that read all of it",
              {2, 64})
@@ -128,6 +126,17 @@ void add_bench_fanout(CommandLine& line) {
   add_wait_to(verb, options->shape.wait);
   options->bus.add_ring_to(verb);
   options->add_to(verb, "Bytes of log in all repeats together, of each side");
+  return [options] { return configure_fanout(*options); };
+}
+
+}  // namespace
+
+Benchmark fanout_benchmark() {
+  return {.verb = "fanout",
+          .why = "How much many consumers hold up a producer, beside one consumer",
+          .examples = "  ringway bench fanout\n  ringway bench fanout --size 1K --output json\n"
+                      "  ringway bench fanout --consumers 16 --ring 64M",
+          .add_flags = add_fanout_flags};
 }
 
 }  // namespace ringway::cli

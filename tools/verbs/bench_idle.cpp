@@ -3,12 +3,12 @@
 #include <memory>
 #include <ringway/bus.hpp>
 
+#include "tools/bench/benchmark.hpp"
 #include "tools/bench/comparison_options.hpp"
 #include "tools/bench/idle_partitions.hpp"
 #include "tools/bench/limits/line_time.hpp"
 #include "tools/bench/numbered_records.hpp"
 #include "tools/bench/repeats.hpp"
-#include "tools/bench/show.hpp"
 #include "tools/bench/steady_traffic.hpp"
 #include "tools/bench/targets.hpp"
 #include "tools/command_line.hpp"
@@ -21,6 +21,8 @@ namespace ringway::cli {
 namespace {
 
 constexpr const char* kActiveTopic = "bench/active";
+constexpr std::uint64_t kWrittenPerActive = 512;  // at most: blocks are far from full
+constexpr std::uint64_t kWrittenPerUsed = 64 << 10;
 
 struct IdleOptions : ComparisonOptions {
   IdleOptions() {
@@ -161,28 +163,31 @@ std::vector<Comparison> measure_idle(const IdleOptions& options) {
   return not_measured(idle_name(options), idle_about(options), why);
 }
 
-Exit bench_idle(const IdleOptions& options, const Common& common) {
-  static_cast<void>(options.length());
+Demand idle_demand(const IdleOptions& options) {
+  // Three streams in each repeat, all of them done again at worst.
+  const auto streamed = static_cast<std::uint64_t>(
+      std::chrono::duration<double>(options.length()).count() * 10 * options.runs *
+      static_cast<double>(options.records_per_s));
+  const std::uint64_t written = streamed * kWrittenPerActive + options.used * kWrittenPerUsed;
+  return {.written_bytes = written,
+          .disk_bytes = written,
+          .memory_bytes = options.partitions * options.bus.ring_bytes() * 2};
+}
+
+Configured configure_idle(const IdleOptions& options) {
   if (options.used > options.partitions) {
     throw Error(ErrorCode::usage, fmt::format("--used {}", options.used),
                 fmt::format("is more than the {} there are", options.partitions),
                 "take fewer, or more --partitions");
   }
-  return show(measure_idle(options), common);
+  return {.name = idle_name(options),
+          .about = idle_about(options),
+          .demand = idle_demand(options),
+          .measure = [options] { return as_rows(measure_idle(options)); }};
 }
 
-}  // namespace
-
-void add_bench_idle(CommandLine& line) {
+Configure add_idle_flags(CLI::App& verb) {
   const auto options = std::make_shared<IdleOptions>();
-  CLI::App& verb = line.verb(
-      {.noun = "bench",
-       .name = "idle",
-       .why = "What partitions cost in which nothing happens: CPU time, memory, neighbours",
-       .examples = "  ringway bench idle\n  ringway bench idle --partitions 1000 --output json"},
-      [options](const Common& common) {
-        return as_bench([&] { return bench_idle(*options, common); });
-      });
   add_number(verb, "--partitions", options->partitions, "Partitions of the idle topic",
              {1, 10'000})
       ->capture_default_str();
@@ -194,6 +199,16 @@ void add_bench_idle(CommandLine& line) {
       ->capture_default_str();
   options->add_to(verb);
   options->bus.add_daemon_to(verb);
+  return [options] { return configure_idle(*options); };
+}
+
+}  // namespace
+
+Benchmark idle_benchmark() {
+  return {.verb = "idle",
+          .why = "What partitions cost in which nothing happens: CPU time, memory, neighbours",
+          .examples = "  ringway bench idle\n  ringway bench idle --partitions 1000 --output json",
+          .add_flags = add_idle_flags};
 }
 
 }  // namespace ringway::cli

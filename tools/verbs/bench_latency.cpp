@@ -3,13 +3,13 @@
 #include <memory>
 #include <ringway/bus.hpp>
 
+#include "tools/bench/benchmark.hpp"
 #include "tools/bench/comparison_options.hpp"
 #include "tools/bench/echo_traffic.hpp"
 #include "tools/bench/limits/line_time.hpp"
 #include "tools/bench/limits/record_copy.hpp"
 #include "tools/bench/repeats.hpp"
 #include "tools/bench/ring_traffic.hpp"
-#include "tools/bench/show.hpp"
 #include "tools/bench/targets.hpp"
 #include "tools/bench/wait_option.hpp"
 #include "tools/command_line.hpp"
@@ -98,27 +98,18 @@ std::vector<Comparison> compare_latency(const LatencyOptions& options, const Cpu
   return rows;
 }
 
-Exit bench_latency(LatencyOptions& options, const Common& common) {
+Configured configure_latency(LatencyOptions options) {
   options.shape.size_bytes = parse_record_size(options.size);
   static_cast<void>(options.length());
-  const std::optional<CpuPair> cpus = cpu_pair();
-  if (!cpus)
-    return show(not_measured(latency_name(options), latency_about(options), kNeedsTwoCpus), common);
-  return show(compare_latency(options, *cpus), common);
+  return {.name = latency_name(options) + "_p50",
+          .about = latency_about(options),
+          .demand = options.memory_demand(),
+          .why_not = why_not_on_two_cpus,
+          .measure = [options] { return as_rows(compare_latency(options, *cpu_pair())); }};
 }
 
-}  // namespace
-
-void add_bench_latency(CommandLine& line) {
+Configure add_latency_flags(CLI::App& verb) {
   const auto options = std::make_shared<LatencyOptions>();
-  CLI::App& verb = line.verb(
-      {.noun = "bench",
-       .name = "latency",
-       .why = "How soon a record is seen, beside a bare copy of as many bytes",
-       .examples = "  ringway bench latency\n  ringway bench latency --rate 100000 --output json"},
-      [options](const Common& common) {
-        return as_bench([&] { return bench_latency(*options, common); });
-      });
   add_record_size_to(verb, options->size);
   add_number(verb, "--rate", options->rate,
              "Records a second, published when each is due (default: there and back)",
@@ -126,6 +117,17 @@ void add_bench_latency(CommandLine& line) {
   add_wait_to(verb, options->shape.wait);
   options->add_to(verb);
   options->bus.add_daemon_to(verb);
+  return [options] { return configure_latency(*options); };
+}
+
+}  // namespace
+
+Benchmark latency_benchmark() {
+  return {.verb = "latency",
+          .why = "How soon a record is seen, beside a bare copy of as many bytes",
+          .examples = "  ringway bench latency\n"
+                      "  ringway bench latency --rate 100000 --output json",
+          .add_flags = add_latency_flags};
 }
 
 }  // namespace ringway::cli

@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "tools/bench/benchmark.hpp"
 #include "tools/bench/comparison_options.hpp"
 #include "tools/bench/disk_options.hpp"
 #include "tools/bench/limits/cursor_ring.hpp"
@@ -16,7 +17,6 @@
 #include "tools/bench/page_cache.hpp"
 #include "tools/bench/repeats.hpp"
 #include "tools/bench/ring_traffic.hpp"
-#include "tools/bench/show.hpp"
 #include "tools/bench/targets.hpp"
 #include "tools/command_line.hpp"
 #include "tools/quantity.hpp"
@@ -226,34 +226,46 @@ class LimitRows {
   TickClock clock_;
 };
 
-Exit bench_limits(const LimitOptions& options, const Common& common) {
+Demand limits_demand(const LimitOptions& options) {
+  const std::uint64_t bytes = parse_size("--bytes", options.bytes);
+  // Into reserved blocks, and into written ones, which are written before.
+  const std::uint64_t device = 3 * kDeviceWriteVariants * bytes;
+  return {.written_bytes =
+              2 * options.runs * (device + synced_write_bytes_max(options.length())) + 2 * bytes,
+          .disk_bytes = std::max<std::uint64_t>(bytes, 64 << 20),
+          .memory_bytes = 4 * options.bus.ring_bytes() + (std::uint64_t{1} << 30)};
+}
+
+Configured configure_limits(const LimitOptions& options) {
   static_cast<void>(options.length());
   if (parse_size("--bytes", options.bytes) < kDiskBytesMin) {
     throw Error(ErrorCode::usage, fmt::format("--bytes {}", options.bytes),
                 "is too little to measure anything", "take 1M or more");
   }
-  const std::optional<CpuPair> cpus = cpu_pair();
-  if (!cpus) return show(not_measured("limits", "what this machine can do", kNeedsTwoCpus), common);
-  return show(LimitRows(options, *cpus).all(), common);
+  return {.name = "limits",
+          .about = "what this machine can do",
+          .demand = limits_demand(options),
+          .why_not = why_not_on_two_cpus,
+          .measure = [options] { return as_rows(LimitRows(options, *cpu_pair()).all()); }};
 }
 
-}  // namespace
-
-void add_bench_limits(CommandLine& line) {
+Configure add_limits_flags(CLI::App& verb) {
   const auto options = std::make_shared<LimitOptions>();
-  CLI::App& verb = line.verb(
-      {.noun = "bench",
-       .name = "limits",
-       .why =
-           "What this machine can do at best: cache lines, bare rings, copies, wake-ups, its disk",
-       .examples = "  ringway bench limits\n  ringway bench limits --runs 9 --output json"},
-      [options](const Common& common) {
-        return as_bench([&] { return bench_limits(*options, common); });
-      });
   options->add_to(verb);
   verb.add_option("--bytes", options->bytes, "Bytes that each way to write or read a file takes")
       ->type_name("SIZE")
       ->capture_default_str();
+  return [options] { return configure_limits(*options); };
+}
+
+}  // namespace
+
+Benchmark limits_benchmark() {
+  return {.verb = "limits",
+          .why = "What this machine can do at best: cache lines, bare rings, copies, wake-ups, its "
+                 "disk",
+          .examples = "  ringway bench limits\n  ringway bench limits --runs 9 --output json",
+          .add_flags = add_limits_flags};
 }
 
 }  // namespace ringway::cli

@@ -3,6 +3,7 @@
 #include <memory>
 #include <ringway/bus.hpp>
 
+#include "tools/bench/benchmark.hpp"
 #include "tools/bench/comparison_options.hpp"
 #include "tools/bench/disk_options.hpp"
 #include "tools/bench/limits/device_write.hpp"
@@ -10,7 +11,6 @@
 #include "tools/bench/numbered_records.hpp"
 #include "tools/bench/persist_traffic.hpp"
 #include "tools/bench/repeats.hpp"
-#include "tools/bench/show.hpp"
 #include "tools/bench/targets.hpp"
 #include "tools/command_line.hpp"
 #include "tools/number_option.hpp"
@@ -24,13 +24,64 @@ namespace {
 constexpr const char* kPersistTopic = "bench/persist";
 constexpr std::uint64_t kLargeRing = 64 << 20;
 // The ring of default size stands beside what is judged: it persists so much less.
-constexpr std::uint64_t kBesideShare = 4;
-constexpr std::uint64_t kLimitVariants = 4;
+constexpr std::uint64_t kBesideShare = 8;
 
 struct PersistOptions : DiskOptions {
   std::string size = "1024";
+  std::string limit_bytes;  ///< "" for as many as ours
+  std::string writes;       ///< "" for whatever it takes
   PersistShape shape;
 };
+
+/// Who writes how much in each repeat.
+struct PersistBytes {
+  std::uint64_t ours;
+  std::uint64_t beside;
+  std::uint64_t limit;
+  std::optional<std::uint64_t> most;  ///< of all of them
+};
+
+std::uint64_t with_warm_up(std::uint64_t log_bytes) {
+  return log_bytes + PersistShape{.log_bytes = log_bytes}.warm_up_bytes();
+}
+
+/// What they write when Ringway's bytes need no more than that to take their time.
+std::uint64_t least_written(const PersistBytes& bytes) {
+  return with_warm_up(bytes.ours) + with_warm_up(bytes.beside) + bytes.limit;
+}
+
+/// Throws Error(usage) where they write more than they may.
+PersistBytes shares_of(const PersistOptions& options) {
+  PersistBytes bytes{.ours = options.bytes_each(),
+                     .beside = options.bytes_each() / kBesideShare,
+                     .limit = options.bytes_each(),
+                     .most = {}};
+  if (!options.limit_bytes.empty()) {
+    const std::uint64_t total = parse_size("--limit-bytes", options.limit_bytes);
+    if (total < kDiskBytesMin) {
+      throw Error(ErrorCode::usage, fmt::format("--limit-bytes {}", options.limit_bytes),
+                  "is too little to measure anything", "take 1M or more");
+    }
+    bytes.limit = total / options.runs;
+  }
+  if (options.writes.empty()) return bytes;
+  bytes.most = parse_size("--writes", options.writes) / options.runs;
+  if (*bytes.most >= least_written(bytes)) return bytes;
+  throw Error(ErrorCode::usage, fmt::format("--writes {}", options.writes),
+              fmt::format("is less than the {} that all of it takes",
+                          format_size(least_written(bytes) * options.runs)),
+              "allow for more, or measure less with --bytes and --limit-bytes");
+}
+
+Demand persist_demand(const PersistOptions& options) {
+  const PersistBytes bytes = shares_of(options);
+  const std::uint64_t each = bytes.most.value_or(2 * least_written(bytes));
+  // Twice: what a side has written goes when the next one begins, more or less.
+  return {.written_bytes = each * options.runs,
+          .disk_bytes = std::max(2 * std::max(bytes.ours, bytes.limit), bytes.most.value_or(0)) +
+                        kLargeRing,
+          .memory_bytes = 4 * kLargeRing};
+}
 
 std::string persist_name(const PersistShape& shape) {
   std::string name = fmt::format("persist_{}", shape.size_bytes);
@@ -78,29 +129,41 @@ std::string why_not_judged(const targets::Persisted& all) {
 std::vector<Comparison> compare_persist(const PersistOptions& options, const CpuPair& cpus) {
   PrivateBus bus(options.bus.daemon(), options.bus.place());
   bus.start();
+  const PersistBytes bytes = shares_of(options);
   PersistShape shape = options.shape;
-  shape.log_bytes = options.bytes_each();
+  shape.log_bytes = bytes.ours;
   if (options.total_bytes() >= targets::kPersistedBytes) {
     shape.time_min = std::chrono::nanoseconds(std::chrono::seconds(1)) *
                      static_cast<std::int64_t>(targets::kPersistedSeconds) / options.runs;
   }
   PersistShape beside = shape;
-  beside.log_bytes /= kBesideShare;
-  beside.time_min /= kBesideShare;
+  beside.log_bytes = bytes.beside;
+  beside.time_min = {};
+  if (bytes.most) shape.log_bytes_max = bytes.ours + *bytes.most - least_written(bytes);
   const DeviceWriteShape limit{.place = bus.directory(),
                                .ring_bytes = kLargeRing,
                                .slot_bytes = record_slot_bytes(shape.size_bytes),
-                               .file_bytes = shape.log_bytes / kLimitVariants,
+                               .file_bytes = bytes.limit / kDeviceWriteVariants,
                                .blocks = BlockState::reserved};
   const TickClock clock;
-  const Turns turns =
-      take_turns({[&] {
-                    return best_of(device_write_variants(cpus, limit), figure::bytes_per_s,
-                                   Comparison::Better::higher);
-                  },
-                  [&] { return persist_once(bus, cpus, shape, kLargeRing); },
-                  [&] { return persist_once(bus, cpus, beside, TopicSettings{}.ring_bytes); }},
-                 options.runs, [&] { return line_time_ns(cpus, clock); });
+  std::uint64_t written = 0;
+  const auto once = [&](const PersistShape& of, std::uint64_t ring_bytes) {
+    Measured measured = persist_once(bus, cpus, of, ring_bytes);
+    written += of.warm_up_bytes() + measured.more["bytes"].get<std::uint64_t>();
+    return measured;
+  };
+  const Turns turns = take_turns(
+      {[&] {
+         written += bytes.limit;
+         return best_of(device_write_variants(cpus, limit), figure::bytes_per_s,
+                        Comparison::Better::higher);
+       },
+       [&] { return once(shape, kLargeRing); },
+       [&] { return once(beside, TopicSettings{}.ring_bytes); }},
+      options.runs, [&] { return line_time_ns(cpus, clock); },
+      [&](std::size_t left) {
+        return !bytes.most || written + left * *bytes.most <= options.runs * *bytes.most;
+      });
 
   Comparison row;
   row.name = persist_name(shape);
@@ -119,7 +182,7 @@ std::vector<Comparison> compare_persist(const PersistOptions& options, const Cpu
 
   Comparison smaller = row;
   smaller.name += "_default_ring";
-  smaller.about += "; with the ring of default size, and a quarter of the bytes";
+  smaller.about += "; with the ring of default size, and an eighth of the bytes";
   smaller.settings["ring_bytes"] = TopicSettings{}.ring_bytes;
   smaller.target.reset();
   smaller.not_judged.clear();
@@ -128,33 +191,22 @@ std::vector<Comparison> compare_persist(const PersistOptions& options, const Cpu
   return {row, smaller};
 }
 
-Exit bench_persist(PersistOptions& options, const Common& common) {
+Configured configure_persist(PersistOptions options) {
   options.shape.size_bytes = parse_record_size(options.size);
-  const std::optional<CpuPair> cpus = cpu_pair();
-  // Twice: what a side has written goes when the next one begins, more or less.
-  const std::string why =
-      why_not_on_disk(cpus, options.bus.place(), 2 * options.bytes_each() + kLargeRing);
-  if (!why.empty()) {
-    return show(not_measured(persist_name(options.shape), persist_about(options.shape), why),
-                common);
-  }
-  return show(compare_persist(options, *cpus), common);
+  const Demand demand = persist_demand(options);
+  return {.name = persist_name(options.shape),
+          .about = persist_about(options.shape),
+          .demand = demand,
+          .why_not =
+              [options, demand] {
+                return why_not_on_disk(cpu_pair(), options.bus.place(), demand.disk_bytes);
+              },
+          .measure = [options] { return as_rows(compare_persist(options, *cpu_pair())); }};
 }
 
-}  // namespace
-
-void add_bench_persist(CommandLine& line) {
+Configure add_persist_flags(CLI::App& verb) {
   const auto options = std::make_shared<PersistOptions>();
   options->bytes = "8GiB";
-  CLI::App& verb = line.verb(
-      {.noun = "bench",
-       .name = "persist",
-       .why = "How many records reach the disk, beside the best writer of the same memory",
-       .examples = "  ringway bench persist\n  ringway bench persist --size 64 --output json\n"
-                   "  ringway bench persist --bytes 1GiB"},
-      [options](const Common& common) {
-        return as_bench([&] { return bench_persist(*options, common); });
-      });
   add_record_size_to(verb, options->size);
   add_number(verb, "--claim", options->shape.claim, "Records claimed and committed at once",
              {1, 1024})
@@ -162,6 +214,24 @@ void add_bench_persist(CommandLine& line) {
   options->add_to(verb,
                   "Bytes of log in all repeats together; with less than the default, or in "
                   "less than 5 s, nothing is judged");
+  verb.add_option("--limit-bytes", options->limit_bytes,
+                  "Bytes that the limit writes in all repeats together (default: as many)")
+      ->type_name("SIZE");
+  verb.add_option("--writes", options->writes,
+                  "The most that all of them write: no repeat is done again, and none goes on for "
+                  "5 s, beyond that (default: as much as it takes)")
+      ->type_name("SIZE");
+  return [options] { return configure_persist(*options); };
+}
+
+}  // namespace
+
+Benchmark persist_benchmark() {
+  return {.verb = "persist",
+          .why = "How many records reach the disk, beside the best writer of the same memory",
+          .examples = "  ringway bench persist\n  ringway bench persist --size 64 --output json\n"
+                      "  ringway bench persist --bytes 1GiB",
+          .add_flags = add_persist_flags};
 }
 
 }  // namespace ringway::cli

@@ -9,8 +9,8 @@
 #include <ringway/bus.hpp>
 
 #include "tools/bench/bench_options.hpp"
+#include "tools/bench/benchmark.hpp"
 #include "tools/bench/result.hpp"
-#include "tools/bench/show.hpp"
 #include "tools/command_line.hpp"
 #include "tools/stage/child.hpp"
 #include "tools/stage/interruption.hpp"
@@ -22,8 +22,12 @@ namespace {
 
 using Clock = std::chrono::steady_clock;  // one clock for all processes
 
+constexpr const char* kRepairName = "repair";
+constexpr const char* kRepairAbout =
+    "a producer is killed in mid-claim, a record lies behind it, and a consumer waits";
 constexpr const char* kRepairTopic = "bench/repair";
 constexpr std::size_t kRepairPayload = 64;
+constexpr std::uint64_t kWrittenPerKill = 64 << 10;  // at most: a few blocks of the log
 constexpr std::chrono::milliseconds kRepairTarget{1};
 /// Between the record behind the claim and the kill: the flusher is then met between two rounds,
 /// while it writes, and asleep.
@@ -143,11 +147,9 @@ std::vector<Series> repair_run(const BenchOptions& options, std::uint64_t seed) 
           {"from_kill", "kill -9 to record seen", from_kill}};
 }
 
-Exit bench_repair(const BenchOptions& options, const Common& common) {
-  BenchResult result{.name = "repair",
-                     .about =
-                         "a producer is killed in mid-claim, a record lies behind it, and a "
-                         "consumer waits",
+BenchResult measure_repair(const BenchOptions& options) {
+  BenchResult result{.name = kRepairName,
+                     .about = kRepairAbout,
                      .settings = bench_settings(),
                      .runs = {},
                      .target = BenchResult::Target{0.99, kRepairTarget}};
@@ -157,23 +159,32 @@ Exit bench_repair(const BenchOptions& options, const Common& common) {
   for (std::uint32_t run = 0; run < options.runs; ++run) {
     result.runs.push_back(repair_run(options, run + 1));
   }
-  return show<BenchResult>({result}, common);
+  return result;
+}
+
+Configured configure_repair(const BenchOptions& options) {
+  return {.name = kRepairName,
+          .about = kRepairAbout,
+          .demand = {.written_bytes = options.runs * options.times * kWrittenPerKill,
+                     .disk_bytes = options.times * kWrittenPerKill,
+                     .memory_bytes = options.ring_bytes()},
+          .measure = [options] { return BenchRows{measure_repair(options)}; }};
+}
+
+Configure add_repair_flags(CLI::App& verb) {
+  const auto options = std::make_shared<BenchOptions>();
+  options->times = 200;
+  options->add_to(verb, "--kills", "Producers to kill in each run");
+  return [options] { return configure_repair(*options); };
 }
 
 }  // namespace
 
-void add_bench_repair(CommandLine& line) {
-  const auto options = std::make_shared<BenchOptions>();
-  options->times = 200;
-  CLI::App& verb = line.verb(
-      {.noun = "bench",
-       .name = "repair",
-       .why = "How soon others go on after a producer was killed in mid-claim",
-       .examples = "  ringway bench repair\n  ringway bench repair --kills 1000 --output json"},
-      [options](const Common& common) {
-        return as_bench([&] { return bench_repair(*options, common); });
-      });
-  options->add_to(verb, "--kills", "Producers to kill in each run");
+Benchmark repair_benchmark() {
+  return {.verb = "repair",
+          .why = "How soon others go on after a producer was killed in mid-claim",
+          .examples = "  ringway bench repair\n  ringway bench repair --kills 1000 --output json",
+          .add_flags = add_repair_flags};
 }
 
 }  // namespace ringway::cli

@@ -3,6 +3,7 @@
 #include <memory>
 #include <ringway/bus.hpp>
 
+#include "tools/bench/benchmark.hpp"
 #include "tools/bench/comparison_options.hpp"
 #include "tools/bench/disk_options.hpp"
 #include "tools/bench/limits/file_read.hpp"
@@ -11,7 +12,6 @@
 #include "tools/bench/page_cache.hpp"
 #include "tools/bench/repeats.hpp"
 #include "tools/bench/replay_traffic.hpp"
-#include "tools/bench/show.hpp"
 #include "tools/bench/targets.hpp"
 #include "tools/command_line.hpp"
 #include "tools/quantity.hpp"
@@ -76,36 +76,47 @@ Comparison compare_replay(const ReplayOptions& options, std::uint64_t size_bytes
   return row;
 }
 
-Exit bench_replay(const ReplayOptions& options, const Common& common) {
+/// The log that is read, with its index and what is around records.
+Demand replay_demand(const ReplayOptions& options) {
+  const std::uint64_t bytes = options.total_bytes();
+  return {.written_bytes = bytes + bytes / 16,
+          .disk_bytes = bytes + bytes / 16,
+          .memory_bytes = 2 * TopicSettings{}.ring_bytes};
+}
+
+Configured configure_replay(const ReplayOptions& options) {
   const std::uint64_t size_bytes = parse_record_size(options.size);
-  const std::optional<CpuPair> cpus = cpu_pair();
-  const std::string why =
-      cpus ? why_no_disk(options.bus.place(), options.total_bytes()) : kNeedsTwoCpus;
-  if (!why.empty()) {
-    return show(not_measured(replay_name(size_bytes, options.cold),
-                             replay_about(size_bytes, options.cold), why),
-                common);
-  }
-  return show(std::vector{compare_replay(options, size_bytes, *cpus)}, common);
+  return {.name = replay_name(size_bytes, options.cold),
+          .about = replay_about(size_bytes, options.cold),
+          .demand = replay_demand(options),
+          .why_not =
+              [options] {
+                return cpu_pair() ? why_no_disk(options.bus.place(), options.total_bytes())
+                                  : kNeedsTwoCpus;
+              },
+          .measure =
+              [options, size_bytes] {
+                return as_rows(std::vector{compare_replay(options, size_bytes, *cpu_pair())});
+              }};
+}
+
+Configure add_replay_flags(CLI::App& verb) {
+  const auto options = std::make_shared<ReplayOptions>();
+  options->bytes = "1GiB";
+  add_record_size_to(verb, options->size);
+  verb.add_flag("--cold", options->cold, "The page cache has nothing of the log: from the device");
+  options->add_to(verb, "Bytes of log that are read in each repeat");
+  return [options] { return configure_replay(*options); };
 }
 
 }  // namespace
 
-void add_bench_replay(CommandLine& line) {
-  const auto options = std::make_shared<ReplayOptions>();
-  options->bytes = "1GiB";
-  CLI::App& verb = line.verb(
-      {.noun = "bench",
-       .name = "replay",
-       .why = "How fast a log is read from its start, beside read(2) of the same files",
-       .examples = "  ringway bench replay\n  ringway bench replay --size 64 --output json\n"
-                   "  ringway bench replay --cold"},
-      [options](const Common& common) {
-        return as_bench([&] { return bench_replay(*options, common); });
-      });
-  add_record_size_to(verb, options->size);
-  verb.add_flag("--cold", options->cold, "The page cache has nothing of the log: from the device");
-  options->add_to(verb, "Bytes of log that are read in each repeat");
+Benchmark replay_benchmark() {
+  return {.verb = "replay",
+          .why = "How fast a log is read from its start, beside read(2) of the same files",
+          .examples = "  ringway bench replay\n  ringway bench replay --size 64 --output json\n"
+                      "  ringway bench replay --cold",
+          .add_flags = add_replay_flags};
 }
 
 }  // namespace ringway::cli

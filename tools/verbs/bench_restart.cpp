@@ -6,8 +6,8 @@
 #include <thread>
 
 #include "tools/bench/bench_options.hpp"
+#include "tools/bench/benchmark.hpp"
 #include "tools/bench/result.hpp"
-#include "tools/bench/show.hpp"
 #include "tools/bench/traffic.hpp"
 #include "tools/command_line.hpp"
 #include "tools/number_option.hpp"
@@ -23,6 +23,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr auto kRestartTarget = 300ms;
 constexpr auto kSteady = 1s;    // of traffic, before anything is measured
+constexpr std::uint64_t kWrittenPerRecord = 256;  // at most: blocks are far from full
 constexpr auto kAfter = 300ms;  // a pause may go on for a while after clients are served
 
 struct RestartOptions : BenchOptions {
@@ -156,42 +157,50 @@ std::vector<Series> restart_run(const RestartOptions& options, const Ending& end
   return series;
 }
 
-Exit bench_restart(const RestartOptions& options, const Common& common) {
-  std::vector<BenchResult> results;
-  for (const Ending& ending : kEndings) {
-    if (!options.ending.empty() && options.ending != ending.option) continue;
-    BenchResult result{.name = ending.name,
-                       .about = ending.about,
-                       .settings = bench_settings(),
-                       .runs = {},
-                       .target = {}};
-    if (ending.target) result.target = BenchResult::Target{0.99, *ending.target};
-    result.settings["restarts"] = options.times;
-    result.settings["topics"] = options.shape.topics;
-    result.settings["partitions"] = options.shape.lanes();
-    result.settings["records_per_s"] = options.shape.records_per_s;
-    options.describe_topics(result.settings);
-    for (std::uint32_t run = 0; run < options.runs; ++run) {
-      result.runs.push_back(restart_run(options, ending));
-    }
-    results.push_back(std::move(result));
+BenchResult measure_restart(const RestartOptions& options, const Ending& ending) {
+  BenchResult result{.name = ending.name,
+                     .about = ending.about,
+                     .settings = bench_settings(),
+                     .runs = {},
+                     .target = {}};
+  if (ending.target) result.target = BenchResult::Target{0.99, *ending.target};
+  result.settings["restarts"] = options.times;
+  result.settings["topics"] = options.shape.topics;
+  result.settings["partitions"] = options.shape.lanes();
+  result.settings["records_per_s"] = options.shape.records_per_s;
+  options.describe_topics(result.settings);
+  for (std::uint32_t run = 0; run < options.runs; ++run) {
+    result.runs.push_back(restart_run(options, ending));
   }
-  return show(results, common);
+  return result;
 }
 
-}  // namespace
+Demand restart_demand(const RestartOptions& options, std::size_t endings) {
+  // A second and its pauses for each restart, and three around them all.
+  const std::uint64_t each = (3 + options.times) * options.shape.records_per_s * kWrittenPerRecord;
+  return {.written_bytes = endings * options.runs * each,
+          .disk_bytes = each,
+          .memory_bytes = options.shape.lanes() * options.ring_bytes()};
+}
 
-void add_bench_restart(CommandLine& line) {
+Configured configure_restart(const RestartOptions& options) {
+  std::vector<Ending> endings;
+  for (const Ending& ending : kEndings) {
+    if (options.ending.empty() || options.ending == ending.option) endings.push_back(ending);
+  }
+  return {.name = endings.front().name,
+          .about = endings.front().about,
+          .demand = restart_demand(options, endings.size()),
+          .measure = [options, endings] {
+            BenchRows rows;
+            for (const Ending& ending : endings) rows.push_back(measure_restart(options, ending));
+            return rows;
+          }};
+}
+
+Configure add_restart_flags(CLI::App& verb) {
   const auto options = std::make_shared<RestartOptions>();
   options->times = 5;
-  CLI::App& verb = line.verb(
-      {.noun = "bench",
-       .name = "restart",
-       .why = "How soon clients are served by a new supervisor, and how long traffic pauses",
-       .examples = "  ringway bench restart\n  ringway bench restart --topics 200 --partitions 1"},
-      [options](const Common& common) {
-        return as_bench([&] { return bench_restart(*options, common); });
-      });
   options->add_to(verb, "--restarts", "Restarts in each run, of each kind");
   options->add_shape_to(verb, options->shape);
   verb.add_option("--ending", options->ending, "Only kill or orderly (default both)")
@@ -199,6 +208,17 @@ void add_bench_restart(CommandLine& line) {
   add_number(verb, "--rate", options->shape.records_per_s, "Records of 64 bytes per second",
              {1, 10'000'000})
       ->capture_default_str();
+  return [options] { return configure_restart(*options); };
+}
+
+}  // namespace
+
+Benchmark restart_benchmark() {
+  return {.verb = "restart",
+          .why = "How soon clients are served by a new supervisor, and how long traffic pauses",
+          .examples = "  ringway bench restart\n"
+                      "  ringway bench restart --topics 200 --partitions 1",
+          .add_flags = add_restart_flags};
 }
 
 }  // namespace ringway::cli

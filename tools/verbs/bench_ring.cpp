@@ -3,12 +3,12 @@
 #include <memory>
 #include <ringway/bus.hpp>
 
+#include "tools/bench/benchmark.hpp"
 #include "tools/bench/comparison_options.hpp"
 #include "tools/bench/limits/cursor_ring.hpp"
 #include "tools/bench/limits/line_time.hpp"
 #include "tools/bench/repeats.hpp"
 #include "tools/bench/ring_traffic.hpp"
-#include "tools/bench/show.hpp"
 #include "tools/bench/targets.hpp"
 #include "tools/bench/wait_option.hpp"
 #include "tools/command_line.hpp"
@@ -130,7 +130,7 @@ std::vector<Comparison> compare_ring(const RingOptions& options, const CpuPair& 
   return rows;
 }
 
-Exit bench_ring(RingOptions& options, const Common& common) {
+Configured configure_ring(RingOptions options) {
   options.shape.size_bytes = parse_record_size(options.size);
   if (options.shape.exclusive && options.shape.producers != 1) {
     throw Error(ErrorCode::usage, "--exclusive",
@@ -139,27 +139,15 @@ Exit bench_ring(RingOptions& options, const Common& common) {
                 "leave one of them out");
   }
   static_cast<void>(options.length());
-  const std::optional<CpuPair> cpus = cpu_pair();
-  if (!cpus) {
-    return show(not_measured(ring_name(options.shape), ring_about(options.shape), kNeedsTwoCpus),
-                common);
-  }
-  return show(compare_ring(options, *cpus), common);
+  return {.name = ring_name(options.shape),
+          .about = ring_about(options.shape),
+          .demand = options.memory_demand(),
+          .why_not = why_not_on_two_cpus,
+          .measure = [options] { return as_rows(compare_ring(options, *cpu_pair())); }};
 }
 
-}  // namespace
-
-void add_bench_ring(CommandLine& line) {
+Configure add_ring_flags(CLI::App& verb) {
   const auto options = std::make_shared<RingOptions>();
-  CLI::App& verb = line.verb(
-      {.noun = "bench",
-       .name = "ring",
-       .why = "How many records pass through memory, beside the best bare ring of this machine",
-       .examples = "  ringway bench ring\n  ringway bench ring --size 1K --output json\n"
-                   "  ringway bench ring --claim 64\n  ringway bench ring --producers 2"},
-      [options](const Common& common) {
-        return as_bench([&] { return bench_ring(*options, common); });
-      });
   add_record_size_to(verb, options->size);
   add_number(verb, "--claim", options->shape.claim, "Records claimed and committed at once",
              {1, 1024})
@@ -173,6 +161,17 @@ void add_bench_ring(CommandLine& line) {
   add_wait_to(verb, options->shape.wait);
   options->add_to(verb);
   options->bus.add_daemon_to(verb);
+  return [options] { return configure_ring(*options); };
+}
+
+}  // namespace
+
+Benchmark ring_benchmark() {
+  return {.verb = "ring",
+          .why = "How many records pass through memory, beside the best bare ring of this machine",
+          .examples = "  ringway bench ring\n  ringway bench ring --size 1K --output json\n"
+                      "  ringway bench ring --claim 64\n  ringway bench ring --producers 2",
+          .add_flags = add_ring_flags};
 }
 
 }  // namespace ringway::cli

@@ -4,11 +4,11 @@
 #include <memory>
 #include <ringway/bus.hpp>
 
+#include "tools/bench/benchmark.hpp"
 #include "tools/bench/comparison_options.hpp"
 #include "tools/bench/limits/line_time.hpp"
 #include "tools/bench/numbered_records.hpp"
 #include "tools/bench/repeats.hpp"
-#include "tools/bench/show.hpp"
 #include "tools/bench/steady_traffic.hpp"
 #include "tools/command_line.hpp"
 #include "tools/quantity.hpp"
@@ -83,33 +83,34 @@ std::vector<Comparison> compare_scale(const ScaleOptions& options, std::uint64_t
   return rows;
 }
 
-Exit bench_scale(const ScaleOptions& options, const Common& common) {
+Configured configure_scale(const ScaleOptions& options) {
   const std::uint64_t size_bytes = parse_record_size(options.size);
   static_cast<void>(options.length());
-  const std::optional<CpuPair> cpus = cpu_pair();
-  if (!cpus) {
-    return show(not_measured(fmt::format("scale_{}", size_bytes),
-                             scale_about(size_bytes, kSpreads[1]), kNeedsTwoCpus),
-                common);
-  }
-  return show(compare_scale(options, size_bytes, *cpus), common);
+  return {.name = scale_name(size_bytes, kSpreads[1]),
+          .about = scale_about(size_bytes, kSpreads[1]),
+          .demand = options.memory_demand(),
+          .why_not = why_not_on_two_cpus,
+          .measure =
+              [options, size_bytes] {
+                return as_rows(compare_scale(options, size_bytes, *cpu_pair()));
+              }};
+}
+
+Configure add_scale_flags(CLI::App& verb) {
+  const auto options = std::make_shared<ScaleOptions>();
+  add_record_size_to(verb, options->size);
+  options->add_to(verb);
+  options->bus.add_daemon_to(verb);
+  return [options] { return configure_scale(*options); };
 }
 
 }  // namespace
 
-void add_bench_scale(CommandLine& line) {
-  const auto options = std::make_shared<ScaleOptions>();
-  CLI::App& verb = line.verb(
-      {.noun = "bench",
-       .name = "scale",
-       .why = "What it costs to spread the same records over 4, 16 and 64 partitions",
-       .examples = "  ringway bench scale\n  ringway bench scale --size 1K --output json"},
-      [options](const Common& common) {
-        return as_bench([&] { return bench_scale(*options, common); });
-      });
-  add_record_size_to(verb, options->size);
-  options->add_to(verb);
-  options->bus.add_daemon_to(verb);
+Benchmark scale_benchmark() {
+  return {.verb = "scale",
+          .why = "What it costs to spread the same records over 4, 16 and 64 partitions",
+          .examples = "  ringway bench scale\n  ringway bench scale --size 1K --output json",
+          .add_flags = add_scale_flags};
 }
 
 }  // namespace ringway::cli

@@ -3,13 +3,13 @@
 #include <memory>
 #include <ringway/bus.hpp>
 
+#include "tools/bench/benchmark.hpp"
 #include "tools/bench/comparison_options.hpp"
 #include "tools/bench/disk_options.hpp"
 #include "tools/bench/limits/line_time.hpp"
 #include "tools/bench/limits/scratch_file.hpp"
 #include "tools/bench/numbered_records.hpp"
 #include "tools/bench/repeats.hpp"
-#include "tools/bench/show.hpp"
 #include "tools/bench/spill_traffic.hpp"
 #include "tools/bench/targets.hpp"
 #include "tools/command_line.hpp"
@@ -102,34 +102,47 @@ std::vector<Comparison> compare_spill(const SpillOptions& options, const CpuPair
   return {row, live};
 }
 
-Exit bench_spill(const SpillOptions& options, const Common& common) {
-  const SpillShape shape = options.shape();
-  const std::optional<CpuPair> cpus = cpu_pair();
-  const std::string why =
-      cpus ? why_no_disk(options.bus.place(), options.disk_bytes()) : kNeedsTwoCpus;
-  if (!why.empty()) {
-    return show(not_measured(spill_name(shape), spill_about(shape, "the others"), why), common);
-  }
-  return show(compare_spill(options, *cpus), common);
+Demand spill_demand(const SpillOptions& options) {
+  // Each side once in each repeat, all of them done again at worst; what warms up is half at most.
+  const double seconds = 1.5 * std::chrono::duration<double>(options.length()).count();
+  const double records = seconds * static_cast<double>(options.records_per_s);
+  const std::uint64_t each =
+      static_cast<std::uint64_t>(records) * record_slot_bytes(options.shape().size_bytes);
+  return {.written_bytes = 4 * options.runs * each,
+          .disk_bytes = options.disk_bytes(),
+          .memory_bytes = 2 * options.bus.ring_bytes()};
 }
 
-}  // namespace
+Configured configure_spill(const SpillOptions& options) {
+  const SpillShape shape = options.shape();
+  return {.name = spill_name(shape) + "_producer",
+          .about = spill_about(shape, "the others"),
+          .demand = spill_demand(options),
+          .why_not =
+              [options] {
+                return cpu_pair() ? why_no_disk(options.bus.place(), options.disk_bytes())
+                                  : kNeedsTwoCpus;
+              },
+          .measure = [options] { return as_rows(compare_spill(options, *cpu_pair())); }};
+}
 
-void add_bench_spill(CommandLine& line) {
+Configure add_spill_flags(CLI::App& verb) {
   const auto options = std::make_shared<SpillOptions>();
-  CLI::App& verb = line.verb(
-      {.noun = "bench",
-       .name = "spill",
-       .why = "Whether a consumer that falls to disk and comes back slows the others down",
-       .examples = "  ringway bench spill\n  ringway bench spill --rate 500000 --output json"},
-      [options](const Common& common) {
-        return as_bench([&] { return bench_spill(*options, common); });
-      });
   add_record_size_to(verb, options->size);
   add_number(verb, "--rate", options->records_per_s, "Records per second", {1000, 10'000'000})
       ->capture_default_str();
   options->add_to(verb);
   options->bus.add_daemon_to(verb);
+  return [options] { return configure_spill(*options); };
+}
+
+}  // namespace
+
+Benchmark spill_benchmark() {
+  return {.verb = "spill",
+          .why = "Whether a consumer that falls to disk and comes back slows the others down",
+          .examples = "  ringway bench spill\n  ringway bench spill --rate 500000 --output json",
+          .add_flags = add_spill_flags};
 }
 
 }  // namespace ringway::cli

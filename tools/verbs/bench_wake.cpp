@@ -3,13 +3,13 @@
 #include <memory>
 #include <ringway/bus.hpp>
 
+#include "tools/bench/benchmark.hpp"
 #include "tools/bench/comparison_options.hpp"
 #include "tools/bench/limits/futex_wake.hpp"
 #include "tools/bench/limits/line_time.hpp"
 #include "tools/bench/numbered_records.hpp"
 #include "tools/bench/quiet_publishes.hpp"
 #include "tools/bench/repeats.hpp"
-#include "tools/bench/show.hpp"
 #include "tools/bench/targets.hpp"
 #include "tools/bench/traced_acts.hpp"
 #include "tools/bench/wait_option.hpp"
@@ -116,36 +116,36 @@ std::vector<Comparison> compare_wake(const WakeOptions& options, const CpuPair& 
   return {row, quiet};
 }
 
-Exit bench_wake(WakeOptions& options, const Common& common) {
+Configured configure_wake(WakeOptions options) {
   options.shape.size_bytes = parse_record_size(options.size);
   static_cast<void>(options.length());
   if (options.shape.wait == WaitStrategy::latency) {
     throw Error(ErrorCode::usage, "--wait latency", "spins and never sleeps: nobody is woken",
                 "take adaptive or throughput");
   }
-  const std::optional<CpuPair> cpus = cpu_pair();
-  if (!cpus)
-    return show(not_measured(wake_name(options.shape), wake_about(options.shape), kNeedsTwoCpus),
-                common);
-  return show(compare_wake(options, *cpus), common);
+  return {.name = wake_name(options.shape),
+          .about = wake_about(options.shape),
+          .demand = options.memory_demand(),
+          .why_not = why_not_on_two_cpus,
+          .measure = [options] { return as_rows(compare_wake(options, *cpu_pair())); }};
 }
 
-}  // namespace
-
-void add_bench_wake(CommandLine& line) {
+Configure add_wake_flags(CLI::App& verb) {
   const auto options = std::make_shared<WakeOptions>();
-  CLI::App& verb = line.verb(
-      {.noun = "bench",
-       .name = "wake",
-       .why = "How soon a consumer that sleeps sees a record, beside a bare futex wake",
-       .examples = "  ringway bench wake\n  ringway bench wake --wait throughput --output json"},
-      [options](const Common& common) {
-        return as_bench([&] { return bench_wake(*options, common); });
-      });
   add_record_size_to(verb, options->size);
   add_wait_to(verb, options->shape.wait);
   options->add_to(verb);
   options->bus.add_daemon_to(verb);
+  return [options] { return configure_wake(*options); };
+}
+
+}  // namespace
+
+Benchmark wake_benchmark() {
+  return {.verb = "wake",
+          .why = "How soon a consumer that sleeps sees a record, beside a bare futex wake",
+          .examples = "  ringway bench wake\n  ringway bench wake --wait throughput --output json",
+          .add_flags = add_wake_flags};
 }
 
 }  // namespace ringway::cli

@@ -1,8 +1,11 @@
 #pragma once
 
+#include <vector>
+
 namespace ringway::cli {
 
 class CommandLine;
+struct Benchmark;
 
 // One function a verb, each in a file of its name. Nouns are added by main first.
 void add_status(CommandLine& line);
@@ -17,19 +20,22 @@ void add_inspect(CommandLine& line);
 void add_cursor_delete(CommandLine& line);
 void add_log_verify(CommandLine& line);
 void add_log_dump(CommandLine& line);
-void add_bench_limits(CommandLine& line);
-void add_bench_ring(CommandLine& line);
-void add_bench_latency(CommandLine& line);
-void add_bench_wake(CommandLine& line);
-void add_bench_persist(CommandLine& line);
-void add_bench_replay(CommandLine& line);
-void add_bench_durable(CommandLine& line);
-void add_bench_fanout(CommandLine& line);
-void add_bench_spill(CommandLine& line);
-void add_bench_scale(CommandLine& line);
-void add_bench_idle(CommandLine& line);
-void add_bench_repair(CommandLine& line);
-void add_bench_restart(CommandLine& line);
-void add_bench_adopt(CommandLine& line);
+
+// The verbs of `bench`, each in a file of its name.
+Benchmark limits_benchmark();
+Benchmark ring_benchmark();
+Benchmark latency_benchmark();
+Benchmark wake_benchmark();
+Benchmark persist_benchmark();
+Benchmark replay_benchmark();
+Benchmark durable_benchmark();
+Benchmark fanout_benchmark();
+Benchmark spill_benchmark();
+Benchmark scale_benchmark();
+Benchmark idle_benchmark();
+Benchmark repair_benchmark();
+Benchmark restart_benchmark();
+Benchmark adopt_benchmark();
+std::vector<Benchmark> benchmarks();
 
 }  // namespace ringway::cli

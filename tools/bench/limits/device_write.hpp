@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <vector>
@@ -18,6 +19,9 @@ struct DeviceWriteShape {
   std::uint64_t file_bytes;     ///< what each variant writes, rounded up to whole blocks
   BlockState blocks;
 };
+
+/// Of block and depth.
+inline constexpr std::size_t kDeviceWriteVariants = 4;
 
 /// The limit of persisted ingest: one process on the first CPU that writes a populated ring in
 /// shared memory, over and over, past the page cache into a file, with so many blocks under way at

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
@@ -20,5 +21,16 @@ namespace ringway::cli {
 std::vector<Measured> synced_write_variants(int cpu, const std::filesystem::path& place,
                                             std::uint64_t slot_bytes, const TickClock& clock,
                                             std::chrono::nanoseconds length);
+
+/// No disk syncs more of them in so long: 16,000 pages a second.
+constexpr std::uint64_t synced_bytes_max(std::chrono::nanoseconds length) {
+  return static_cast<std::uint64_t>(length / std::chrono::milliseconds(1) + 1) * (64 << 10);
+}
+/// What is written into the files of all variants, two of them before, of small slots.
+constexpr std::uint64_t synced_write_bytes_max(std::chrono::nanoseconds length) {
+  // A warm-up is a fifth, and each variant takes 50 ms at least.
+  return (32 << 20) + synced_bytes_max(std::max<std::chrono::nanoseconds>(
+                          length + length / 5, std::chrono::milliseconds(300)));
+}
 
 }  // namespace ringway::cli
