@@ -28,5 +28,6 @@ int main(int argc, char** argv) {
   line.noun("bench", "Measure this machine's bus, on a private one that is gone afterwards",
             Asks::nobody);
   for (const Benchmark& each : benchmarks()) add_benchmark(line, each);
+  add_bench_all(line);
   return line.run(argc, argv);
 }

@@ -15,7 +15,7 @@ from bus import command_line, pids, wait_until
 
 SMALL = ('--runs', '2', '--ring', '64K')
 VERBS = ('limits', 'ring', 'latency', 'wake', 'persist', 'replay', 'durable', 'fanout', 'spill', 'scale', 'idle',
-         'repair', 'restart', 'adopt')
+         'repair', 'restart', 'adopt', 'all')
 SHAPE = ('--topics', '2', '--partitions', '3')
 
 

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <chrono>
+
 namespace ringway::cli {
 
 /// Thrown where the program waits, once a signal asked it to leave; destructors then clean up.
@@ -11,5 +13,18 @@ struct Interrupted {
 void remember_signals();
 /// Throws Interrupted when one came.
 void check_interrupted();
+
+/// A time by which the program leaves what it is at, as if a signal had asked it to: kSignal, which
+/// is then the one that came. One at a time, behind remember_signals(). What is forked meanwhile
+/// does not have it.
+class Deadline {
+ public:
+  static const int kSignal;
+
+  explicit Deadline(std::chrono::nanoseconds within);
+  Deadline(const Deadline&) = delete;
+  Deadline& operator=(const Deadline&) = delete;
+  ~Deadline();
+};
 
 }  // namespace ringway::cli

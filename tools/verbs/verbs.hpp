@@ -21,7 +21,7 @@ void add_cursor_delete(CommandLine& line);
 void add_log_verify(CommandLine& line);
 void add_log_dump(CommandLine& line);
 
-// The verbs of `bench`, each in a file of its name.
+// The verbs of `bench`, each in a file of its name, and all of them.
 Benchmark limits_benchmark();
 Benchmark ring_benchmark();
 Benchmark latency_benchmark();
@@ -37,5 +37,6 @@ Benchmark repair_benchmark();
 Benchmark restart_benchmark();
 Benchmark adopt_benchmark();
 std::vector<Benchmark> benchmarks();
+void add_bench_all(CommandLine& line);
 
 }  // namespace ringway::cli

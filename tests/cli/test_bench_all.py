@@ -1,0 +1,182 @@
+"""`ringway bench all`: every row of the plan, what it refuses, and that nothing is left behind of it."""
+
+import os
+import pathlib
+import signal
+import sys
+import tempfile
+import unittest
+from xml.etree import ElementTree
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / 'support'))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+from bus import wait_until
+from small_disk import SmallDisk, private_mounts
+from test_bench import TWO_CPUS, BenchCase
+
+SHORT = ('--runs', '1', '--time', '10ms', '--bytes', '2M', '--times', '1')
+AT_ONCE = ('--within', '1us')
+ROWS = [
+    'line', 'cursor_ring_64_claim_1', 'cursor_ring_64_claim_16', 'cursor_ring_64_claim_64', 'record_copy',
+    'memcpy_cached', 'memcpy_beyond', 'futex_wake', 'device_write_reserved', 'device_write_written', 'read_warm',
+    'read_cold', 'write_fdatasync',
+    'ring_64_claim_1', 'ring_64_claim_16', 'ring_64_claim_64',
+    'ring_64_claim_1_exclusive', 'ring_64_claim_1_exclusive_to_shared',
+    'ring_1024_claim_1', 'ring_65536_claim_1',
+    'ring_64_claim_1_producers_2', 'ring_64_claim_1_producers_2_to_one', 'ring_64_claim_1_producers_2_smallest_share',
+    'latency_64_p50', 'latency_64_p99', 'wake_64', 'wake_64_nobody_asleep',
+    'persist_1024', 'persist_1024_default_ring', 'persist_64', 'persist_64_default_ring',
+    'replay_1024_warm', 'replay_64_warm', 'replay_1024_cold', 'replay_64_cold',
+    'durable_64', 'durable_64_producers_64', 'durable_64_producers_64_to_one',
+    'fanout_64_consumers_8', 'fanout_64_consumers_8_from_log',
+    'spill_1024_producer', 'spill_1024_live', 'idle_10000_cpu', 'idle_10000_memory', 'idle_10000_beside', 'idle_10000_among',
+    'repair', 'restart', 'restart_orderly', 'adopt', 'adopt_1000',
+]
+
+
+def current_umask():
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+class BenchAll(BenchCase):
+    @unittest.skipUnless(TWO_CPUS, 'needs two CPUs')
+    def test_all_rows_are_those_of_the_verbs(self):
+        report = self.report_directory()
+        rows = self.results('all', *SHORT, '--report', report)
+        self.assert_is_report(report, rows)
+        # These are one row that says why, where a machine has no room for them.
+        always = lambda name: not name.startswith('idle_') and not name.endswith('_default_ring')
+        self.assertEqual([row['name'] for row in rows if always(row['name'])], [name for name in ROWS if always(name)])
+        self.assertLessEqual({row['name'] for row in rows}, {'idle_10000', *ROWS})
+        for row in rows:
+            self.assertLessEqual({'name', 'about', 'settings', 'better', 'runs', 'command'}, set(row))
+            if not row.get('not_measured'):
+                self.assertEqual(len(row['runs']), 1, row['name'])
+        commands = {row['name']: row['command'] for row in rows}
+        self.assertEqual(commands['ring_64_claim_16'], 'ringway bench ring --claim 16 --runs 1 --time 10ms')
+        self.assertEqual(commands['persist_64'], 'ringway bench persist --size 64 --bytes 2M --limit-bytes 2M '
+                                                 '--writes 14GiB --runs 1')
+        # A command gives the very row, and less than the least is not judged.
+        (again,) = self.results(*commands['ring_1024_claim_1'].split()[2:])
+        (row,) = (row for row in rows if row['name'] == 'ring_1024_claim_1')
+        self.assertEqual({name: value for name, value in again['settings'].items() if name != 'load'},
+                         {name: value for name, value in row['settings'].items() if name != 'load'})
+        self.assertEqual({row.get('pass') for row in rows if row['settings'].get('time_ms')} - {None}, set())
+
+    def test_what_the_time_was_over_for_is_not_measured(self):
+        rows = self.results('all', *AT_ONCE)
+        self.assertEqual({row['not_measured'] for row in rows}, {'1 us were over'})
+        self.assertEqual({row['pass'] for row in rows}, {None})
+        self.assertLessEqual({row['name'] for row in rows}, {'limits', 'idle_10000', *ROWS})
+
+    def test_the_table_ends_with_how_many_passed_and_missed(self):
+        lines = self.run_bench('all', *AT_ONCE).splitlines()
+        self.assertRegex(lines[0], 'ROW +FIGURE +LIMIT +RATIO +OF THE REPEATS +TARGET')
+        self.assertRegex(lines[1], 'limits .*not measured: 1 us were over')
+        self.assertEqual(lines[-1], f'{len(lines) - 2} rows: {len(lines) - 2} not measured')
+
+    def test_what_it_takes_is_said_before(self):
+        with self.spawn('all', *AT_ONCE) as child:
+            _, err = child.communicate(timeout=60)
+        self.assertRegex(err, r'benchmarks: they write up to (3\d|40)(\.\d)? GiB below .*, and hold up to .* of memory')
+
+    def test_a_signal_in_the_middle_leaves_nothing(self):
+        report = self.report_directory()
+        with self.spawn('all', *SHORT, '--report', report) as child:
+            wait_until(lambda: len(self.mine()) > 1, 'a supervisor and its keeper')
+            child.send_signal(signal.SIGINT)
+            child.communicate(timeout=60)
+            self.assertEqual(child.returncode, -signal.SIGINT)
+            self.assert_nothing_is_left()
+        self.assertFalse(os.path.exists(report))
+
+    def report_directory(self):
+        place = tempfile.TemporaryDirectory()
+        self.addCleanup(place.cleanup)
+        return str(pathlib.Path(place.name) / 'speed')
+
+    def assert_is_report(self, directory, rows):
+        """One page that stands for itself, with everything that was measured; no text runs into another."""
+        self.assertEqual(os.listdir(directory), ['index.html'])
+        text = (pathlib.Path(directory) / 'index.html').read_text(encoding='utf-8')
+        self.assertNotRegex(text, r'http|src=|href=|url\(|@import')
+        page = ElementTree.fromstring(text)
+        words = ' '.join(page.itertext())
+        for row in rows:
+            self.assertIn(row['name'], words)
+            self.assertIn(row['command'], words)
+        self.assertIn(f'ringway bench all {" ".join(SHORT)}', words)
+        for fact in ('Processor', 'Memory', 'Kernel', 'Disk', 'Version', 'Measured', 'Took'):
+            self.assertIn(fact, words)
+        drawings = page.findall('.//svg')
+        self.assertGreaterEqual(len(drawings), 6)
+        for drawing in drawings:
+            self.assert_nothing_overlaps(drawing)
+
+    def assert_nothing_overlaps(self, drawing):
+        _, _, width, height = map(float, drawing.get('viewBox').split())
+        boxes = []
+        for text in drawing.findall('text'):
+            long = float(text.get('textLength', 7.2 * len(text.text)))
+            x, y = float(text.get('x')), float(text.get('y'))
+            left = {'label': x - long, 'tick': x - long / 2}.get(text.get('class'), x)
+            boxes.append((left, y - 10, left + long, y + 3, text.text))
+        for number, (left, top, right, bottom, text) in enumerate(boxes):
+            self.assertTrue(-1 <= left and right <= width + 1 and bottom <= height, text)
+            for other in boxes[number + 1:]:
+                apart = right <= other[0] or other[2] <= left or bottom <= other[1] or other[3] <= top
+                self.assertTrue(apart, f'{text!r} runs into {other[4]!r}')
+
+    def test_a_report_takes_the_place_of_the_one_there(self):
+        directory = pathlib.Path(self.report_directory())
+        directory.mkdir()
+        (directory / 'index.html').write_text('old')
+        with self.spawn('all', *SHORT, '--report', str(directory)) as child:
+            wait_until(lambda: len(self.mine()) > 1, 'a supervisor and its keeper')
+            child.send_signal(signal.SIGINT)
+            child.communicate(timeout=60)
+        self.assertEqual([(directory / name).read_text() for name in os.listdir(directory)], ['old'])
+        self.run_bench('all', *AT_ONCE, '--report', str(directory))
+        self.assertEqual(os.listdir(directory), ['index.html'])
+        page = directory / 'index.html'
+        ElementTree.fromstring(page.read_text(encoding='utf-8'))
+        self.assertEqual(page.stat().st_mode & 0o777, 0o644 & ~current_umask())
+
+    def test_a_place_that_no_report_can_have_is_refused_before_anything_runs(self):
+        directory = pathlib.Path(self.report_directory())
+        file = directory.parent / 'file'
+        file.touch()
+        for place, rule in ((directory / 'below', 'No such file or directory'), (file, 'Not a directory')):
+            with self.subTest(place=place):
+                error = self.run_bench('all', '--report', str(place), status=1)
+                self.assertIn(str(place), error)
+                self.assertIn(rule, error)
+
+    def test_what_is_typed_is_text_on_the_page(self):
+        directory = self.report_directory()
+        self.run_bench('all', *AT_ONCE, '--daemon', '/no/<b>&"it"', '--report', directory)
+        page = ElementTree.parse(pathlib.Path(directory) / 'index.html')
+        self.assertIn('ringway bench all --within 1us --daemon /no/<b>&"it"', ' '.join(page.getroot().itertext()))
+
+    def test_more_than_it_may_write_is_refused(self):
+        self.assertRegex(self.run_bench('all', '--bytes', '900TiB', status=2), 'persist|replay|limits|more than (40|16) GiB')
+        self.assertIn('this would write up to', self.run_bench('all', '--runs', '100', '--bytes', '512M', status=2))
+
+    def test_a_flag_that_a_benchmark_refuses_is_refused_before_anything_runs(self):
+        error = self.run_bench('all', '--time', '1ms', status=2)
+        self.assertIn('is too short to measure anything (of ringway bench limits ', error)
+        self.assertIn('--runs', self.run_bench('all', '--runs', '0', status=2))
+
+    @unittest.skipUnless(os.geteuid() == 0, 'needs root to mount a small file system')
+    def test_no_room_is_refused_before_anything_runs(self):
+        private_mounts()
+        disk = SmallDisk('ext4', 24)
+        self.addCleanup(disk.close)
+        self.env['TMPDIR'] = str(disk.path)
+        self.assertRegex(self.run_bench('all', status=1), 'has .* free, and this takes .* set TMPDIR to another disk')
+
+
+if __name__ == '__main__':
+    unittest.main()

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "tools/bench/benchmark.hpp"
+
+// Benchmarks one after the other, each as the command would run it alone.
+
+namespace ringway::cli {
+
+/// What is written to the disk by all of them, and what is held on it and in memory at once.
+inline constexpr std::uint64_t kSuiteWrittenMax = std::uint64_t{40} << 30;
+inline constexpr std::uint64_t kSuiteHeldMax = std::uint64_t{16} << 30;
+
+/// A flag with the value that it is to have, in each command of a plan that has the flag.
+using Override = std::pair<std::string, std::string>;
+
+class Suite {
+ public:
+  /// `plan`: what is typed behind `ringway bench`, a command each. Throws Error(usage), which names
+  /// the command, where one is refused; and where all of them would write or hold too much.
+  Suite(const std::vector<Benchmark>& benchmarks, const std::vector<std::string>& plan,
+        const std::vector<Override>& overrides);
+
+  /// What all of them write; the most that one of them holds.
+  Demand demand() const noexcept { return demand_; }
+  std::size_t size() const noexcept { return pieces_.size(); }
+
+  /// The JSON of all rows in the order of the plan, each with its "command". What has not begun
+  /// when `within` has passed, what was at it, and what would write more than it may, reads "not
+  /// measured". `about_to` is told each command before it runs. Throws Error, and Interrupted.
+  Json measure(std::chrono::nanoseconds within,
+               const std::function<void(std::size_t, const std::string&)>& about_to);
+
+ private:
+  struct Piece {
+    std::string command;
+    Configured configured;
+  };
+
+  std::vector<Piece> pieces_;
+  Demand demand_;
+};
+
+/// Bytes that this process, and those of its children that it has waited for, have written to disks
+/// so far. Nothing where the kernel does not count them.
+std::optional<std::uint64_t> bytes_written();
+
+}  // namespace ringway::cli
