@@ -1,5 +1,6 @@
 """`ringway bench all`: every row of the plan, what it refuses, and that nothing is left behind of it."""
 
+import json
 import os
 import pathlib
 import signal
@@ -153,6 +154,16 @@ class BenchAll(BenchCase):
                 error = self.run_bench('all', '--report', str(place), status=1)
                 self.assertIn(str(place), error)
                 self.assertIn(rule, error)
+
+    def test_what_fails_is_said_and_the_others_go_on(self):
+        with self.spawn('all', *SHORT, '--within', '20s', '--daemon', '/no/ringwayd', '--output', 'json') as child:
+            out, err = child.communicate(timeout=120)
+        self.assertEqual(child.returncode, 1)
+        rows = json.loads(out)
+        self.assertIn('/no/ringwayd: it ended at once', [row.get('not_measured') for row in rows])
+        self.assertEqual(rows[-1]['name'], 'adopt_1000')
+        self.assertRegex(err.splitlines()[-1], '"error".*ringway bench .*/no/ringwayd')
+        self.assert_nothing_is_left()
 
     def test_what_is_typed_is_text_on_the_page(self):
         directory = self.report_directory()

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <fstream>
-#include <ringway/error.hpp>
 #include <sstream>
 
 #include "tools/quantity.hpp"
@@ -84,11 +83,12 @@ Suite::Suite(const std::vector<Benchmark>& benchmarks, const std::vector<std::st
   refuse_more("write", demand_.written_bytes, kSuiteWrittenMax);
 }
 
-Json Suite::measure(std::chrono::nanoseconds within,
-                    const std::function<void(std::size_t, const std::string&)>& about_to) {
+SuiteRows Suite::measure(std::chrono::nanoseconds within,
+                         const std::function<void(std::size_t, const std::string&)>& about_to) {
   const Deadline deadline(within);
   const std::uint64_t before = bytes_written().value_or(0);
-  Json rows = Json::array();
+  SuiteRows all;
+  Json& rows = all.rows;
   for (std::size_t at = 0; at < pieces_.size(); ++at) {
     const auto& [command, configured] = pieces_[at];
     const auto leave_out = [&](std::string why) {
@@ -108,11 +108,13 @@ Json Suite::measure(std::chrono::nanoseconds within,
       if (interrupted.signal != Deadline::kSignal) throw;
       leave_out(fmt::format("{} were over", format_duration(within)));
     } catch (const Error& error) {
-      throw Error(error.code(), command, fmt::format("{}: {}", error.thing(), error.rule()),
-                  error.fix());
+      const Error named(error.code(), command,
+                        fmt::format("{}: {}", error.thing(), error.rule()), error.fix());
+      leave_out(fmt::format("{}: {}", error.thing(), error.rule()));
+      if (!all.failure) all.failure = named;
     }
   }
-  return rows;
+  return all;
 }
 
 std::optional<std::uint64_t> bytes_written() {

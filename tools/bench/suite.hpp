@@ -2,6 +2,8 @@
 
 #include <chrono>
 #include <functional>
+#include <optional>
+#include <ringway/error.hpp>
 #include <string>
 #include <utility>
 #include <vector>
@@ -19,6 +21,12 @@ inline constexpr std::uint64_t kSuiteHeldMax = std::uint64_t{16} << 30;
 /// A flag with the value that it is to have, in each command of a plan that has the flag.
 using Override = std::pair<std::string, std::string>;
 
+/// What a suite gave.
+struct SuiteRows {
+  Json rows = Json::array();
+  std::optional<Error> failure;  ///< the first one; its benchmark's row reads "not measured"
+};
+
 class Suite {
  public:
   /// `plan`: what is typed behind `ringway bench`, a command each. Throws Error(usage), which names
@@ -32,8 +40,9 @@ class Suite {
 
   /// The JSON of all rows in the order of the plan, each with its "command". What has not begun
   /// when `within` has passed, what was at it, and what would write more than it may, reads "not
-  /// measured". `about_to` is told each command before it runs. Throws Error, and Interrupted.
-  Json measure(std::chrono::nanoseconds within,
+  /// measured". So does what fails, and the others go on. `about_to` is told each command before it
+  /// runs. Throws Interrupted.
+  SuiteRows measure(std::chrono::nanoseconds within,
                const std::function<void(std::size_t, const std::string&)>& about_to);
 
  private:

@@ -202,15 +202,14 @@ Exit bench_all(const AllOptions& options, const Common& common) {
   if (!options.report.empty()) report.emplace(options.report, "index.html");
   const auto begin = std::chrono::steady_clock::now();
   ProgressLine progress;
-  const Json rows = suite.measure(within, [&](std::size_t at, const std::string& command) {
+  const SuiteRows all = suite.measure(within, [&](std::size_t at, const std::string& command) {
     progress.show(fmt::format("{} of {}: {}", at + 1, suite.size(), command));
   });
   progress.clear();
-  if (report) {
-    const auto took = std::chrono::steady_clock::now() - begin;
-    report->replace(report_page(rows, facts_of(options, took)));
-  }
-  print(rows, common.format);
+  const auto took = std::chrono::steady_clock::now() - begin;
+  print(all.rows, common.format);
+  if (report) report->replace(report_page(all.rows, facts_of(options, took)));
+  if (all.failure) throw Error(*all.failure);
   return Exit::ok;
 }
 
