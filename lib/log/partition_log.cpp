@@ -163,7 +163,7 @@ void PartitionLog::give_up_predecessor() {
   if (!settings_.synced || !in_ring_) {
     segment_ = SegmentWriter(header_at(segment_.first(), last.end,
                                        settings_.synced ? *unsettled_ : last.end,
-                                       segment_.header().running_max_before, 0));
+                                       segment_.running_max_before(), 0));
     return unsettled_.reset();
   }
   given_up_ = last;

@@ -139,11 +139,9 @@ class PartitionLog {
   bool skip_to(LogPoint at);
   LogPoint kept_by_skip() const noexcept { return given_up_ ? given_up_->end : written(); }
   /// Where the log ends in front of noted(), but for what the segment at hand has.
-  LogPoint predecessor_end() const noexcept { return log::predecessor_end(segment_.header()); }
+  LogPoint predecessor_end() const noexcept { return segment_.predecessor_end(); }
   /// How far a sync has confirmed that.
-  LogPoint predecessor_durable() const noexcept {
-    return log::predecessor_durable(segment_.header());
-  }
+  LogPoint predecessor_durable() const noexcept { return segment_.predecessor_durable(); }
   /// Where the segment at hand begins: behind predecessor_end() after a jump.
   LogPoint first() const noexcept { return segment_.first(); }
 

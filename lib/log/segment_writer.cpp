@@ -28,8 +28,13 @@ BlockFacts fresh_facts(LogPoint at, std::int64_t running_max) noexcept {
 
 SegmentWriter::SegmentWriter(const SegmentHeader& header)
     : header_(header),
+      segment_id_(header.segment_id),
+      first_{header.first_position, header.base_offset},
+      predecessor_end_(log::predecessor_end(header)),
+      predecessor_durable_(log::predecessor_durable(header)),
+      running_max_before_(header.running_max_before),
       geometry_(header),
-      noted_(first()),
+      noted_(first_),
       written_(noted_),
       durable_(noted_),
       confirmed_(noted_),
@@ -38,15 +43,11 @@ SegmentWriter::SegmentWriter(const SegmentHeader& header)
       open_end_(geometry_.block_end(0)),
       image_end_(header.base_position),
       hashed_(header.base_position),
-      open_page_(kPageBytes),
-      open_checksum_(data_seed(header.segment_id)),
-      written_running_max_(header.running_max_before) {
-  header_.checksum = checksum_of(header_, 0);
-}
+      written_running_max_(header.running_max_before) {}
 
 int SegmentWriter::create(storage::FileSystem& file_system, const std::string& directory,
                           WritePath path, const std::string& recycled, Naming naming) {
-  const std::string unborn = directory + "/" + unborn_name(header_.base_offset);
+  const std::string unborn = directory + "/" + unborn_name(first_.offset);
   directory_ = directory;
   path_ = unborn;
   write_path_ = path;
@@ -71,7 +72,7 @@ int SegmentWriter::create(storage::FileSystem& file_system, const std::string& d
 }
 
 int SegmentWriter::take_name(storage::FileSystem& file_system) {
-  const std::string name = directory_ + "/" + segment_name(header_.base_offset);
+  const std::string name = directory_ + "/" + segment_name(first_.offset);
   if (const int result = file_system.rename(path_, name); result < 0) return result;
   named_ = true;
   path_ = name;
@@ -91,9 +92,9 @@ int SegmentWriter::make_file(storage::FileSystem& file_system, const std::string
   if (descriptor < 0) return descriptor;
   file_ = storage::File(file_system, descriptor);
   reserved_bytes_ = 0;
-  if (const int result = reserve(file_system, header_.base_position); result < 0) return result;
+  if (const int result = reserve(file_system, geometry_.base_position); result < 0) return result;
   storage::PageBuffer page(kPageBytes);
-  std::memcpy(page.data(), &header_, sizeof header_);
+  new (page.data()) SegmentHeader(header_.whole());
   if (const int result = file_system.write(descriptor, page.span(), 0); result < 0) return result;
   return file_system.sync(descriptor);
 }
@@ -149,6 +150,7 @@ int SegmentWriter::submit(storage::FileSystem& file_system, storage::WriteEngine
   assert(created_ && can_submit());
   if (const int result = open_file(file_system); result < 0) return result;
   if (const int result = reserve(file_system, noted_.position); result < 0) return result;
+  if (!open_block_) open_block_ = std::make_unique<OpenBlock>(segment_id_);
   close_blocks();
   written_at_ns_ = now_ns;
   batch_.emplace();
@@ -172,7 +174,7 @@ void SegmentWriter::add_image(Batch& batch, const Stream& stream, std::int64_t n
   const std::uint64_t image_end = page_floor(batch.end.position);
   if (image_end > image_end_ && hashed_ > image_end_) {
     copy_to_open_page(image_end_ + kPageBytes, stream, now_ns);
-    batch.page_memory = std::exchange(open_page_, storage::PageBuffer(kPageBytes));
+    batch.page_memory = std::exchange(open_block_->page, storage::PageBuffer(kPageBytes));
     pieces.push_back(
         {batch.page_memory.data(), batch.page_memory.size(), geometry_.file_pos(image_end_)});
     image_end_ += kPageBytes;
@@ -189,7 +191,7 @@ void SegmentWriter::add_image(Batch& batch, const Stream& stream, std::int64_t n
 
 void SegmentWriter::copy_to_open_page(std::uint64_t end, const Stream& stream,
                                       std::int64_t now_ns) {
-  std::byte* const to = open_page_.data() + (hashed_ - image_end_);
+  std::byte* const to = open_block_->page.data() + (hashed_ - image_end_);
   const auto from = stream.spans(hashed_, end)[0];  // a page never wraps
   if (from.empty()) return;
   std::memcpy(to, from.data(), from.size());
@@ -200,7 +202,7 @@ void SegmentWriter::hash(std::span<const std::byte> bytes, std::int64_t now_ns) 
   while (!bytes.empty()) {
     const std::uint64_t block_end = geometry_.block_end(hashed_blocks_);
     const auto part = bytes.first(std::min(bytes.size(), block_end - hashed_));
-    open_checksum_.add(part);
+    open_block_->checksum.add(part);
     hashed_ += part.size();
     bytes = bytes.subspan(part.size());
     if (hashed_ < block_end) return;
@@ -208,12 +210,12 @@ void SegmentWriter::hash(std::span<const std::byte> bytes, std::int64_t now_ns) 
     entry.facts = closed_[new_entries_.size()];
     entry.facts.written_at_ns = now_ns;
     entry.index = hashed_blocks_++;
-    entry.data_checksum = open_checksum_.value();
+    entry.data_checksum = open_block_->checksum.value();
     entry.durable_position = durable_.position;
     entry.durable_offset = durable_.offset;
-    entry.checksum = checksum_of(entry, entry_seed(header_.segment_id, entry.index));
+    entry.checksum = checksum_of(entry, entry_seed(segment_id_, entry.index));
     new_entries_.push_back(entry);
-    open_checksum_.restart(data_seed(header_.segment_id));
+    open_block_->checksum.restart(data_seed(segment_id_));
   }
 }
 
@@ -240,21 +242,21 @@ void SegmentWriter::add_slot(Batch& batch, std::int64_t now_ns,
                              std::vector<storage::WritePiece>& pieces) {
   batch.slot_memory = storage::PageBuffer(sizeof(TailSlot));
   auto& slot = *new (batch.slot_memory.data()) TailSlot{};
-  std::memcpy(slot.page, open_page_.data(), batch.end.position - image_end_);
+  std::memcpy(slot.page, open_block_->page.data(), batch.end.position - image_end_);
   slot.sequence = ++sequence_;
   slot.end_position = batch.end.position;
   slot.end_offset = batch.end.offset;
   slot.block_index = hashed_blocks_;
   slot.facts = open_;
   slot.facts.written_at_ns = now_ns;
-  slot.data_checksum = open_checksum_.value();
+  slot.data_checksum = open_block_->checksum.value();
   slot.durable_position = durable_.position;
   slot.durable_offset = durable_.offset;
   const SegmentInfo now = info();
   slot.records = records_;
   slot.time_min = now.time_min;
   slot.time_max = now.time_max;
-  slot.checksum = checksum_of(slot, slot_seed(header_.segment_id));
+  slot.checksum = checksum_of(slot, slot_seed(segment_id_));
   pieces.push_back(
       {batch.slot_memory.data(), batch.slot_memory.size(), geometry_.slot_file_pos(batch.slot)});
 }
@@ -296,12 +298,12 @@ void SegmentWriter::trim(storage::FileSystem& file_system) noexcept {
 
 SegmentInfo SegmentWriter::info() const {
   SegmentInfo info;
-  info.name = segment_name(header_.base_offset);
-  info.base_position = header_.base_position;
+  info.name = segment_name(first_.offset);
+  info.base_position = geometry_.base_position;
   info.first = first();
   info.end = written_;
-  info.predecessor_end = predecessor_end(header_);
-  info.predecessor_durable = predecessor_durable(header_);
+  info.predecessor_end = predecessor_end_;
+  info.predecessor_durable = predecessor_durable_;
   info.time_min = time_min_;
   info.time_max = std::max(time_max_, open_.time_max);
   if (open_.data_records > 0) {

@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "layout/record.hpp"
+#include "log/compact_header.hpp"
 #include "log/segment_format.hpp"
 #include "log/segment_info.hpp"
 #include "log/stream.hpp"
@@ -93,8 +95,11 @@ class SegmentWriter {
   /// Gives back the space reserved behind the end. For a segment that is done with.
   void trim(storage::FileSystem& file_system) noexcept;
 
-  const SegmentHeader& header() const noexcept { return header_; }
-  LogPoint first() const noexcept { return {header_.first_position, header_.base_offset}; }
+  LogPoint first() const noexcept { return first_; }
+  /// Where the log ended when this segment was begun, and how far a sync had confirmed it.
+  LogPoint predecessor_end() const noexcept { return predecessor_end_; }
+  LogPoint predecessor_durable() const noexcept { return predecessor_durable_; }
+  std::int64_t running_max_before() const noexcept { return running_max_before_; }
   LogPoint noted() const noexcept { return noted_; }
   LogPoint written() const noexcept { return written_; }
   LogPoint durable() const noexcept { return durable_; }
@@ -107,6 +112,13 @@ class SegmentWriter {
   SegmentInfo info() const;
 
  private:
+  /// The block that hashed_ is in, from the first batch on: thousands may wait for theirs.
+  struct OpenBlock {
+    explicit OpenBlock(std::uint64_t segment_id) noexcept : checksum(data_seed(segment_id)) {}
+
+    storage::PageBuffer page{kPageBytes};  // what lies behind image_end_
+    storage::RunningChecksum checksum;
+  };
   struct Batch {
     LogPoint end;
     LogPoint durable;
@@ -140,7 +152,12 @@ class SegmentWriter {
   void add_entries(Batch& batch, std::vector<storage::WritePiece>& pieces);
   void add_slot(Batch& batch, std::int64_t now_ns, std::vector<storage::WritePiece>& pieces);
 
-  SegmentHeader header_;
+  CompactHeader header_;
+  std::uint64_t segment_id_;
+  LogPoint first_;
+  LogPoint predecessor_end_;
+  LogPoint predecessor_durable_;
+  std::int64_t running_max_before_;
   Geometry geometry_;
   std::string directory_;
   std::string path_;
@@ -169,9 +186,8 @@ class SegmentWriter {
   // hashed_.
   std::uint64_t image_end_;
   std::uint64_t hashed_;
-  storage::PageBuffer open_page_;
+  std::unique_ptr<OpenBlock> open_block_;
   std::uint64_t hashed_blocks_ = 0;
-  storage::RunningChecksum open_checksum_;
   std::vector<BlockEntry> page_entries_;  // of the table page the next entry goes to
   std::vector<BlockEntry> new_entries_;
   std::int64_t written_at_ns_ = 0;

@@ -52,6 +52,20 @@ struct SmallLog {
 
 }  // namespace
 
+TEST_CASE("segment: one that waits for its first record is small", "[log]") {
+  // It holds neither a page of its header nor one of records, nor a checksum under way.
+  CHECK(sizeof(log::SegmentWriter) <= 1024);
+  CHECK(sizeof(log::CompactHeader) <= 256);
+}
+
+TEST_CASE("segment: a header kept without its reserved bytes is the same in the file", "[log]") {
+  log::SegmentHeader header{};
+  std::memset(static_cast<void*>(&header), 0x5a, offsetof(log::SegmentHeader, reserved));
+  header.checksum = log::checksum_of(header, 0);
+  const log::SegmentHeader whole = log::CompactHeader(header).whole();
+  CHECK(std::memcmp(&whole, &header, sizeof header) == 0);
+}
+
 TEST_CASE("segment name: what is made is read back, and nothing else", "[log]") {
   using Kind = log::SegmentName::Kind;
   CHECK(log::segment_name(42) == "00000000000000000042.log");
