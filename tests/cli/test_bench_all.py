@@ -26,11 +26,12 @@ ROWS = [
     'ring_1024_claim_1', 'ring_65536_claim_1',
     'ring_64_claim_1_producers_2', 'ring_64_claim_1_producers_2_to_one', 'ring_64_claim_1_producers_2_smallest_share',
     'latency_64_p50', 'latency_64_p99', 'wake_64', 'wake_64_nobody_asleep',
+    'idle_10000_cpu', 'idle_10000_memory', 'idle_10000_beside', 'idle_10000_among',
     'persist_1024', 'persist_1024_default_ring', 'persist_64', 'persist_64_default_ring',
     'replay_1024_warm', 'replay_64_warm', 'replay_1024_cold', 'replay_64_cold',
     'durable_64', 'durable_64_producers_64', 'durable_64_producers_64_to_one',
     'fanout_64_consumers_8', 'fanout_64_consumers_8_from_log',
-    'spill_1024_producer', 'spill_1024_live', 'idle_10000_cpu', 'idle_10000_memory', 'idle_10000_beside', 'idle_10000_among',
+    'spill_1024_producer', 'spill_1024_live',
     'repair', 'restart', 'restart_orderly', 'adopt', 'adopt_1000',
 ]
 
@@ -115,12 +116,17 @@ class BenchAll(BenchCase):
         self.assertGreaterEqual(len(drawings), 6)
         for drawing in drawings:
             self.assert_nothing_overlaps(drawing)
+        places = [float(each.get('cx')) for each in drawings[0].findall('circle')]
+        ranges = [float(each.get('x')) for each in drawings[0].findall('rect')]
+        self.assertGreater(len(places), 10)
+        for place, begin in zip(places, ranges, strict=True):
+            self.assertAlmostEqual(place, begin, delta=0.2)  # of one repeat
 
     def assert_nothing_overlaps(self, drawing):
         _, _, width, height = map(float, drawing.get('viewBox').split())
         boxes = []
         for text in drawing.findall('text'):
-            long = float(text.get('textLength', 7.2 * len(text.text)))
+            long = float(text.get('textLength', 6.7 * len(text.text)))
             x, y = float(text.get('x')), float(text.get('y'))
             left = {'label': x - long, 'tick': x - long / 2}.get(text.get('class'), x)
             boxes.append((left, y - 10, left + long, y + 3, text.text))

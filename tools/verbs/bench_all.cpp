@@ -24,7 +24,8 @@
 namespace ringway::cli {
 namespace {
 
-/// Everything that a target was set for, a command each. All of them write less than
+/// Everything that a target was set for, a command each; what is slow to begin and to end stands far
+/// from where the time is over. All of them write less than
 /// kSuiteWrittenMax and, on a quiet machine, take less than ten minutes.
 const std::vector<std::string> kPlan{
     "limits --time 200ms --bytes 16MiB",
@@ -37,6 +38,7 @@ const std::vector<std::string> kPlan{
     "ring --producers 2",
     "latency",
     "wake",
+    "idle",
     "persist --bytes 8GiB --limit-bytes 3GiB --writes 14GiB",
     "persist --size 64 --bytes 8GiB --limit-bytes 3GiB --writes 14GiB",
     "replay --bytes 512MiB",
@@ -47,14 +49,13 @@ const std::vector<std::string> kPlan{
     "durable --producers 64 --time 200ms",
     "fanout --bytes 512MiB",
     "spill --time 600ms",
-    "idle",
     "repair",
     "restart --restarts 3",
     "adopt",
     "adopt --topics 1000 --partitions 1 --ring 1MiB --starts 5",
 };
 
-constexpr const char* kWithin = "10m";
+constexpr const char* kWithin = "9m30s";  // and then it tidies up
 
 struct AllOptions {
   std::string runs, time, bytes, times, daemon_path, report;

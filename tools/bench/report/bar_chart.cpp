@@ -13,7 +13,7 @@ namespace {
 
 // In the units of the drawing: a column for labels, one for bars, one for values.
 constexpr double kWidth = 960, kLabelEnd = 276, kPlot = 288, kPlotEnd = 700, kText = 716;
-constexpr double kWidestLetter = 7.2;  // of the sizes below, in a wide font
+constexpr double kWideLetter = 6.7;  // on average, of the labels and notes, in a wide font
 constexpr double kRow = 42, kAxis = 26;
 
 std::string head(double height, const std::string& what) {
@@ -28,7 +28,9 @@ std::string text(double x, double y, const char* kind, const std::string& words)
 /// The same no wider than `room`: what could be is drawn narrower.
 std::string text_within(double room, double x, double y, const char* kind,
                         const std::string& words) {
-  if (kWidestLetter * static_cast<double>(words.size()) <= room) return text(x, y, kind, words);
+  const auto letters = std::ranges::count_if(
+      words, [](char each) { return (static_cast<unsigned char>(each) & 0xc0) != 0x80; });
+  if (kWideLetter * static_cast<double>(letters) <= room) return text(x, y, kind, words);
   return fmt::format(R"(<text x="{:g}" y="{:g}" class="{}" textLength="{:g}" )"
                      R"(lengthAdjust="spacingAndGlyphs">{}</text>)",
                      x, y, kind, room, escaped(words));

@@ -239,7 +239,7 @@ std::vector<Distance> distances(const Json& rows) {
     const auto of_target = [&](double value) {
       return is_lower(row) ? *target / std::max(value, 1e-9) : value / *target;
     };
-    const auto [low, high] = std::minmax(of_target(from), of_target(to));
+    const auto [low, high] = std::minmax({of_target(from), of_target(to)});
     all.push_back({name_in(row), of_target(*at), low, high, summary_of(row).verdict});
   }
   return all;
