@@ -188,12 +188,13 @@ class Flusher::Thread {
         {{options_.doorbells.fd(), POLLIN, 0}, {engine_->event_descriptor(), POLLIN, 0}}};
     const bool rung =
         ::ppoll(wait.data(), wait.size(), &timeout, nullptr) > 0 && (wait[0].revents & POLLIN) != 0;
-    const bool overdue = Clock::now() >= full_look_at_;
+    const auto now = Clock::now();
+    const bool overdue = now >= full_look_at_;
     if (rung) options_.doorbells.answer();
     if (rung || overdue) {
-      for (auto& topic : topics_) topic->rouse(overdue);
+      for (auto& topic : topics_) topic->rouse(now, overdue);
     }
-    if (overdue) full_look_at_ = Clock::now() + kLongestSleep;
+    if (overdue) full_look_at_ = now + kLongestSleep;
   }
 
   void reap(std::chrono::nanoseconds timeout) {

@@ -297,8 +297,7 @@ std::optional<Trouble> PartitionDuty::trouble(SteadyTime now) const noexcept {
                    .alone = now - pinned_by_since_ >= budget,
                    .pin = pinned_at_};
   }
-  // Not by the tail, which a producer may have put anywhere.
-  if (follower_.committed().position >= view_.codec().position_end() / 2) {
+  if (worn_out()) {
     return Trouble{.kind = Trouble::Kind::worn_out, .partition = partition_};
   }
   return std::nullopt;
@@ -323,6 +322,19 @@ bool PartitionDuty::something_came() const noexcept {
   const std::uint64_t position = follower_.committed().position;
   return !quarantined_ && position < board_.announced.load(std::memory_order::relaxed) &&  // own
          ring::peek(view_, position, header) != ring::Found::nothing;
+}
+
+std::optional<std::uint64_t> PartitionDuty::tail_at_rest() const noexcept {
+  const std::uint64_t word = view_.tail().load(std::memory_order::acquire);
+  const layout::Tail tail = view_.codec().unpack(word);
+  const bool followed = quarantined_
+                            ? tail.closed
+                            : !tail.closed && tail.position == follower_.committed().position;
+  const bool logged = !log_ || log_->noted() == follower_.committed();
+  if (!followed || !logged || moved_ || hurries() || sharing_stands() || worn_out()) {
+    return std::nullopt;
+  }
+  return word;
 }
 
 bool PartitionDuty::drained() const noexcept {

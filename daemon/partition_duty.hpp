@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -72,6 +74,12 @@ class PartitionDuty {
   bool quiet() const noexcept;
   /// A record came since the last round.
   bool something_came() const noexcept;
+  /// Of one that is quiet and had a round since: as long as its tail reads like this, neither a
+  /// claim nor time brings anything to do. Nothing: there may be something.
+  std::optional<std::uint64_t> tail_at_rest() const noexcept;
+  const std::atomic<std::uint64_t>& tail_word() const noexcept { return view_.tail(); }
+  /// It read like that `then`: a claim that stands open now came later.
+  void rested_until(SteadyTime then) noexcept { stuck_since_ = std::max(stuck_since_, then); }
 
   /// The ring is to end, so that another can follow it (ring_ending.hpp).
   void begin_end() noexcept { ending_.begin(); }
@@ -137,6 +145,10 @@ class PartitionDuty {
   /// Of a retired ring. Relaxed: own, or of a supervisor that is dead.
   std::uint64_t end_position() const noexcept {
     return board_.end_position.load(std::memory_order::relaxed);
+  }
+  /// Not by the tail, which a producer may have put anywhere.
+  bool worn_out() const noexcept {
+    return follower_.committed().position >= view_.codec().position_end() / 2;
   }
   bool unsettled() const noexcept { return follower_.committed().position < tail(); }
 

@@ -20,6 +20,9 @@ constexpr std::chrono::milliseconds kHeldPause{10};
 /// A topic without a record for this long asks to be rung.
 constexpr std::chrono::milliseconds kQuietAfter{10};
 constexpr std::chrono::seconds kTroubleEvery{1};
+/// So many looks at tails alone stand between two rounds of a topic at rest, which see what no
+/// claim came with: stamps where nobody claimed, pages that are gone.
+constexpr int kLooksAtRest = 9;
 
 }  // namespace
 
@@ -59,7 +62,7 @@ void TopicDuty::want_sharing() {
 void TopicDuty::share(std::function<void()> done) {
   want_sharing();
   shares_.push_back(std::move(done));
-  state_ = State::awake;
+  wake();
   say_if_shared();
 }
 
@@ -78,7 +81,7 @@ void TopicDuty::release(std::uint64_t handle, Released done) {
   if (left == 0) {
     settled(handle, 0);
   } else {
-    state_ = State::awake;
+    wake();
     // Others wait behind that claim: now, and before anything that may wait for the device.
     for (auto& partition : partitions_) {
       partition->settle([&](std::uint64_t id, bool repaired) { settled(id, repaired ? 1 : 0); });
@@ -121,7 +124,11 @@ SteadyTime TopicDuty::round(SteadyTime now, SteadyTime until) {
   say_if_shared();
   SteadyTime due = std::exchange(round_due_, SteadyTime::max());
   const std::uint64_t most = std::exchange(round_most_, 0);
-  if (most != 0) busy_at_ = now;
+  looked_ = true;
+  if (most != 0) {
+    busy_at_ = now;
+    woken_by_time_ = false;
+  }
   if (ending_) {
     look_at_end(now);
     due = std::min(due, now + kRoundPause);
@@ -144,11 +151,11 @@ void TopicDuty::say_that_bell_is_lost() {
 }
 
 bool TopicDuty::lull(SteadyTime now) {
-  if (state_ != State::awake || ending_ || !shares_.empty() || now - busy_at_ < kQuietAfter) {
-    return false;
-  }
-  if (!std::all_of(partitions_.begin(), partitions_.end(),
+  if (state_ != State::awake || !looked_) return false;
+  if (ending_ || !shares_.empty() || now - busy_at_ < kQuietAfter ||
+      !std::all_of(partitions_.begin(), partitions_.end(),
                    [](const auto& partition) { return partition->quiet(); })) {
+    woken_by_time_ = false;
     return false;
   }
   state_ = State::falling_asleep;
@@ -161,16 +168,53 @@ void TopicDuty::look_again() {
   if (state_ != State::falling_asleep) return;
   const bool came = std::any_of(partitions_.begin(), partitions_.end(),
                                 [](const auto& partition) { return partition->something_came(); });
-  state_ = came ? State::awake : State::asleep;
-  if (came) return;
+  if (came) return wake();
+  state_ = State::asleep;
   for (auto& partition : partitions_) partition->park();
+  rest_if_nothing_came();
 }
 
-void TopicDuty::rouse(bool anyway) {
+/// Only behind a round in which nothing came, before which it slept already: what was under way
+/// when it fell asleep has been seen to its end, and told.
+void TopicDuty::rest_if_nothing_came() {
+  looks_at_rest_ = 0;
+  if (!woken_by_time_) return;
+  rest_.clear();
+  for (const auto& partition : partitions_) {
+    const std::optional<std::uint64_t> word = partition->tail_at_rest();
+    if (!word) return;
+    rest_.push_back({&partition->tail_word(), *word});
+  }
+  looks_at_rest_ = kLooksAtRest;
+}
+
+bool TopicDuty::rests(SteadyTime now) noexcept {
+  if (looks_at_rest_ == 0) return false;
+  --looks_at_rest_;
+  // Relaxed: a hint, as a claim's stamp may come later anyway; a round looks at both.
+  const bool same = std::ranges::all_of(rest_, [](const Rest& rest) {
+    return rest.tail->load(std::memory_order::relaxed) == rest.word;
+  });
+  if (same) rested_at_ = now;
+  return same;
+}
+
+void TopicDuty::wake() noexcept {
+  if (const SteadyTime then = std::exchange(rested_at_, {}); then != SteadyTime{}) {
+    for (auto& partition : partitions_) partition->rested_until(then);
+  }
+  state_ = State::awake;
+  looked_ = woken_by_time_ = false;
+}
+
+void TopicDuty::rouse(SteadyTime now, bool anyway) {
   if (state_ != State::asleep) return;
   // Relaxed: a hint; a full look comes within the longest sleep.
   const std::uint32_t sleepers = topic_->memory().bell().sleepers.load(std::memory_order::relaxed);
-  if (anyway || (sleepers & layout::kSupervisorSleeps) == 0) state_ = State::awake;
+  if ((sleepers & layout::kSupervisorSleeps) == 0) return wake();
+  if (!anyway || rests(now)) return;
+  wake();
+  woken_by_time_ = true;
 }
 
 std::optional<Trouble> TopicDuty::trouble(SteadyTime now) {
@@ -187,7 +231,7 @@ std::optional<Trouble> TopicDuty::trouble(SteadyTime now) {
 }
 
 void TopicDuty::end_ring(SteadyTime now, RingEnd how, std::function<void(RingEnded)> done) {
-  state_ = State::awake;
+  wake();
   want_sharing();
   for (auto& partition : partitions_) partition->begin_end();
   ending_ = Ending{how, now, std::move(done)};
@@ -246,7 +290,7 @@ void TopicDuty::let_go() {
 }
 
 void TopicDuty::drain() {
-  state_ = State::awake;  // and stays so: nothing is lulled any more
+  wake();  // and stays so: nothing is lulled any more
   draining_ = true;
   want_sharing();
   for (auto& partition : partitions_) partition->drain();

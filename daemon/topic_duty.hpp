@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -43,8 +44,9 @@ class TopicDuty {
   bool awake() const noexcept { return state_ == State::awake; }
   bool lull(SteadyTime now);
   void look_again();
-  /// Wakes it when a producer took its sleeper bit away, or `anyway`.
-  void rouse(bool anyway);
+  /// Wakes it when a producer took its sleeper bit away, or `anyway`: but for one at rest, whose
+  /// tails are looked at instead, most of the times.
+  void rouse(SteadyTime now, bool anyway);
 
   /// Once a second at most.
   std::optional<Trouble> trouble(SteadyTime now);
@@ -68,6 +70,15 @@ class TopicDuty {
     Released done;
   };
 
+  /// A tail, and what it read like when there was nothing to do behind it.
+  struct Rest {
+    const std::atomic<std::uint64_t>* tail;
+    std::uint64_t word;
+  };
+
+  void wake() noexcept;
+  void rest_if_nothing_came();
+  bool rests(SteadyTime now) noexcept;
   void ring_for_the_dead() const noexcept;
   struct Ending {
     RingEnd how;
@@ -94,6 +105,11 @@ class TopicDuty {
   std::uint64_t round_most_ = 0;
   State state_ = State::awake;
   SteadyTime busy_at_{};
+  bool looked_ = false;         ///< a round has ended since it woke
+  bool woken_by_time_ = false;  ///< and nothing has come since then
+  std::vector<Rest> rest_;      ///< by partition, of one at rest
+  int looks_at_rest_ = 0;       ///< until the next round
+  SteadyTime rested_at_{};      ///< when they were last seen to read like that, since it sleeps
   bool bell_is_lost_ = false;
   bool draining_ = false;
   std::optional<Ending> ending_;

@@ -110,6 +110,85 @@ TEST_CASE("topic duty: while only a pin holds producers up it is looked at seldo
   CHECK(due - now >= std::chrono::milliseconds(9));
 }
 
+namespace {
+
+/// Rounds until the topic sleeps, with what the device does meanwhile.
+void until_asleep(Scene& scene, SteadyTime& now) {
+  for (int i = 0; i < 1000; ++i, now += std::chrono::milliseconds(5)) {
+    scene.duty->round(now, now + std::chrono::hours(1));
+    scene.complete();
+    if (scene.duty->lull(now)) scene.duty->look_again();
+    if (!scene.duty->awake()) return;
+  }
+  FAIL("it never sleeps");
+}
+
+/// How many looks for time's sake alone pass before one is a round, which is done.
+int looks_until_round(Scene& scene, SteadyTime& now) {
+  for (int looks = 0; looks < 1000; ++looks, now += std::chrono::milliseconds(250)) {
+    scene.duty->rouse(now, true);
+    if (scene.duty->awake()) {
+      until_asleep(scene, now);
+      return looks;
+    }
+  }
+  return -1;
+}
+
+}  // namespace
+
+TEST_CASE("topic duty: one that sleeps has a round soon, and seldom while nothing comes",
+          "[flusher]") {
+  Scene scene(false, {.sync = GENERATE(SyncPolicy::every_batch, SyncPolicy::never)});
+  scene.publish();
+  auto now = std::chrono::steady_clock::now();
+  until_asleep(scene, now);
+  // What came to an end when it fell asleep is told by the first one.
+  CHECK(looks_until_round(scene, now) == 0);
+  CHECK(looks_until_round(scene, now) == 9);
+  CHECK(looks_until_round(scene, now) == 9);
+  for (std::uint32_t p = 0; p < kPartitions; ++p) CHECK(scene.committed(p) == 1);
+}
+
+TEST_CASE("topic duty: what is claimed while it rests, rung or not, is seen by the next look",
+          "[flusher]") {
+  Scene scene;
+  scene.publish();
+  auto now = std::chrono::steady_clock::now();
+  until_asleep(scene, now);
+  CHECK(looks_until_round(scene, now) == 0);
+  SECTION("a record, and the bell says that it was not rung") {
+    REQUIRE(publish_record(scene.writers.back(), "x").status == Status::ok);
+    CHECK(looks_until_round(scene, now) == 0);
+    CHECK(scene.committed(kPartitions - 1) == 2);
+  }
+  SECTION("a claim that stands open has a round each time") {
+    REQUIRE(scene.writers.front().try_claim(64, 1).status == Status::ok);
+    for (int i = 0; i < 20; ++i) CHECK(looks_until_round(scene, now) == 0);
+  }
+  SECTION("a claim is as old as the last look at most") {
+    for (int i = 0; i < 9; ++i) scene.duty->rouse(now += std::chrono::milliseconds(250), true);
+    CHECK_FALSE(scene.duty->awake());
+    const auto claimed = scene.writers.front().try_claim(64, 1);
+    REQUIRE(claimed.status == Status::ok);
+    layout::Slot& slot = scene.slots[0];
+    CHECK(layout::intent_position(slot.word.load()) == claimed.position);
+    now += std::chrono::milliseconds(5);
+    scene.duty->rouse(now, true);
+    REQUIRE(scene.duty->awake());
+    scene.duty->round(now, now + std::chrono::hours(1));
+    CHECK_FALSE(scene.duty->trouble(now));  // it is due after 10 ms
+    now += std::chrono::milliseconds(10);
+    scene.duty->round(now, now + std::chrono::hours(1));
+    CHECK(scene.duty->trouble(now));
+  }
+  SECTION("a tail put back or closed") {
+    auto& tail = scene.topic->view(1).tail();
+    tail.store(GENERATE(std::uint64_t{0}, layout::TailCodec::kClosed));
+    CHECK(looks_until_round(scene, now) == 0);
+  }
+}
+
 TEST_CASE("topic duty: a released claim is repaired before anything waits for the device",
           "[flusher]") {
   Scene scene;
