@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / 'support'))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from bus import wait_until
+from bus import command_line, pids, wait_until
 from small_disk import SmallDisk, private_mounts
 from test_bench import TWO_CPUS, BenchCase
 
@@ -176,6 +176,47 @@ class BenchAll(BenchCase):
         self.run_bench('all', *AT_ONCE, '--daemon', '/no/<b>&"it"', '--report', directory)
         page = ElementTree.parse(pathlib.Path(directory) / 'index.html')
         self.assertIn('ringway bench all --within 1us --daemon /no/<b>&"it"', ' '.join(page.getroot().itertext()))
+
+    def others(self, script):
+        """A program in place of tests/bench/peers."""
+        place = tempfile.TemporaryDirectory()
+        self.addCleanup(place.cleanup)
+        program = pathlib.Path(place.name) / 'others'
+        program.write_text('#!/bin/sh\n' + script)
+        program.chmod(0o755)
+        return str(program)
+
+    def test_others_stand_beside_them(self):
+        none = ('p50_ns', 'limit', 'ratio', 'target', 'pass', 'ratio_of', 'not_measured', 'not_judged')
+        rate = {'name': 'peer_pigeon_throughput_64', 'about': 'by hand', 'records_per_s': 2.0, 'better': 'higher',
+                'settings': {'size_bytes': 64, 'persisted': 'paper'}, 'judged': 'median', 'runs': [], **dict.fromkeys(none)}
+        directory = self.report_directory()
+        rows = self.results('all', *AT_ONCE, '--time', '20ms', '--kafka', 'k:9', '--report', directory,
+                            '--peers', self.others(f"[ \"$*\" = '--output json --time 20ms --kafka k:9' ] || exit 1\n"
+                                                   f"echo '{json.dumps([rate])}'\n"))
+        self.assertEqual(rows[-1], {**rate, 'command': 'ringway-peers --output json --time 20ms --kafka k:9'})
+        text = ' '.join(ElementTree.parse(pathlib.Path(directory) / 'index.html').getroot().itertext())
+        self.assertIn('What others pass on', text)
+        self.assertIn('pigeon, 64 B', text)
+        self.assertIn('on disk: paper', text)
+
+    def test_others_that_cannot_be_measured_are_named(self):
+        for words, status, rule in ((('--peers', '/no/such'), 2, '--peers /no/such: cannot be run: No such file'),
+                                    (('--kafka', 'k:9'), 2, "--kafka k:9: is measured by the others' program; give --peers"),
+                                    (('--peers', self.others('echo []; exit 3')), 1, 'did not measure its rows'),
+                                    (('--peers', self.others('echo nonsense')), 1, 'did not measure its rows')):
+            with self.subTest(words=words):
+                self.assertIn(rule, self.run_bench('all', *AT_ONCE, *words, status=status))
+
+    def test_a_signal_ends_the_others_too(self):
+        program = self.others('exec sleep 1000')
+        with self.spawn('all', *AT_ONCE, '--peers', program) as child:
+            asleep = lambda: [pid for pid in pids() if command_line(pid)[:2] == ['sleep', '1000']]
+            wait_until(asleep, 'the others')
+            child.send_signal(signal.SIGINT)
+            child.communicate(timeout=60)
+            self.assertEqual(child.returncode, -signal.SIGINT)
+        self.assertEqual(asleep(), [])
 
     def test_more_than_it_may_write_is_refused(self):
         self.assertRegex(self.run_bench('all', '--bytes', '900TiB', status=2), 'persist|replay|limits|more than (40|16) GiB')

@@ -41,6 +41,8 @@ Deadline::~Deadline() {
   const itimerval none{};
   ::setitimer(ITIMER_REAL, &none, nullptr);
   ::signal(kSignal, SIG_DFL);
+  int of_it = kSignal;
+  came.compare_exchange_strong(of_it, 0);  // nobody is asked to leave any more
 }
 
 }  // namespace ringway::cli

@@ -9,6 +9,7 @@
 
 #include "tools/bench/bench_options.hpp"
 #include "tools/bench/disk_options.hpp"
+#include "tools/bench/peer_rows.hpp"
 #include "tools/bench/report/machine.hpp"
 #include "tools/bench/report/page.hpp"
 #include "tools/bench/report/replaced_file.hpp"
@@ -58,7 +59,7 @@ const std::vector<std::string> kPlan{
 constexpr const char* kWithin = "9m30s";  // and then it tidies up
 
 struct AllOptions {
-  std::string runs, time, bytes, times, daemon_path, report;
+  std::string runs, time, bytes, times, daemon_path, report, peers, kafka_brokers;
   std::string within = kWithin;
 
   void add_to(CLI::App& verb) {
@@ -74,6 +75,11 @@ struct AllOptions {
         ->capture_default_str();
     verb.add_option("--report", report, "Also make a page to look at: DIR/index.html")
         ->type_name("DIR");
+    verb.add_option("--peers", peers,
+                    "Also what others do: the program that measures them, tests/bench/README.md")
+        ->type_name("PATH");
+    verb.add_option("--kafka", kafka_brokers, "With --peers: Kafka's brokers, to measure them, too")
+        ->type_name("HOST:PORT");
     verb.add_option("--daemon", daemon_path,
                     "The ringwayd to run (default: the one beside ringway)")
         ->type_name("PATH");
@@ -89,6 +95,8 @@ struct AllOptions {
     add("--bytes", bytes);
     add("--times", times);
     add("--within", within == kWithin ? "" : within);
+    add("--peers", peers);
+    add("--kafka", kafka_brokers);
     add("--daemon", daemon_path);
     return words;
   }
@@ -105,6 +113,22 @@ struct AllOptions {
     add(times, {"--kills", "--restarts", "--starts"});
     add(daemon_path, {"--daemon"});
     return all;
+  }
+  /// Nothing where no others are wanted. Throws Error(usage).
+  std::optional<PeerRows> peer_rows() const {
+    if (peers.empty()) {
+      if (kafka_brokers.empty()) return std::nullopt;
+      throw Error(ErrorCode::usage, "--kafka " + kafka_brokers,
+                  "is measured by the others' program", "give --peers, too");
+    }
+    std::vector<std::string> arguments{"--output", "json"};
+    const auto add = [&](const char* flag, const std::string& value) {
+      if (!value.empty()) arguments.insert(arguments.end(), {flag, value});
+    };
+    add("--runs", runs);
+    add("--time", time);
+    add("--kafka", kafka_brokers);
+    return PeerRows(peers, std::move(arguments));
   }
 };
 
@@ -191,11 +215,21 @@ Facts facts_of(const AllOptions& options, std::chrono::nanoseconds took) {
   return facts;
 }
 
+/// What fails there does not take the rest along.
+void add_others(SuiteRows& all, const PeerRows& others) {
+  try {
+    for (Json& row : others.measure()) all.rows.push_back(std::move(row));
+  } catch (const Error& error) {
+    if (!all.failure) all.failure = error;
+  }
+}
+
 Exit bench_all(const AllOptions& options, const Common& common) {
   const auto within = parse_duration("--within", options.within);
   if (within <= std::chrono::nanoseconds::zero()) {
     throw Error(ErrorCode::usage, "--within " + options.within, "leaves no time", "take 10m");
   }
+  const std::optional<PeerRows> others = options.peer_rows();
   Suite suite(benchmarks(), kPlan, options.overrides());
   check_room(suite.demand());
   say_what_comes(suite);
@@ -203,9 +237,13 @@ Exit bench_all(const AllOptions& options, const Common& common) {
   if (!options.report.empty()) report.emplace(options.report, "index.html");
   const auto begin = std::chrono::steady_clock::now();
   ProgressLine progress;
-  const SuiteRows all = suite.measure(within, [&](std::size_t at, const std::string& command) {
+  SuiteRows all = suite.measure(within, [&](std::size_t at, const std::string& command) {
     progress.show(fmt::format("{} of {}: {}", at + 1, suite.size(), command));
   });
+  if (others) {
+    progress.show("what others do");
+    add_others(all, *others);
+  }
   progress.clear();
   const auto took = std::chrono::steady_clock::now() - begin;
   print(all.rows, common.format);
@@ -223,7 +261,8 @@ void add_bench_all(CommandLine& line) {
        .name = "all",
        .why = "Everything that a target was set for, one after the other, within ten minutes",
        .examples = "  ringway bench all --report speed\n  ringway bench all --output json\n"
-                   "  ringway bench all --time 50ms --bytes 64M --times 3"},
+                   "  ringway bench all --time 50ms --bytes 64M --times 3\n"
+                   "  ringway bench all --peers build/tests/bench/peers/ringway-peers"},
       [options](const Common& common) {
         return as_bench([&] { return bench_all(*options, common); });
       });

@@ -205,6 +205,54 @@ Section beside_section(const Json& rows) {
   return section;
 }
 
+/// "zeromq" of "peer_zeromq_latency_64".
+std::string peer_label(const Json& row, std::string_view what) {
+  const std::string name = name_in(row).substr(std::string_view("peer_").size());
+  std::string label = name.substr(0, name.find(fmt::format("_{}_", what)));
+  std::ranges::replace(label, '_', ' ');
+  return fmt::format("{}, {}", label, format_size(setting(row, "size_bytes")));
+}
+
+/// Nothing where no others were measured. Rows of `ours` first.
+Section peers_section(const Json& rows, std::string_view what, std::string_view ours,
+                      Section section) {
+  BarChart& chart = section.chart;
+  for (const Json& row : rows) {
+    if (name_in(row) != ours) continue;
+    std::string label = "Ringway, " + format_size(setting(row, "size_bytes"));
+    chart.bars.push_back({.label = std::move(label),
+                          .value = number(row, chart.figure),
+                          .limit = {},
+                          .target = {},
+                          .note = {},
+                          .verdict = Verdict::no_target});
+  }
+  const std::size_t own = chart.bars.size();
+  for (const Json& row : rows) {
+    if (!begins(row, "peer_") || name_in(row).find(what) == std::string::npos) continue;
+    chart.bars.push_back(bar_of(row, peer_label(row, what), chart.figure));
+    chart.bars.back().note = "on disk: " + row["settings"].value("persisted", std::string());
+  }
+  if (chart.bars.size() == own) chart.bars.clear();
+  return section;
+}
+
+Section peer_rates_section(const Json& rows) {
+  return peers_section(
+      rows, "throughput", "ring_64_claim_1",
+      {"What others pass on",
+       "The same records, each filled, passed on and checked byte by byte, by a logarithmic "
+       "scale.",
+       {.figure = figure::records_per_s.name, .decades = true, .bars = {}}});
+}
+
+Section peer_latency_section(const Json& rows) {
+  return peers_section(rows, "latency", "latency_64_p50",
+                       {"How long others take",
+                        "One way, half of there and back: the median, by a logarithmic scale.",
+                        {.figure = figure::p50_ns.name, .decades = true, .bars = {}}});
+}
+
 /// Durations, each below its own target.
 Section pause_section(const Json& rows) {
   Section section{"After a death",
@@ -296,7 +344,8 @@ std::string report_page(const Json& rows, const Facts& facts) {
         svg_of(all) + "</section>\n";
   }
   for (const auto& make : {ring_section, latency_section, wake_section, persist_section,
-                           replay_section, durable_section, beside_section, pause_section}) {
+                           replay_section, durable_section, beside_section, pause_section,
+                           peer_rates_section, peer_latency_section}) {
     page += html_of(make(rows));
   }
   return page + table_of(rows) + "</main>\n</body>\n</html>\n";
