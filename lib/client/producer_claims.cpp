@@ -1,13 +1,108 @@
-// Claims and batches of a producer: space that the caller fills in place.
+// The way of a record into the ring: what every publish goes through stands here, so that it is one
+// run of instructions; what it seldom meets stands in producer_waiting.cpp and producer_state.cpp.
 
 #include "client/producer_state.hpp"
+#include "ring/bell.hpp"
 #include "ringway/producer.hpp"
 
 namespace ringway {
 
+inline std::int64_t ProducerState::timestamp(const PublishOptions& options) noexcept {
+  const std::int64_t now = clock_now();
+  if (now >= next_watch_ns_) [[unlikely]]
+    watch_supervisor(now);
+  return options.timestamp_ns ? *options.timestamp_ns : now;
+}
+
+/// Whether such a record can ever be published; if not, remembers why.
+inline bool ProducerState::admits(const RecordShape& shape, std::size_t payload_bytes,
+                                  const PublishOptions& options) noexcept {
+  if (shape.fits && shape.bytes() <= layout::claim_bytes_max(handle_.memory->ring_bytes()))
+      [[likely]] {
+    return true;
+  }
+  note_too_large(shape, payload_bytes, options);
+  return false;
+}
+
+inline std::uint32_t ProducerState::partition_for(const PublishOptions& options) const noexcept {
+  if (options_.partition) return *options_.partition;
+  if (options.partition) return *options.partition;
+  if (options.key) return partition_of(*options.key, partitions_);
+  return turn_.partition();
+}
+
+/// Sets `open_`.
+inline Status ProducerState::take(std::uint32_t partition, std::uint64_t bytes,
+                                  std::uint32_t offsets, Timeout timeout) noexcept {
+  if (partition >= partitions_) [[unlikely]]
+    return Status::not_found;
+  const ring::Claimed claimed = lanes_[partition].writer.try_claim(bytes, offsets);
+  if (claimed.status != Status::ok) [[unlikely]] {
+    open_ = take_waiting(partition, bytes, offsets, timeout);
+    return open_.status;
+  }
+  open_ = claimed;
+  return Status::ok;
+}
+
+/// COMMIT, unless bytes of the claim went where nobody sees them: then its offsets are skipped.
+/// Whether the ring goes on.
+inline bool ProducerState::stamp(std::uint32_t partition, const ring::Claimed& claim,
+                                 std::uint32_t offsets) noexcept {
+  // Relaxed: a fault is dealt with before the access that met it is over.
+  if (shm::pages_lost.load(std::memory_order::relaxed) != pages_lost_) [[unlikely]] {
+    if (skip_lost(partition, claim, offsets)) return true;
+  }
+  return lanes_[partition].writer.commit(claim);
+}
+
+/// After COMMIT, of which `stands` is the answer.
+inline Published ProducerState::published(std::uint32_t partition, const ring::Claimed& claim,
+                                          bool keyless, bool stands) noexcept {
+  ring::ring_bell(*bell_);
+  const RecordOffset offset{claim.offset, partition};
+  last_ = offset;
+  if (keyless) turn_.took(claim.bytes);
+  Status status = Status::ok;
+  if (!stands) [[unlikely]]
+    status = settled(partition, claim);
+  // Again: the stamp itself may have gone there.
+  if (shm::pages_lost.load(std::memory_order::relaxed) != pages_lost_) [[unlikely]]
+    status = after_loss(partition, status);
+  return {status, offset};  // not last_: what was just stored in parts is slow to load as a whole
+}
+
+inline Published ProducerState::close_claim(bool stands) noexcept {
+  claim_ = nullptr;
+  batch_ = nullptr;
+  open_offsets_ = 0;
+  return published(open_partition_, open_, open_keyless_, stands);
+}
+
 void ProducerState::settle_open_claim() noexcept {
   if (claim_ != nullptr) claim_->abort();
   if (batch_ != nullptr) batch_->abort();
+}
+
+Published ProducerState::publish(Bytes payload, const PublishOptions& options,
+                                 Timeout timeout) noexcept {
+  if (in_child()) [[unlikely]]
+    return {Status::forked, {}};
+  if (open_offsets_ != 0) [[unlikely]]
+    settle_open_claim();
+  const RecordShape shape(payload.size(), options);
+  if (!admits(shape, payload.size(), options)) return {Status::too_large, {}};
+  const std::int64_t time = timestamp(options);
+  const std::uint32_t partition = partition_for(options);
+  const Status taken = take(partition, shape.bytes(), 1, timeout);
+  if (taken != Status::ok) [[unlikely]]
+    return {taken, {}};
+  auto& writer = lanes_[partition].writer;
+  std::byte* const to =
+      write_frame(writer.view().at(open_.position), shape, options, time, handle_.producer);
+  if (!payload.empty()) std::memcpy(to, payload.text().data(), payload.size());
+  return published(partition, open_, !options.key, stamp(partition, open_, 1));
 }
 
 void ProducerState::claim(Claim& into, std::size_t payload_bytes, const PublishOptions& options,
@@ -20,9 +115,8 @@ void ProducerState::claim(Claim& into, std::size_t payload_bytes, const PublishO
   if (!admits(shape, payload_bytes, options)) return;
   const std::int64_t time = timestamp(options);
   const std::uint32_t partition = partition_for(options);
-  open_ = take(partition, shape.bytes(), 1, timeout);
-  into.status_ = open_.status;
-  if (open_.status != Status::ok) return;
+  into.status_ = take(partition, shape.bytes(), 1, timeout);
+  if (into.status_ != Status::ok) return;
   std::byte* const payload = write_frame(lanes_[partition].writer.view().at(open_.position), shape,
                                          options, time, handle_.producer);
   into.producer_ = this;
@@ -32,13 +126,6 @@ void ProducerState::claim(Claim& into, std::size_t payload_bytes, const PublishO
   open_keyless_ = !options.key;
   open_partition_ = partition;
   open_offsets_ = 1;
-}
-
-Published ProducerState::close_claim(bool stands) noexcept {
-  claim_ = nullptr;
-  batch_ = nullptr;
-  open_offsets_ = 0;
-  return published(open_partition_, open_, open_keyless_, stands);
 }
 
 Published ProducerState::commit(Claim&) noexcept {
@@ -63,10 +150,10 @@ void ProducerState::claim_batch(Batch& into, std::uint32_t records, std::size_t 
   into.status_ = Status::too_large;
   too_large_ = {TooLarge::What::batch, each * records, bytes_max};
   if (records == 0 || record_bytes > bytes_max || each > bytes_max / records) return;
+  open_time_ns_ = timestamp(options);
   const std::uint32_t partition = partition_for(options);
-  open_ = take(partition, each * records, records, options.timeout);
-  into.status_ = open_.status;
-  if (open_.status != Status::ok) return;
+  into.status_ = take(partition, each * records, records, options.timeout);
+  if (into.status_ != Status::ok) return;
   into.producer_ = this;
   into.left_ = records;
   into.used_ = 0;
@@ -87,7 +174,8 @@ std::byte* ProducerState::append(Batch& batch, const RecordShape& shape,
   const std::uint64_t rest = std::uint64_t{batch.left_ - 1} * layout::kUnitBytes;
   if (shape.bytes() + rest > batch.end_ - batch.cursor_) return nullptr;
   auto& writer = lanes_[open_partition_].writer;
-  const std::int64_t time = options.timestamp_ns ? *options.timestamp_ns : clock_now();
+  // One look at the clock for all: a record's time is that of its claim.
+  const std::int64_t time = options.timestamp_ns ? *options.timestamp_ns : open_time_ns_;
   std::byte* const payload =
       write_frame(writer.view().at(batch.cursor_), shape, options, time, handle_.producer);
   // Nobody comes here before the claim's first stamp.

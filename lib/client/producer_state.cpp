@@ -175,80 +175,8 @@ void ProducerState::watch_supervisor(std::int64_t now_ns) noexcept {
   watched_ = last_;
 }
 
-std::int64_t ProducerState::timestamp(const PublishOptions& options) noexcept {
-  const std::int64_t now = clock_now();
-  if (now >= next_watch_ns_) [[unlikely]]
-    watch_supervisor(now);
-  return options.timestamp_ns ? *options.timestamp_ns : now;
-}
-
 std::uint64_t ProducerState::record_bytes_max() const noexcept {
   return layout::claim_bytes_max(handle_.memory->ring_bytes()) - sizeof(layout::RecordHeader);
-}
-
-std::uint32_t ProducerState::partition_for(const PublishOptions& options) const noexcept {
-  if (options_.partition) return *options_.partition;
-  if (options.partition) return *options.partition;
-  if (options.key) return partition_of(*options.key, partitions_);
-  return turn_.partition();
-}
-
-ring::Claimed ProducerState::take(std::uint32_t partition, std::uint64_t bytes,
-                                  std::uint32_t offsets, Timeout timeout) noexcept {
-  if (partition >= partitions_) [[unlikely]]
-    return {Status::not_found, 0, 0, 0, 0};
-  const ring::Claimed claimed = lanes_[partition].writer.try_claim(bytes, offsets);
-  if (claimed.status == Status::ok) [[likely]]
-    return claimed;
-  return take_waiting(partition, bytes, offsets, timeout);
-}
-
-/// COMMIT, unless bytes of the claim went where nobody sees them: then its offsets are skipped.
-/// Whether the ring goes on.
-bool ProducerState::stamp(std::uint32_t partition, const ring::Claimed& claim,
-                          std::uint32_t offsets) noexcept {
-  // Relaxed: a fault is dealt with before the access that met it is over.
-  if (shm::pages_lost.load(std::memory_order::relaxed) != pages_lost_ &&
-      skip_lost(partition, claim, offsets)) [[unlikely]] {
-    return true;
-  }
-  return lanes_[partition].writer.commit(claim);
-}
-
-/// After COMMIT, of which `stands` is the answer.
-Published ProducerState::published(std::uint32_t partition, const ring::Claimed& claim,
-                                   bool keyless, bool stands) noexcept {
-  ring::ring_bell(*bell_);
-  const RecordOffset offset{claim.offset, partition};
-  last_ = offset;
-  if (keyless) turn_.took(claim.bytes);
-  Status status = Status::ok;
-  if (!stands) [[unlikely]]
-    status = settled(partition, claim);
-  // Again: the stamp itself may have gone there.
-  if (shm::pages_lost.load(std::memory_order::relaxed) != pages_lost_) [[unlikely]]
-    status = after_loss(partition, status);
-  return {status, offset};  // not last_: what was just stored in parts is slow to load as a whole
-}
-
-Published ProducerState::publish(Bytes payload, const PublishOptions& options,
-                                 Timeout timeout) noexcept {
-  if (in_child()) [[unlikely]]
-    return {Status::forked, {}};
-  if (open_offsets_ != 0) [[unlikely]]
-    settle_open_claim();
-  const RecordShape shape(payload.size(), options);
-  if (!admits(shape, payload.size(), options)) return {Status::too_large, {}};
-  const std::int64_t time = timestamp(options);
-  const std::uint32_t partition = partition_for(options);
-  const ring::Claimed claimed = take(partition, shape.bytes(), 1, timeout);
-  if (claimed.status != Status::ok) [[unlikely]]
-    return {claimed.status, {}};
-  auto& writer = lanes_[partition].writer;
-  std::byte* const to =
-      write_frame(writer.view().at(claimed.position), shape, options, time, handle_.producer);
-  if (!payload.empty()) std::memcpy(to, payload.text().data(), payload.size());
-  return published(partition, claimed, !options.key, stamp(partition, claimed, 1));
 }
 
 /// What became of a claim that was stamped while its ring was being retired: ok or fenced. Only a

@@ -57,33 +57,39 @@ class [[gnu::visibility("hidden")]] ProducerState {
   void remember_levels(std::vector<ProducerLane>& fresh);
   OpenHandle open_again(std::optional<std::uint64_t> moved);
   void map_anew() noexcept;
-  Status after_loss(std::uint32_t partition, Status status) noexcept;
   bool reopen() noexcept;
 
-  bool admits(const RecordShape& shape, std::size_t payload_bytes,
-              const PublishOptions& options) noexcept;
-  std::uint32_t partition_for(const PublishOptions& options) const noexcept;
-  ring::Claimed take(std::uint32_t partition, std::uint64_t bytes, std::uint32_t offsets,
-                     Timeout timeout) noexcept;
-  ring::Claimed take_waiting(std::uint32_t partition, std::uint64_t bytes, std::uint32_t offsets,
-                             Timeout timeout) noexcept;
-  Status refusal(std::uint32_t partition, Status of_ring) noexcept;
-  void settle_open_claim() noexcept;
-  bool stamp(std::uint32_t partition, const ring::Claimed& claim, std::uint32_t offsets) noexcept;
-  bool skip_lost(std::uint32_t partition, const ring::Claimed& claim,
-                 std::uint32_t offsets) noexcept;
-  Published published(std::uint32_t partition, const ring::Claimed& claim, bool keyless,
-                      bool stands) noexcept;
-  Published close_claim(bool stands) noexcept;
+  // On the way of every record, inlined there (producer_claims.cpp): a result that comes by way of
+  // memory waits for its stores.
+  [[gnu::always_inline]] bool admits(const RecordShape& shape, std::size_t payload_bytes,
+                                     const PublishOptions& options) noexcept;
+  [[gnu::always_inline]] std::int64_t timestamp(const PublishOptions& options) noexcept;
+  [[gnu::always_inline]] std::uint32_t partition_for(const PublishOptions& options) const noexcept;
+  [[gnu::always_inline]] Status take(std::uint32_t partition, std::uint64_t bytes,
+                                     std::uint32_t offsets, Timeout timeout) noexcept;
+  [[gnu::always_inline]] bool stamp(std::uint32_t partition, const ring::Claimed& claim,
+                                    std::uint32_t offsets) noexcept;
+  [[gnu::always_inline]] Published published(std::uint32_t partition, const ring::Claimed& claim,
+                                             bool keyless, bool stands) noexcept;
+  [[gnu::always_inline]] Published close_claim(bool stands) noexcept;
   std::int64_t clock_now() noexcept {
     return options_.clock == ClockSource::fast ? fast_clock_.now() : precise_clock_.now();
   }
-  std::int64_t timestamp(const PublishOptions& options) noexcept;
-  void watch_supervisor(std::int64_t now_ns) noexcept;
-  void give_way() noexcept;
 
+  // What it seldom meets.
+  [[gnu::cold]] void note_too_large(const RecordShape& shape, std::size_t payload_bytes,
+                                    const PublishOptions& options) noexcept;
+  [[gnu::cold]] void watch_supervisor(std::int64_t now_ns) noexcept;
+  [[gnu::cold]] ring::Claimed take_waiting(std::uint32_t partition, std::uint64_t bytes,
+                                           std::uint32_t offsets, Timeout timeout) noexcept;
+  [[gnu::cold]] bool skip_lost(std::uint32_t partition, const ring::Claimed& claim,
+                               std::uint32_t offsets) noexcept;
+  [[gnu::cold]] Status settled(std::uint32_t partition, const ring::Claimed& claim) noexcept;
+  [[gnu::cold]] Status after_loss(std::uint32_t partition, Status status) noexcept;
+  Status refusal(std::uint32_t partition, Status of_ring) noexcept;
+  void settle_open_claim() noexcept;
   Status keep_going() noexcept;
-  Status settled(std::uint32_t partition, const ring::Claimed& claim) noexcept;
+  void give_way() noexcept;
   void sleep_for_progress(std::uint32_t partition, std::uint32_t seq, Timeout patience) noexcept;
 
   const std::shared_ptr<BusState> bus_;
@@ -106,6 +112,7 @@ class [[gnu::visibility("hidden")]] ProducerState {
   bool open_keyless_ = false;
   std::uint32_t open_partition_ = 0;
   std::uint32_t open_offsets_ = 0;
+  std::int64_t open_time_ns_ = 0;  // of a batch's records, where the caller does not say another
 
   // For why(): what was refused last.
   struct TooLarge {

@@ -17,12 +17,9 @@ constexpr ring::Claimed refused(Status status) noexcept {
 
 }  // namespace
 
-/// Whether such a record can ever be published; if not, remembers why.
-bool ProducerState::admits(const RecordShape& shape, std::size_t payload_bytes,
-                           const PublishOptions& options) noexcept {
-  const std::uint64_t claim_max = layout::claim_bytes_max(handle_.memory->ring_bytes());
-  if (shape.fits && shape.bytes() <= claim_max) [[likely]]
-    return true;
+/// Of a record that can never be published, for why().
+void ProducerState::note_too_large(const RecordShape& shape, std::size_t payload_bytes,
+                                   const PublishOptions& options) noexcept {
   const std::uint64_t key_bytes = options.key ? options.key->size() : 0;
   std::uint64_t headers_bytes = 0;  // as far as they can be encoded at all
   for (const Header& header : options.headers) {
@@ -36,7 +33,6 @@ bool ProducerState::admits(const RecordShape& shape, std::size_t payload_bytes,
     too_large_ = {TooLarge::What::record, payload_bytes + key_bytes + shape.headers_bytes,
                   record_bytes_max()};
   }
-  return false;
 }
 
 /// What a refusal of the ring means to the caller. back_pressured: wait.

@@ -91,6 +91,11 @@ class TailCodec {
   constexpr std::uint64_t position_end() const noexcept {
     return ((std::uint64_t{1} << (63 - low_bits_)) - 1) * kUnitBytes;
   }
+  /// A ring segment is 1 << segment_bits() bytes: there are half as many as a unit has bytes.
+  constexpr unsigned segment_bits() const noexcept {
+    static_assert(2 * kRingSegments == kUnitBytes);
+    return low_bits_;
+  }
   /// As many offsets as such a ring can ever give: a record takes a unit at least.
   constexpr std::uint64_t offsets_end() const noexcept { return position_end() / kUnitBytes; }
   constexpr std::uint64_t pack(const Tail& tail) const noexcept {

@@ -56,7 +56,7 @@ LimitOutcome publish_limit(const View& view, Place reusable, std::size_t pin_cou
       std::max(announced_before, (reusable.position + ring_bytes) / segment_bytes * segment_bytes);
   for (std::uint64_t p = announced_before; p < announced; p += segment_bytes) {
     // Relaxed: published by ANNOUNCE and RECLAIM.
-    view.nonce(nonce_index(p, ring_bytes)).store(draw(), std::memory_order::relaxed);
+    view.nonce(nonce_index(p, view.codec())).store(draw(), std::memory_order::relaxed);
   }
   view.anchor().store(anchor, std::memory_order::relaxed);        // likewise
   view.announced().store(announced, std::memory_order::seq_cst);  // ANNOUNCE

@@ -105,7 +105,7 @@ class PartitionView {
 /// `limit` (producers) or `announced` (readers) past the position, and both follow the nonce.
 template <class View>
 std::uint64_t current_stamp(const View& view, std::uint64_t position) noexcept {
-  const auto index = nonce_index(position, view.ring_bytes());
+  const auto index = nonce_index(position, view.codec());
   return stamp_of(position, view.nonce(index).load(std::memory_order::relaxed));
 }
 

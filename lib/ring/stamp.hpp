@@ -1,9 +1,9 @@
 #pragma once
 
-#include <bit>
 #include <cstdint>
 
 #include "layout/board.hpp"
+#include "layout/ring.hpp"
 
 namespace ringway::ring {
 
@@ -20,13 +20,10 @@ constexpr std::uint64_t ring_segment_bytes(std::uint64_t ring_bytes) noexcept {
   return ring_bytes / layout::kRingSegments;
 }
 
-/// Which nonce covers a position.
-constexpr std::uint32_t nonce_index(std::uint64_t position, std::uint64_t ring_bytes) noexcept {
-  static_assert(std::has_single_bit(layout::kRingSegments));
-  // A shift, as both are powers of two: this is on everybody's way, and a division takes longer
-  // than the rest of it.
-  const int shift = std::countr_zero(ring_bytes) - std::countr_zero(layout::kRingSegments);
-  return static_cast<std::uint32_t>(position >> shift) % layout::kNonces;
+/// Which nonce covers a position. This is on everybody's way: not more than a shift.
+constexpr std::uint32_t nonce_index(std::uint64_t position,
+                                    const layout::TailCodec& codec) noexcept {
+  return static_cast<std::uint32_t>(position >> codec.segment_bits()) % layout::kNonces;
 }
 
 /// What commits a record: a word that nobody could have known when the bytes under it were last

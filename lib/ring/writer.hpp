@@ -62,7 +62,7 @@ class Writer {
 
   /// Takes space for `bytes` (a multiple of the unit, at most claim_bytes_max) and `offsets` record
   /// numbers. At most one claim may be open.
-  Claimed try_claim(std::uint64_t bytes, std::uint32_t offsets) noexcept {
+  [[gnu::always_inline]] Claimed try_claim(std::uint64_t bytes, std::uint32_t offsets) noexcept {
     // Copies, here and below: behind each atomic access the members would be loaded again.
     const View view = view_;
     Slot& slot = *slot_;

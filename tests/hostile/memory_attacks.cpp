@@ -94,7 +94,7 @@ class Writable {
     record.key_bytes = static_cast<std::uint16_t>(taste(random));
     record.headers_bytes = static_cast<std::uint16_t>(taste(random));
     record.kind = static_cast<std::uint8_t>(random() % 4);
-    const auto index = ring::nonce_index(position, header().ring_bytes);
+    const auto index = ring::nonce_index(position, layout::TailCodec(header().ring_bytes));
     store(ring_.at<std::uint64_t>(at), ring::stamp_of(position, board.nonce[index].load()));
     return sizeof record / 8;
   }
