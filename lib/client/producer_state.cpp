@@ -182,7 +182,7 @@ std::uint64_t ProducerState::record_bytes_max() const noexcept {
 /// What became of a claim that was stamped while its ring was being retired: ok or fenced. Only a
 /// supervisor that dies between two steps of that makes this last.
 Status ProducerState::settled(std::uint32_t partition, const ring::Claimed& claim) noexcept {
-  constexpr std::chrono::microseconds kAskAgain{100};
+  constexpr std::chrono::microseconds kLookAgain{100};
   for (;;) {
     switch (lanes_[partition].writer.verdict(claim)) {
       case ring::Verdict::accepted:
@@ -195,7 +195,7 @@ Status ProducerState::settled(std::uint32_t partition, const ring::Claimed& clai
     bus_->keep_attached();
     // Supervisor and keeper are gone, and the ring with them: as with every record in it.
     if (bus_->session_serial() != handle_.session_serial) return Status::ok;
-    std::this_thread::sleep_for(kAskAgain);
+    std::this_thread::sleep_for(kLookAgain);
   }
 }
 
