@@ -51,7 +51,7 @@ CONFIGURATIONS = {
     'fuzz': Build(('-Dfuzz=true', '-Db_sanitize=address,undefined', '-Db_lundef=false', '-Doptimization=1',
                    '-Dcpp_args=-g1 -fsanitize=fuzzer-no-link -fno-sanitize-recover=all'), 1,
                   (('CXX', 'clang++-19'),)),
-    COMPILE_ONLY: Build(('-Dtests=false', '-Doptimization=0', '-Dunity_size=34'), 1, (('CXX', 'clang++-19'),)),
+    COMPILE_ONLY: Build(('-Dtests=false', '-Doptimization=0'), 1, (('CXX', 'clang++-19'),)),
 }
 
 

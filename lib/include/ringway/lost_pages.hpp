@@ -23,6 +23,6 @@ namespace [[gnu::visibility("default")]] ringway {
 /// another ring (Bus::alter_topic()); until then a consumer reads from the log what the log has.
 ///
 /// Throws Error{failed} when the few pages that it holds ready cannot be had.
-void survive_lost_pages();
+[[gnu::visibility("default")]] void survive_lost_pages();
 
 }  // namespace ringway
