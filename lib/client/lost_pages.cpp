@@ -55,7 +55,7 @@ void ProducerState::map_anew() noexcept {
 }
 
 /// False: it was another topic's pages, or another partition's.
-bool ProducerState::skip_lost(std::uint32_t partition, const ring::Claimed& claim,
+bool ProducerState::skip_lost(std::uint32_t partition, ring::Claimed claim,
                               std::uint32_t offsets) noexcept {
   if (!handle_.memory->lost_ring_page(partition)) return false;
   lanes_[partition].writer.abort(claim, offsets);

@@ -1,5 +1,10 @@
 // The way of a record into the ring: what every publish goes through stands here, so that it is one
 // run of instructions; what it seldom meets stands in producer_waiting.cpp and producer_state.cpp.
+//
+// Nothing of a record may lie in memory on that way: an aggregate that is stored by members and
+// loaded as a whole waits for every store in front of it, which is longer than all the rest. So
+// aggregates are passed by value to what is not inlined, and are not const where a call fills them
+// in: GCC 12 then leaves them where the call put them.
 
 #include "client/producer_state.hpp"
 #include "ring/bell.hpp"
@@ -32,18 +37,16 @@ inline std::uint32_t ProducerState::partition_for(const PublishOptions& options)
   return turn_.partition();
 }
 
-/// Sets `open_`.
-inline Status ProducerState::take(std::uint32_t partition, std::uint64_t bytes,
-                                  std::uint32_t offsets, Timeout timeout) noexcept {
+inline ring::Claimed ProducerState::take(std::uint32_t partition, std::uint64_t bytes,
+                                         std::uint32_t offsets, Timeout timeout) noexcept {
   if (partition >= partitions_) [[unlikely]]
-    return Status::not_found;
-  const ring::Claimed claimed = lanes_[partition].writer.try_claim(bytes, offsets);
-  if (claimed.status != Status::ok) [[unlikely]] {
-    open_ = take_waiting(partition, bytes, offsets, timeout);
-    return open_.status;
-  }
-  open_ = claimed;
-  return Status::ok;
+    return {Status::not_found, 0, 0, 0, 0};
+  ring::Claimed claimed = lanes_[partition].writer.try_claim(bytes, offsets);
+  if (claimed.status == Status::ok) [[likely]]
+    return claimed;
+  // By members: what a call fills in would lie in memory on the other way, too.
+  ring::Claimed waited = take_waiting(partition, bytes, offsets, timeout);
+  return {waited.status, waited.first, waited.position, waited.bytes, waited.offset};
 }
 
 /// COMMIT, unless bytes of the claim went where nobody sees them: then its offsets are skipped.
@@ -91,18 +94,17 @@ Published ProducerState::publish(Bytes payload, const PublishOptions& options,
     return {Status::forked, {}};
   if (open_offsets_ != 0) [[unlikely]]
     settle_open_claim();
-  const RecordShape shape(payload.size(), options);
+  RecordShape shape(payload.size(), options);
   if (!admits(shape, payload.size(), options)) return {Status::too_large, {}};
   const std::int64_t time = timestamp(options);
   const std::uint32_t partition = partition_for(options);
-  const Status taken = take(partition, shape.bytes(), 1, timeout);
-  if (taken != Status::ok) [[unlikely]]
-    return {taken, {}};
-  auto& writer = lanes_[partition].writer;
-  std::byte* const to =
-      write_frame(writer.view().at(open_.position), shape, options, time, handle_.producer);
+  ring::Claimed claimed = take(partition, shape.bytes(), 1, timeout);
+  if (claimed.status != Status::ok) [[unlikely]]
+    return {claimed.status, {}};
+  std::byte* const to = write_frame(lanes_[partition].writer.view().at(claimed.position), shape,
+                                    options, time, handle_.producer);
   if (!payload.empty()) std::memcpy(to, payload.text().data(), payload.size());
-  return published(partition, open_, !options.key, stamp(partition, open_, 1));
+  return published(partition, claimed, !options.key, stamp(partition, claimed, 1));
 }
 
 void ProducerState::claim(Claim& into, std::size_t payload_bytes, const PublishOptions& options,
@@ -110,19 +112,21 @@ void ProducerState::claim(Claim& into, std::size_t payload_bytes, const PublishO
   into.status_ = Status::forked;
   if (in_child()) return;
   settle_open_claim();
-  const RecordShape shape(payload_bytes, options);
+  RecordShape shape(payload_bytes, options);
   into.status_ = Status::too_large;
   if (!admits(shape, payload_bytes, options)) return;
   const std::int64_t time = timestamp(options);
   const std::uint32_t partition = partition_for(options);
-  into.status_ = take(partition, shape.bytes(), 1, timeout);
-  if (into.status_ != Status::ok) return;
-  std::byte* const payload = write_frame(lanes_[partition].writer.view().at(open_.position), shape,
-                                         options, time, handle_.producer);
+  ring::Claimed claimed = take(partition, shape.bytes(), 1, timeout);
+  into.status_ = claimed.status;
+  if (claimed.status != Status::ok) return;
+  std::byte* const payload = write_frame(lanes_[partition].writer.view().at(claimed.position),
+                                         shape, options, time, handle_.producer);
   into.producer_ = this;
   into.payload_ = {payload, payload_bytes};
-  into.offset_ = {open_.offset, partition};
+  into.offset_ = {claimed.offset, partition};
   claim_ = &into;
+  open_ = claimed;
   open_keyless_ = !options.key;
   open_partition_ = partition;
   open_offsets_ = 1;
@@ -152,15 +156,17 @@ void ProducerState::claim_batch(Batch& into, std::uint32_t records, std::size_t 
   if (records == 0 || record_bytes > bytes_max || each > bytes_max / records) return;
   open_time_ns_ = timestamp(options);
   const std::uint32_t partition = partition_for(options);
-  into.status_ = take(partition, each * records, records, options.timeout);
-  if (into.status_ != Status::ok) return;
+  ring::Claimed claimed = take(partition, each * records, records, options.timeout);
+  into.status_ = claimed.status;
+  if (claimed.status != Status::ok) return;
   into.producer_ = this;
   into.left_ = records;
   into.used_ = 0;
-  into.cursor_ = open_.position;
-  into.end_ = open_.first + open_.bytes;
-  into.offset_ = {open_.offset, partition};
+  into.cursor_ = claimed.position;
+  into.end_ = claimed.first + claimed.bytes;
+  into.offset_ = {claimed.offset, partition};
   batch_ = &into;
+  open_ = claimed;
   open_keyless_ = !options.key;
   open_partition_ = partition;
   open_offsets_ = records;

@@ -181,7 +181,7 @@ std::uint64_t ProducerState::record_bytes_max() const noexcept {
 
 /// What became of a claim that was stamped while its ring was being retired: ok or fenced. Only a
 /// supervisor that dies between two steps of that makes this last.
-Status ProducerState::settled(std::uint32_t partition, const ring::Claimed& claim) noexcept {
+Status ProducerState::settled(std::uint32_t partition, ring::Claimed claim) noexcept {
   constexpr std::chrono::microseconds kLookAgain{100};
   for (;;) {
     switch (lanes_[partition].writer.verdict(claim)) {

@@ -65,8 +65,8 @@ class [[gnu::visibility("hidden")]] ProducerState {
                                      const PublishOptions& options) noexcept;
   [[gnu::always_inline]] std::int64_t timestamp(const PublishOptions& options) noexcept;
   [[gnu::always_inline]] std::uint32_t partition_for(const PublishOptions& options) const noexcept;
-  [[gnu::always_inline]] Status take(std::uint32_t partition, std::uint64_t bytes,
-                                     std::uint32_t offsets, Timeout timeout) noexcept;
+  [[gnu::always_inline]] ring::Claimed take(std::uint32_t partition, std::uint64_t bytes,
+                                            std::uint32_t offsets, Timeout timeout) noexcept;
   [[gnu::always_inline]] bool stamp(std::uint32_t partition, const ring::Claimed& claim,
                                     std::uint32_t offsets) noexcept;
   [[gnu::always_inline]] Published published(std::uint32_t partition, const ring::Claimed& claim,
@@ -77,14 +77,14 @@ class [[gnu::visibility("hidden")]] ProducerState {
   }
 
   // What it seldom meets.
-  [[gnu::cold]] void note_too_large(const RecordShape& shape, std::size_t payload_bytes,
+  [[gnu::cold]] void note_too_large(RecordShape shape, std::size_t payload_bytes,
                                     const PublishOptions& options) noexcept;
   [[gnu::cold]] void watch_supervisor(std::int64_t now_ns) noexcept;
   [[gnu::cold]] ring::Claimed take_waiting(std::uint32_t partition, std::uint64_t bytes,
                                            std::uint32_t offsets, Timeout timeout) noexcept;
-  [[gnu::cold]] bool skip_lost(std::uint32_t partition, const ring::Claimed& claim,
+  [[gnu::cold]] bool skip_lost(std::uint32_t partition, ring::Claimed claim,
                                std::uint32_t offsets) noexcept;
-  [[gnu::cold]] Status settled(std::uint32_t partition, const ring::Claimed& claim) noexcept;
+  [[gnu::cold]] Status settled(std::uint32_t partition, ring::Claimed claim) noexcept;
   [[gnu::cold]] Status after_loss(std::uint32_t partition, Status status) noexcept;
   Status refusal(std::uint32_t partition, Status of_ring) noexcept;
   void settle_open_claim() noexcept;

@@ -18,7 +18,7 @@ constexpr ring::Claimed refused(Status status) noexcept {
 }  // namespace
 
 /// Of a record that can never be published, for why().
-void ProducerState::note_too_large(const RecordShape& shape, std::size_t payload_bytes,
+void ProducerState::note_too_large(RecordShape shape, std::size_t payload_bytes,
                                    const PublishOptions& options) noexcept {
   const std::uint64_t key_bytes = options.key ? options.key->size() : 0;
   std::uint64_t headers_bytes = 0;  // as far as they can be encoded at all

@@ -21,7 +21,7 @@ namespace ringway::ring {
 /// After COMMIT. A Bell has sleepers() and seq() atomics, publisher_fence() (nothing in a process
 /// registered for the barrier, a full fence elsewhere), wake_consumers(), wake_supervisor().
 template <class Bell>
-void ring_bell(Bell& bell) noexcept {
+[[gnu::always_inline]] inline void ring_bell(Bell& bell) noexcept {
   bell.publisher_fence();
   // Relaxed: the sleeper's barrier orders it behind our stamp, or the sleeper's look behind both.
   if (bell.sleepers().load(std::memory_order::relaxed) == 0) [[likely]]

@@ -64,11 +64,11 @@ class Writer {
   /// numbers. At most one claim may be open.
   [[gnu::always_inline]] Claimed try_claim(std::uint64_t bytes, std::uint32_t offsets) noexcept {
     // Copies, here and below: behind each atomic access the members would be loaded again.
-    const View view = view_;
+    View view = view_;
     Slot& slot = *slot_;
     for (;;) {
       const std::uint64_t word = view.tail().load(std::memory_order::acquire);  // CLAIM
-      const layout::Tail tail = view.codec().unpack(word);
+      layout::Tail tail = view.codec().unpack(word);
       if (tail.closed) [[unlikely]]
         return refuse(Status::closed);
       const std::uint64_t filler = filler_bytes(view, tail.position, bytes);
@@ -87,7 +87,7 @@ class Writer {
         return refuse(Status::quarantined);
       }
       announce(slot, word, tail.position, layout::pack_length(filler + bytes, offsets));
-      const layout::Tail next{false, end, tail.offset_low + offsets};
+      layout::Tail next{false, end, tail.offset_low + offsets};
       if (move_tail(view, word, view.codec().pack(next))) [[likely]] {
         slot.word.store(layout::pack_intent(tail.position, layout::Intent::owned),
                         std::memory_order::release);  // OWN
@@ -213,7 +213,7 @@ class Writer {
 
   /// Whether the ring goes on.
   bool publish(std::uint64_t first) noexcept {
-    const View view = view_;
+    View view = view_;
     Slot& slot = *slot_;
     view.stamp(first).store(current_stamp(view, first), std::memory_order::release);  // COMMIT
     std::atomic_signal_fence(std::memory_order::seq_cst);  // IDLE only after the stamp
