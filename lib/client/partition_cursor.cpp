@@ -15,8 +15,8 @@ using layout::TopicMode;
 
 namespace {
 
-// Far enough ahead of small records that the next poll finds its lines near.
-constexpr std::uint64_t kPrefetchBytes = 512;
+// Far enough ahead of small records that the line is near when their turn comes.
+constexpr std::uint64_t kPrefetchBytes = 2048;
 // Beyond a single record. Less is seldom overtaken, and stays in the cache until it is read.
 constexpr std::uint64_t kCopyBytesMax = 256 * 1024;
 
@@ -168,19 +168,14 @@ void PartitionCursor::skip_gap(Harvest& harvest, std::uint64_t to, Status reason
 }
 
 /// False for what lies before the wanted offset or time.
-bool PartitionCursor::wanted(const RecordHeader& header) noexcept {
+inline bool PartitionCursor::wanted(const RecordHeader& header, std::uint64_t offset) noexcept {
   if (header.kind != static_cast<std::uint8_t>(layout::RecordKind::data)) return false;
-  if (place_.offset < wanted_) return false;
+  if (offset < wanted_) return false;
   if (not_before_ns_) [[unlikely]] {
     if (header.timestamp_ns < *not_before_ns_) return false;
     not_before_ns_.reset();  // the running maximum has reached it
   }
   return true;
-}
-
-void PartitionCursor::append(Harvest& harvest, const std::byte* body,
-                             const RecordHeader& header) noexcept {
-  harvest.records.push_back(view_of(header, body, place_.offset, partition_));
 }
 
 // The ring.
@@ -241,19 +236,22 @@ Status PartitionCursor::collect_ring(Harvest& harvest) noexcept {
   ring::Found found = ring::Found::nothing;
   RecordHeader header;
   const std::uint64_t bound = std::min(announced, reader_.end());
-  while (harvest.records.size() < harvest.records_max && place_.position < bound) {
-    found = ring::peek(view_, place_.position, header);
+  // Copies: behind each stamp the members would be loaded again.
+  ring::PartitionView view = view_;
+  ring::Place at = place_;
+  while (harvest.records.size() < harvest.records_max && at.position < bound) {
+    found = ring::peek(view, at.position, header);
     if (found != ring::Found::record) break;
     const std::uint64_t bytes = layout::record_bytes(header);
-    __builtin_prefetch(view_.at(place_.position + kPrefetchBytes));
-    if (wanted(header)) [[likely]] {
-      const std::uint64_t body_bytes = bytes - sizeof header;
-      const std::byte* const body = body_in_ring(place_.position, body_bytes);
+    __builtin_prefetch(view.at(at.position + kPrefetchBytes));
+    if (wanted(header, at.offset)) [[likely]] {
+      const std::byte* const body = body_in_ring(at.position, bytes - sizeof header);
       if (body == nullptr) break;
-      append(harvest, body, header);
+      harvest.records.push_back(view_of(header, body, at.offset, partition_));
     }
-    place_.pass(header);
+    at.pass(header);
   }
+  place_ = at;
   const bool some_lost = shm::pages_lost.load(std::memory_order::acquire) != lost;
   if (place_.position > reader_.end() || (some_lost && lost_more())) [[unlikely]] {
     // Retired while it was read: again, up to its end. Or a page was lost, between a stamp and what
@@ -388,7 +386,10 @@ bool PartitionCursor::take_records(Harvest& harvest) noexcept {
       chunk_ = {};
       break;
     }
-    if (wanted(*header)) append(harvest, chunk_.data() + sizeof *header, *header);
+    if (wanted(*header, place_.offset)) {
+      harvest.records.push_back(
+          view_of(*header, chunk_.data() + sizeof *header, place_.offset, partition_));
+    }
     chunk_ = chunk_.subspan(layout::record_bytes(*header));
     place_.pass(*header);
     any = true;

@@ -104,8 +104,7 @@ class PartitionCursor {
   std::uint64_t hold(std::uint64_t position) noexcept;
   void let_go() noexcept;
   void unpin() noexcept;
-  bool wanted(const layout::RecordHeader& header) noexcept;
-  void append(Harvest& harvest, const std::byte* body, const layout::RecordHeader& header) noexcept;
+  bool wanted(const layout::RecordHeader& header, std::uint64_t offset) noexcept;
   const std::byte* body_in_ring(std::uint64_t position, std::uint64_t bytes) noexcept;
   void show_offset() noexcept;
   void skip_gap(Harvest& harvest, std::uint64_t to, Status reason) noexcept;

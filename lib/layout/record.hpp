@@ -82,6 +82,24 @@ inline void store_data_header(std::byte* to, const DataHeader& header) noexcept 
   }
 }
 
+/// The way back, for a header of either kind: all but its stamp, which is 0 in what is returned. By
+/// words, too: what is put together in memory is slow to load as a whole.
+inline RecordHeader load_header(const std::byte* from) noexcept {
+  std::uint64_t sizes, time, rest;
+  std::memcpy(&sizes, from + offsetof(RecordHeader, payload_bytes), sizeof sizes);
+  std::memcpy(&time, from + offsetof(RecordHeader, timestamp_ns), sizeof time);
+  std::memcpy(&rest, from + offsetof(RecordHeader, key_bytes), sizeof rest);
+  return {.stamp = 0,
+          .payload_bytes = static_cast<std::uint32_t>(sizes),
+          .producer = static_cast<std::uint32_t>(sizes >> 32),
+          .timestamp_ns = static_cast<std::int64_t>(time),
+          .key_bytes = static_cast<std::uint16_t>(rest),
+          .headers_bytes = static_cast<std::uint16_t>(rest >> 16),
+          .kind = static_cast<std::uint8_t>(rest >> 32),
+          .flags = static_cast<std::uint8_t>(rest >> 40),
+          .reserved = static_cast<std::uint16_t>(rest >> 48)};
+}
+
 inline constexpr std::uint64_t kKeyBytesMax = 65535;
 inline constexpr std::uint64_t kHeadersBytesMax = 65535;
 

@@ -63,10 +63,7 @@ class PartitionView {
   }
   /// A copy of everything behind the stamp; `stamp` is 0 in it.
   layout::RecordHeader load_header(std::uint64_t position) const noexcept {
-    layout::RecordHeader header{};
-    std::memcpy(reinterpret_cast<std::byte*>(&header) + sizeof header.stamp,
-                at(position) + sizeof header.stamp, sizeof header - sizeof header.stamp);
-    return header;
+    return layout::load_header(at(position));
   }
   /// Everything but the stamp.
   void store_header(std::uint64_t position, const layout::RecordHeader& header) const noexcept {
@@ -104,7 +101,7 @@ class PartitionView {
 /// The stamp that commits `position` now. The nonce is read relaxed: whoever asks has acquired
 /// `limit` (producers) or `announced` (readers) past the position, and both follow the nonce.
 template <class View>
-std::uint64_t current_stamp(const View& view, std::uint64_t position) noexcept {
+[[gnu::always_inline]] inline std::uint64_t current_stamp(const View& view, std::uint64_t position) noexcept {
   const auto index = nonce_index(position, view.codec());
   return stamp_of(position, view.nonce(index).load(std::memory_order::relaxed));
 }
