@@ -11,6 +11,8 @@ namespace ringway {
 namespace {
 
 constexpr std::size_t kRecordsMax = 65'536;
+// As many new ones at once do not come one by one.
+constexpr std::size_t kStream = 4;
 
 Error refused_start(const std::string& topic, std::uint32_t partition, Status status,
                     const StartPoint& from) {
@@ -207,6 +209,7 @@ Status ConsumerState::collect(std::size_t records_max) noexcept {
     if (++at == count) at = 0;
   }
   turn_ = turn_ + 1 < count ? turn_ + 1 : 0;
+  in_stream_ = records_.size() >= kStream && records_.size() < harvest.records_max;
   return status;
 }
 
@@ -225,6 +228,7 @@ RecordBatch ConsumerState::poll(std::size_t records_max, Timeout timeout) noexce
     advance();
     if (const Status going = keep_going(); going != Status::ok) return {{}, going};
   }
+  if (in_stream_ && timeout > Timeout::zero()) keep_distance(timeout);
   Status status = collect(records_max);
   if (loss != Status::ok) [[unlikely]]
     return {records_, loss};

@@ -58,6 +58,7 @@ class [[gnu::visibility("hidden")]] ConsumerState {
   void pause(const Deadline& deadline) noexcept;
   std::uint64_t progress() const noexcept;
   bool something_came() noexcept;
+  void keep_distance(Timeout patience) const noexcept;
   void spin_before_sleep(const Deadline& deadline) noexcept;
   Status collect(std::size_t records_max) noexcept;
   void copy_from_now_on() noexcept;
@@ -77,6 +78,7 @@ class [[gnu::visibility("hidden")]] ConsumerState {
   std::vector<RecordView> records_;
   std::vector<Gap> gaps_;
   std::size_t turn_ = 0;  // which cursor the next poll starts with
+  bool in_stream_ = false;  // the last poll gave several, and all there were
   bool copies_ = false;   // its handle may hold nothing in place any more
 };
 

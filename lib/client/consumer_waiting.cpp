@@ -12,6 +12,9 @@ namespace {
 constexpr int kSpinsBetweenClocks = 64;
 // Longer than a wake-up takes, so that a stream with short pauses is followed without sleeping.
 constexpr std::chrono::microseconds kAdaptiveSpin{50};
+// Some KiB of small records, at full speed.
+constexpr std::chrono::microseconds kDistance{2};
+constexpr int kRelaxesBetweenClocks = 8;
 // While the log or the supervisor is asked in vain.
 constexpr std::chrono::milliseconds kAskAgain{20};
 
@@ -20,6 +23,16 @@ constexpr std::chrono::milliseconds kAskAgain{20};
 bool ConsumerState::something_came() noexcept {
   return std::any_of(cursors_.begin(), cursors_.end(),
                      [](PartitionCursor& cursor) { return cursor.something_came(); });
+}
+
+/// Lets the producers of a stream get ahead, without a look at the ring: who follows at their heels
+/// takes each line from them while they write it, and all go at the pace of that.
+void ConsumerState::keep_distance(Timeout patience) const noexcept {
+  if (options_.wait == WaitStrategy::latency) return;
+  const Deadline ahead(std::min<Timeout>(patience, kDistance));
+  do {
+    for (int i = 0; i < kRelaxesBetweenClocks; ++i) relax();
+  } while (!ahead.passed());
 }
 
 /// Spins as the strategy has it; returns early when something came, or something else is to be
