@@ -176,7 +176,7 @@ class Flusher::Thread {
     for (auto& topic : topics_) any = topic->lull(now) || any;
     if (!any) return;
     shm::ProcessBarrier::instance().issue();
-    for (auto& topic : topics_) topic->look_again();
+    for (auto& topic : topics_) topic->look_again(now);
   }
 
   void sleep_until(Clock::time_point wake_at) {

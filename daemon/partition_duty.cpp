@@ -331,7 +331,7 @@ std::optional<std::uint64_t> PartitionDuty::tail_at_rest() const noexcept {
                             ? tail.closed
                             : !tail.closed && tail.position == follower_.committed().position;
   const bool logged = !log_ || log_->noted() == follower_.committed();
-  if (!followed || !logged || moved_ || hurries() || sharing_stands() || worn_out()) {
+  if (!followed || !logged || !quiet() || moved_ || hurries() || sharing_stands() || worn_out()) {
     return std::nullopt;
   }
   return word;

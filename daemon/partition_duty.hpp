@@ -32,6 +32,8 @@ class PartitionDuty {
   PartitionDuty(const PartitionDuty&) = delete;
   PartitionDuty& operator=(const PartitionDuty&) = delete;
 
+  std::uint32_t partition() const noexcept { return partition_; }
+
   void attach(const HandleSlots& handle) {
     const layout::Slot* const slot = handle.slots + partition_;
     handles_.add(handle.role, handle.handle, handle.pid, slot, handle.reached);
@@ -74,11 +76,15 @@ class PartitionDuty {
   bool quiet() const noexcept;
   /// A record came since the last round.
   bool something_came() const noexcept;
-  /// Of one that is quiet and had a round since: as long as its tail reads like this, neither a
-  /// claim nor time brings anything to do. Nothing: there may be something.
+  /// Something came that no claim came with: a stamp where nobody claimed, or a page is gone.
+  bool something_unclaimed() const noexcept {
+    return something_came() || (!quarantined_ && topic_.memory().lost_ring_page(partition_));
+  }
+  /// Right behind a round: as long as its tail reads like this, neither a claim nor time brings
+  /// anything to do. Nothing: there may be something.
   std::optional<std::uint64_t> tail_at_rest() const noexcept;
   const std::atomic<std::uint64_t>& tail_word() const noexcept { return view_.tail(); }
-  /// It read like that `then`: a claim that stands open now came later.
+  /// Its tail read like that `then`: a claim that stands open now came later.
   void rested_until(SteadyTime then) noexcept { stuck_since_ = std::max(stuck_since_, then); }
 
   /// The ring is to end, so that another can follow it (ring_ending.hpp).

@@ -20,18 +20,29 @@ constexpr std::chrono::milliseconds kHeldPause{10};
 /// A topic without a record for this long asks to be rung.
 constexpr std::chrono::milliseconds kQuietAfter{10};
 constexpr std::chrono::seconds kTroubleEvery{1};
-/// So many looks at tails alone stand between two rounds of a topic at rest, which see what no
-/// claim came with: stamps where nobody claimed, pages that are gone.
-constexpr int kLooksAtRest = 9;
+/// So many of a topic's tails are looked at in each round of those that are awake: enough for ten
+/// thousand within 10 ms, and few enough to cost nothing beside the round.
+constexpr std::size_t kTailsARound = 1000;
+
+std::vector<std::unique_ptr<PartitionDuty>> duties_of(ServedTopic& topic,
+                                                      storage::FileSystem& file_system,
+                                                      storage::WriteEngine& engine,
+                                                      const EventLog& events) {
+  std::vector<std::unique_ptr<PartitionDuty>> duties;
+  for (std::uint32_t p = 0; p < topic.partitions(); ++p) {
+    duties.push_back(std::make_unique<PartitionDuty>(topic, p, file_system, engine, events));
+  }
+  return duties;
+}
 
 }  // namespace
 
 TopicDuty::TopicDuty(std::shared_ptr<ServedTopic> topic, storage::FileSystem& file_system,
                      storage::WriteEngine& engine, const EventLog& events)
-    : topic_(std::move(topic)), events_(events) {
-  for (std::uint32_t p = 0; p < topic_->partitions(); ++p) {
-    partitions_.push_back(std::make_unique<PartitionDuty>(*topic_, p, file_system, engine, events));
-  }
+    : topic_(std::move(topic)),
+      events_(events),
+      partitions_(duties_of(*topic_, file_system, engine, events)),
+      rest_(partitions_) {
   for (const HandleSlots& handle : topic_->adopted_handles) know(handle);
 }
 
@@ -62,6 +73,7 @@ void TopicDuty::want_sharing() {
 void TopicDuty::share(std::function<void()> done) {
   want_sharing();
   shares_.push_back(std::move(done));
+  rest_.wake_all();
   wake();
   say_if_shared();
 }
@@ -81,6 +93,7 @@ void TopicDuty::release(std::uint64_t handle, Released done) {
   if (left == 0) {
     settled(handle, 0);
   } else {
+    rest_.wake_all();
     wake();
     // Others wait behind that claim: now, and before anything that may wait for the device.
     for (auto& partition : partitions_) {
@@ -113,27 +126,29 @@ void TopicDuty::ring_for_the_dead() const noexcept {
 }
 
 SteadyTime TopicDuty::round(SteadyTime now, SteadyTime until) {
-  do {
-    const PartitionDuty::Round round = partitions_[next_]->round(
+  const bool comes_soon = now - busy_at_ < kHeldAfter;  // the next round
+  if (std::exchange(round_is_over_, false)) {
+    rest_.look(now, comes_soon ? kTailsARound : partitions_.size());
+  }
+  while (next_ < rest_.awake().size()) {
+    const PartitionDuty::Round round = rest_.awake()[next_]->round(
         now, [&](std::uint64_t handle, bool repaired) { settled(handle, repaired ? 1 : 0); });
     round_due_ = std::min(round_due_, round.due);
     round_most_ = std::max(round_most_, round.bytes);
-    next_ = (next_ + 1) % partitions_.size();
-    if (next_ != 0 && std::chrono::steady_clock::now() >= until) return now;
-  } while (next_ != 0);
+    if (!rest_.rests_after_round(next_)) ++next_;
+    if (next_ < rest_.awake().size() && std::chrono::steady_clock::now() >= until) return now;
+  }
+  next_ = 0;
+  round_is_over_ = true;
   say_if_shared();
   SteadyTime due = std::exchange(round_due_, SteadyTime::max());
   const std::uint64_t most = std::exchange(round_most_, 0);
   looked_ = true;
-  if (most != 0) {
-    busy_at_ = now;
-    woken_by_time_ = false;
-  }
+  if (most != 0) busy_at_ = now;
   if (ending_) {
     look_at_end(now);
     due = std::min(due, now + kRoundPause);
   }
-  if (!bell_is_lost_ && topic_->memory().lost_bell_page()) say_that_bell_is_lost();
   // Half a round's worth more could fill the ring: no pause.
   if (most >= topic_->settings().ring_bytes / 8) return now;
   const SteadyTime pause_ends = now + (now - busy_at_ < kHeldAfter ? kRoundPause : kHeldPause);
@@ -153,9 +168,7 @@ void TopicDuty::say_that_bell_is_lost() {
 bool TopicDuty::lull(SteadyTime now) {
   if (state_ != State::awake || !looked_) return false;
   if (ending_ || !shares_.empty() || now - busy_at_ < kQuietAfter ||
-      !std::all_of(partitions_.begin(), partitions_.end(),
-                   [](const auto& partition) { return partition->quiet(); })) {
-    woken_by_time_ = false;
+      !std::ranges::all_of(rest_.awake(), [](const auto& one) { return one->quiet(); })) {
     return false;
   }
   state_ = State::falling_asleep;
@@ -164,65 +177,44 @@ bool TopicDuty::lull(SteadyTime now) {
   return true;
 }
 
-void TopicDuty::look_again() {
+void TopicDuty::look_again(SteadyTime now) {
   if (state_ != State::falling_asleep) return;
-  const bool came = std::any_of(partitions_.begin(), partitions_.end(),
-                                [](const auto& partition) { return partition->something_came(); });
-  if (came) return wake();
-  state_ = State::asleep;
-  for (auto& partition : partitions_) partition->park();
-  rest_if_nothing_came();
-}
-
-/// Only behind a round in which nothing came, before which it slept already: what was under way
-/// when it fell asleep has been seen to its end, and told.
-void TopicDuty::rest_if_nothing_came() {
-  looks_at_rest_ = 0;
-  if (!woken_by_time_) return;
-  rest_.clear();
-  for (const auto& partition : partitions_) {
-    const std::optional<std::uint64_t> word = partition->tail_at_rest();
-    if (!word) return;
-    rest_.push_back({&partition->tail_word(), *word});
+  const std::size_t awake = rest_.awake().size();
+  rest_.look(now);
+  if (rest_.awake().size() != awake ||
+      std::ranges::any_of(rest_.awake(), [](const auto& one) { return one->something_came(); })) {
+    return wake();
   }
-  looks_at_rest_ = kLooksAtRest;
-}
-
-bool TopicDuty::rests(SteadyTime now) noexcept {
-  if (looks_at_rest_ == 0) return false;
-  --looks_at_rest_;
-  // Relaxed: a hint, as a claim's stamp may come later anyway; a round looks at both.
-  const bool same = std::ranges::all_of(rest_, [](const Rest& rest) {
-    return rest.tail->load(std::memory_order::relaxed) == rest.word;
-  });
-  if (same) rested_at_ = now;
-  return same;
+  state_ = State::asleep;
+  rest_.park();
 }
 
 void TopicDuty::wake() noexcept {
-  if (const SteadyTime then = std::exchange(rested_at_, {}); then != SteadyTime{}) {
-    for (auto& partition : partitions_) partition->rested_until(then);
-  }
   state_ = State::awake;
-  looked_ = woken_by_time_ = false;
+  looked_ = false;
 }
 
 void TopicDuty::rouse(SteadyTime now, bool anyway) {
+  if (anyway) {
+    rest_.look_closely(now);
+    if (!bell_is_lost_ && topic_->memory().lost_bell_page()) say_that_bell_is_lost();
+  }
   if (state_ != State::asleep) return;
   // Relaxed: a hint; a full look comes within the longest sleep.
   const std::uint32_t sleepers = topic_->memory().bell().sleepers.load(std::memory_order::relaxed);
-  if ((sleepers & layout::kSupervisorSleeps) == 0) return wake();
-  if (!anyway || rests(now)) return;
-  wake();
-  woken_by_time_ = true;
+  const bool rung = (sleepers & layout::kSupervisorSleeps) == 0;
+  if (!rung && !anyway) return;
+  rest_.look(now);
+  if (rung || !rest_.awake().empty()) wake();
 }
 
 std::optional<Trouble> TopicDuty::trouble(SteadyTime now) {
   if (ending_ || now < next_trouble_) return std::nullopt;
-  for (std::size_t i = 0; i < partitions_.size(); ++i) {
+  const auto awake = rest_.awake();
+  for (std::size_t i = 0; i < awake.size(); ++i) {
     // On from the one behind the last: what lasts there keeps nothing from being said elsewhere.
-    trouble_at_ = (trouble_at_ + 1) % partitions_.size();
-    if (const auto found = partitions_[trouble_at_]->trouble(now)) {
+    trouble_at_ = (trouble_at_ + 1) % awake.size();
+    if (const auto found = awake[trouble_at_]->trouble(now)) {
       next_trouble_ = now + kTroubleEvery;
       return found;
     }
@@ -231,6 +223,7 @@ std::optional<Trouble> TopicDuty::trouble(SteadyTime now) {
 }
 
 void TopicDuty::end_ring(SteadyTime now, RingEnd how, std::function<void(RingEnded)> done) {
+  rest_.wake_all();
   wake();
   want_sharing();
   for (auto& partition : partitions_) partition->begin_end();
@@ -290,6 +283,7 @@ void TopicDuty::let_go() {
 }
 
 void TopicDuty::drain() {
+  rest_.wake_all();
   wake();  // and stays so: nothing is lulled any more
   draining_ = true;
   want_sharing();

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "daemon/partition_duty.hpp"
+#include "daemon/resting_partitions.hpp"
 
 namespace ringway::daemon {
 
@@ -32,20 +33,20 @@ class TopicDuty {
     partitions_[partition]->retire_segments(count);
   }
 
-  /// One look at every partition, or at as many as `until` leaves time for, at least one; the next
-  /// call goes on behind them. Returns when that is due at the latest.
+  /// One look at every partition that does not rest, or at as many as `until` leaves time for, at
+  /// least one; the next call goes on behind them. Returns when that is due at the latest.
   SteadyTime round(SteadyTime now, SteadyTime until);
   /// Whether the last round() came to its end.
-  bool round_is_over() const noexcept { return next_ == 0; }
+  bool round_is_over() const noexcept { return round_is_over_; }
 
   /// Awake topics are looked at every round. One that has been quiet is lulled: true when it was
   /// put to sleep by this call; then comes a barrier, then look_again() for what slipped in before
   /// it.
   bool awake() const noexcept { return state_ == State::awake; }
   bool lull(SteadyTime now);
-  void look_again();
-  /// Wakes it when a producer took its sleeper bit away, or `anyway`: but for one at rest, whose
-  /// tails are looked at instead, most of the times.
+  void look_again(SteadyTime now);
+  /// Wakes it when a producer took its sleeper bit away; `anyway`, also where it did not and not
+  /// all partitions rest.
   void rouse(SteadyTime now, bool anyway);
 
   /// Once a second at most.
@@ -70,15 +71,7 @@ class TopicDuty {
     Released done;
   };
 
-  /// A tail, and what it read like when there was nothing to do behind it.
-  struct Rest {
-    const std::atomic<std::uint64_t>* tail;
-    std::uint64_t word;
-  };
-
   void wake() noexcept;
-  void rest_if_nothing_came();
-  bool rests(SteadyTime now) noexcept;
   void ring_for_the_dead() const noexcept;
   struct Ending {
     RingEnd how;
@@ -97,19 +90,17 @@ class TopicDuty {
   std::shared_ptr<ServedTopic> topic_;
   const EventLog& events_;
   std::vector<std::unique_ptr<PartitionDuty>> partitions_;
+  RestingPartitions rest_;
   std::unordered_map<std::uint64_t, std::shared_ptr<const void>> keep_alive_;  ///< by handle
   std::unordered_map<std::uint64_t, Release> releases_;                        ///< by handle
   std::vector<std::function<void()>> shares_;  ///< who waits for an exclusive producer to share
-  std::size_t next_ = 0;                       ///< where the round under way goes on
+  std::size_t next_ = 0;                       ///< of those awake, where the round goes on
+  bool round_is_over_ = true;
   SteadyTime round_due_ = SteadyTime::max();   ///< of what it looked at so far
   std::uint64_t round_most_ = 0;
   State state_ = State::awake;
   SteadyTime busy_at_{};
-  bool looked_ = false;         ///< a round has ended since it woke
-  bool woken_by_time_ = false;  ///< and nothing has come since then
-  std::vector<Rest> rest_;      ///< by partition, of one at rest
-  int looks_at_rest_ = 0;       ///< until the next round
-  SteadyTime rested_at_{};      ///< when they were last seen to read like that, since it sleeps
+  bool looked_ = false;  ///< a round has ended since it woke
   bool bell_is_lost_ = false;
   bool draining_ = false;
   std::optional<Ending> ending_;

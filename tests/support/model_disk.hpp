@@ -82,6 +82,7 @@ class ModelDisk final : public storage::FileSystem, public storage::WriteEngine 
     return last_descriptor_;
   }
   void close(int descriptor) noexcept override { open_.erase(descriptor); }
+  std::size_t open_files() const noexcept { return open_.size(); }
   bool is_direct(int) noexcept override { return true; }
   std::int64_t read(int descriptor, std::span<std::byte> into,
                     std::uint64_t file_pos) noexcept override {

@@ -8,6 +8,8 @@
 
 #include "daemon/log_flush.hpp"
 #include "daemon/nonce_source.hpp"
+#include "shm/landing.hpp"
+#include "support/lost_page.hpp"
 #include "support/model_disk.hpp"
 #include "unit/ring_fixture.hpp"
 
@@ -112,16 +114,23 @@ TEST_CASE("topic duty: while only a pin holds producers up it is looked at seldo
 
 namespace {
 
-/// Rounds until the topic sleeps, with what the device does meanwhile.
-void until_asleep(Scene& scene, SteadyTime& now) {
+/// Rounds until the topic is about to sleep, with what the device does meanwhile.
+void until_lulled(Scene& scene, SteadyTime& now) {
   for (int i = 0; i < 1000; ++i, now += std::chrono::milliseconds(5)) {
     scene.duty->round(now, now + std::chrono::hours(1));
     scene.complete();
-    if (scene.duty->lull(now)) scene.duty->look_again();
-    if (!scene.duty->awake()) return;
+    if (scene.duty->lull(now)) return;
   }
   FAIL("it never sleeps");
 }
+
+void until_asleep(Scene& scene, SteadyTime& now) {
+  until_lulled(scene, now);
+  scene.duty->look_again(now);
+  REQUIRE_FALSE(scene.duty->awake());
+}
+
+constexpr int kNoRound = -1;
 
 /// How many looks for time's sake alone pass before one is a round, which is done.
 int looks_until_round(Scene& scene, SteadyTime& now) {
@@ -132,21 +141,38 @@ int looks_until_round(Scene& scene, SteadyTime& now) {
       return looks;
     }
   }
-  return -1;
+  return kNoRound;
+}
+
+/// What was under way when it fell asleep is seen to its end by the first looks.
+void until_at_rest(Scene& scene, SteadyTime& now) {
+  if (scene.duty->awake()) until_asleep(scene, now);
+  for (int i = 0; i < 5 && looks_until_round(scene, now) == 0; ++i) {
+  }
+}
+
+bool quarantined(const Scene& scene, std::uint32_t p) {
+  return scene.topic->view(p).board().hold.load() ==
+         static_cast<std::uint32_t>(layout::Hold::quarantined);
+}
+
+/// A record where the next one would be, that nobody claimed.
+void stamp_unclaimed(const Scene& scene, std::uint32_t p) {
+  const ring::PartitionView view = scene.topic->view(p);
+  const std::uint64_t position = view.codec().unpack(view.tail().load()).position;
+  ring::test::fill(view, position, "x");
+  view.stamp(position).store(ring::current_stamp(view, position));
 }
 
 }  // namespace
 
-TEST_CASE("topic duty: one that sleeps has a round soon, and seldom while nothing comes",
+TEST_CASE("topic duty: one that sleeps has rounds soon, and none while nothing comes",
           "[flusher]") {
   Scene scene(false, {.sync = GENERATE(SyncPolicy::every_batch, SyncPolicy::never)});
   scene.publish();
   auto now = std::chrono::steady_clock::now();
-  until_asleep(scene, now);
-  // What came to an end when it fell asleep is told by the first one.
-  CHECK(looks_until_round(scene, now) == 0);
-  CHECK(looks_until_round(scene, now) == 9);
-  CHECK(looks_until_round(scene, now) == 9);
+  until_at_rest(scene, now);
+  CHECK(looks_until_round(scene, now) == kNoRound);
   for (std::uint32_t p = 0; p < kPartitions; ++p) CHECK(scene.committed(p) == 1);
 }
 
@@ -155,8 +181,7 @@ TEST_CASE("topic duty: what is claimed while it rests, rung or not, is seen by t
   Scene scene;
   scene.publish();
   auto now = std::chrono::steady_clock::now();
-  until_asleep(scene, now);
-  CHECK(looks_until_round(scene, now) == 0);
+  until_at_rest(scene, now);
   SECTION("a record, and the bell says that it was not rung") {
     REQUIRE(publish_record(scene.writers.back(), "x").status == Status::ok);
     CHECK(looks_until_round(scene, now) == 0);
@@ -186,6 +211,117 @@ TEST_CASE("topic duty: what is claimed while it rests, rung or not, is seen by t
     auto& tail = scene.topic->view(1).tail();
     tail.store(GENERATE(std::uint64_t{0}, layout::TailCodec::kClosed));
     CHECK(looks_until_round(scene, now) == 0);
+  }
+}
+
+TEST_CASE("topic duty: what nobody claimed at rest is seen within ten looks", "[flusher]") {
+  shm::install_landing();
+  Scene scene;
+  scene.publish();
+  auto now = std::chrono::steady_clock::now();
+  until_at_rest(scene, now);
+  const auto p = GENERATE(range(0u, kPartitions));
+  SECTION("a stamp") {
+    stamp_unclaimed(scene, p);
+  }
+  SECTION("a page that is gone") {
+    test::lose_pages_at(const_cast<std::byte*>(scene.topic->view(p).at(0)), 1);
+  }
+  const int looks = looks_until_round(scene, now);
+  CHECK(looks != kNoRound);
+  CHECK(looks < 10);
+  CHECK(quarantined(scene, p));
+  // It says so for as long as it rests, and again.
+  until_at_rest(scene, now);
+  CHECK(looks_until_round(scene, now) == kNoRound);
+  CHECK(quarantined(scene, p));
+}
+
+TEST_CASE("topic duty: an orderly stop and a ring's end find partitions at rest", "[flusher]") {
+  Scene scene;
+  scene.publish();
+  auto now = std::chrono::steady_clock::now();
+  until_at_rest(scene, now);
+  std::optional<RingEnded> outcome;
+  const bool stop = GENERATE(false, true);
+  if (stop) {
+    scene.duty->drain();
+  } else {
+    scene.duty->end_ring(now, {.patience = std::chrono::seconds(3)},
+                         [&](const RingEnded& ended) { outcome = ended; });
+  }
+  for (int i = 0; i < 10; ++i, now += std::chrono::milliseconds(10)) {
+    scene.duty->round(now, now + std::chrono::hours(1));
+    scene.complete();
+  }
+  if (stop) CHECK(scene.duty->drained());
+  if (!stop) CHECK((outcome && outcome->ended));
+  for (PlainWriter& writer : scene.writers) {
+    CHECK(publish_record(writer, "x").status != Status::ok);
+  }
+}
+
+TEST_CASE("topic duty: a partition at rest costs no rounds while another one works", "[flusher]") {
+  Scene scene;
+  scene.publish();
+  auto now = std::chrono::steady_clock::now();
+  until_at_rest(scene, now);
+  const auto work = [&](int rounds) {
+    for (; rounds > 0; --rounds, now += std::chrono::milliseconds(1)) {
+      REQUIRE(publish_record(scene.writers.front(), "x").status == Status::ok);
+      scene.duty->rouse(now, false);
+      if (!scene.duty->awake()) scene.duty->rouse(now, true);
+      scene.duty->round(now, now + std::chrono::hours(1));
+      scene.complete();
+      CHECK_FALSE(scene.duty->lull(now));
+    }
+  };
+  work(5);
+  SECTION("so a stamp that nobody claimed waits for a closer look") {
+    stamp_unclaimed(scene, 1);
+    work(50);
+    CHECK_FALSE(quarantined(scene, 1));
+    for (int i = 0; i < 10; ++i) scene.duty->rouse(now, true);
+    work(1);
+    CHECK(quarantined(scene, 1));
+  }
+  SECTION("what is claimed there has its round as soon as in others") {
+    REQUIRE(publish_record(scene.writers.back(), "x").status == Status::ok);
+    work(1);
+    CHECK(scene.committed(kPartitions - 1) == 2);
+    work(50);
+    CHECK(scene.topic->view(kPartitions - 1).board().durable_offset.load() == 2);
+  }
+  SECTION("its file is closed by a closer look, and that of the other one stays open") {
+    REQUIRE(publish_record(scene.writers.back(), "x").status == Status::ok);
+    work(50);
+    CHECK(scene.disk.open_files() == 2);
+    for (int i = 0; i < 10; ++i) scene.duty->rouse(now, true);
+    CHECK(scene.disk.open_files() == 1);
+  }
+  SECTION("all files are closed when the topic sleeps") {
+    REQUIRE(publish_record(scene.writers.back(), "x").status == Status::ok);
+    work(50);
+    until_asleep(scene, now);
+    CHECK(scene.disk.open_files() == 0);
+  }
+  SECTION("and it rests again") {
+    REQUIRE(publish_record(scene.writers.back(), "x").status == Status::ok);
+    work(50);
+    stamp_unclaimed(scene, kPartitions - 1);
+    work(50);
+    CHECK_FALSE(quarantined(scene, kPartitions - 1));
+  }
+  SECTION("a claim that comes just before it falls asleep keeps it awake") {
+    now += std::chrono::milliseconds(50);
+    scene.duty->round(now, now + std::chrono::hours(1));
+    scene.complete();
+    until_lulled(scene, now);
+    REQUIRE(publish_record(scene.writers.back(), "x").status == Status::ok);
+    scene.duty->look_again(now);
+    CHECK(scene.duty->awake());
+    scene.duty->round(now, now + std::chrono::hours(1));
+    CHECK(scene.committed(kPartitions - 1) == 2);
   }
 }
 
