@@ -198,18 +198,20 @@ Status ConsumerState::collect(std::size_t records_max) noexcept {
   Status status = Status::ok;
   const std::size_t count = cursors_.size();
   std::size_t at = turn_ < count ? turn_ : 0;
+  bool in_ring = true;
   for (std::size_t i = 0; i < count; ++i) {
     PartitionCursor& cursor = cursors_[at];
     if (records_.size() < harvest.records_max) {
       const Status one = cursor.collect(harvest);
       if (status == Status::ok) status = one;
+      in_ring = in_ring && cursor.in_ring();
     } else {
       cursor.release();
     }
     if (++at == count) at = 0;
   }
   turn_ = turn_ + 1 < count ? turn_ + 1 : 0;
-  in_stream_ = records_.size() >= kStream && records_.size() < harvest.records_max;
+  in_stream_ = in_ring && records_.size() >= kStream && records_.size() < harvest.records_max;
   return status;
 }
 

@@ -20,13 +20,12 @@ constexpr std::uint64_t kPrefetchBytes = 2048;
 // Beyond a single record. Less is seldom overtaken, and stays in the cache until it is read.
 constexpr std::uint64_t kCopyBytesMax = 256 * 1024;
 
-/// The header of the record that `bytes` start with, if all of it is there.
-std::optional<RecordHeader> whole_record(std::span<const std::byte> bytes) noexcept {
-  RecordHeader header;
-  if (bytes.size() < sizeof header) return {};
-  std::memcpy(&header, bytes.data(), sizeof header);
-  if (!layout::plausible(header, bytes.size())) return {};
-  return header;
+/// Whether `bytes` start with a record of which all is there; if so, its header.
+[[gnu::always_inline]] inline bool whole_record(std::span<const std::byte> bytes,
+                                                RecordHeader& header) noexcept {
+  if (bytes.size() < sizeof header) return false;
+  header = layout::load_header(bytes.data());
+  return layout::plausible(header, bytes.size());
 }
 
 }  // namespace
@@ -365,7 +364,8 @@ Status PartitionCursor::take_chunk(const LogChunk& chunk, Harvest& harvest) noex
 
 Status PartitionCursor::collect_log(Harvest& harvest) noexcept {
   if (held_) let_go();
-  if (!whole_record(chunk_)) {
+  RecordHeader header;
+  if (!whole_record(chunk_, header)) {
     chunk_ = {};
     const Status joined = join_ring();
     if (joined == Status::ok) return collect_ring(harvest);
@@ -379,21 +379,24 @@ Status PartitionCursor::collect_log(Harvest& harvest) noexcept {
 
 /// From private memory, copied or verified. False when no whole record is left there.
 bool PartitionCursor::take_records(Harvest& harvest) noexcept {
-  bool any = false;
+  std::span<const std::byte> left = chunk_;
+  ring::Place at = place_;
   while (harvest.records.size() < harvest.records_max) {
-    const auto header = whole_record(chunk_);
-    if (!header) {
-      chunk_ = {};
+    RecordHeader header;
+    if (!whole_record(left, header)) {
+      left = {};
       break;
     }
-    if (wanted(*header, place_.offset)) {
-      harvest.records.push_back(
-          view_of(*header, chunk_.data() + sizeof *header, place_.offset, partition_));
+    if (wanted(header, at.offset)) [[likely]] {
+      const std::byte* const body = left.data() + sizeof header;
+      harvest.records.push_back(view_of(header, body, at.offset, partition_));
     }
-    chunk_ = chunk_.subspan(layout::record_bytes(*header));
-    place_.pass(*header);
-    any = true;
+    left = left.subspan(layout::record_bytes(header));
+    at.pass(header);
   }
+  const bool any = at.position != place_.position;
+  chunk_ = left;
+  place_ = at;
   return any;
 }
 

@@ -54,6 +54,8 @@ class PartitionCursor {
   /// After a pause: what was asked in vain may be asked again.
   void try_again() noexcept { in_vain_ = false; }
   bool in_vain() const noexcept { return in_vain_; }
+  /// What comes next is looked for in the ring, not in the log.
+  bool in_ring() const noexcept { return where_ == Where::ring; }
 
   /// Where a start point lies now.
   struct Target {

@@ -269,9 +269,12 @@ void SegmentReader::make_room(std::uint64_t end) {
   buffer_bytes_ = larger_bytes;
 }
 
+/// Of a complete block only the end is wanted still; an open one is read again from its start.
+/// Whole pages, so that what is read behind them stays aligned.
 void SegmentReader::discard_before(std::uint64_t position) noexcept {
-  const std::uint64_t start = geometry_.block_start(geometry_.block_of(position));
-  if (start == buffer_start_) return;
+  const std::uint64_t open = geometry_.block_start(geometry_.block_of(buffer_end_));
+  const std::uint64_t start = std::min(page_floor(position), open);
+  if (start <= buffer_start_) return;
   std::memmove(buffer_.get(), buffer_.get() + (start - buffer_start_), buffer_end_ - start);
   buffer_start_ = start;
 }

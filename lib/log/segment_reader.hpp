@@ -137,7 +137,7 @@ class SegmentReader {
   std::vector<BlockEntry> table_;  // index kNoBoundary: does not verify
   std::array<TailSlot, kTailSlots> slots_;
   std::size_t slot_count_ = 0;
-  // Verified bytes: whole blocks from buffer_start_ on, the last one perhaps open.
+  // Verified bytes, from a page on: the end of a block, whole blocks, perhaps an open one.
   std::unique_ptr<std::byte[]> buffer_;
   std::uint64_t buffer_bytes_ = 0;
   std::uint64_t buffer_start_ = 0;

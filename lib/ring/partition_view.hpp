@@ -101,7 +101,8 @@ class PartitionView {
 /// The stamp that commits `position` now. The nonce is read relaxed: whoever asks has acquired
 /// `limit` (producers) or `announced` (readers) past the position, and both follow the nonce.
 template <class View>
-[[gnu::always_inline]] inline std::uint64_t current_stamp(const View& view, std::uint64_t position) noexcept {
+[[gnu::always_inline]] inline std::uint64_t current_stamp(const View& view,
+                                                          std::uint64_t position) noexcept {
   const auto index = nonce_index(position, view.codec());
   return stamp_of(position, view.nonce(index).load(std::memory_order::relaxed));
 }

@@ -19,7 +19,8 @@ enum class Found : unsigned char {
 /// loaded (acquire) in this walk, and protected from reuse by a pin or by being the supervisor.
 /// Never search for stamps: only positions reached from a known boundary mean anything.
 template <class View>
-[[gnu::always_inline]] inline Found peek(const View& view, std::uint64_t position, layout::RecordHeader& header) noexcept {
+[[gnu::always_inline]] inline Found peek(const View& view, std::uint64_t position,
+                                         layout::RecordHeader& header) noexcept {
   if (view.stamp(position).load(std::memory_order::acquire) !=  // COMMIT
       current_stamp(view, position)) {
     return Found::nothing;

@@ -14,10 +14,11 @@ constexpr std::uint64_t kBlock = 4096;
 
 /// A log on a modelled disk with small blocks and segments.
 struct SmallLog {
-  explicit SmallLog(std::uint64_t segment_bytes = 16 * kBlock, log::LogPoint start = {})
+  explicit SmallLog(std::uint64_t segment_bytes = 16 * kBlock, log::LogPoint start = {},
+                    std::uint64_t block_bytes = kBlock)
       : disk(1), source(64 * 1024, start) {
     settings.segment_bytes = segment_bytes;
-    settings.block_bytes = kBlock;
+    settings.block_bytes = block_bytes;
     settings.record_bytes_max = 16 * 1024;
     driver.emplace(disk, disk, source, settings, log::LogStart{start, {}, log::kNoTime, {}});
   }
@@ -313,6 +314,55 @@ TEST_CASE("segment: a sealed one ends at its limit, whatever lies behind it", "[
   while (walk.next(record) == log::ReadStatus::ok) ++records;
   CHECK(records == 60);
   CHECK(reader.end() == limit);
+}
+
+TEST_CASE("segment: a record across blocks of many pages is read whole", "[log]") {
+  SmallLog small(64 * kBlock, {}, 8 * kBlock);
+  small.add(150, 1000);
+  log::SegmentReader reader(small.disk, small.open(0));
+  log::SegmentWalk walk(reader);
+  log::Record record;
+  for (std::size_t i = 0; i < 150; ++i) {
+    REQUIRE(walk.next(record) == log::ReadStatus::ok);
+    REQUIRE(record.at == small.source.records.at(i).at);
+    const auto first = static_cast<std::byte>('a' + i % 26);
+    REQUIRE(std::all_of(record.body.begin(), record.body.begin() + 1000,
+                        [&](std::byte each) { return each == first; }));
+  }
+}
+
+TEST_CASE("segment: a forged slot that ends within a record shows nothing of it", "[log]") {
+  SmallLog small(64 * kBlock, {}, 8 * kBlock);
+  small.add(30, 1000);  // the last block stays open, several pages of it are written
+  const log::SegmentReader honest(small.disk, small.open(0));
+  const log::Geometry geometry(honest.header());
+  const std::uint64_t id = honest.header().segment_id;
+  auto& file = small.disk.bytes(small.path(0));
+  for (std::uint64_t i = 0; i < log::kTailSlots; ++i) {
+    log::TailSlot slot;
+    std::memcpy(&slot, &file.at(geometry.slot_file_pos(i)), sizeof slot);
+    slot.end_position = honest.end().position - layout::kUnitBytes;
+    slot.block_index = geometry.block_of(slot.end_position);
+    const std::uint64_t start = geometry.block_start(slot.block_index);
+    const std::uint64_t page = log::page_floor(slot.end_position);
+    REQUIRE(page > start + kBlock);
+    std::vector<std::byte> data(slot.end_position - start);
+    std::memcpy(data.data(), &file.at(geometry.file_pos(start)), page - start);
+    std::memcpy(data.data() + (page - start), honest.slots().front().page,
+                slot.end_position - page);
+    std::memcpy(slot.page, honest.slots().front().page, sizeof slot.page);
+    slot.data_checksum = storage::checksum(data, log::data_seed(id));
+    slot.checksum = log::checksum_of(slot, log::slot_seed(id));
+    std::memcpy(&file.at(geometry.slot_file_pos(i)), &slot, sizeof slot);
+  }
+  log::SegmentReader reader(small.disk, small.open(0));
+  log::SegmentWalk walk(reader);
+  log::Record record;
+  for (int i = 0; i < 29; ++i) REQUIRE(walk.next(record) == log::ReadStatus::ok);
+  CHECK(walk.next(record) != log::ReadStatus::ok);
+  walk.go_to(small.source.records.at(28).at);
+  REQUIRE(walk.next(record) == log::ReadStatus::ok);
+  CHECK(record.body.front() == static_cast<std::byte>('a' + 28 % 26));
 }
 
 TEST_CASE("segment: an unreadable block is a status with the device's error", "[log]") {
