@@ -237,11 +237,16 @@ RecordBatch ConsumerState::poll(std::size_t records_max, Timeout timeout) noexce
   if (!records_.empty() || (status != Status::ok && status != Status::disconnected)) [[likely]] {
     return {records_, status};
   }
-  const Deadline deadline(timeout);
   if (timeout <= Timeout::zero()) {
     if (const Status going = keep_going(); going != Status::ok) status = going;
     return {{}, status};
   }
+  if (comes_at_once()) {
+    status = collect(records_max);
+    if (!records_.empty() || (status != Status::ok && status != Status::disconnected)) [[likely]]
+      return {records_, status};
+  }
+  const Deadline deadline(timeout);
   for (;;) {
     const Status waited = wait_until(deadline);
     if (waited != Status::ok) return {{}, waited};

@@ -59,7 +59,8 @@ class [[gnu::visibility("hidden")]] ConsumerState {
   std::uint64_t progress() const noexcept;
   bool something_came() noexcept;
   void keep_distance(Timeout patience) const noexcept;
-  void spin_before_sleep(const Deadline& deadline) noexcept;
+  bool comes_at_once() noexcept;
+  bool spin_before_sleep(const Deadline& deadline) noexcept;
   Status collect(std::size_t records_max) noexcept;
   void copy_from_now_on() noexcept;
   bool make_room(std::size_t records_max) noexcept;

@@ -10,6 +10,8 @@ namespace ringway {
 namespace {
 
 constexpr int kSpinsBetweenClocks = 64;
+// Some hundred nanoseconds: as long as an answer of another core takes.
+constexpr int kLooksAtOnce = 64;
 // Longer than a wake-up takes, so that a stream with short pauses is followed without sleeping.
 constexpr std::chrono::microseconds kAdaptiveSpin{50};
 // Some KiB of small records, at full speed.
@@ -35,18 +37,30 @@ void ConsumerState::keep_distance(Timeout patience) const noexcept {
   } while (!ahead.passed());
 }
 
-/// Spins as the strategy has it; returns early when something came, or something else is to be
+/// Before anything that takes longer than an answer does: a clock, the state of the topic. Without
+/// a pause between the looks, for the same reason.
+bool ConsumerState::comes_at_once() noexcept {
+  if (options_.wait == WaitStrategy::throughput) return false;
+  for (int i = 0; i < kLooksAtOnce; ++i) {
+    if (something_came()) return true;
+  }
+  return false;
+}
+
+/// Spins as the strategy has it. Whether something came; false also when something else is to be
 /// done.
-void ConsumerState::spin_before_sleep(const Deadline& deadline) noexcept {
-  if (options_.wait == WaitStrategy::throughput) return;
+bool ConsumerState::spin_before_sleep(const Deadline& deadline) noexcept {
+  if (options_.wait == WaitStrategy::throughput) return false;
   const auto bound = options_.wait == WaitStrategy::latency ? Timeout(kSleepMax) : kAdaptiveSpin;
   const Deadline spin(deadline.sleep(bound));
   do {
     for (int i = 0; i < kSpinsBetweenClocks; ++i) {
-      if (something_came() || interrupt_.raised()) return;
+      if (something_came()) return true;
+      if (interrupt_.raised()) return false;
       relax();
     }
   } while (!spin.passed());
+  return false;
 }
 
 Status ConsumerState::wait_until(const Deadline& deadline) noexcept {
@@ -62,8 +76,8 @@ Status ConsumerState::wait_until(const Deadline& deadline) noexcept {
       return std::ranges::any_of(cursors_, &PartitionCursor::at_quarantine) ? Status::quarantined
                                                                             : Status::timeout;
     }
-    spin_before_sleep(deadline);
-    if (something_came() || interrupt_.raised()) continue;
+    if (spin_before_sleep(deadline)) return Status::ok;
+    if (interrupt_.raised()) continue;
     if (options_.wait == WaitStrategy::latency) continue;
 
     const bool in_vain = std::any_of(cursors_.begin(), cursors_.end(),

@@ -17,6 +17,7 @@ namespace {
 
 // Far enough ahead of small records that the line is near when their turn comes.
 constexpr std::uint64_t kPrefetchBytes = 2048;
+constexpr std::uint64_t kLineBytes = 64;
 // Beyond a single record. Less is seldom overtaken, and stays in the cache until it is read.
 constexpr std::uint64_t kCopyBytesMax = 256 * 1024;
 
@@ -115,8 +116,13 @@ bool PartitionCursor::something_came() noexcept {
     const std::uint64_t announced =
         keeps_pin_ ? view_.announced().load(std::memory_order::acquire)  // ANNOUNCE
                    : reader_.look(place_.position);
-    return announced == 0 || (place_.position < announced &&
-                              ring::peek(view_, place_.position, header) != ring::Found::nothing);
+    if (announced == 0) return true;
+    if (place_.position >= announced ||
+        ring::peek(view_, place_.position, header) == ring::Found::nothing) {
+      return false;
+    }
+    __builtin_prefetch(view_.at(place_.position + kLineBytes));  // most records go on in it
+    return true;
   }
   return !in_vain_ && (!chunk_.empty() || offset() < walk_.offset());
 }
