@@ -17,6 +17,17 @@ void Keepsakes::put(const std::string& name, nlohmann::json meta, int fd) {
   kept_[name] = {std::move(meta), fd};
 }
 
+std::vector<KeptDescriptor> Keepsakes::list() {
+  std::vector<KeptDescriptor> listed = store_->list();
+  store_has_listed_ = true;
+  return listed;
+}
+
+void Keepsakes::keep_on(const KeptDescriptor& listed, nlohmann::json meta, int fd) {
+  if (!store_has_listed_ || listed.meta != meta) return put(listed.name, std::move(meta), fd);
+  kept_[listed.name] = {std::move(meta), fd};
+}
+
 void Keepsakes::hold(const std::map<std::string, KeptDescriptor>& kept) {
   for (const auto& [name, one] : kept) {
     const auto& held =
@@ -51,6 +62,7 @@ void Keepsakes::end() noexcept {
 
 void Keepsakes::replace() {
   log_.warning("keeper_died", {{"effect", "a new one gets everything again"}});
+  store_has_listed_ = false;
   store_ = open_();
   for (const auto& [name, kept] : kept_) store_->put(name, kept.meta, kept.fd);
   log_.info("keeper_replaced", {{"pid", pid()}, {"descriptors", kept_.size()}});

@@ -25,8 +25,10 @@ class Keepsakes {
   /// What predecessors left stays there as it is for the next supervisor, whatever is dropped.
   void hold(const std::map<std::string, KeptDescriptor>& kept);
   bool holds(const std::string& name) const { return held_.contains(name); }
-  /// What predecessors left. Whatever is wanted of it must be put again, the rest dropped.
-  std::vector<KeptDescriptor> list() { return store_->list(); }
+  /// What predecessors left. Of that keep_on() says what is wanted, the rest must be dropped.
+  std::vector<KeptDescriptor> list();
+  /// put() of what list() gave as `listed`: a store that has it already is not asked.
+  void keep_on(const KeptDescriptor& listed, nlohmann::json meta, int fd);
   /// Orderly stop.
   void end() noexcept;
 
@@ -45,6 +47,7 @@ class Keepsakes {
   Open open_;
   const EventLog& log_;
   std::unique_ptr<DescriptorStore> store_;
+  bool store_has_listed_ = false;  ///< it is the one that was asked for its list
   std::map<std::string, Kept> kept_;
   std::map<std::string, KeptDescriptor> held_;
 };

@@ -260,8 +260,8 @@ std::shared_ptr<Session> SessionTable::adopt_session(const layout::Attachment& e
     const auto slots =
         static_cast<std::uint32_t>((bytes - sizeof(layout::SessionHeader)) / sizeof(layout::Slot));
     session->chunks.emplace(number, Chunk(shm::duplicate(found->second.descriptor.get()), slots));
-    parts_.keepsakes.put(name, {{"kind", "session"}, {"session", session->id}},
-                         session->chunks.at(number).fd.get());
+    parts_.keepsakes.keep_on(found->second, {{"kind", "session"}, {"session", session->id}},
+                             session->chunks.at(number).fd.get());
     kept.erase(found);
   }
   handles_.keep_proof(*session);

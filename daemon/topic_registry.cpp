@@ -4,6 +4,7 @@
 #include <sys/statvfs.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -38,6 +39,17 @@ std::shared_ptr<T> freed_by(std::shared_ptr<MemoryMaker> maker, std::unique_ptr<
   return {owned.release(), [maker = std::move(maker)](const T* last) {
             maker->let_go(std::shared_ptr<const T>(last));
           }};
+}
+
+nlohmann::json meta_of(const Topic& topic, shm::MemoryKind kind) {
+  return {{"kind", shm::to_string(kind)},
+          {"topic", topic.row.name},
+          {"access", control::to_json(topic.access)}};
+}
+
+/// As kTopicMemory has them.
+std::array<int, std::size(kTopicMemory)> descriptors_of(const TopicMemory& memory) {
+  return {memory.ring_fd(), memory.board_fd(), memory.bell_fd()};
 }
 
 }  // namespace
@@ -150,14 +162,21 @@ control::TopicAccess TopicRegistry::access_of(const std::string& name,
 }
 
 void TopicRegistry::keep(const Topic& topic, const ServedTopic& served) const {
-  const TopicMemory& memory = served.memory();
-  const int fds[] = {memory.ring_fd(), memory.board_fd(), memory.bell_fd()};
-  for (std::size_t i = 0; i < std::size(kTopicMemory); ++i) {
+  const auto fds = descriptors_of(served.memory());
+  for (std::size_t i = 0; i < fds.size(); ++i) {
     parts_.keepsakes.put(memory_name(topic.row.uuid, served.generation(), kTopicMemory[i]),
-                         {{"kind", shm::to_string(kTopicMemory[i])},
-                          {"topic", topic.row.name},
-                          {"access", control::to_json(topic.access)}},
-                         fds[i]);
+                         meta_of(topic, kTopicMemory[i]), fds[i]);
+  }
+}
+
+/// The same descriptors: a replaced keeper must get them.
+void TopicRegistry::keep_on(const Topic& topic,
+                            const std::map<std::string, KeptDescriptor>& kept) const {
+  const auto fds = descriptors_of(topic.served->memory());
+  for (std::size_t i = 0; i < fds.size(); ++i) {
+    parts_.keepsakes.keep_on(
+        kept.at(memory_name(topic.row.uuid, topic.row.generation, kTopicMemory[i])),
+        meta_of(topic, kTopicMemory[i]), fds[i]);
   }
 }
 

@@ -136,6 +136,7 @@ class TopicRegistry {
   control::TopicAccess access_of(const std::string& name, const TopicSettings& settings,
                                  std::uint32_t owner, bool strict) const;
   void keep(const Topic& topic, const ServedTopic& served) const;
+  void keep_on(const Topic& topic, const std::map<std::string, KeptDescriptor>& kept) const;
   void drop(const shm::Uuid& topic, std::uint64_t generation) const noexcept;
   std::vector<log::Recovered> recover(Topic& topic, const ServedTopic& served,
                                       log::RecoverMode mode) const;

@@ -162,7 +162,7 @@ bool TopicRegistry::load(std::map<std::string, KeptDescriptor>& kept) {
       if (!fault.empty()) throw std::runtime_error(fault);
       undo_deletion(*topic);
       if (adopt(*topic, kept)) {
-        keep(*topic, *topic->served);  // the same descriptors: a replaced keeper must get them
+        keep_on(*topic, kept);
         parts_.log.info("ring_adopted", {{"topic", row.name}, {"generation", row.generation}});
       } else {
         check_budget(row.name, settings, parts_.config.handles_per_topic_max);
