@@ -17,34 +17,30 @@ constexpr std::size_t kAtOnce = 64;
 
 }  // namespace
 
-std::vector<log::Recovered> recover_logs(const ServedTopic& topic, storage::FileSystem& file_system,
-                                         log::RecoverMode mode) {
-  std::vector<log::Recovered> found(topic.partitions());
-  std::vector<std::exception_ptr> failed(topic.partitions());
-  std::atomic<std::uint32_t> next{0};
+void add_recoveries(const ServedTopic& topic, std::vector<LogRecovery>& logs) {
+  for (std::uint32_t p = 0; p < topic.partitions(); ++p) logs.push_back({&topic, p});
+}
+
+void recover_logs(std::span<LogRecovery> logs, storage::FileSystem& file_system,
+                  log::RecoverMode mode) {
+  std::atomic<std::size_t> next{0};
   const auto work = [&]() noexcept {
     // Relaxed: it only deals them out; the end of the threads publishes what they did.
-    for (std::uint32_t p; (p = next.fetch_add(1, std::memory_order::relaxed)) < found.size();) {
+    for (std::size_t i; (i = next.fetch_add(1, std::memory_order::relaxed)) < logs.size();) {
       try {
-        found[p] = recover_log(topic, p, file_system, mode);
+        logs[i].found = recover_log(*logs[i].topic, logs[i].partition, file_system, mode);
       } catch (...) {
-        failed[p] = std::current_exception();
+        logs[i].failed = std::current_exception();
       }
     }
   };
-  {
-    std::vector<std::jthread> others;
-    try {
-      while (others.size() + 1 < std::min(kAtOnce, found.size())) others.emplace_back(work);
-    } catch (const std::system_error&) {
-      // No more threads to be had: those there are do it, or this one alone.
-    }
-    work();
+  std::vector<std::jthread> others;
+  try {
+    while (others.size() + 1 < std::min(kAtOnce, logs.size())) others.emplace_back(work);
+  } catch (const std::system_error&) {
+    // No more threads to be had: those there are do it, or this one alone.
   }
-  for (const std::exception_ptr& one : failed) {
-    if (one) std::rethrow_exception(one);
-  }
-  return found;
+  work();
 }
 
 }  // namespace ringway::daemon

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <cstdint>
+#include <exception>
+#include <span>
 #include <vector>
 
 #include "daemon/served_topic.hpp"
@@ -8,10 +11,20 @@
 
 namespace ringway::daemon {
 
-/// What the logs of a topic's partitions hold once they are mended, recovered side by side: each
-/// mostly waits for the device, and what several wait for at once the file system does at once.
-/// @throws what the recovery of one of them threw.
-std::vector<log::Recovered> recover_logs(const ServedTopic& topic, storage::FileSystem& file_system,
-                                         log::RecoverMode mode);
+/// Of one partition's log: what it holds once it is mended, or why it is not.
+struct LogRecovery {
+  const ServedTopic* topic;
+  std::uint32_t partition;
+  log::Recovered found{};
+  std::exception_ptr failed{};
+};
+
+/// One for each partition.
+void add_recoveries(const ServedTopic& topic, std::vector<LogRecovery>& logs);
+
+/// Recovers them side by side: each mostly waits for the device, and what several wait for at once
+/// the file system does at once.
+void recover_logs(std::span<LogRecovery> logs, storage::FileSystem& file_system,
+                  log::RecoverMode mode);
 
 }  // namespace ringway::daemon

@@ -5,12 +5,14 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "control/access.hpp"
 #include "control/channel.hpp"
+#include "daemon/log_recoveries.hpp"
 #include "daemon/memory_maker.hpp"
 #include "daemon/served_topic.hpp"
 #include "daemon/supervisor_parts.hpp"
@@ -140,7 +142,12 @@ class TopicRegistry {
   void drop(const shm::Uuid& topic, std::uint64_t generation) const noexcept;
   std::vector<log::Recovered> recover(Topic& topic, const ServedTopic& served,
                                       log::RecoverMode mode) const;
-  bool adopt(Topic& topic, std::map<std::string, KeptDescriptor>& kept);
+  std::vector<log::Recovered> report(Topic& topic, const ServedTopic& served,
+                                     std::span<LogRecovery> recoveries) const;
+  bool adopt(Topic& topic, const std::map<std::string, KeptDescriptor>& kept) const;
+  void go_on(Topic& topic, std::span<LogRecovery> recoveries) const;
+  void keep_out(Topic& topic, const std::map<std::string, KeptDescriptor>& kept,
+                const std::string& why) const;
   void forget_clean_end(Topic& topic) const;
   void begin_ring(Topic& topic);
   void remove_leftovers() const;

@@ -50,8 +50,21 @@ std::uint32_t pid_without_slots(const TopicMemory& memory,
 std::vector<log::Recovered> TopicRegistry::recover(Topic& topic, const ServedTopic& served,
                                                    log::RecoverMode mode) const {
   if (!topic.settings.persist) return std::vector<log::Recovered>(served.partitions());
-  std::vector<log::Recovered> logs = recover_logs(served, parts_.file_system, mode);
-  for (std::uint32_t p = 0; p < served.partitions(); ++p) {
+  std::vector<LogRecovery> recoveries;
+  add_recoveries(served, recoveries);
+  recover_logs(recoveries, parts_.file_system, mode);
+  return report(topic, served, recoveries);
+}
+
+/// What was found, also to people. Throws what the recovery of one of them threw.
+std::vector<log::Recovered> TopicRegistry::report(Topic& topic, const ServedTopic& served,
+                                                  std::span<LogRecovery> recoveries) const {
+  std::vector<log::Recovered> logs;
+  for (LogRecovery& recovery : recoveries) {
+    if (recovery.failed) std::rethrow_exception(recovery.failed);
+    logs.push_back(std::move(recovery.found));
+  }
+  for (std::uint32_t p = 0; p < logs.size(); ++p) {
     report_recovery(served, p, logs[p], parts_.log);
     for (const log::DamagedFile& file : logs[p].damaged) {
       topic.damage.push_back(fmt::format(
@@ -63,7 +76,7 @@ std::vector<log::Recovered> TopicRegistry::recover(Topic& topic, const ServedTop
   return logs;
 }
 
-bool TopicRegistry::adopt(Topic& topic, std::map<std::string, KeptDescriptor>& kept) {
+bool TopicRegistry::adopt(Topic& topic, const std::map<std::string, KeptDescriptor>& kept) const {
   shm::Descriptor memory[std::size(kTopicMemory)];
   for (std::size_t i = 0; i < std::size(kTopicMemory); ++i) {
     const auto found =
@@ -89,14 +102,16 @@ bool TopicRegistry::adopt(Topic& topic, std::map<std::string, KeptDescriptor>& k
     return false;
   }
   topic.served->adopted = true;
-  forget_clean_end(topic);
-  if (topic.settings.persist) {
-    const std::vector<log::Recovered> logs = recover(topic, *topic.served, log::RecoverMode::adopt);
-    for (std::uint32_t p = 0; p < logs.size(); ++p) {
-      reopen_partition(*topic.served, p, logs[p], parts_.log);
-    }
-  }
   return true;
+}
+
+/// In the ring that was adopted, from what its logs hold.
+void TopicRegistry::go_on(Topic& topic, std::span<LogRecovery> recoveries) const {
+  forget_clean_end(topic);
+  const std::vector<log::Recovered> logs = report(topic, *topic.served, recoveries);
+  for (std::uint32_t p = 0; p < logs.size(); ++p) {
+    reopen_partition(*topic.served, p, logs[p], parts_.log);
+  }
 }
 
 /// The supervisor may have noted the end of an orderly stop and then not got as far as the keeper.
@@ -138,6 +153,20 @@ void TopicRegistry::begin_ring(Topic& topic) {
 
 bool TopicRegistry::load(std::map<std::string, KeptDescriptor>& kept) {
   bool left_out = false;
+  const auto attempt = [&](Topic& topic, auto&& step) {
+    try {
+      step();
+    } catch (const std::exception& error) {
+      keep_out(topic, kept, error.what());
+      left_out = left_out || is_kept(topic, kept);
+    }
+  };
+  struct Adopted {
+    Topic& topic;
+    std::size_t begin, end;  ///< of `logs`
+  };
+  std::vector<Adopted> adopted;
+  std::vector<LogRecovery> logs;
   remove_leftovers();
   for (TopicRow& row : parts_.catalog.topics()) {
     TopicSettings settings;
@@ -158,33 +187,42 @@ bool TopicRegistry::load(std::map<std::string, KeptDescriptor>& kept) {
         .served = {},
         .fault = fault});
     topics_.emplace(row.name, topic);
-    try {
+    attempt(*topic, [&] {
       if (!fault.empty()) throw std::runtime_error(fault);
       undo_deletion(*topic);
       if (adopt(*topic, kept)) {
-        keep_on(*topic, kept);
-        parts_.log.info("ring_adopted", {{"topic", row.name}, {"generation", row.generation}});
+        const std::size_t begin = logs.size();
+        if (settings.persist) add_recoveries(*topic->served, logs);
+        adopted.push_back({*topic, begin, logs.size()});
       } else {
         check_budget(row.name, settings, parts_.config.handles_per_topic_max);
         begin_ring(*topic);
+        forget_kept(*topic, kept);
       }
-      forget_kept(*topic, kept);
-    } catch (const std::exception& error) {
-      topic->served = nullptr;
-      topic->fault = error.what();
-      if (is_kept(*topic, kept)) {
-        // Nothing is thrown away because it cannot be used.
-        left_out = true;
-      } else {
-        // The keeper may have been given a new ring, which is closed by now.
-        drop(row.uuid, topic->row.generation);
-      }
-    }
-    if (!topic->fault.empty()) {
-      parts_.log.error("topic_not_served", {{"topic", row.name}, {"why", topic->fault}});
-    }
+    });
+  }
+  // Of all topics at once.
+  recover_logs(logs, parts_.file_system, log::RecoverMode::adopt);
+  for (const auto& [topic, begin, end] : adopted) {
+    attempt(topic, [&, begin = begin, end = end, &topic = topic] {
+      go_on(topic, std::span(logs).subspan(begin, end - begin));
+      keep_on(topic, kept);
+      parts_.log.info("ring_adopted",
+                      {{"topic", topic.row.name}, {"generation", topic.row.generation}});
+      forget_kept(topic, kept);
+    });
   }
   return left_out;
+}
+
+/// Nothing is thrown away because it cannot be used.
+void TopicRegistry::keep_out(Topic& topic, const std::map<std::string, KeptDescriptor>& kept,
+                             const std::string& why) const {
+  topic.served = nullptr;
+  topic.fault = why;
+  // The keeper may have been given a new ring, which is closed by now.
+  if (!is_kept(topic, kept)) drop(topic.row.uuid, topic.row.generation);
+  parts_.log.error("topic_not_served", {{"topic", topic.row.name}, {"why", why}});
 }
 
 void TopicRegistry::remove_leftovers() const {
