@@ -15,7 +15,7 @@ from bus import command_line, pids, wait_until
 
 SMALL = ('--runs', '2', '--ring', '64K')
 VERBS = ('limits', 'ring', 'latency', 'wake', 'persist', 'replay', 'durable', 'fanout', 'spill', 'scale', 'idle',
-         'repair', 'restart', 'adopt', 'all')
+         'repair', 'restart', 'adopt', 'recover', 'all')
 SHAPE = ('--topics', '2', '--partitions', '3')
 
 
@@ -99,6 +99,12 @@ class Bench(BenchCase):
     def test_adopt(self):
         (result,) = self.results('adopt', '--starts', '3', *SHAPE, *SMALL)
         self.assert_is_result(result, 'adopt', 3)
+
+    def test_recover_says_of_how_much_and_judges_no_less(self):
+        (result,) = self.results('recover', '--starts', '2', '--log-bytes', '2MiB', *SMALL)
+        self.assertEqual(result['samples'], 4)
+        self.assertGreaterEqual(result['settings']['log_bytes'], 2 << 20)
+        self.assertNotIn('pass', result)
 
     def test_the_table_names_settings_target_and_verdict(self):
         out = self.run_bench('repair', '--kills', '2', *SMALL)

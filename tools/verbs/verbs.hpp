@@ -36,6 +36,7 @@ Benchmark idle_benchmark();
 Benchmark repair_benchmark();
 Benchmark restart_benchmark();
 Benchmark adopt_benchmark();
+Benchmark recover_benchmark();
 std::vector<Benchmark> benchmarks();
 void add_bench_all(CommandLine& line);
 
