@@ -127,9 +127,10 @@ std::optional<CatalogTopic> look_up(const std::filesystem::path& file, const std
   }
   CatalogTopic topic{*uuid, column_text(topics.get(), 1),
                      control::topic_settings_from_json(settings)};
+  // Where the last ring held nothing, it began on a page of its own, behind the log's end.
   const Statement ends = prepare(database.get(), file,
-                                 "SELECT clean, clean_position, clean_offset FROM partitions WHERE "
-                                 "topic = ? ORDER BY partition",
+                                 "SELECT clean AND clean_position > base_position, clean_position, "
+                                 "clean_offset FROM partitions WHERE topic = ? ORDER BY partition",
                                  shm::to_string(*uuid));
   while (sqlite3_step(ends.get()) == SQLITE_ROW) {
     auto& end = topic.clean_ends.emplace_back();

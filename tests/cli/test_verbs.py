@@ -680,6 +680,12 @@ class Log(Verbs):
         self.assertTrue(report['clean'])
         self.assertEqual(report['partitions'][0]['records'], 30_000)
 
+    def test_nor_is_one_that_held_nothing_until_it_was_stopped(self):
+        for _ in range(2):
+            self.assertEqual(self.bus.stop(), 0)
+            self.assertEqual(self.verify()['partitions'][0]['holes'], [])
+            self.bus.start()
+
     def test_dump_prints_what_was_published_with_the_supervisor_dead(self):
         self.bus.kill()
         self.assertEqual(self.run_ringway('log', 'dump', *self.where), self.content)
