@@ -125,10 +125,11 @@ class Flusher::Thread {
     ask_for_short_slices();
     while (!stopping_.load(std::memory_order::relaxed)) {  // relaxed: see ~Thread
       for (Command command; queue_.try_dequeue(command);) command(*this);
+      // Before the round: what is completed has its next step in it, and its waiters are woken.
+      reap(std::chrono::nanoseconds(0));
       const auto now = Clock::now();
       Clock::time_point wake_at = now + kLongestSleep;
       wake_at = std::min(wake_at, round(now));
-      reap(std::chrono::nanoseconds(0));
       if (drain_) {
         look_whether_drained();
         wake_at = std::min(wake_at, now + kDrainPause);
