@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <system_error>
 
+#include "layout/bell.hpp"
 #include "shm/clock.hpp"
 #include "shm/withheld.hpp"
 
@@ -58,6 +59,14 @@ void LogFlush::catch_up(ring::Place committed, SteadyTime now) noexcept {
   }
 }
 
+void LogFlush::hear_waiters() noexcept {
+  // Not while a batch is under way: until the next may go out, others need not ring again.
+  if (submitted_ != log_.written().position) return;
+  if (bell_.sync_wanted.load(std::memory_order::relaxed) == 0) return;  // relaxed: a hint
+  bell_.sync_wanted.exchange(0, std::memory_order::acquire);            // WANTED
+  sync_wanted_ = true;
+}
+
 void LogFlush::flush(SteadyTime now, bool hurries) {
   if (log_.error() != 0) return recover_device(now);
   if (submitted_ == log_.noted().position) {
@@ -88,7 +97,7 @@ void LogFlush::flush(SteadyTime now, bool hurries) {
 }
 
 void LogFlush::submit(SteadyTime now) {
-  bell_.sync_wanted.store(0, std::memory_order::relaxed);  // relaxed: a hint
+  sync_wanted_ = false;
   const std::uint64_t end = log_.noted().position;
   const int result = log_.submit(topic_.stream(partition_), shm::realtime_ns(),
                                  reinterpret_cast<std::uint64_t>(this));
@@ -129,7 +138,8 @@ void LogFlush::skip_to(ring::Place place) {
   gaps_.extend(end, board_.durable_offset.load(std::memory_order::relaxed), place.offset);  // own
   submitted_ = log_.noted().position;
   behind_gap_ = begins_behind_gap();
-  moved_ = true;  // who waits for what was left out is told
+  // Who waits for what was left out is told.
+  moved_ |= layout::kWaitsForWritten | layout::kWaitsForDurable;
   if (changed) publish_segments();
   if (std::exchange(suspended_, true)) return;
   events_.say(Severity::error, "log_suspended",
@@ -143,7 +153,7 @@ bool LogFlush::batch_is_due(SteadyTime now, bool hurries) const {
   const std::uint64_t pending = log_.noted().position - submitted_;
   return settings.sync == SyncPolicy::every_batch || log_.full() || hurries || suspended_ ||
          pending >= std::min(settings.sync_bytes, view_.ring_bytes() / 4) ||
-         bell_.sync_wanted.load(std::memory_order::relaxed) != 0 ||  // relaxed: a hint
+         sync_wanted_ ||
          now >= pending_since_ + std::chrono::milliseconds(settings.sync_interval_ms);
 }
 
@@ -209,12 +219,12 @@ void LogFlush::publish_marks() {
   if (written.offset > board_.written_offset.load(std::memory_order::relaxed)) {
     board_.written_position.store(written.position - base_position_, std::memory_order::release);
     board_.written_offset.store(written.offset, std::memory_order::release);  // WRITTEN
-    moved_ = true;
+    moved_ |= layout::kWaitsForWritten;
   }
   if (durable.offset > board_.durable_offset.load(std::memory_order::relaxed)) {
     board_.durable_position.store(durable.position - base_position_, std::memory_order::release);
     board_.durable_offset.store(durable.offset, std::memory_order::release);  // DURABLE
-    moved_ = true;
+    moved_ |= layout::kWaitsForDurable;
   }
   // What was under way when the device refused says nothing about it.
   if (heals_at_ && durable.position >= *heals_at_ && log_.error() == 0) healed();

@@ -36,6 +36,8 @@ class LogFlush {
   /// Notes what was committed while the log could take nothing: it was full, or its device failed.
   void catch_up(ring::Place committed, SteadyTime now) noexcept;
 
+  /// Before a look at the ring: whoever waits for a level published before it asked.
+  void hear_waiters() noexcept;
   /// One round. `hurries`: what there is goes out without delay.
   void flush(SteadyTime now, bool hurries);
   /// When the next round has something to do, if no completion comes before; `awaited`: it has
@@ -43,8 +45,8 @@ class LogFlush {
   SteadyTime due(bool awaited) const;
   /// Completions of the write engine, by the token that names whose and the kind of work.
   static void complete(std::uint64_t token, int result);
-  /// Whether written or durable moved since this was last asked.
-  bool take_moved() noexcept { return std::exchange(moved_, false); }
+  /// Which of written and durable moved since this was last asked: layout::ProgressWaiter.
+  std::uint32_t take_moved() noexcept { return std::exchange(moved_, 0); }
 
   bool writing() const noexcept { return !log_.idle(); }
   /// Nothing to do, and nothing that only time would bring.
@@ -115,8 +117,9 @@ class LogFlush {
   GapList gaps_;
   log::PartitionLog log_;
   std::uint64_t submitted_;  ///< log position up to which batches went out
+  bool sync_wanted_ = false;  ///< somebody waits for what the next batch holds
   std::size_t segments_shown_ = 0;
-  bool moved_ = false;
+  std::uint32_t moved_ = 0;
   SteadyTime pending_since_{};
   SteadyTime wrote_at_{};  ///< when a batch last went out
   SteadyTime retry_at_{};

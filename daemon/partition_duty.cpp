@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
+#include "layout/bell.hpp"
 #include "shm/park.hpp"
 
 namespace ringway::daemon {
@@ -56,6 +58,7 @@ PartitionDuty::PartitionDuty(ServedTopic& topic, std::uint32_t partition,
 }
 
 PartitionDuty::Round PartitionDuty::follow_and_flush(SteadyTime now) {
+  if (log_) log_->hear_waiters();
   const ring::Place before = follower_.committed();
   if (log_) log_->catch_up(before, now);
   if (!quarantined_) follow();
@@ -95,7 +98,7 @@ void PartitionDuty::follow() {
         if (log_keeps_up) log_keeps_up = log_->note(header);
         holes_.place(place);
       });
-  if (follower_.committed() != before) moved_ = true;
+  if (follower_.committed() != before) moved_ |= layout::kWaitsForAny;
   if (found == ring::Found::corrupt) {
     quarantine("a producer wrote a record that cannot be followed");
   }
@@ -129,7 +132,7 @@ void PartitionDuty::hand_back_space() {
     pinned_by_ = holder;
     pinned_at_ = handles_.pin(outcome.pinned_by);
   }
-  if (outcome.limit != before) moved_ = true;
+  if (outcome.limit != before) moved_ |= layout::kWaitsForSpace;
   if (outcome.hostile != 0) {
     if (board_.hostile_pins.fetch_add(outcome.hostile, std::memory_order::relaxed) == 0) {
       events_.say(Severity::warning, "hostile_pin", {{"effect", "ignored"}});
@@ -215,12 +218,14 @@ void PartitionDuty::say_why(SteadyTime now) {
 }
 
 void PartitionDuty::wake_waiters() {
-  if (log_ && log_->take_moved()) moved_ = true;
-  if (!moved_) return;
-  moved_ = false;
+  if (log_) moved_ |= log_->take_moved();
+  if (moved_ == 0) return;
+  const std::uint32_t moved = std::exchange(moved_, 0) | layout::kWaitsForAny;
   // Either we see the waiter's flag, or it sees the moved watermark: both sides fence in between.
   ring::PartitionView::full_fence();
-  if (bell_.progress_waiters.load(std::memory_order::relaxed) == 0) return;  // relaxed: fenced
+  // Relaxed: fenced. Who waits for something else only is left alone: a wake-up in vain costs it,
+  // and us, as much as one that is not.
+  if ((bell_.progress_waiters.load(std::memory_order::relaxed) & moved) == 0) return;
   bell_.progress_waiters.store(0,
                                std::memory_order::relaxed);  // relaxed: progress carries the order
   board_.progress.fetch_add(1, std::memory_order::release);  // PROGRESS

@@ -179,7 +179,7 @@ class PartitionDuty {
   ring::Place reusable_;  ///< what publish_limit was last told
   bool limit_is_pinned_ = false;
   PartitionHandles::Holder pinned_by_{};  ///< while `limit_is_pinned_`
-  bool moved_ = false;  ///< a watermark or limit moved and waiters were not told yet
+  std::uint32_t moved_ = 0;  ///< layout::ProgressWaiter: what moved and waiters were not told yet
   bool quarantined_ = false;
   bool draining_ = false;
   RingEnding ending_;

@@ -239,12 +239,17 @@ Status ProducerState::wait(RecordOffset offset, Level level, Timeout timeout) no
       });
       continue;
     }
-    // Relaxed: hints; the fence that follows orders them.
-    bell.sync_wanted.store(1, std::memory_order::relaxed);
-    bell.progress_waiters.store(1, std::memory_order::relaxed);
+    // Whoever finds it set relies on the one that set it to ring.
+    if (bell.sync_wanted.exchange(1, std::memory_order::release) == 0) {  // WANTED
+      bell_->call_supervisor();
+    }
+    // Relaxed: a hint; the fence that follows orders it.
+    bell.progress_waiters.fetch_or(
+        level == Level::durable ? layout::kWaitsForDurable : layout::kWaitsForWritten,
+        std::memory_order::relaxed);
     ring::PartitionView::full_fence();
     if (offset < lane.watermark(level) || lost_to_log(lane.board(), offset.value, level)) continue;
-    sleep_for_progress(offset.partition, seq, deadline.sleep(kSleepMax));
+    interrupt_.park(lane.board().progress, seq, deadline.sleep(kSleepMax));
   }
 }
 

@@ -82,7 +82,8 @@ ring::Claimed ProducerState::take_waiting(std::uint32_t partition, std::uint64_t
 
     const std::uint32_t seq = board.progress.load(std::memory_order::acquire);
     // Relaxed: fenced below, as the supervisor's side is.
-    handle_.memory->bell(partition).progress_waiters.store(1, std::memory_order::relaxed);
+    handle_.memory->bell(partition).progress_waiters.fetch_or(layout::kWaitsForSpace,
+                                                              std::memory_order::relaxed);
     ring::PartitionView::full_fence();
     claimed = try_again();
     if (claimed.status == Status::ok) return claimed;

@@ -29,10 +29,19 @@ struct BellHeader {
 };
 static_assert(sizeof(BellHeader) == kPageBytes);
 
+/// What someone waits for on BoardPartition::progress.
+enum ProgressWaiter : std::uint32_t {
+  kWaitsForAny = 1,  ///< whatever it is: all that earlier libraries say
+  kWaitsForWritten = 2,
+  kWaitsForDurable = 4,
+  kWaitsForSpace = 8,  ///< a limit that moves
+};
+
 struct BellPartition {
-  /// 1 when someone waits on BoardPartition::progress; the supervisor takes it away and wakes.
+  /// ProgressWaiter bits. When one of these moved, the supervisor takes all away and wakes.
   alignas(64) std::atomic<std::uint32_t> progress_waiters;
-  /// 1 when someone waits for `written` or `durable` (not only for space): sync without delay.
+  /// 1 when someone waits for `written` or `durable` (not only for space): sync without delay. Who
+  /// sets it rings; the flusher takes it away before it looks at the ring.
   std::atomic<std::uint32_t> sync_wanted;
   std::uint8_t reserved[56];
 };

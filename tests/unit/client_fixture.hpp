@@ -52,6 +52,11 @@ class MiniSupervisor {
   daemon::TopicMemory& memory() { return memory_; }
   layout::BoardPartition& board(std::uint32_t p = 0) { return memory_.view(p).board(); }
 
+  /// How often clients rang since this was last asked.
+  std::uint64_t rings() {
+    std::uint64_t count = 0;
+    return ::read(doorbell_.get(), &count, sizeof count) > 0 ? count : 0;
+  }
   /// Follows the stamps, and lets everything committed be overwritten that is not pinned (of a
   /// topic of one partition).
   void hand_back(std::uint32_t p = 0) {

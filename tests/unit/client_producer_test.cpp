@@ -208,6 +208,25 @@ TEST_CASE("interrupt: gets a waiting producer and a waiting consumer out", "[cli
   CHECK(producer.wait({1000, 0}, Level::committed, 1ms) == Status::timeout);
 }
 
+TEST_CASE("wait: the first that waits for a sync rings for all", "[client]") {
+  MiniSupervisor supervisor({.ring_bytes = 64 * 1024});
+  Bus bus = supervisor.connect();
+  Producer producer = bus.producer("t");
+  REQUIRE(producer.publish("x").status == Status::ok);
+  layout::BellPartition& bell = supervisor.memory().bell(0);
+  supervisor.rings();
+  CHECK(producer.wait({0, 0}, Level::durable, 5ms) == Status::timeout);
+  CHECK(supervisor.rings() == 1);
+  CHECK(bell.sync_wanted.load() == 1);
+  CHECK(bell.progress_waiters.load() == layout::kWaitsForDurable);
+  CHECK(producer.wait({0, 0}, Level::written, 5ms) == Status::timeout);
+  CHECK(supervisor.rings() == 0);
+  CHECK(bell.progress_waiters.load() == (layout::kWaitsForDurable | layout::kWaitsForWritten));
+  bell.sync_wanted = 0;  // heard
+  CHECK(producer.wait({0, 0}, Level::durable, 5ms) == Status::timeout);
+  CHECK(supervisor.rings() == 1);
+}
+
 TEST_CASE("wait: a sleeping consumer is woken by a publish", "[client]") {
   MiniSupervisor supervisor;
   Bus bus = supervisor.connect();

@@ -4,6 +4,7 @@
 #include <csignal>
 
 #include "daemon/ring_ending.hpp"
+#include "layout/bell.hpp"
 #include "shm/barrier.hpp"
 #include "shm/landing.hpp"
 #include "support/lost_page.hpp"
@@ -470,6 +471,55 @@ TEST_CASE("duty: who holds records only now is told apart from who held them for
   second.pin = layout::kNoPin;
   for (int i = 0; i < 10; ++i) bench.round();
   CHECK_FALSE(bench.duty->trouble(bench.now));
+}
+
+TEST_CASE("duty: who waits for a level is not woken by others that move", "[flusher]") {
+  Bench bench(1);
+  const auto& board = bench.topic->view(0).board();
+  auto& waiters = bench.topic->memory().bell(0).progress_waiters;
+  const auto look = [&] { bench.duty->round(bench.now, [](std::uint64_t, bool) {}); };
+  waiters = layout::kWaitsForDurable;
+  bench.publish(1);
+  bench.round();
+  REQUIRE(board.written_offset.load() == 1);
+  look();
+  CHECK(board.progress.load() == 0);
+  CHECK(waiters.load() == layout::kWaitsForDurable);
+  bench.round();
+  REQUIRE(board.durable_offset.load() == 1);
+  look();
+  CHECK(board.progress.load() == 1);
+  CHECK(waiters.load() == 0);
+
+  // Earlier libraries do not say what they wait for.
+  waiters = layout::kWaitsForAny;
+  bench.publish(1);
+  bench.round();
+  CHECK(board.progress.load() == 2);
+}
+
+TEST_CASE("duty: who waits goes out with the next batch, and is heard when that may go",
+          "[flusher]") {
+  Bench bench(1, 60'000);  // a minute
+  const auto& board = bench.topic->view(0).board();
+  auto& wanted = bench.topic->memory().bell(0).sync_wanted;
+  bench.publish(1);
+  bench.round();
+  bench.round();
+  REQUIRE(board.written_offset.load() == 0);
+  wanted = 1;
+  bench.duty->round(bench.now, [](std::uint64_t, bool) {});
+  CHECK(bench.disk.under_way() == 1);
+  CHECK(wanted.load() == 0);
+
+  // While it is under way the mark stays: nobody behind it need ring.
+  bench.publish(1);
+  wanted = 1;
+  bench.duty->round(bench.now, [](std::uint64_t, bool) {});
+  CHECK(wanted.load() == 1);
+  for (int i = 0; i < 5; ++i) bench.round();
+  CHECK(wanted.load() == 0);
+  CHECK(board.durable_offset.load() == 2);
 }
 
 }  // namespace partition_duty_test
