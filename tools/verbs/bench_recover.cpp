@@ -37,7 +37,7 @@ constexpr const char* kRecoverAbout =
 constexpr std::uint64_t kRecordBytes = 1024;
 constexpr std::uint64_t kMoreEachTime = 16 << 20;  // before the next kill, and then until it comes
 constexpr std::uint64_t kWrittenUntilKilled = 256 << 20;  // at most
-constexpr auto kLookEvery = 200us;
+constexpr auto kLookForLogEvery = 200us;
 
 struct RecoverOptions : BenchOptions {
   RecoverOptions() {
@@ -95,7 +95,7 @@ std::chrono::nanoseconds start_of(PrivateBus& bus) {
   while (!bus.serves()) {
     check_interrupted();
     bus.check_alive();
-    std::this_thread::sleep_for(kLookEvery);
+    std::this_thread::sleep_for(kLookForLogEvery);
   }
   return Clock::now() - begin;
 }
