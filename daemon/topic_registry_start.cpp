@@ -203,9 +203,10 @@ bool TopicRegistry::load(std::map<std::string, KeptDescriptor>& kept) {
   }
   // Of all topics at once.
   recover_logs(logs, parts_.file_system, log::RecoverMode::adopt);
-  for (const auto& [topic, begin, end] : adopted) {
-    attempt(topic, [&, begin = begin, end = end, &topic = topic] {
-      go_on(topic, std::span(logs).subspan(begin, end - begin));
+  for (const Adopted& one : adopted) {
+    Topic& topic = one.topic;
+    attempt(topic, [&] {
+      go_on(topic, std::span(logs).subspan(one.begin, one.end - one.begin));
       keep_on(topic, kept);
       parts_.log.info("ring_adopted",
                       {{"topic", topic.row.name}, {"generation", topic.row.generation}});

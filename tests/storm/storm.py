@@ -352,6 +352,8 @@ class Storm:
         self.churn.await_verb(('create', 'delete'), 0.3)
         hit = self.churn.verb in ('create', 'delete')
         pid = self.supervision.pause_keeper()
+        if pid is None:
+            return False
         self.later(event.length * 0.8, lambda: self.supervision.resume_keeper(pid))
         return self.done(event.fault, hit)
 
