@@ -10,8 +10,8 @@ namespace ringway {
 namespace {
 
 constexpr int kSpinsBetweenClocks = 64;
-// Some hundred nanoseconds: as long as an answer of another core takes.
-constexpr int kLooksAtOnce = 64;
+// At partitions, all in all. Some hundred nanoseconds: as long as an answer of another core takes.
+constexpr std::size_t kLooksAtOnce = 64;
 // Longer than a wake-up takes, so that a stream with short pauses is followed without sleeping.
 constexpr std::chrono::microseconds kAdaptiveSpin{50};
 // Some KiB of small records, at full speed.
@@ -41,7 +41,7 @@ void ConsumerState::keep_distance(Timeout patience) const noexcept {
 /// a pause between the looks, for the same reason.
 bool ConsumerState::comes_at_once() noexcept {
   if (options_.wait == WaitStrategy::throughput) return false;
-  for (int i = 0; i < kLooksAtOnce; ++i) {
+  for (std::size_t looks = 0; looks < kLooksAtOnce; looks += cursors_.size()) {
     if (something_came()) return true;
   }
   return false;

@@ -3,8 +3,8 @@
 //
 // Nothing of a record may lie in memory on that way: an aggregate that is stored by members and
 // loaded as a whole waits for every store in front of it, which is longer than all the rest. So
-// aggregates are passed by value to what is not inlined, and are not const where a call fills them
-// in: GCC 12 then leaves them where the call put them.
+// those of a claim are passed by value to what is not inlined, and are not const where a call fills
+// them in: else GCC 12 leaves them in memory, where the call put them.
 
 #include "client/producer_state.hpp"
 #include "ring/bell.hpp"

@@ -40,7 +40,8 @@ constexpr StartPoint at_timestamp(std::int64_t timestamp_ns) noexcept {
   return {StartPoint::Kind::timestamp, 0, timestamp_ns};
 }
 
-/// What a waiting consumer trades.
+/// What a waiting consumer trades. But for `latency`, one that got four records or more at once,
+/// and all there were, gives producers up to 2 us to get ahead before its next poll looks.
 enum class WaitStrategy : std::uint8_t {
   adaptive,    ///< spins briefly, then sleeps
   latency,     ///< spins for as long as it waits: a whole core for the shortest way
