@@ -47,6 +47,7 @@ class LogFlush {
   static void complete(std::uint64_t token, int result);
   /// Which of written and durable moved since this was last asked: layout::ProgressWaiter.
   std::uint32_t take_moved() noexcept { return std::exchange(moved_, 0); }
+  bool moved() const noexcept { return moved_ != 0; }
 
   bool writing() const noexcept { return !log_.idle(); }
   /// Nothing to do, and nothing that only time would bring.

@@ -319,7 +319,8 @@ bool PartitionDuty::sharing_stands() const noexcept {
 }
 
 bool PartitionDuty::quiet() const noexcept {
-  return !handles_.unsettled() && !limit_is_pinned_ && (!log_ || log_->quiet());
+  return moved_ == 0 && !handles_.unsettled() && !limit_is_pinned_ &&
+         (!log_ || (log_->quiet() && !log_->moved()));
 }
 
 bool PartitionDuty::something_came() const noexcept {
@@ -336,7 +337,7 @@ std::optional<std::uint64_t> PartitionDuty::tail_at_rest() const noexcept {
                             ? tail.closed
                             : !tail.closed && tail.position == follower_.committed().position;
   const bool logged = !log_ || log_->noted() == follower_.committed();
-  if (!followed || !logged || !quiet() || moved_ || hurries() || sharing_stands() || worn_out()) {
+  if (!followed || !logged || !quiet() || hurries() || sharing_stands() || worn_out()) {
     return std::nullopt;
   }
   return word;

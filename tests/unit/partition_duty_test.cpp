@@ -498,6 +498,28 @@ TEST_CASE("duty: who waits for a level is not woken by others that move", "[flus
   CHECK(board.progress.load() == 2);
 }
 
+TEST_CASE("duty: it is not quiet before a round has told what was written", "[flusher]") {
+  TopicSettings settings;
+  settings.sync = SyncPolicy::never;
+  Bench bench(1, 5, test::kDutyTopic, settings);
+  const auto& board = bench.topic->view(0).board();
+  const auto complete = [&] {
+    storage::Completion done;
+    while (bench.disk.reap({&done, 1}, std::chrono::nanoseconds(0)) == 1) {
+      LogFlush::complete(done.token, done.result);
+    }
+  };
+  bench.publish(1);
+  while (board.written_offset.load() < 1) {
+    bench.now += std::chrono::milliseconds(6);
+    bench.duty->round(bench.now, [](std::uint64_t, bool) {});
+    complete();
+  }
+  CHECK_FALSE(bench.duty->quiet());  // its waiters were not woken, nor its space handed back
+  bench.duty->round(bench.now, [](std::uint64_t, bool) {});
+  CHECK(bench.duty->quiet());
+}
+
 TEST_CASE("duty: who waits goes out with the next batch, and is heard when that may go",
           "[flusher]") {
   Bench bench(1, 60'000);  // a minute
