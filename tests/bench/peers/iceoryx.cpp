@@ -32,23 +32,26 @@ std::string runtime_names(pid_t parent) {
 class RouDi {
  public:
   explicit RouDi(std::uint64_t size_bytes) {
-    const std::filesystem::path settings = directory_.path() / "roudi.toml";
-    std::ofstream(settings) << "[general]\nversion = 1\n[[segment]]\n[[segment.mempool]]\n"
-                            << fmt::format("size = {}\ncount = {}\n", size_bytes, 4 * kHeld + 64);
-    const std::filesystem::path log = directory_.path() / "log";
-    server_.emplace(std::vector<std::string>{"iox-roudi", "-m", "off", "-c", settings},
-                    directory_.path(), [log] {
-                      std::ifstream file(log);
-                      const std::string text((std::istreambuf_iterator<char>(file)), {});
-                      return text.find("RouDi is ready for clients") != std::string::npos;
-                    });
+    broker_.emplace(
+        [size_bytes](const auto& directory) {
+          const std::filesystem::path settings = directory / "roudi.toml";
+          std::ofstream(settings) << "[general]\nversion = 1\n[[segment]]\n[[segment.mempool]]\n"
+                                  << fmt::format("size = {}\ncount = {}\n", size_bytes,
+                                                 4 * kHeld + 64);
+          return std::vector<std::string>{"iox-roudi", "-m", "off", "-c", settings};
+        },
+        [](const auto& directory) {
+          std::ifstream file(directory / "log");
+          const std::string text((std::istreambuf_iterator<char>(file)), {});
+          return text.find("RouDi is ready for clients") != std::string::npos;
+        });
   }
   RouDi(const RouDi&) = delete;
   RouDi& operator=(const RouDi&) = delete;
   /// RouDi gives up, and leaves everything behind, where a process ended without telling it: all
   /// of what it had is known, and was its own, for there is but one on a machine.
   ~RouDi() {
-    server_.reset();
+    broker_.reset();
     const group* const own_group = ::getgrgid(::getegid());
     std::vector<std::filesystem::path> left{"/dev/shm/iceoryx_mgmt", "/tmp/roudi",
                                             "/tmp/roudi.lock", "/tmp/iox-unique-roudi.lock"};
@@ -63,8 +66,7 @@ class RouDi {
   }
 
  private:
-  PrivateDirectory directory_;
-  std::optional<Server> server_;
+  std::optional<Broker> broker_;
 };
 
 void join_runtime() {

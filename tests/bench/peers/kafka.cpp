@@ -111,7 +111,7 @@ Candidate kafka(const std::string& brokers) {
             return std::make_unique<Peer>(Peer{
                 .name = "kafka",
                 .about = "Kafka at " + brokers + " through librdkafka, acks=1",
-                .persisted = "acknowledged when it is in the page cache of the leader's file",
+                .persisted = "in the page cache when acknowledged",
                 .window = kWindow,
                 .sender =
                     [brokers, topic](const Lane& lane) {

@@ -4,7 +4,6 @@
 #include <deque>
 #include <fstream>
 #include <mutex>
-#include <optional>
 
 #include "bench/peers/peer.hpp"
 #include "bench/peers/server.hpp"
@@ -17,25 +16,19 @@ constexpr std::uint64_t kWindow = 2'000;
 constexpr int kPatienceMs = 5;
 constexpr int kServedEvery = 32;  // records, between two looks at what the broker says
 
-class Mosquitto {
- public:
-  Mosquitto() : socket_(directory_.path() / "broker.sock") {
-    const std::filesystem::path settings = directory_.path() / "settings";
-    std::ofstream(settings) << "listener 0 " << socket_.string() << "\n"
-                            << "allow_anonymous true\n"
-                            << "user root\n"  // or whoever runs it, where that is not root
-                            << "max_queued_messages 0\n"
-                            << "max_inflight_messages 0\n";
-    server_.emplace(std::vector<std::string>{"/usr/sbin/mosquitto", "-c", settings},
-                    directory_.path(), [this] { return listens_at(socket_); });
-  }
-  const std::filesystem::path& socket() const noexcept { return socket_; }
+std::filesystem::path socket_in(const std::filesystem::path& directory) {
+  return directory / "broker.sock";
+}
 
- private:
-  PrivateDirectory directory_;
-  std::filesystem::path socket_;
-  std::optional<Server> server_;
-};
+std::vector<std::string> mosquitto_command(const std::filesystem::path& directory) {
+  const std::filesystem::path settings = directory / "settings";
+  std::ofstream(settings) << "listener 0 " << socket_in(directory).string() << "\n"
+                          << "allow_anonymous true\n"
+                          << "user root\n"  // or whoever runs it, where that is not root
+                          << "max_queued_messages 0\n"
+                          << "max_inflight_messages 0\n";
+  return {"/usr/sbin/mosquitto", "-c", settings};
+}
 
 void must(int result, const char* what) {
   if (result == MOSQ_ERR_SUCCESS) return;
@@ -140,19 +133,21 @@ class MqttReceiver : public Receiver {
 Candidate mosquitto(int qos) {
   const std::string name = fmt::format("mosquitto_qos{}", qos);
   return {name, [name, qos](std::uint64_t) {
-            const auto broker = std::make_shared<Mosquitto>();
+            const auto broker = std::make_shared<Broker>(
+                mosquitto_command,
+                [](const auto& directory) { return listens_at(socket_in(directory)); });
             return std::make_unique<Peer>(Peer{
                 .name = name,
                 .about = fmt::format("Mosquitto over a Unix socket, QoS {}", qos),
-                .persisted = qos == 0 ? "nothing" : "nothing: acknowledged by the broker's memory",
+                .persisted = qos == 0 ? "nothing" : "nothing: in the broker's memory",
                 .window = kWindow,
                 .sender =
                     [broker, qos](const Lane& lane) {
-                      return std::make_unique<MqttSender>(broker->socket(), lane, qos);
+                      return std::make_unique<MqttSender>(socket_in(broker->directory()), lane, qos);
                     },
                 .receiver =
                     [broker, qos](const Lane& lane) {
-                      return std::make_unique<MqttReceiver>(broker->socket(), lane, qos);
+                      return std::make_unique<MqttReceiver>(socket_in(broker->directory()), lane, qos);
                     }});
           }};
 }

@@ -1,8 +1,6 @@
 #include <fmt/format.h>
 #include <nats/nats.h>
 
-#include <optional>
-
 #include "bench/peers/peer.hpp"
 #include "bench/peers/server.hpp"
 #include "ringway/error.hpp"
@@ -22,22 +20,15 @@ void must(natsStatus status, const char* what) {
               "");
 }
 
-class Nats {
- public:
-  Nats() : port_(free_port()) {
-    server_.emplace(
-        std::vector<std::string>{"/usr/sbin/nats-server", "-js", "-sd",
-                                 (directory_.path() / "store").string(), "-a", "127.0.0.1", "-p",
-                                 std::to_string(port_)},
-        directory_.path(), [this] { return listens_at(port_); });
-  }
-  std::string url() const { return fmt::format("nats://127.0.0.1:{}", port_); }
-
- private:
-  PrivateDirectory directory_;
-  std::uint16_t port_;
-  std::optional<Server> server_;
-};
+std::shared_ptr<Broker> serve_nats(std::uint16_t port) {
+  return std::make_shared<Broker>(
+      [port](const auto& directory) {
+        return std::vector<std::string>{"/usr/sbin/nats-server", "-js",       "-sd",
+                                        directory / "store",     "-a",        "127.0.0.1",
+                                        "-p",                    std::to_string(port)};
+      },
+      [port](const auto&) { return listens_at(port); });
+}
 
 /// A connection of one process, with a stream on disk for each way.
 class Connection {
@@ -138,19 +129,21 @@ class JetStreamReceiver : public Receiver {
 
 Candidate nats() {
   return {"nats_jetstream", [](std::uint64_t) {
-            const auto server = std::make_shared<Nats>();
+            const std::uint16_t port = free_port();
+            const auto server = serve_nats(port);
+            const std::string url = fmt::format("nats://127.0.0.1:{}", port);
             return std::make_unique<Peer>(Peer{
                 .name = "nats_jetstream",
                 .about = "NATS JetStream over loopback, file storage, published without waiting",
-                .persisted = "acknowledged when it is in the page cache of the stream's file",
+                .persisted = "in the page cache when acknowledged",
                 .window = kWindow,
                 .sender =
-                    [server](const Lane& lane) {
-                      return std::make_unique<JetStreamSender>(server->url(), lane);
+                    [server, url](const Lane& lane) {
+                      return std::make_unique<JetStreamSender>(url, lane);
                     },
                 .receiver =
-                    [server](const Lane& lane) {
-                      return std::make_unique<JetStreamReceiver>(server->url(), lane);
+                    [server, url](const Lane& lane) {
+                      return std::make_unique<JetStreamReceiver>(url, lane);
                     }});
           }};
 }

@@ -2,7 +2,6 @@
 #include <hiredis/hiredis.h>
 
 #include <cstdlib>
-#include <optional>
 
 #include "bench/peers/peer.hpp"
 #include "bench/peers/server.hpp"
@@ -15,22 +14,20 @@ constexpr std::uint64_t kWindow = 20'000;
 constexpr std::size_t kPipelined = 64;
 constexpr const char* kMostKept = "100000";  // entries of the stream: its memory is bounded
 
-class Redis {
- public:
-  explicit Redis(const std::string& fsync) : socket_(directory_.path() / "redis.sock") {
-    server_.emplace(
-        std::vector<std::string>{"redis-server", "--port", "0", "--unixsocket", socket_, "--dir",
-                                 directory_.path(), "--save", "", "--appendonly", "yes",
-                                 "--appendfsync", fsync},
-        directory_.path(), [this] { return listens_at(socket_); });
-  }
-  const std::filesystem::path& socket() const noexcept { return socket_; }
+std::filesystem::path socket_in(const std::filesystem::path& directory) {
+  return directory / "redis.sock";
+}
 
- private:
-  PrivateDirectory directory_;
-  std::filesystem::path socket_;
-  std::optional<Server> server_;
-};
+std::shared_ptr<Broker> serve_redis(const std::string& fsync) {
+  return std::make_shared<Broker>(
+      [&](const auto& directory) {
+        return std::vector<std::string>{
+            "redis-server", "--port", "0",            "--unixsocket", socket_in(directory),
+            "--dir",        directory, "--save",       "",             "--appendonly",
+            "yes",          "--appendfsync", fsync};
+      },
+      [](const auto& directory) { return listens_at(socket_in(directory)); });
+}
 
 struct FreeReply {
   void operator()(redisReply* reply) const noexcept { ::freeReplyObject(reply); }
@@ -139,22 +136,22 @@ class StreamReceiver : public Receiver {
 Candidate redis(const std::string& fsync) {
   const std::string name = "redis_" + fsync;
   return {name, [name, fsync](std::uint64_t) {
-            const auto server = std::make_shared<Redis>(fsync);
+            const auto server = serve_redis(fsync);
             return std::make_unique<Peer>(Peer{
                 .name = name,
                 .about =
                     fmt::format("Redis Streams over a Unix socket, XADD {} in a pipeline, XREAD",
                                 kPipelined),
-                .persisted = fsync == "always" ? "append-only file, synced before it is answered"
+                .persisted = fsync == "always" ? "append-only file, synced at once"
                                                : "append-only file, synced every second",
                 .window = kWindow,
                 .sender =
                     [server](const Lane& lane) {
-                      return std::make_unique<StreamSender>(server->socket(), lane);
+                      return std::make_unique<StreamSender>(socket_in(server->directory()), lane);
                     },
                 .receiver =
                     [server](const Lane& lane) {
-                      return std::make_unique<StreamReceiver>(server->socket(), lane);
+                      return std::make_unique<StreamReceiver>(socket_in(server->directory()), lane);
                     }});
           }};
 }

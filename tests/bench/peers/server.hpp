@@ -41,6 +41,23 @@ class Server {
   pid_t pid_ = -1;
 };
 
+/// A server with a directory of its own.
+class Broker {
+ public:
+  using Command = std::function<std::vector<std::string>(const std::filesystem::path& directory)>;
+  using Answers = std::function<bool(const std::filesystem::path& directory)>;
+
+  /// As Server does it. Throws Error.
+  Broker(const Command& command, const Answers& answers)
+      : server_(command(directory_.path()), directory_.path(),
+                [&] { return answers(directory_.path()); }) {}
+  const std::filesystem::path& directory() const noexcept { return directory_.path(); }
+
+ private:
+  PrivateDirectory directory_;
+  Server server_;
+};
+
 /// On the loopback device, at the moment. Throws Error.
 std::uint16_t free_port();
 
