@@ -13,7 +13,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / 'support'))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from bus import command_line, pids, wait_until
 from small_disk import SmallDisk, private_mounts
-from test_bench import TWO_CPUS, BenchCase
+from test_bench import FIGURES, TWO_CPUS, BenchCase
 
 SHORT = ('--runs', '1', '--time', '10ms', '--bytes', '2M', '--times', '1')
 AT_ONCE = ('--within', '1us')
@@ -53,7 +53,8 @@ class BenchAll(BenchCase):
         self.assertEqual([row['name'] for row in rows if always(row['name'])], [name for name in ROWS if always(name)])
         self.assertLessEqual({row['name'] for row in rows}, {'idle_10000', *ROWS})
         for row in rows:
-            self.assertLessEqual({'name', 'about', 'settings', 'better', 'runs', 'command'}, set(row))
+            self.assertLessEqual({'name', 'about', 'settings', *FIGURES, 'limit', 'ratio', 'better', 'target', 'pass', 'runs',
+                                  'command'}, set(row))
             if not row.get('not_measured'):
                 self.assertEqual(len(row['runs']), 1, row['name'])
         commands = {row['name']: row['command'] for row in rows}

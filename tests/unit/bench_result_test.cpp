@@ -52,7 +52,20 @@ TEST_CASE("bench: what has no target is neither passed nor missed", "[bench]") {
   BenchResult result = result_of({10}, nanoseconds(1));
   result.target.reset();
   CHECK_FALSE(result.passed());
-  CHECK_FALSE(result.json().contains("pass"));
+  CHECK(result.json()["target"].is_null());
+  CHECK(result.json()["pass"].is_null());
+}
+
+TEST_CASE("bench: durations have the fields of a comparison, null where they say nothing",
+          "[bench]") {
+  const Json json = result_of({1000}, nanoseconds(2000)).json();
+  for (const char* name :
+       {"records_per_s", "bytes_per_s", "cpu_ns_per_record", "limit", "ratio"}) {
+    CHECK((json.contains(name) && json[name].is_null()));
+  }
+  CHECK(json["p999_ns"] == 999);
+  CHECK(json["runs"][0]["p999_ns"] == 999);
+  CHECK(json["target"] == 2000);
 }
 
 }  // namespace

@@ -5,13 +5,14 @@
 #include <cstdlib>
 #include <thread>
 
+#include "tools/bench/figures.hpp"
 #include "tools/bench/setting_text.hpp"
 #include "tools/quantity.hpp"
 
 namespace ringway::cli {
 namespace {
 
-constexpr double kPercentiles[] = {0.5, 0.99, 1};
+constexpr double kPercentiles[] = {0.5, 0.99, 1};  // of a table
 
 std::string percentile_name(double share) {
   return share == 1 ? "max" : fmt::format("p{:g}", share * 100);
@@ -22,6 +23,7 @@ Json figures(const Durations& durations) {
   for (const double share : kPercentiles) {
     json[percentile_name(share) + "_ns"] = durations.quantile(share).count();
   }
+  json[figure::p999_ns.name] = durations.quantile(0.999).count();
   return json;
 }
 
@@ -68,14 +70,15 @@ std::optional<bool> BenchResult::passed() const {
 
 Json BenchResult::json() const {
   Json json{{"name", name}, {"about", about}, {"settings", settings}};
+  json.update(json_of(Figures{}));
   json.update(figures(together(runs)));
+  json["limit"] = nullptr;
+  json["ratio"] = nullptr;
   json["better"] = "lower";
-  if (target) {
-    json["target"] = target->below.count();
-    json["target_of"] = percentile_name(target->share) + "_ns";
-    json["judged"] = judged().count();
-    json["pass"] = *passed();
-  }
+  json["target"] = target ? Json(target->below.count()) : Json();
+  json["target_of"] = target ? Json(percentile_name(target->share) + "_ns") : Json();
+  json["judged"] = target ? Json(judged().count()) : Json();
+  json["pass"] = target ? Json(*passed()) : Json();
   json["runs"] = Json::array();
   for (const auto& run : runs) json["runs"].push_back(figures(run));
   return json;

@@ -35,7 +35,8 @@ struct BenchResult {
   /// Nothing where there is no target.
   std::optional<bool> passed() const;
 
-  /// {"name","settings","samples","p50_ns","p99_ns","max_ns",…,"better","target","pass","runs"}
+  /// What a comparison's has, null where there is nothing to say, and "samples","max_ns","judged",
+  /// and the other series by name. "target" is the time that "target_of" has to stay below.
   Json json() const;
   std::string table(Style style) const;
 };

@@ -262,7 +262,7 @@ Section pause_section(const Json& rows) {
   for (const Json& row : rows) {
     if (!row.contains("samples")) continue;
     Bar bar{.label = name_in(row),
-            .value = number(row, row.contains("target") ? "judged" : "p99_ns"),
+            .value = number(row, row["target"].is_number() ? "judged" : "p99_ns"),
             .limit = {},
             .target = number(row, "target"),
             .note = {},
