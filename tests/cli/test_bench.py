@@ -378,6 +378,10 @@ class Limited(BenchCase):
         for run in row['runs']:
             reached = {name: rate for name, rate in run['limit']['variants'].items() if rate is not None}
             self.assertEqual(run['limit']['variant'], max(reached, key=reached.get, default='plain'))
+        for each in row['limit']['variants']:
+            rates = [run['limit']['variants'][each['variant']] for run in row['runs']]
+            rates = [rate for rate in rates if rate is not None]
+            self.assertAlmostEqual(each['records_per_s'] or 0, median(rates) if rates else 0, delta=1)
 
     @unittest.skipUnless(TWO_CPUS, 'needs two CPUs')
     def test_ring_in_other_shapes(self):

@@ -26,7 +26,8 @@ Comparison row_of(std::initializer_list<std::pair<double, double>> ours_and_limi
                            .steady = true,
                            .ratio = ratio_between(figure::records_per_s, rate(ours), rate(limit)),
                            .more = Json::object(),
-                           .limit_more = Json{{"variants", {{"plain", limit}}}}});
+                           .limit_more = Json{{"variants", {{"plain", limit}}},
+                                              {"variants_of", "records_per_s"}}});
   }
   return row;
 }
@@ -131,6 +132,25 @@ TEST_CASE("bench: JSON has every figure, null where it was not measured", "[benc
   CHECK(json["runs"][1]["limit"]["variant"] == "fast");
   CHECK(json["runs"][1]["limit"]["variants"]["plain"] == 101);
   CHECK(json["runs"][0]["line_ns"]["after"] == 60);
+}
+
+TEST_CASE("bench: what a limit is the best of stands there in the median, variant by variant",
+          "[bench]") {
+  Comparison row = row_of({{95, 100}, {95, 100}, {95, 100}});
+  const Json told[] = {{{"plain", 10}, {"held back", 30}},
+                       {{"plain", 40}, {"held back", nullptr}},
+                       {{"plain", 20}, {"held back", 50}}};
+  for (std::size_t i = 0; i < std::size(told); ++i) {
+    row.repeats[i].limit_more = {{"variants", told[i]}, {"variants_of", "records_per_s"}};
+  }
+  CHECK(row.json()["limit"]["variants"] ==
+        Json::array({{{"variant", "plain"}, {"records_per_s", 20.0}},
+                     {{"variant", "held back"}, {"records_per_s", 40.0}}}));
+  CHECK(row.json()["variants"] == Json::array());
+  CHECK(row.table(Style::plain).find("variants, in the median:\n") != std::string::npos);
+  for (Repeat& repeat : row.repeats) std::swap(repeat.more, repeat.limit_more);
+  CHECK(row.json()["variants"].size() == 2);
+  CHECK(row.json()["limit"]["variants"] == Json::array());
 }
 
 TEST_CASE("bench: a row that was not measured says why, and neither passes nor misses", "[bench]") {

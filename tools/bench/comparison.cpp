@@ -57,6 +57,55 @@ std::string usual_variant(const std::vector<Repeat>& repeats) {
   return most == times.end() ? std::string() : most->first;
 }
 
+/// One of several that the best was taken of, and what it reached in the median of the repeats.
+struct ToldVariant {
+  std::string name;
+  std::optional<double> reached;
+};
+struct ToldVariants {
+  std::string figure;
+  std::vector<ToldVariant> all;
+};
+
+std::optional<double> reached_by(const std::string& variant, const Json& told) {
+  const Json& all = told.contains("variants") ? told["variants"] : Json();
+  const auto one = all.find(variant);
+  if (one == all.end() || !one->is_number()) return std::nullopt;
+  return one->get<double>();
+}
+
+/// As best_of() told in each repeat: of the limit, or of what stands for itself. None where there
+/// was nothing to choose from.
+ToldVariants variants_of(const std::vector<Repeat>& repeats, Json Repeat::* told) {
+  const auto first = std::ranges::find_if(
+      repeats, [&](const Repeat& repeat) { return (repeat.*told).contains("variants"); });
+  if (first == repeats.end()) return {};
+  const Json& names = (*first.*told)["variants"];
+  ToldVariants variants{(*first.*told)["variants_of"].get<std::string>(), {}};
+  for (const auto& [name, ignored] : names.items()) {
+    variants.all.push_back({name, median_of(repeats, [&](const Repeat& repeat) {
+                              return reached_by(name, repeat.*told);
+                            })});
+  }
+  return variants;
+}
+
+Json json_of(const ToldVariants& variants) {
+  Json json = Json::array();
+  for (const ToldVariant& each : variants.all) {
+    json.push_back({{"variant", each.name}, {variants.figure, json_number(each.reached)}});
+  }
+  return json;
+}
+
+std::string text_of(const ToldVariants& variants) {
+  std::string text;
+  for (const ToldVariant& each : variants.all) {
+    text += fmt::format("{:>14}  {}\n", figure_text(variants.figure, each.reached), each.name);
+  }
+  return text.empty() ? text : "variants, in the median:\n" + text;
+}
+
 Json run_json(const Repeat& repeat) {
   Json json = json_of(repeat.figures);
   json.update(repeat.more);
@@ -195,6 +244,7 @@ Json Comparison::json() const {
   if (has_limit) {
     json["limit"] = json_of(limit_medians(repeats));
     json["limit"]["variant"] = usual_variant(repeats);
+    json["limit"]["variants"] = json_of(variants_of(repeats, &Repeat::limit_more));
     json["limit"]["slot_bytes"] = slot_bytes != 0 ? Json(slot_bytes) : Json();
     json["limit"]["ring_bytes"] = ring_bytes != 0 ? Json(ring_bytes) : Json();
     json["limit"]["line_ns"] =
@@ -203,6 +253,7 @@ Json Comparison::json() const {
   } else {
     json["limit"] = nullptr;
   }
+  json["variants"] = json_of(variants_of(repeats, &Repeat::more));
   json["ratio"] = json_number(ratio());
   json["ratio_min"] = json_number(ratio_min());
   json["ratio_max"] = json_number(ratio_max());
@@ -232,6 +283,8 @@ std::string Comparison::table(Style style) const {
     rows.add(std::move(cells));
   }
   text += rows.render(Format::table, style);
+  text += text_of(variants_of(repeats, &Repeat::more));
+  if (has_limit) text += text_of(variants_of(repeats, &Repeat::limit_more));
   if (redone != 0)
     text += fmt::format("{} done again, as the cores moved\n", counted(redone, "repeat"));
   if (ratio()) {

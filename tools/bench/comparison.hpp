@@ -56,8 +56,10 @@ struct Comparison {
   /// when it is not to be judged.
   std::optional<bool> passed() const;
 
-  /// {"name","settings", Figures (medians),"limit":{Figures,"variant","slot_bytes","ring_bytes",
-  /// "line_ns":{"before","after"}},"ratio","ratio_min","ratio_max","better","target","pass","runs"}
+  /// {"name","settings", Figures (medians),"limit":{Figures,"variant","variants":[{"variant", the
+  /// figure that the best was chosen by}],"slot_bytes","ring_bytes","line_ns":{"before","after"}},
+  /// "variants" (of what has no limit),"ratio","ratio_min","ratio_max","better","target","pass",
+  /// "runs"}
   Json json() const;
   std::string table(Style style) const;
 };

@@ -17,6 +17,7 @@ Measured best_of(const std::vector<Measured>& variants, const Figure& figure,
   for (const Measured& each : variants) {
     best.more["variants"][each.variant] = json_number(each.figures.*figure.value);
   }
+  best.more["variants_of"] = figure.name;
   return best;
 }
 

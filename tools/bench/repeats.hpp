@@ -21,7 +21,7 @@ struct Measured {
 };
 
 /// The one whose figure is best; the first one where nothing was measured. Tells what each of them
-/// reached: "variants", the figure by name.
+/// reached: "variants", the figure "variants_of" by name.
 Measured best_of(const std::vector<Measured>& variants, const Figure& figure,
                  Comparison::Better better);
 
