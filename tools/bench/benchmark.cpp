@@ -13,10 +13,10 @@ BenchRow not_measured(const Configured& configured, std::string why) {
   return not_measured(configured.name, configured.about, std::move(why)).front();
 }
 
-BenchRows rows_of(const Configured& configured) {
+BenchRows rows_of(const Configured& configured, Spare& spare) {
   std::string why = configured.why_not ? configured.why_not() : std::string();
   if (!why.empty()) return {not_measured(configured, std::move(why))};
-  return configured.measure();
+  return configured.measure(spare);
 }
 
 void add_benchmark(CommandLine& line, const Benchmark& benchmark) {
@@ -27,7 +27,9 @@ void add_benchmark(CommandLine& line, const Benchmark& benchmark) {
                               .examples = benchmark.examples},
                              [configure](const Common& common) {
                                const Configured configured = (*configure)();
-                               return as_bench([&] { return show(rows_of(configured), common); });
+                               Spare spare(kSpareUnbounded);
+                               return as_bench(
+                                   [&] { return show(rows_of(configured, spare), common); });
                              });
   *configure = benchmark.add_flags(verb);
 }

@@ -40,11 +40,11 @@ struct Configured {
   std::string about;
   Demand demand;
   std::function<std::string()> why_not = {};  ///< it cannot be measured here; "" where it can
-  std::function<BenchRows()> measure;         ///< throws Error, and Interrupted
+  std::function<BenchRows(Spare&)> measure;   ///< throws Error, and Interrupted
 };
 
 /// What it measured, or one row that says why it was not. Throws Error, and Interrupted.
-BenchRows rows_of(const Configured& configured);
+BenchRows rows_of(const Configured& configured, Spare& spare);
 
 /// Asked once flags are parsed. Throws Error(usage).
 using Configure = std::function<Configured()>;

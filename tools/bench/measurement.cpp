@@ -43,8 +43,12 @@ void Stand::ready() {
   parent_.await<bool>();
 }
 
+std::chrono::nanoseconds warm_up_before(std::chrono::nanoseconds length) {
+  return std::clamp<std::chrono::nanoseconds>(length / 5, 5ms, 100ms);
+}
+
 void keep_time(Gate& gate, std::chrono::nanoseconds length) {
-  sleep_interruptibly(std::clamp<std::chrono::nanoseconds>(length / 5, 5ms, 100ms));
+  sleep_interruptibly(warm_up_before(length));
   gate.phase.store(Phase::timed, std::memory_order::relaxed);
   sleep_interruptibly(length);
   gate.phase.store(Phase::over, std::memory_order::relaxed);

@@ -93,8 +93,10 @@ struct Part {
 /// Looks for a signal in between. Throws Interrupted.
 void sleep_interruptibly(std::chrono::nanoseconds length);
 
-/// Holds the phases for their time: a fifth of `length`, at least 5 and at most 100 ms, to warm up,
-/// then `length`. Throws Interrupted.
+/// Before `length`: a fifth of it, at least 5 and at most 100 ms.
+std::chrono::nanoseconds warm_up_before(std::chrono::nanoseconds length);
+
+/// Holds the phases for their time: what warms up, then `length`. Throws Interrupted.
 void keep_time(Gate& gate, std::chrono::nanoseconds length);
 
 /// Plays all parts together, from when all of them are ready; `conduct` meanwhile has the gate.

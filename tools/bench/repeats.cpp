@@ -36,7 +36,7 @@ Turns take_turns(const std::vector<Measure>& contenders, std::uint32_t times,
     for (const Measure& measure : contenders) turn.of.push_back(measure());
     turn.line_after_ns = line_ns();
     turn.steady = steady(turn.line_before_ns, turn.line_after_ns);
-    if (!turn.steady && turns.redone < times && may_redo(times - turns.kept.size())) {
+    if (!turn.steady && turns.redone < times && may_redo()) {
       ++turns.redone;
       continue;
     }

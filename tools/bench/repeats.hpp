@@ -49,15 +49,15 @@ inline constexpr double kLineMayMove = 0.25;
 bool steady(const std::optional<double>& line_before_ns,
             const std::optional<double>& line_after_ns);
 
-/// Whether a turn may be done again, with `left` of them still to come.
-using MayRedo = std::function<bool(std::size_t left)>;
+/// Whether a turn may be done again: asked before each that is to be.
+using MayRedo = std::function<bool()>;
 
 /// `times` turns of all of `contenders`. A turn that was not steady is done again, in all at most
 /// `times` of them, and where `may_redo` agrees; else they are kept as they are, and say so.
 Turns take_turns(
     const std::vector<Measure>& contenders, std::uint32_t times,
     const std::function<std::optional<double>()>& line_ns,
-    const MayRedo& may_redo = [](std::size_t) { return true; });
+    const MayRedo& may_redo = [] { return true; });
 
 /// Fills in repeats and redone: contender `ours` held against contender `limit`.
 void compare(Comparison& row, const Turns& turns, std::size_t ours, std::size_t limit,

@@ -75,12 +75,26 @@ Suite::Suite(const std::vector<Benchmark>& benchmarks, const std::vector<std::st
       throw Error(ErrorCode::failed, command, refusal.what(), "");
     }
     const Demand& one = pieces_.back().configured.demand;
-    demand_.written_bytes += one.written_bytes;
-    demand_.disk_bytes = std::max(demand_.disk_bytes, one.disk_bytes);
-    demand_.memory_bytes = std::max(demand_.memory_bytes, one.memory_bytes);
-    refuse_more("hold", one.disk_bytes + one.memory_bytes, kSuiteHeldMax);
+    refuse_more("hold", one.disk_bytes + one.memory_bytes + kSuiteSpareMax, kSuiteHeldMax);
   }
-  refuse_more("write", demand_.written_bytes, kSuiteWrittenMax);
+  refuse_more("write", still_to_write(0), kSuiteWrittenMax);
+}
+
+Demand Suite::demand() const noexcept {
+  Demand all{.written_bytes = still_to_write(0)};
+  for (const Piece& piece : pieces_) {
+    const Demand& one = piece.configured.demand;
+    all.disk_bytes = std::max(all.disk_bytes, one.disk_bytes);
+    all.memory_bytes = std::max(all.memory_bytes, one.memory_bytes);
+  }
+  all.disk_bytes += kSuiteSpareMax;
+  return all;
+}
+
+std::uint64_t Suite::still_to_write(std::size_t at) const noexcept {
+  std::uint64_t bytes = 0;
+  for (; at < pieces_.size(); ++at) bytes += pieces_[at].configured.demand.written_bytes;
+  return bytes;
 }
 
 SuiteRows Suite::measure(std::chrono::nanoseconds within,
@@ -95,6 +109,10 @@ SuiteRows Suite::measure(std::chrono::nanoseconds within,
       rows.push_back(row_json(not_measured(configured, std::move(why)), command));
     };
     const std::uint64_t written = bytes_written().value_or(0) - before;
+    const std::uint64_t spoken_for = written + still_to_write(at);
+    Spare spare(spoken_for < kSuiteWrittenMax
+                    ? std::min(kSuiteWrittenMax - spoken_for, kSuiteSpareMax)
+                    : 0);
     if (written + configured.demand.written_bytes > kSuiteWrittenMax) {
       leave_out(fmt::format("{} are written, and this takes up to {}", format_size(written),
                             format_size(configured.demand.written_bytes)));
@@ -103,7 +121,9 @@ SuiteRows Suite::measure(std::chrono::nanoseconds within,
     try {
       check_interrupted();
       about_to(at, command);
-      for (const BenchRow& row : rows_of(configured)) rows.push_back(row_json(row, command));
+      for (const BenchRow& row : rows_of(configured, spare)) {
+        rows.push_back(row_json(row, command));
+      }
     } catch (const Interrupted& interrupted) {
       if (interrupted.signal != Deadline::kSignal) throw;
       leave_out(fmt::format("{} were over", format_duration(within)));

@@ -17,6 +17,8 @@ namespace ringway::cli {
 /// What is written to the disk by all of them, and what is held on it and in memory at once.
 inline constexpr std::uint64_t kSuiteWrittenMax = std::uint64_t{40} << 30;
 inline constexpr std::uint64_t kSuiteHeldMax = std::uint64_t{16} << 30;
+/// The most of it that one of them has beyond its demand.
+inline constexpr std::uint64_t kSuiteSpareMax = std::uint64_t{3} << 30;
 
 /// A flag with the value that it is to have, in each command of a plan that has the flag.
 using Override = std::pair<std::string, std::string>;
@@ -34,13 +36,15 @@ class Suite {
   Suite(const std::vector<Benchmark>& benchmarks, const std::vector<std::string>& plan,
         const std::vector<Override>& overrides);
 
-  /// What all of them write; the most that one of them holds.
-  Demand demand() const noexcept { return demand_; }
+  /// What all of them write, kSuiteWrittenMax at most where something is done again; the most that
+  /// one of them holds.
+  Demand demand() const noexcept;
   std::size_t size() const noexcept { return pieces_.size(); }
 
   /// The JSON of all rows in the order of the plan, each with its "command". What has not begun
   /// when `within` has passed, what was at it, and what would write more than it may, reads "not
-  /// measured". So does what fails, and the others go on. `about_to` is told each command before it
+  /// measured". So does what fails, and the others go on. What is left of kSuiteWrittenMax when
+  /// everybody to come has its demand is there to spare. `about_to` is told each command before it
   /// runs. Throws Interrupted.
   SuiteRows measure(std::chrono::nanoseconds within,
                const std::function<void(std::size_t, const std::string&)>& about_to);
@@ -51,8 +55,10 @@ class Suite {
     Configured configured;
   };
 
+  /// Of the pieces from `at` on.
+  std::uint64_t still_to_write(std::size_t at) const noexcept;
+
   std::vector<Piece> pieces_;
-  Demand demand_;
 };
 
 /// Bytes that this process, and those of its children that it has waited for, have written to disks

@@ -113,7 +113,7 @@ Configured configure_adopt(const AdoptOptions& options) {
   return {.name = adopt_name(options.shape),
           .about = kAdoptAbout,
           .demand = adopt_demand(options),
-          .measure = [options] { return BenchRows{measure_adopt(options)}; }};
+          .measure = [options](Spare&) { return BenchRows{measure_adopt(options)}; }};
 }
 
 Configure add_adopt_flags(CLI::App& verb) {

@@ -40,8 +40,8 @@ const std::vector<std::string> kPlan{
     "latency",
     "wake",
     "idle",
-    "persist --bytes 8GiB --limit-bytes 3GiB --writes 14GiB",
-    "persist --size 64 --bytes 8GiB --limit-bytes 3GiB --writes 14GiB",
+    "persist --bytes 8GiB --limit-bytes 3GiB",
+    "persist --size 64 --bytes 8GiB --limit-bytes 3GiB",
     "replay --bytes 512MiB",
     "replay --size 64 --bytes 512MiB",
     "replay --cold --bytes 512MiB",
@@ -164,10 +164,11 @@ void say_what_comes(const Suite& suite) {
   const Demand demand = suite.demand();
   static_cast<void>(write_all(
       STDERR_FILENO,
-      fmt::format("{}: they write up to {} below {}, and hold up to {} of it and {} of memory\n",
+      fmt::format("{}: they write {} below {}, up to {} where repeats are done again, and hold up "
+                  "to {} of it and {} of memory\n",
                   counted(suite.size(), "benchmark"), format_size(demand.written_bytes),
-                  choose_disk_place().path.string(), format_size(demand.disk_bytes),
-                  format_size(demand.memory_bytes))));
+                  choose_disk_place().path.string(), format_size(kSuiteWrittenMax),
+                  format_size(demand.disk_bytes), format_size(demand.memory_bytes))));
 }
 
 std::string table_of(const Json& all, Style style) {

@@ -55,8 +55,15 @@ Measured durable_once(const PrivateBus& bus, const CpuPair& cpus, const DurableO
   return measured;
 }
 
+/// The limit's, one producer's, and many producers'.
+std::uint64_t turn_bytes(const DurableOptions& options) {
+  return synced_write_bytes_max(options.length()) +
+         (options.producers > 1 ? 2 : 1) *
+             synced_bytes_max(options.length() + options.length() / 5);
+}
+
 std::vector<Comparison> compare_durable(const DurableOptions& options, std::uint64_t size_bytes,
-                                        const CpuPair& cpus) {
+                                        const CpuPair& cpus, Spare& spare) {
   PrivateBus bus(options.bus.daemon(), options.bus.place());
   bus.start();
   const TickClock clock;
@@ -75,7 +82,8 @@ std::vector<Comparison> compare_durable(const DurableOptions& options, std::uint
   const bool many = options.producers > 1;
   if (many) contenders.push_back(traffic(options.producers));
   const Turns turns =
-      take_turns(contenders, options.runs, [&] { return line_time_ns(cpus, clock); });
+      take_turns(contenders, options.runs, [&] { return line_time_ns(cpus, clock); },
+                 [&] { return spare.take(turn_bytes(options)); });
 
   Comparison row;
   row.name = durable_name(size_bytes, options.producers);
@@ -101,10 +109,7 @@ std::vector<Comparison> compare_durable(const DurableOptions& options, std::uint
 }
 
 Demand durable_demand(const DurableOptions& options) {
-  const std::uint64_t each = synced_write_bytes_max(options.length()) +
-                             (options.producers > 1 ? 2 : 1) *
-                                 synced_bytes_max(options.length() + options.length() / 5);
-  return {.written_bytes = 2 * options.runs * each,  // all of them done again, at worst
+  return {.written_bytes = options.runs * turn_bytes(options),
           .disk_bytes = kDurableRoom,
           .memory_bytes = 2 * options.bus.ring_bytes()};
 }
@@ -119,8 +124,8 @@ Configured configure_durable(const DurableOptions& options) {
                 return cpu_pair() ? why_no_disk(options.bus.place(), kDurableRoom) : kNeedsTwoCpus;
               },
           .measure =
-              [options, size_bytes] {
-                return as_rows(compare_durable(options, size_bytes, *cpu_pair()));
+              [options, size_bytes](Spare& spare) {
+                return as_rows(compare_durable(options, size_bytes, *cpu_pair(), spare));
               }};
 }
 

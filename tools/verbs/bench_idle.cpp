@@ -7,6 +7,7 @@
 #include "tools/bench/comparison_options.hpp"
 #include "tools/bench/idle_partitions.hpp"
 #include "tools/bench/limits/line_time.hpp"
+#include "tools/bench/measurement.hpp"
 #include "tools/bench/numbered_records.hpp"
 #include "tools/bench/repeats.hpp"
 #include "tools/bench/steady_traffic.hpp"
@@ -137,7 +138,17 @@ std::vector<Comparison> rows_of(const IdleOptions& options, const CpuPair& cpus,
   return {row, memory, active, among};
 }
 
-std::vector<Comparison> compare_idle(const IdleOptions& options, const CpuPair& cpus) {
+/// Three streams.
+std::uint64_t turn_bytes(const IdleOptions& options) {
+  const auto seconds =
+      std::chrono::duration<double>(options.length() + warm_up_before(options.length()));
+  return static_cast<std::uint64_t>(3 * seconds.count() *
+                                    static_cast<double>(options.records_per_s)) *
+         kWrittenPerActive;
+}
+
+std::vector<Comparison> compare_idle(const IdleOptions& options, const CpuPair& cpus,
+                                     Spare& spare) {
   const ActiveBus without(options), with(options);
   const IdlePartitions idle(with.bus, cpus, options.shape());
   const TickClock clock;
@@ -146,16 +157,17 @@ std::vector<Comparison> compare_idle(const IdleOptions& options, const CpuPair& 
                                   [&] { return without.traffic(kActiveTopic, options, cpus); },
                                   [&] { return with.traffic(kActiveTopic, options, cpus); },
                                   [&] { return with.traffic(idle.topic(), options, cpus); }},
-                                 options.runs, [&] { return line_time_ns(cpus, clock); });
+                                 options.runs, [&] { return line_time_ns(cpus, clock); },
+                                 [&] { return spare.take(turn_bytes(options)); });
   return rows_of(options, cpus, turns);
 }
 
 /// What a supervisor refuses for lack of something tells what that is.
-std::vector<Comparison> measure_idle(const IdleOptions& options) {
+std::vector<Comparison> measure_idle(const IdleOptions& options, Spare& spare) {
   const std::optional<CpuPair> cpus = cpu_pair();
   std::string why = cpus ? why_no_room_for(options.shape()) : kNeedsTwoCpus;
   try {
-    if (why.empty()) return compare_idle(options, *cpus);
+    if (why.empty()) return compare_idle(options, *cpus, spare);
   } catch (const Error& error) {
     if (error.code() != ErrorCode::limit) throw;
     why = error.what();
@@ -164,11 +176,8 @@ std::vector<Comparison> measure_idle(const IdleOptions& options) {
 }
 
 Demand idle_demand(const IdleOptions& options) {
-  // Three streams in each repeat, all of them done again at worst.
-  const auto streamed = static_cast<std::uint64_t>(
-      std::chrono::duration<double>(options.length()).count() * 10 * options.runs *
-      static_cast<double>(options.records_per_s));
-  const std::uint64_t written = streamed * kWrittenPerActive + options.used * kWrittenPerUsed;
+  const std::uint64_t written =
+      options.runs * turn_bytes(options) + options.used * kWrittenPerUsed;
   return {.written_bytes = written,
           .disk_bytes = written,
           .memory_bytes = options.partitions * options.bus.ring_bytes() * 2};
@@ -183,7 +192,7 @@ Configured configure_idle(const IdleOptions& options) {
   return {.name = idle_name(options),
           .about = idle_about(options),
           .demand = idle_demand(options),
-          .measure = [options] { return as_rows(measure_idle(options)); }};
+          .measure = [options](Spare& spare) { return as_rows(measure_idle(options, spare)); }};
 }
 
 Configure add_idle_flags(CLI::App& verb) {

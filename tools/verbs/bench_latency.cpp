@@ -105,7 +105,7 @@ Configured configure_latency(LatencyOptions options) {
           .about = latency_about(options),
           .demand = options.memory_demand(),
           .why_not = why_not_on_two_cpus,
-          .measure = [options] { return as_rows(compare_latency(options, *cpu_pair())); }};
+          .measure = [options](Spare&) { return as_rows(compare_latency(options, *cpu_pair())); }};
 }
 
 Configure add_latency_flags(CLI::App& verb) {

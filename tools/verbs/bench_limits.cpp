@@ -30,16 +30,24 @@ constexpr std::uint64_t kCopiedPayload = 64;
 
 struct LimitOptions : ComparisonOptions {
   std::string bytes = "256MiB";
+
+  std::uint64_t disk_bytes() const { return parse_size("--bytes", bytes); }
+  /// What a turn writes to the disk. Blocks that were written before were so by it.
+  std::uint64_t device_turn_bytes(BlockState state) const {
+    return (state == BlockState::written ? 2 : 1) * kDeviceWriteVariants * disk_bytes();
+  }
+  std::uint64_t synced_turn_bytes() const { return synced_write_bytes_max(length()); }
 };
 
 /// Measures the limits of one machine, one row after the other.
 class LimitRows {
  public:
-  LimitRows(const LimitOptions& options, const CpuPair& cpus)
+  LimitRows(const LimitOptions& options, const CpuPair& cpus, Spare& spare)
       : options_(options),
+        spare_(spare),
         cpus_(cpus),
         length_(options.length()),
-        disk_bytes_(parse_size("--bytes", options.bytes)),
+        disk_bytes_(options.disk_bytes()),
         place_(options.bus.place()),
         no_disk_(why_no_disk(place_, disk_bytes_)),
         no_direct_(no_disk_.empty() ? why_no_direct_writes(place_) : no_disk_) {}
@@ -68,8 +76,9 @@ class LimitRows {
     row.settings = options_.settings(cpus_);
     return row;
   }
-  Turns turns_of(const Measure& measure) const {
-    return take_turns({measure}, options_.runs, [this] { return line_time_ns(cpus_, clock_); });
+  Turns turns_of(const Measure& measure, std::uint64_t written_bytes = 0) const {
+    return take_turns({measure}, options_.runs, [this] { return line_time_ns(cpus_, clock_); },
+                      [=, this] { return spare_.take(written_bytes); });
   }
   /// A figure that stands for itself.
   static void fill_in(Comparison& row, const Turns& turns) {
@@ -177,10 +186,12 @@ class LimitRows {
     row.settings["file_bytes"] = shape.file_bytes;
     row.not_measured = no_direct_;
     if (!row.not_measured.empty()) return row;
-    fill_in(row, turns_of([&] {
-              return best_of(device_write_variants(cpus_, shape), figure::bytes_per_s,
-                             Comparison::Better::higher);
-            }));
+    fill_in(row, turns_of(
+                     [&] {
+                       return best_of(device_write_variants(cpus_, shape), figure::bytes_per_s,
+                                      Comparison::Better::higher);
+                     },
+                     options_.device_turn_bytes(state)));
     return row;
   }
 
@@ -207,16 +218,20 @@ class LimitRows {
     row.better = Comparison::Better::lower;
     row.not_measured = no_disk_;
     if (!row.not_measured.empty()) return row;
-    fill_in(row, turns_of([&] {
-              return best_of(
-                  synced_write_variants(cpus_.first, place_, record_slot_bytes(kCopiedPayload),
-                                        clock_, length_),
-                  figure::p50_ns, Comparison::Better::lower);
-            }));
+    fill_in(row, turns_of(
+                     [&] {
+                       return best_of(
+                           synced_write_variants(cpus_.first, place_,
+                                                 record_slot_bytes(kCopiedPayload), clock_,
+                                                 length_),
+                           figure::p50_ns, Comparison::Better::lower);
+                     },
+                     options_.synced_turn_bytes()));
     return row;
   }
 
   const LimitOptions& options_;
+  Spare& spare_;
   CpuPair cpus_;
   std::chrono::nanoseconds length_;
   std::uint64_t disk_bytes_;
@@ -227,18 +242,17 @@ class LimitRows {
 };
 
 Demand limits_demand(const LimitOptions& options) {
-  const std::uint64_t bytes = parse_size("--bytes", options.bytes);
-  // Into reserved blocks, and into written ones, which are written before.
-  const std::uint64_t device = 3 * kDeviceWriteVariants * bytes;
-  return {.written_bytes =
-              2 * options.runs * (device + synced_write_bytes_max(options.length())) + 2 * bytes,
-          .disk_bytes = std::max<std::uint64_t>(bytes, 64 << 20),
+  const std::uint64_t turns = options.device_turn_bytes(BlockState::reserved) +
+                              options.device_turn_bytes(BlockState::written) +
+                              options.synced_turn_bytes();
+  return {.written_bytes = options.runs * turns + 2 * options.disk_bytes(),  // and what is read
+          .disk_bytes = std::max<std::uint64_t>(options.disk_bytes(), 64 << 20),
           .memory_bytes = 4 * options.bus.ring_bytes() + (std::uint64_t{1} << 30)};
 }
 
 Configured configure_limits(const LimitOptions& options) {
   static_cast<void>(options.length());
-  if (parse_size("--bytes", options.bytes) < kDiskBytesMin) {
+  if (options.disk_bytes() < kDiskBytesMin) {
     throw Error(ErrorCode::usage, fmt::format("--bytes {}", options.bytes),
                 "is too little to measure anything", "take 1M or more");
   }
@@ -246,7 +260,9 @@ Configured configure_limits(const LimitOptions& options) {
           .about = "what this machine can do",
           .demand = limits_demand(options),
           .why_not = why_not_on_two_cpus,
-          .measure = [options] { return as_rows(LimitRows(options, *cpu_pair()).all()); }};
+          .measure = [options](Spare& spare) {
+            return as_rows(LimitRows(options, *cpu_pair(), spare).all());
+          }};
 }
 
 Configure add_limits_flags(CLI::App& verb) {

@@ -29,7 +29,6 @@ constexpr std::uint64_t kBesideShare = 8;
 struct PersistOptions : DiskOptions {
   std::string size = "1024";
   std::string limit_bytes;  ///< "" for as many as ours
-  std::string writes;       ///< "" for whatever it takes
   PersistShape shape;
 };
 
@@ -38,7 +37,6 @@ struct PersistBytes {
   std::uint64_t ours;
   std::uint64_t beside;
   std::uint64_t limit;
-  std::optional<std::uint64_t> most;  ///< of all of them
 };
 
 std::uint64_t with_warm_up(std::uint64_t log_bytes) {
@@ -46,16 +44,14 @@ std::uint64_t with_warm_up(std::uint64_t log_bytes) {
 }
 
 /// What they write when Ringway's bytes need no more than that to take their time.
-std::uint64_t least_written(const PersistBytes& bytes) {
+std::uint64_t turn_bytes(const PersistBytes& bytes) {
   return with_warm_up(bytes.ours) + with_warm_up(bytes.beside) + bytes.limit;
 }
 
-/// Throws Error(usage) where they write more than they may.
 PersistBytes shares_of(const PersistOptions& options) {
   PersistBytes bytes{.ours = options.bytes_each(),
                      .beside = options.bytes_each() / kBesideShare,
-                     .limit = options.bytes_each(),
-                     .most = {}};
+                     .limit = options.bytes_each()};
   if (!options.limit_bytes.empty()) {
     const std::uint64_t total = parse_size("--limit-bytes", options.limit_bytes);
     if (total < kDiskBytesMin) {
@@ -64,22 +60,14 @@ PersistBytes shares_of(const PersistOptions& options) {
     }
     bytes.limit = total / options.runs;
   }
-  if (options.writes.empty()) return bytes;
-  bytes.most = parse_size("--writes", options.writes) / options.runs;
-  if (*bytes.most >= least_written(bytes)) return bytes;
-  throw Error(ErrorCode::usage, fmt::format("--writes {}", options.writes),
-              fmt::format("is less than the {} that all of it takes",
-                          format_size(least_written(bytes) * options.runs)),
-              "allow for more, or measure less with --bytes and --limit-bytes");
+  return bytes;
 }
 
 Demand persist_demand(const PersistOptions& options) {
   const PersistBytes bytes = shares_of(options);
-  const std::uint64_t each = bytes.most.value_or(2 * least_written(bytes));
   // Twice: what a side has written goes when the next one begins, more or less.
-  return {.written_bytes = each * options.runs,
-          .disk_bytes = std::max(2 * std::max(bytes.ours, bytes.limit), bytes.most.value_or(0)) +
-                        kLargeRing,
+  return {.written_bytes = options.runs * turn_bytes(bytes),
+          .disk_bytes = 2 * std::max(bytes.ours, bytes.limit) + kLargeRing,
           .memory_bytes = 4 * kLargeRing};
 }
 
@@ -126,7 +114,8 @@ std::string why_not_judged(const targets::Persisted& all) {
                      format_size(all.bytes), all.seconds);
 }
 
-std::vector<Comparison> compare_persist(const PersistOptions& options, const CpuPair& cpus) {
+std::vector<Comparison> compare_persist(const PersistOptions& options, const CpuPair& cpus,
+                                        Spare& spare) {
   PrivateBus bus(options.bus.daemon(), options.bus.place());
   bus.start();
   const PersistBytes bytes = shares_of(options);
@@ -139,31 +128,28 @@ std::vector<Comparison> compare_persist(const PersistOptions& options, const Cpu
   PersistShape beside = shape;
   beside.log_bytes = bytes.beside;
   beside.time_min = {};
-  if (bytes.most) shape.log_bytes_max = bytes.ours + *bytes.most - least_written(bytes);
   const DeviceWriteShape limit{.place = bus.directory(),
                                .ring_bytes = kLargeRing,
                                .slot_bytes = record_slot_bytes(shape.size_bytes),
                                .file_bytes = bytes.limit / kDeviceWriteVariants,
                                .blocks = BlockState::reserved};
   const TickClock clock;
-  std::uint64_t written = 0;
-  const auto once = [&](const PersistShape& of, std::uint64_t ring_bytes) {
-    Measured measured = persist_once(bus, cpus, of, ring_bytes);
-    written += of.warm_up_bytes() + measured.more["bytes"].get<std::uint64_t>();
+  // For time_min: no turn takes more than its part of what there is to spare.
+  const auto ours = [&] {
+    shape.log_bytes_max = shape.log_bytes + spare.bytes() / options.runs;
+    Measured measured = persist_once(bus, cpus, shape, kLargeRing);
+    const auto written = std::max(measured.more["bytes"].get<std::uint64_t>(), shape.log_bytes);
+    spare.take(std::min(written - shape.log_bytes, spare.bytes()));
     return measured;
   };
   const Turns turns = take_turns(
       {[&] {
-         written += bytes.limit;
          return best_of(device_write_variants(cpus, limit), figure::bytes_per_s,
                         Comparison::Better::higher);
        },
-       [&] { return once(shape, kLargeRing); },
-       [&] { return once(beside, TopicSettings{}.ring_bytes); }},
+       ours, [&] { return persist_once(bus, cpus, beside, TopicSettings{}.ring_bytes); }},
       options.runs, [&] { return line_time_ns(cpus, clock); },
-      [&](std::size_t left) {
-        return !bytes.most || written + left * *bytes.most <= options.runs * *bytes.most;
-      });
+      [&] { return spare.take(turn_bytes(bytes)); });
 
   Comparison row;
   row.name = persist_name(shape);
@@ -201,7 +187,9 @@ Configured configure_persist(PersistOptions options) {
               [options, demand] {
                 return why_not_on_disk(cpu_pair(), options.bus.place(), demand.disk_bytes);
               },
-          .measure = [options] { return as_rows(compare_persist(options, *cpu_pair())); }};
+          .measure = [options](Spare& spare) {
+            return as_rows(compare_persist(options, *cpu_pair(), spare));
+          }};
 }
 
 Configure add_persist_flags(CLI::App& verb) {
@@ -216,10 +204,6 @@ Configure add_persist_flags(CLI::App& verb) {
                   "less than 5 s, nothing is judged");
   verb.add_option("--limit-bytes", options->limit_bytes,
                   "Bytes that the limit writes in all repeats together (default: as many)")
-      ->type_name("SIZE");
-  verb.add_option("--writes", options->writes,
-                  "The most that all of them write: no repeat is done again, and none goes on for "
-                  "5 s, beyond that (default: as much as it takes)")
       ->type_name("SIZE");
   return [options] { return configure_persist(*options); };
 }

@@ -165,7 +165,7 @@ Configured configure_recover(const RecoverOptions& options) {
           .about = kRecoverAbout,
           .demand = demand,
           .why_not = [options, demand] { return why_no_disk(options.place(), demand.disk_bytes); },
-          .measure = [options] { return BenchRows{measure_recover(options)}; }};
+          .measure = [options](Spare&) { return BenchRows{measure_recover(options)}; }};
 }
 
 Configure add_recover_flags(CLI::App& verb) {

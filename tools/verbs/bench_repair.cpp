@@ -168,7 +168,7 @@ Configured configure_repair(const BenchOptions& options) {
           .demand = {.written_bytes = options.runs * options.times * kWrittenPerKill,
                      .disk_bytes = options.times * kWrittenPerKill,
                      .memory_bytes = options.ring_bytes()},
-          .measure = [options] { return BenchRows{measure_repair(options)}; }};
+          .measure = [options](Spare&) { return BenchRows{measure_repair(options)}; }};
 }
 
 Configure add_repair_flags(CLI::App& verb) {

@@ -95,7 +95,7 @@ Configured configure_replay(const ReplayOptions& options) {
                                   : kNeedsTwoCpus;
               },
           .measure =
-              [options, size_bytes] {
+              [options, size_bytes](Spare&) {
                 return as_rows(std::vector{compare_replay(options, size_bytes, *cpu_pair())});
               }};
 }

@@ -191,7 +191,7 @@ Configured configure_restart(const RestartOptions& options) {
   return {.name = endings.front().name,
           .about = endings.front().about,
           .demand = restart_demand(options, endings.size()),
-          .measure = [options, endings] {
+          .measure = [options, endings](Spare&) {
             BenchRows rows;
             for (const Ending& ending : endings) rows.push_back(measure_restart(options, ending));
             return rows;

@@ -91,7 +91,7 @@ Configured configure_scale(const ScaleOptions& options) {
           .demand = options.memory_demand(),
           .why_not = why_not_on_two_cpus,
           .measure =
-              [options, size_bytes] {
+              [options, size_bytes](Spare&) {
                 return as_rows(compare_scale(options, size_bytes, *cpu_pair()));
               }};
 }

@@ -8,6 +8,7 @@
 #include "tools/bench/disk_options.hpp"
 #include "tools/bench/limits/line_time.hpp"
 #include "tools/bench/limits/scratch_file.hpp"
+#include "tools/bench/measurement.hpp"
 #include "tools/bench/numbered_records.hpp"
 #include "tools/bench/repeats.hpp"
 #include "tools/bench/spill_traffic.hpp"
@@ -31,10 +32,10 @@ struct SpillOptions : ComparisonOptions {
   SpillShape shape() const {
     return {parse_record_size(size), records_per_s, bus.ring_bytes(), false};
   }
-  /// What a turn leaves on the disk; the one before may not be gone yet.
-  std::uint64_t disk_bytes() const {
-    const double seconds = std::chrono::duration<double>(length()).count() + 1;
-    return static_cast<std::uint64_t>(2 * seconds * static_cast<double>(records_per_s)) *
+  /// What a turn writes: both sides.
+  std::uint64_t turn_bytes() const {
+    const auto seconds = std::chrono::duration<double>(length() + warm_up_before(length()));
+    return static_cast<std::uint64_t>(2 * seconds.count() * static_cast<double>(records_per_s)) *
            record_slot_bytes(parse_record_size(size));
   }
 };
@@ -74,13 +75,15 @@ Turns producers_turns(Turns turns) {
   return turns;
 }
 
-std::vector<Comparison> compare_spill(const SpillOptions& options, const CpuPair& cpus) {
+std::vector<Comparison> compare_spill(const SpillOptions& options, const CpuPair& cpus,
+                                      Spare& spare) {
   PrivateBus bus(options.bus.daemon(), options.bus.place());
   bus.start();
   const TickClock clock;
   const Turns turns = take_turns({[&] { return spill_once(bus, cpus, options, false); },
                                   [&] { return spill_once(bus, cpus, options, true); }},
-                                 options.runs, [&] { return line_time_ns(cpus, clock); });
+                                 options.runs, [&] { return line_time_ns(cpus, clock); },
+                                 [&] { return spare.take(options.turn_bytes()); });
   const SpillShape shape = options.shape();
   Comparison row;
   row.name = spill_name(shape) + "_producer";
@@ -103,13 +106,9 @@ std::vector<Comparison> compare_spill(const SpillOptions& options, const CpuPair
 }
 
 Demand spill_demand(const SpillOptions& options) {
-  // Each side once in each repeat, all of them done again at worst; what warms up is half at most.
-  const double seconds = 1.5 * std::chrono::duration<double>(options.length()).count();
-  const double records = seconds * static_cast<double>(options.records_per_s);
-  const std::uint64_t each =
-      static_cast<std::uint64_t>(records) * record_slot_bytes(options.shape().size_bytes);
-  return {.written_bytes = 4 * options.runs * each,
-          .disk_bytes = options.disk_bytes(),
+  // What a side has written goes when the next one begins, more or less.
+  return {.written_bytes = options.runs * options.turn_bytes(),
+          .disk_bytes = options.turn_bytes(),
           .memory_bytes = 2 * options.bus.ring_bytes()};
 }
 
@@ -120,10 +119,11 @@ Configured configure_spill(const SpillOptions& options) {
           .demand = spill_demand(options),
           .why_not =
               [options] {
-                return cpu_pair() ? why_no_disk(options.bus.place(), options.disk_bytes())
+                return cpu_pair() ? why_no_disk(options.bus.place(), options.turn_bytes())
                                   : kNeedsTwoCpus;
               },
-          .measure = [options] { return as_rows(compare_spill(options, *cpu_pair())); }};
+          .measure = [options](
+                         Spare& spare) { return as_rows(compare_spill(options, *cpu_pair(), spare)); }};
 }
 
 Configure add_spill_flags(CLI::App& verb) {

@@ -127,7 +127,7 @@ Configured configure_wake(WakeOptions options) {
           .about = wake_about(options.shape),
           .demand = options.memory_demand(),
           .why_not = why_not_on_two_cpus,
-          .measure = [options] { return as_rows(compare_wake(options, *cpu_pair())); }};
+          .measure = [options](Spare&) { return as_rows(compare_wake(options, *cpu_pair())); }};
 }
 
 Configure add_wake_flags(CLI::App& verb) {
