@@ -113,8 +113,12 @@ class Bench(BenchCase):
                               r'\ntarget: p99 below 1 ms: (pass|miss) \(')
 
     def test_a_signal_ends_it_and_leaves_nothing(self):
-        for number in (signal.SIGINT, signal.SIGTERM):
-            with self.subTest(signal=number), self.spawn('restart', '--restarts', '1000', *SHAPE, *SMALL) as child:
+        for number, words in ((signal.SIGINT, ('restart', '--restarts', '1000', *SHAPE)),
+                              (signal.SIGTERM, ('adopt', '--starts', '1000000', *SHAPE)),
+                              (signal.SIGHUP, ('recover', '--starts', '30', '--log-bytes', '1M')),
+                              *3 * [(signal.SIGINT, ('repair', '--kills', '1000000'))]):
+            with self.subTest(words=words), self.spawn(*words, *SMALL) as child:
+                # The second one is, at first, the supervisor's child that forks the keeper.
                 wait_until(lambda: len(self.mine()) > 1, 'a supervisor and its keeper')
                 child.send_signal(number)
                 child.communicate(timeout=60)

@@ -63,15 +63,25 @@ bool name_bus(const std::string& arguments, const std::filesystem::path& directo
   return arguments.find(directory.string() + "/run") != std::string::npos;
 }
 
-/// Once its supervisor is gone.
-void end_keeper(const std::filesystem::path& directory) {
+/// Whether there was somebody who may have left a child of his own.
+bool end_children(const std::filesystem::path& directory) {
+  bool found = false;
   for (const pid_t child : children()) {
     const std::string arguments = arguments_of(child);
-    const bool ended = arguments.empty();
-    if (!ended && !name_bus(arguments, directory)) continue;
-    if (!ended) ::kill(child, SIGKILL);
-    while (::waitpid(child, nullptr, 0) < 0 && errno == EINTR) continue;
+    if (!arguments.empty() && !name_bus(arguments, directory)) continue;
+    found = true;
+    // Of none it has ended, or is about to become another program.
+    if (!arguments.empty()) ::kill(child, SIGKILL);
+    while (::waitpid(child, nullptr, arguments.empty() ? WNOHANG : 0) < 0 && errno == EINTR) {
+      continue;
+    }
   }
+  return found;
+}
+
+/// Once its supervisor is gone: it may have been at forking him who forks the keeper.
+void end_keeper(const std::filesystem::path& directory) {
+  while (end_children(directory)) continue;
 }
 
 }  // namespace
