@@ -101,10 +101,14 @@ PrivateBus::~PrivateBus() {
 
 void PrivateBus::start() {
   launch();
+  await_service(2ms);
+}
+
+void PrivateBus::await_service(std::chrono::nanoseconds look_every) {
   while (!serves()) {
     check_interrupted();
     check_alive();
-    std::this_thread::sleep_for(2ms);
+    std::this_thread::sleep_for(look_every);
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -28,10 +29,8 @@ class PrivateBus {
   void use(std::filesystem::path daemon) { daemon_ = std::move(daemon); }
   /// The first half of start(): its process runs, and that is all.
   void launch();
-  /// Throws Error with the end of its log when it ended.
-  void check_alive();
-  /// Whether clients are served by now.
-  bool serves() const;
+  /// The second one, which looks so often. Throws as start() does, and Interrupted.
+  void await_service(std::chrono::nanoseconds look_every);
   /// kill -9, and gone.
   void kill() noexcept;
   /// Orderly stop: drained to `durable`. Throws Error when it does not end with 0 in a minute.
@@ -44,6 +43,10 @@ class PrivateBus {
   const std::filesystem::path& directory() const noexcept { return directory_; }
 
  private:
+  /// Throws Error with the end of its log when it ended.
+  void check_alive();
+  /// Whether clients are served by now.
+  bool serves() const;
   void signal_and_wait(int signal) noexcept;
   std::string log_end() const;
 

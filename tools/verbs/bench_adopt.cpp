@@ -2,14 +2,12 @@
 #include <unistd.h>
 
 #include <ringway/bus.hpp>
-#include <thread>
 
 #include "tools/bench/bench_options.hpp"
 #include "tools/bench/benchmark.hpp"
 #include "tools/bench/result.hpp"
 #include "tools/bench/traffic.hpp"
 #include "tools/command_line.hpp"
-#include "tools/stage/interruption.hpp"
 #include "tools/stage/private_bus.hpp"
 #include "tools/verbs/verbs.hpp"
 
@@ -69,11 +67,7 @@ std::vector<Series> adopt_run(const AdoptOptions& options) {
     bus.kill();
     const auto begin = Clock::now();
     bus.launch();
-    while (!bus.serves()) {
-      check_interrupted();
-      bus.check_alive();
-      std::this_thread::sleep_for(kLookEvery);
-    }
+    bus.await_service(kLookEvery);
     adopted.add(Clock::now() - begin);
   }
   return {{"adopted", "start of the new one to its first greeting", adopted}};

@@ -7,7 +7,6 @@
 #include <cerrno>
 #include <memory>
 #include <ringway/bus.hpp>
-#include <thread>
 
 #include "tools/bench/bench_options.hpp"
 #include "tools/bench/benchmark.hpp"
@@ -19,7 +18,6 @@
 #include "tools/command_line.hpp"
 #include "tools/quantity.hpp"
 #include "tools/stage/child.hpp"
-#include "tools/stage/interruption.hpp"
 #include "tools/stage/private_bus.hpp"
 #include "tools/verbs/verbs.hpp"
 
@@ -92,11 +90,7 @@ void kill_both(PrivateBus& bus) {
 std::chrono::nanoseconds start_of(PrivateBus& bus) {
   const auto begin = Clock::now();
   bus.launch();
-  while (!bus.serves()) {
-    check_interrupted();
-    bus.check_alive();
-    std::this_thread::sleep_for(kLookForLogEvery);
-  }
+  bus.await_service(kLookForLogEvery);
   return Clock::now() - begin;
 }
 
