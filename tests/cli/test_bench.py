@@ -245,6 +245,19 @@ class Limited(BenchCase):
         self.assertIn('reserved blocks', row['limit']['variant'])
 
     @unittest.skipUnless(TWO_CPUS, 'needs two CPUs')
+    def test_the_log_of_all_repeats_is_recovered(self):
+        rows = self.results('persist', '--bytes', '8M', '--runs', '2', '--recover', '--starts', '3', '--log-bytes', '16M')
+        if rows[0]['not_measured']:
+            return self.assertRegex(rows[0]['not_measured'], 'O_DIRECT|io_uring')
+        row, beside, recovered = rows
+        self.assertEqual([each['settings']['log'] for each in (row, beside)], ['one of all repeats', 'made anew in each repeat'])
+        self.assertEqual((recovered['name'], recovered['samples'], recovered['pass']), ('recover', 3, None))
+        self.assertEqual(recovered['settings']['ring_bytes'], 64 << 20)
+        # What was there was not written again.
+        self.assertLess((16 << 20) - 1, recovered['settings']['log_bytes'])
+        self.assertLess(recovered['settings']['log_bytes'], 24 << 20)
+
+    @unittest.skipUnless(TWO_CPUS, 'needs two CPUs')
     def test_small_records_persisted_in_claims(self):
         row = self.results('persist', '--size', '64', '--claim', '16', '--bytes', '2M', '--runs', '1')[0]
         self.assertEqual((row['name'], row['pass']), ('persist_64_claim_16', None))

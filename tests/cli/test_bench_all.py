@@ -27,7 +27,7 @@ ROWS = [
     'ring_64_claim_1_producers_2', 'ring_64_claim_1_producers_2_to_one', 'ring_64_claim_1_producers_2_smallest_share',
     'latency_64_p50', 'latency_64_p99', 'wake_64', 'wake_64_nobody_asleep',
     'idle_10000_cpu', 'idle_10000_memory', 'idle_10000_beside', 'idle_10000_among',
-    'persist_1024', 'persist_1024_default_ring', 'persist_64', 'persist_64_default_ring',
+    'persist_1024', 'persist_1024_default_ring', 'recover', 'persist_64', 'persist_64_default_ring',
     'replay_1024_warm', 'replay_64_warm', 'replay_1024_cold', 'replay_64_cold',
     'durable_64', 'durable_64_producers_64', 'durable_64_producers_64_to_one',
     'fanout_64_consumers_8', 'fanout_64_consumers_8_from_log',
@@ -59,7 +59,8 @@ class BenchAll(BenchCase):
                 self.assertEqual(len(row['runs']), 1, row['name'])
         commands = {row['name']: row['command'] for row in rows}
         self.assertEqual(commands['ring_64_claim_16'], 'ringway bench ring --claim 16 --runs 1 --time 10ms')
-        self.assertEqual(commands['persist_64'], 'ringway bench persist --size 64 --bytes 2M --limit-bytes 2M --runs 1')
+        self.assertEqual(commands['persist_64'], 'ringway bench persist --size 64 --bytes 2M --limit-bytes 2M --runs 1 '
+                                                 '--log-bytes 2M --starts 1')
         # A command gives the very row, and less than the least is not judged.
         (again,) = self.results(*commands['ring_1024_claim_1'].split()[2:])
         (row,) = (row for row in rows if row['name'] == 'ring_1024_claim_1')

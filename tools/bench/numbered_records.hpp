@@ -72,7 +72,9 @@ class NumberedProducer {
     }
     keep(batch.commit());
   }
-  /// Until the last one published has reached the level.
+  /// The last one published.
+  RecordOffset last() const noexcept { return last_; }
+  /// Until it has reached the level.
   void wait(Level level) {
     const Status status = producer_.wait(last_, level, kNobodyWrites);
     if (status != Status::ok) refuse("wait", producer_, status);

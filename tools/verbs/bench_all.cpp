@@ -40,7 +40,7 @@ const std::vector<std::string> kPlan{
     "latency",
     "wake",
     "idle",
-    "persist --bytes 8GiB --limit-bytes 3GiB",
+    "persist --bytes 8GiB --limit-bytes 3GiB --recover",
     "persist --size 64 --bytes 8GiB --limit-bytes 3GiB",
     "replay --bytes 512MiB",
     "replay --size 64 --bytes 512MiB",
@@ -109,7 +109,7 @@ struct AllOptions {
     };
     add(runs, {"--runs"});
     add(time, {"--time"});
-    add(bytes, {"--bytes", "--limit-bytes"});
+    add(bytes, {"--bytes", "--limit-bytes", "--log-bytes"});
     add(times, {"--kills", "--restarts", "--starts"});
     add(daemon_path, {"--daemon"});
     return all;

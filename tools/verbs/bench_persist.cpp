@@ -10,6 +10,7 @@
 #include "tools/bench/limits/line_time.hpp"
 #include "tools/bench/numbered_records.hpp"
 #include "tools/bench/persist_traffic.hpp"
+#include "tools/bench/recovery.hpp"
 #include "tools/bench/repeats.hpp"
 #include "tools/bench/targets.hpp"
 #include "tools/command_line.hpp"
@@ -22,6 +23,7 @@ namespace ringway::cli {
 namespace {
 
 constexpr const char* kPersistTopic = "bench/persist";
+constexpr const char* kKeptTopic = "bench/persist-kept";
 constexpr std::uint64_t kLargeRing = 64 << 20;
 // The ring of default size stands beside what is judged: it persists so much less.
 constexpr std::uint64_t kBesideShare = 8;
@@ -30,6 +32,9 @@ struct PersistOptions : DiskOptions {
   std::string size = "1024";
   std::string limit_bytes;  ///< "" for as many as ours
   PersistShape shape;
+  bool recover = false;  ///< the log of all repeats, and then how soon it is recovered
+  RecoveryOptions recovery;
+  std::uint32_t starts = 5;
 };
 
 /// Who writes how much in each repeat.
@@ -66,9 +71,15 @@ PersistBytes shares_of(const PersistOptions& options) {
 Demand persist_demand(const PersistOptions& options) {
   const PersistBytes bytes = shares_of(options);
   // Twice: what a side has written goes when the next one begins, more or less.
-  return {.written_bytes = options.runs * turn_bytes(bytes),
-          .disk_bytes = 2 * std::max(bytes.ours, bytes.limit) + kLargeRing,
-          .memory_bytes = 4 * kLargeRing};
+  Demand demand{.written_bytes = options.runs * turn_bytes(bytes),
+                .disk_bytes = 2 * std::max(bytes.ours, bytes.limit) + kLargeRing,
+                .memory_bytes = 4 * kLargeRing};
+  if (!options.recover) return demand;
+  const std::uint64_t ours = options.runs * with_warm_up(bytes.ours);
+  const std::uint64_t log = std::max(ours, options.recovery.log_bytes());
+  demand.written_bytes += recovery_bytes_max(log, options.starts) - ours;
+  demand.disk_bytes = recovery_bytes_max(log, options.starts) + kLargeRing;
+  return demand;
 }
 
 std::string persist_name(const PersistShape& shape) {
@@ -85,16 +96,39 @@ std::string persist_about(const PersistShape& shape) {
       format_size(shape.size_bytes), shape.claim);
 }
 
+void create_persisted(const PrivateBus& bus, const char* topic, std::uint64_t ring_bytes) {
+  TopicChoices choices;
+  choices.ring_bytes = ring_bytes;
+  Bus::connect(bus.socket()).create_topic(topic, choices);
+}
+
+/// One side's turn, behind what is in the topic's log.
+Measured persist_on(const PrivateBus& bus, const char* topic, const CpuPair& cpus,
+                    const PersistShape& shape) {
+  Measured measured = persist_traffic(bus.socket(), bus.pid(), topic, cpus, shape);
+  settle(bus.directory());
+  return measured;
+}
+
 /// One side's turn: a topic made anew, so that its log is, and deleted afterwards.
 Measured persist_once(const PrivateBus& bus, const CpuPair& cpus, const PersistShape& shape,
                       std::uint64_t ring_bytes) {
-  TopicChoices choices;
-  choices.ring_bytes = ring_bytes;
-  Bus::connect(bus.socket()).create_topic(kPersistTopic, choices);
+  create_persisted(bus, kPersistTopic, ring_bytes);
   Measured measured = persist_traffic(bus.socket(), bus.pid(), kPersistTopic, cpus, shape);
   Bus::connect(bus.socket()).delete_topic(kPersistTopic);
   settle(bus.directory());
   return measured;
+}
+
+/// With the log of all repeats, as long as it has to be.
+BenchResult recover_kept(PrivateBus& bus, const PersistOptions& options) {
+  const Recovery recovery =
+      recover(bus, {kKeptTopic, options.shape.size_bytes, options.recovery.log_bytes()},
+              options.starts);
+  Json settings = bench_settings();
+  settings["ring_bytes"] = kLargeRing;
+  settings["topic"] = "default, persisted";
+  return recovery_row({recovery}, options.starts, std::move(settings));
 }
 
 /// What all repeats persisted together, and in how long.
@@ -114,8 +148,7 @@ std::string why_not_judged(const targets::Persisted& all) {
                      format_size(all.bytes), all.seconds);
 }
 
-std::vector<Comparison> compare_persist(const PersistOptions& options, const CpuPair& cpus,
-                                        Spare& spare) {
+BenchRows compare_persist(const PersistOptions& options, const CpuPair& cpus, Spare& spare) {
   PrivateBus bus(options.bus.daemon(), options.bus.place());
   bus.start();
   const PersistBytes bytes = shares_of(options);
@@ -134,10 +167,12 @@ std::vector<Comparison> compare_persist(const PersistOptions& options, const Cpu
                                .file_bytes = bytes.limit / kDeviceWriteVariants,
                                .blocks = BlockState::reserved};
   const TickClock clock;
+  if (options.recover) create_persisted(bus, kKeptTopic, kLargeRing);
   // For time_min: no turn takes more than its part of what there is to spare.
   const auto ours = [&] {
     shape.log_bytes_max = shape.log_bytes + spare.bytes() / options.runs;
-    Measured measured = persist_once(bus, cpus, shape, kLargeRing);
+    Measured measured = options.recover ? persist_on(bus, kKeptTopic, cpus, shape)
+                                        : persist_once(bus, cpus, shape, kLargeRing);
     const auto written = std::max(measured.more["bytes"].get<std::uint64_t>(), shape.log_bytes);
     spare.take(std::min(written - shape.log_bytes, spare.bytes()));
     return measured;
@@ -159,6 +194,7 @@ std::vector<Comparison> compare_persist(const PersistOptions& options, const Cpu
   row.settings["claim"] = shape.claim;
   row.settings["ring_bytes"] = kLargeRing;
   row.settings["topic"] = "default, persisted";
+  row.settings["log"] = options.recover ? "one of all repeats" : "made anew in each repeat";
   row.settings["limit_blocks"] = name_of(limit.blocks);
   row.slot_bytes = limit.slot_bytes;
   row.ring_bytes = limit.ring_bytes;
@@ -170,11 +206,14 @@ std::vector<Comparison> compare_persist(const PersistOptions& options, const Cpu
   smaller.name += "_default_ring";
   smaller.about += "; with the ring of default size, and an eighth of the bytes";
   smaller.settings["ring_bytes"] = TopicSettings{}.ring_bytes;
+  smaller.settings["log"] = "made anew in each repeat";
   smaller.target.reset();
   smaller.not_judged.clear();
   smaller.repeats.clear();
   compare(smaller, turns, 2, 0, figure::bytes_per_s);
-  return {row, smaller};
+  BenchRows rows{row, smaller};
+  if (options.recover) rows.push_back(recover_kept(bus, options));
+  return rows;
 }
 
 Configured configure_persist(PersistOptions options) {
@@ -187,9 +226,8 @@ Configured configure_persist(PersistOptions options) {
               [options, demand] {
                 return why_not_on_disk(cpu_pair(), options.bus.place(), demand.disk_bytes);
               },
-          .measure = [options](Spare& spare) {
-            return as_rows(compare_persist(options, *cpu_pair(), spare));
-          }};
+          .measure = [options](
+                         Spare& spare) { return compare_persist(options, *cpu_pair(), spare); }};
 }
 
 Configure add_persist_flags(CLI::App& verb) {
@@ -205,6 +243,13 @@ Configure add_persist_flags(CLI::App& verb) {
   verb.add_option("--limit-bytes", options->limit_bytes,
                   "Bytes that the limit writes in all repeats together (default: as many)")
       ->type_name("SIZE");
+  verb.add_flag("--recover", options->recover,
+                "One log of all repeats, and then bench recover with it, written on until it is as "
+                "long");
+  add_number(verb, "--starts", options->starts, "With --recover: supervisors to start",
+             {1, 1'000'000})
+      ->capture_default_str();
+  options->recovery.add_to(verb);
   return [options] { return configure_persist(*options); };
 }
 
