@@ -17,7 +17,10 @@ inline std::uint64_t checksum(std::span<const std::byte> bytes, std::uint64_t se
 /// The same checksum of bytes that come in pieces; its value can be asked for at any time.
 class RunningChecksum {
  public:
-  explicit RunningChecksum(std::uint64_t seed) noexcept { restart(seed); }
+  explicit RunningChecksum(std::uint64_t seed) noexcept {
+    XXH3_INITSTATE(&state_);  // restart() goes by what stands in it
+    restart(seed);
+  }
 
   void restart(std::uint64_t seed) noexcept { XXH3_64bits_reset_withSeed(&state_, seed); }
   void add(std::span<const std::byte> bytes) noexcept {
