@@ -184,7 +184,7 @@ ReadStatus SegmentReader::load(LogPoint at, Run& run) {
   }
   layout::RecordHeader header;
   if (buffer_end_ - at.position < sizeof header) return refuse(at, block);  // no place of a record
-  std::memcpy(&header, buffer_.get() + (at.position - buffer_start_), sizeof header);
+  std::memcpy(&header, buffer_.data() + (at.position - buffer_start_), sizeof header);
   const std::uint64_t stop = std::min(limit_.position, geometry_.capacity_end());
   if (!layout::plausible(header, stop - at.position)) return refuse(at, block);
   while (at.position + layout::record_bytes(header) > buffer_end_) {
@@ -193,7 +193,7 @@ ReadStatus SegmentReader::load(LogPoint at, Run& run) {
     if (!extend(buffer_end_)) return refuse(at, next);
   }
   run.from = at;
-  run.bytes = {buffer_.get() + (at.position - buffer_start_),
+  run.bytes = {buffer_.data() + (at.position - buffer_start_),
                std::min(buffer_end_, stop) - at.position};
   return ReadStatus::ok;
 }
@@ -223,7 +223,7 @@ bool SegmentReader::read_complete_block(std::uint64_t index) {
   const std::int64_t got = read_data(start, geometry_.block_bytes);
   if (got < 0) hole_.error = static_cast<int>(got);
   if (got != static_cast<std::int64_t>(geometry_.block_bytes)) return false;
-  const std::span block(buffer_.get() + (start - buffer_start_), geometry_.block_bytes);
+  const std::span block(buffer_.data() + (start - buffer_start_), geometry_.block_bytes);
   if (storage::checksum(block, data_seed(header_.segment_id)) != table_[index].data_checksum) {
     return false;
   }
@@ -239,7 +239,7 @@ bool SegmentReader::read_open_block(std::uint64_t index) {
     const std::int64_t got = page == start ? 0 : read_data(start, page - start);
     if (got < 0) hole_.error = static_cast<int>(got);
     if (got != static_cast<std::int64_t>(page - start)) continue;
-    std::byte* block = buffer_.get() + (start - buffer_start_);
+    std::byte* block = buffer_.data() + (start - buffer_start_);
     if (slot.end_position > page) {
       std::memcpy(block + (page - start), slot.page, slot.end_position - page);
     }
@@ -253,20 +253,18 @@ bool SegmentReader::read_open_block(std::uint64_t index) {
 }
 
 std::int64_t SegmentReader::read_data(std::uint64_t position, std::uint64_t bytes) {
-  return file_system_.read(file_.descriptor(), {buffer_.get() + (position - buffer_start_), bytes},
+  return file_system_.read(file_.descriptor(), {buffer_.data() + (position - buffer_start_), bytes},
                            geometry_.file_pos(position));
 }
 
 void SegmentReader::make_room(std::uint64_t end) {
   const std::uint64_t wanted = end - buffer_start_;
-  if (wanted <= buffer_bytes_) return;
-  const std::uint64_t larger_bytes = std::max(wanted, 2 * buffer_bytes_);
-  auto larger = std::make_unique_for_overwrite<std::byte[]>(larger_bytes);
+  if (wanted <= buffer_.size()) return;
+  storage::PageBuffer larger(std::max<std::uint64_t>(wanted, 2 * buffer_.size()));
   if (buffer_end_ > buffer_start_) {
-    std::memcpy(larger.get(), buffer_.get(), buffer_end_ - buffer_start_);
+    std::memcpy(larger.data(), buffer_.data(), buffer_end_ - buffer_start_);
   }
   buffer_ = std::move(larger);
-  buffer_bytes_ = larger_bytes;
 }
 
 /// Of a complete block only the end is wanted still; an open one is read again from its start.
@@ -275,7 +273,7 @@ void SegmentReader::discard_before(std::uint64_t position) noexcept {
   const std::uint64_t open = geometry_.block_start(geometry_.block_of(buffer_end_));
   const std::uint64_t start = std::min(page_floor(position), open);
   if (start <= buffer_start_) return;
-  std::memmove(buffer_.get(), buffer_.get() + (start - buffer_start_), buffer_end_ - start);
+  std::memmove(buffer_.data(), buffer_.data() + (start - buffer_start_), buffer_end_ - start);
   buffer_start_ = start;
 }
 

@@ -22,7 +22,6 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <span>
 #include <vector>
 
@@ -31,6 +30,7 @@
 #include "log/stream.hpp"
 #include "ringway/error.hpp"
 #include "storage/file_system.hpp"
+#include "storage/page_buffer.hpp"
 
 namespace ringway::log {
 
@@ -138,8 +138,7 @@ class SegmentReader {
   std::array<TailSlot, kTailSlots> slots_;
   std::size_t slot_count_ = 0;
   // Verified bytes, from a page on: the end of a block, whole blocks, perhaps an open one.
-  std::unique_ptr<std::byte[]> buffer_;
-  std::uint64_t buffer_bytes_ = 0;
+  storage::PageBuffer buffer_;
   std::uint64_t buffer_start_ = 0;
   std::uint64_t buffer_end_ = 0;
   Hole hole_;
