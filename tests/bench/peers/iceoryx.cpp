@@ -28,33 +28,20 @@ std::string runtime_names(pid_t parent) {
   return fmt::format("ringway-peer-{}-", parent);
 }
 
-/// RouDi, which has one place on a machine: where one runs already this one does not come up.
-class RouDi {
+constexpr const char* kManagement = "/dev/shm/iceoryx_mgmt";
+
+/// RouDi gives up, and leaves everything behind, where a process ended without telling it, or when it
+/// is ended while it starts: all of what it had is known.
+class Remains {
  public:
-  explicit RouDi(std::uint64_t size_bytes) {
-    broker_.emplace(
-        [size_bytes](const auto& directory) {
-          const std::filesystem::path settings = directory / "roudi.toml";
-          std::ofstream(settings) << "[general]\nversion = 1\n[[segment]]\n[[segment.mempool]]\n"
-                                  << fmt::format("size = {}\ncount = {}\n", size_bytes,
-                                                 4 * kHeld + 64);
-          return std::vector<std::string>{"iox-roudi", "-m", "off", "-c", settings};
-        },
-        [](const auto& directory) {
-          std::ifstream file(directory / "log");
-          const std::string text((std::istreambuf_iterator<char>(file)), {});
-          return text.find("RouDi is ready for clients") != std::string::npos;
-        });
-  }
-  RouDi(const RouDi&) = delete;
-  RouDi& operator=(const RouDi&) = delete;
-  /// RouDi gives up, and leaves everything behind, where a process ended without telling it: all
-  /// of what it had is known, and was its own, for there is but one on a machine.
-  ~RouDi() {
-    broker_.reset();
+  Remains() = default;
+  Remains(const Remains&) = delete;
+  Remains& operator=(const Remains&) = delete;
+  ~Remains() {
+    if (!own_) return;
     const group* const own_group = ::getgrgid(::getegid());
-    std::vector<std::filesystem::path> left{"/dev/shm/iceoryx_mgmt", "/tmp/roudi",
-                                            "/tmp/roudi.lock", "/tmp/iox-unique-roudi.lock"};
+    std::vector<std::filesystem::path> left{kManagement, "/tmp/roudi", "/tmp/roudi.lock",
+                                            "/tmp/iox-unique-roudi.lock"};
     // Its segment of chunks bears the name of the group that may write to it.
     if (own_group != nullptr) left.emplace_back(fmt::format("/dev/shm/{}", own_group->gr_name));
     std::error_code ignored;
@@ -64,9 +51,36 @@ class RouDi {
     }
     for (const auto& path : left) std::filesystem::remove(path, ignored);
   }
+  /// It came up: there is but one on a machine.
+  void are_own() noexcept { own_ = true; }
 
  private:
-  std::optional<Broker> broker_;
+  bool own_ = !std::filesystem::exists(kManagement);  // else it may be of somebody else's
+};
+
+/// RouDi, which has one place on a machine: where one runs already this one does not come up.
+class RouDi {
+ public:
+  explicit RouDi(std::uint64_t size_bytes)
+      : broker_(
+            [size_bytes](const auto& directory) {
+              const std::filesystem::path settings = directory / "roudi.toml";
+              std::ofstream(settings)
+                  << "[general]\nversion = 1\n[[segment]]\n[[segment.mempool]]\n"
+                  << fmt::format("size = {}\ncount = {}\n", size_bytes, 4 * kHeld + 64);
+              return std::vector<std::string>{"iox-roudi", "-m", "off", "-c", settings};
+            },
+            [](const auto& directory) {
+              std::ifstream file(directory / "log");
+              const std::string text((std::istreambuf_iterator<char>(file)), {});
+              return text.find("RouDi is ready for clients") != std::string::npos;
+            }) {
+    remains_.are_own();
+  }
+
+ private:
+  Remains remains_;  // once the broker is gone
+  Broker broker_;
 };
 
 void join_runtime() {
