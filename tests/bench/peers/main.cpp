@@ -73,6 +73,13 @@ Comparison row_of(const Candidate& candidate, const std::string& what, std::uint
       repeat.figures = measured.figures;
       repeat.more = measured.more;
     }
+    const auto nothing = [](const Repeat& repeat) {
+      return !repeat.figures.records_per_s && !repeat.figures.p50_ns;
+    };
+    if (std::ranges::all_of(row.repeats, nothing)) {
+      throw Error(ErrorCode::failed, candidate.name, "did nothing while it was timed",
+                  "take more --time");
+    }
   } catch (const Error& error) {
     row.repeats.clear();
     row.not_measured = error.what();
