@@ -202,6 +202,23 @@ class BenchAll(BenchCase):
         self.assertIn('pigeon, 64 B', text)
         self.assertIn('on disk: paper', text)
 
+    @unittest.skipUnless(TWO_CPUS, 'needs two CPUs')
+    def test_what_ringway_does_stands_first_among_others_of_that_size(self):
+        none = ('p50_ns', 'limit', 'ratio', 'target', 'pass', 'ratio_of', 'not_measured', 'not_judged')
+        rows = [{'name': f'peer_pigeon_throughput_{size}', 'about': 'by hand', 'records_per_s': 2.0, 'better': 'higher',
+                 'settings': {'size_bytes': size, 'persisted': 'paper'}, 'judged': 'median', 'runs': [], **dict.fromkeys(none)}
+                for size in (1024, 64)]
+        directory = self.report_directory()
+        self.run_bench('all', *SHORT, '--report', directory, '--peers', self.others(f"echo '{json.dumps(rows)}'\n"))
+        page = ElementTree.parse(pathlib.Path(directory) / 'index.html').getroot()
+        (section,) = (each for each in page.iter('section') if each.find('h2').text == 'What others pass on')
+        labels = [text.text for text in section.iter('text') if text.get('class') == 'label']
+        small = labels.index('pigeon, 64 B')
+        for part, size in ((labels[:small + 1], '64 B'), (labels[small + 1:], '1 KiB')):
+            # Through memory and, where that was measured, to the disk.
+            self.assertIn(part[:-1], [[f'Ringway, {size}'], 2 * [f'Ringway, {size}']])
+            self.assertEqual(part[-1], f'pigeon, {size}')
+
     def test_others_that_cannot_be_measured_are_named(self):
         for words, status, rule in ((('--peers', '/no/such'), 2, '--peers /no/such: cannot be run: No such file'),
                                     (('--kafka', 'k:9'), 2, "--kafka k:9: is measured by the others' program; give --peers"),

@@ -9,6 +9,7 @@
 
 #include "tools/bench/bench_options.hpp"
 #include "tools/bench/disk_options.hpp"
+#include "tools/bench/figure_text.hpp"
 #include "tools/bench/peer_rows.hpp"
 #include "tools/bench/report/machine.hpp"
 #include "tools/bench/report/page.hpp"
@@ -210,8 +211,9 @@ Facts facts_of(const AllOptions& options, std::chrono::nanoseconds took) {
   ::gmtime_r(&now, &utc);
   facts.emplace_back("Version", RINGWAY_VERSION);
   facts.emplace_back("Measured", fmt::format("{:%Y-%m-%d %H:%M} UTC", utc));
+  const std::optional<std::uint64_t> written = bytes_written();
   facts.emplace_back("Took", fmt::format("{}, {} written", format_duration(took),
-                                         format_size(bytes_written().value_or(0))));
+                                         written ? format_size(*written) : kNotMeasured));
   facts.emplace_back("Command", options.command());
   return facts;
 }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <map>
 #include <vector>
 
 #include "tools/bench/figure_text.hpp"
@@ -213,33 +214,46 @@ std::string peer_label(const Json& row, std::string_view what) {
   return fmt::format("{}, {}", label, format_size(setting(row, "size_bytes")));
 }
 
-/// Nothing where no others were measured. Rows of `ours` first.
-Section peers_section(const Json& rows, std::string_view what, std::string_view ours,
+/// A row of Ringway's that others stand beside, and what it promises of a record on disk.
+struct OwnRow {
+  std::string_view name;
+  const char* persisted;
+};
+
+/// Nothing where no others were measured. Small records first, and of each size Ringway.
+Section peers_section(const Json& rows, std::string_view what, const std::vector<OwnRow>& ours,
                       Section section) {
-  BarChart& chart = section.chart;
+  std::multimap<std::uint64_t, Bar> bars;  // by size, else in the order of the rows
+  const auto add = [&](const Json& row, std::string label, const std::string& persisted) {
+    bars.emplace(setting(row, "size_bytes"), Bar{.label = std::move(label),
+                                                 .value = number(row, section.chart.figure),
+                                                 .limit = {},
+                                                 .target = {},
+                                                 .note = "on disk: " + persisted,
+                                                 .verdict = Verdict::no_target});
+  };
   for (const Json& row : rows) {
-    if (name_in(row) != ours) continue;
-    std::string label = "Ringway, " + format_size(setting(row, "size_bytes"));
-    chart.bars.push_back({.label = std::move(label),
-                          .value = number(row, chart.figure),
-                          .limit = {},
-                          .target = {},
-                          .note = {},
-                          .verdict = Verdict::no_target});
+    const auto own = std::ranges::find(ours, name_in(row), &OwnRow::name);
+    if (own == ours.end() || !number(row, section.chart.figure)) continue;
+    add(row, "Ringway, " + format_size(setting(row, "size_bytes")), own->persisted);
   }
-  const std::size_t own = chart.bars.size();
+  const std::size_t own = bars.size();
   for (const Json& row : rows) {
     if (!begins(row, "peer_") || name_in(row).find(what) == std::string::npos) continue;
-    chart.bars.push_back(bar_of(row, peer_label(row, what), chart.figure));
-    chart.bars.back().note = "on disk: " + row["settings"].value("persisted", std::string());
+    add(row, peer_label(row, what), row["settings"].value("persisted", std::string()));
   }
-  if (chart.bars.size() == own) chart.bars.clear();
+  if (bars.size() == own) return section;
+  for (auto& [size, bar] : bars) section.chart.bars.push_back(std::move(bar));
   return section;
 }
 
 Section peer_rates_section(const Json& rows) {
   return peers_section(
-      rows, "throughput", "ring_64_claim_1",
+      rows, "throughput",
+      {{"ring_64_claim_1", "nothing"},
+       {"ring_1024_claim_1", "nothing"},
+       {"persist_64", "written, and synced every 5 ms"},
+       {"persist_1024", "written, and synced every 5 ms"}},
       {"What others pass on",
        "The same records, each filled, passed on and checked byte by byte, by a logarithmic "
        "scale.",
@@ -247,7 +261,8 @@ Section peer_rates_section(const Json& rows) {
 }
 
 Section peer_latency_section(const Json& rows) {
-  return peers_section(rows, "latency", "latency_64_p50",
+  return peers_section(rows, "latency",
+                       {{"latency_64_p50", "nothing"}, {"durable_64", "synced before it is told"}},
                        {"How long others take",
                         "One way, half of there and back: the median, by a logarithmic scale.",
                         {.figure = figure::p50_ns.name, .decades = true, .bars = {}}});

@@ -22,6 +22,7 @@ section > p { color: var(--soft); margin: 0 0 14px; max-width: 46em; }
 .tally { font-size: 17px; margin: 0 0 16px; }
 dl { display: grid; grid-template-columns: repeat(auto-fit, minmax(260px, 1fr)); gap: 8px 24px;
   margin: 0; }
+dl div:last-child { grid-column: 1 / -1; }
 dt { color: var(--soft); font-size: 12px; }
 dd { margin: 0; overflow-wrap: anywhere; }
 .legend { color: var(--soft); font-size: 13px; margin: 18px 0 0; }
