@@ -30,8 +30,8 @@ std::string runtime_names(pid_t parent) {
 
 constexpr const char* kManagement = "/dev/shm/iceoryx_mgmt";
 
-/// RouDi gives up, and leaves everything behind, where a process ended without telling it, or when it
-/// is ended while it starts: all of what it had is known.
+/// RouDi gives up, and leaves everything behind, where a process ended without telling it, or when
+/// it is ended while it starts: all of what it had is known.
 class Remains {
  public:
   Remains() = default;

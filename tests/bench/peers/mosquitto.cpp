@@ -143,11 +143,13 @@ Candidate mosquitto(int qos) {
                 .window = kWindow,
                 .sender =
                     [broker, qos](const Lane& lane) {
-                      return std::make_unique<MqttSender>(socket_in(broker->directory()), lane, qos);
+                      return std::make_unique<MqttSender>(socket_in(broker->directory()), lane,
+                                                          qos);
                     },
                 .receiver =
                     [broker, qos](const Lane& lane) {
-                      return std::make_unique<MqttReceiver>(socket_in(broker->directory()), lane, qos);
+                      return std::make_unique<MqttReceiver>(socket_in(broker->directory()), lane,
+                                                            qos);
                     }});
           }};
 }
