@@ -128,6 +128,7 @@ std::vector<Comparison> rows_of(const IdleOptions& options, const CpuPair& cpus,
   active.name = idle_name(options) + "_beside";
   active.about = "one partition at work, a topic of its own, against the same without idle ones";
   active.better = Comparison::Better::lower;
+  if (promised) active.target = targets::kActiveToAlone;
   active.slot_bytes = record_slot_bytes(64);
   active.ring_bytes = options.bus.ring_bytes();
   Comparison among = active;
