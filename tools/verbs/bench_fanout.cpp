@@ -119,8 +119,9 @@ Configured configure_fanout(FanoutOptions options) {
                 return cpu_pair() ? why_no_disk(options.bus.place(), demand.disk_bytes)
                                   : kNeedsTwoCpus;
               },
-          .measure = [options](
-                         Spare& spare) { return as_rows(compare_fanout(options, *cpu_pair(), spare)); }};
+          .measure = [options](Spare& spare) {
+            return as_rows(compare_fanout(options, *cpu_pair(), spare));
+          }};
 }
 
 Configure add_fanout_flags(CLI::App& verb) {

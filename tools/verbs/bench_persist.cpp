@@ -226,8 +226,9 @@ Configured configure_persist(PersistOptions options) {
               [options, demand] {
                 return why_not_on_disk(cpu_pair(), options.bus.place(), demand.disk_bytes);
               },
-          .measure = [options](
-                         Spare& spare) { return compare_persist(options, *cpu_pair(), spare); }};
+          .measure = [options](Spare& spare) {
+            return compare_persist(options, *cpu_pair(), spare);
+          }};
 }
 
 Configure add_persist_flags(CLI::App& verb) {

@@ -122,8 +122,9 @@ Configured configure_spill(const SpillOptions& options) {
                 return cpu_pair() ? why_no_disk(options.bus.place(), options.turn_bytes())
                                   : kNeedsTwoCpus;
               },
-          .measure = [options](
-                         Spare& spare) { return as_rows(compare_spill(options, *cpu_pair(), spare)); }};
+          .measure = [options](Spare& spare) {
+            return as_rows(compare_spill(options, *cpu_pair(), spare));
+          }};
 }
 
 Configure add_spill_flags(CLI::App& verb) {
