@@ -65,6 +65,22 @@ TEST_CASE("bench: a repeat within which the cores moved is done again", "[bench]
   CHECK((turns.kept[0].steady && turns.kept[1].steady));
 }
 
+TEST_CASE("bench: a repeat within which the limit moved is done again", "[bench]") {
+  std::vector<double> limits{100, 400, 100, 126, 100, 80, 101, 100};
+  std::size_t next = 0;
+  const auto limit = [&] { return measured(limits.at(next++)); };
+  int ours = 0;
+  const Turns turns = take_turns({limit, [&] { return measured(++ours); }}, 2, [] { return 50.0; },
+                                 [] { return true; },
+                                 LimitAgain{limit, figure::records_per_s});
+  CHECK(turns.redone == 2);
+  REQUIRE(turns.kept.size() == 2);
+  CHECK(turns.kept[0].of[0].more["after"] == 80);
+  CHECK(*turns.kept[0].of[1].figures.records_per_s == 3);
+  CHECK(turns.kept[1].of[0].more["after"] == 100);
+  CHECK((turns.kept[0].steady && turns.kept[1].steady));
+}
+
 TEST_CASE("bench: repeats are done again as often as there are, then kept and marked", "[bench]") {
   bool far = false;
   const Turns turns = take_turns({[] { return measured(1); }}, 3, [&] {

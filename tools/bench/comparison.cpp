@@ -174,7 +174,7 @@ std::vector<Cell> cells_of(const Repeat& repeat, const std::vector<Heading>& hea
   for (const auto& line : {repeat.line_before_ns, repeat.line_after_ns}) {
     cells.push_back(Cell::of_text(figure_text("line_ns", line)));
   }
-  cells.push_back(Cell::of_text(repeat.variant + (repeat.steady ? "" : " (cores moved)")));
+  cells.push_back(Cell::of_text(repeat.variant + (repeat.steady ? "" : " (unsteady)")));
   return cells;
 }
 
@@ -286,7 +286,7 @@ std::string Comparison::table(Style style) const {
   text += text_of(variants_of(repeats, &Repeat::more));
   if (has_limit) text += text_of(variants_of(repeats, &Repeat::limit_more));
   if (redone != 0)
-    text += fmt::format("{} done again, as the cores moved\n", counted(redone, "repeat"));
+    text += fmt::format("{} done again, as not steady\n", counted(redone, "repeat"));
   if (ratio()) {
     text += fmt::format("ratio of {}: {:.3f} in the median of {}, {:.3f} to {:.3f}\n", ratio_of,
                         *ratio(), counted(repeats.size(), "repeat"), *ratio_min(), *ratio_max());

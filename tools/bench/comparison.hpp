@@ -20,7 +20,7 @@ struct Repeat {
   std::string variant;                   ///< of the limit: the best one of this repeat
   std::optional<double> line_before_ns;  ///< one-way time of a cache line between the two CPUs
   std::optional<double> line_after_ns;
-  bool steady = true;                ///< the line's time did not move meanwhile
+  bool steady = true;                ///< neither the line's time nor the limit moved meanwhile
   std::optional<double> ratio;       ///< figure / limit, of this repeat alone
   Json more = Json::object();        ///< what else is to be told of it
   Json limit_more = Json::object();  ///< and of its limit: what each variant reached

@@ -21,21 +21,27 @@ Measured best_of(const std::vector<Measured>& variants, const Figure& figure,
   return best;
 }
 
-bool steady(const std::optional<double>& line_before_ns,
-            const std::optional<double>& line_after_ns) {
-  if (!line_before_ns || !line_after_ns) return false;
-  const auto [low, high] = std::minmax(*line_before_ns, *line_after_ns);
+bool steady(const std::optional<double>& before, const std::optional<double>& after) {
+  if (!before || !after) return false;
+  const auto [low, high] = std::minmax(*before, *after);
   return high <= low * (1 + kLineMayMove);
 }
 
 Turns take_turns(const std::vector<Measure>& contenders, std::uint32_t times,
-                 const std::function<std::optional<double>()>& line_ns, const MayRedo& may_redo) {
+                 const std::function<std::optional<double>()>& line_ns, const MayRedo& may_redo,
+                 const std::optional<LimitAgain>& again) {
   Turns turns;
   while (turns.kept.size() < times) {
     Turn turn{line_ns(), {}, false, {}};
     for (const Measure& measure : contenders) turn.of.push_back(measure());
     turn.line_after_ns = line_ns();
     turn.steady = steady(turn.line_before_ns, turn.line_after_ns);
+    if (again) {
+      Measured& limit = turn.of.front();
+      const std::optional<double> after = again->measure().figures.*again->figure.value;
+      limit.more["after"] = json_number(after);
+      turn.steady = turn.steady && steady(limit.figures.*again->figure.value, after);
+    }
     if (!turn.steady && turns.redone < times && may_redo()) {
       ++turns.redone;
       continue;

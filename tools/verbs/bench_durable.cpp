@@ -57,7 +57,7 @@ Measured durable_once(const PrivateBus& bus, const CpuPair& cpus, const DurableO
 
 /// The limit's, one producer's, and many producers'.
 std::uint64_t turn_bytes(const DurableOptions& options) {
-  return synced_write_bytes_max(options.length()) +
+  return synced_write_bytes_max(options.length()) + synced_write_bytes_max(options.length() / 2) +
          (options.producers > 1 ? 2 : 1) *
              synced_bytes_max(options.length() + options.length() / 5);
 }
@@ -71,19 +71,19 @@ std::vector<Comparison> compare_durable(const DurableOptions& options, std::uint
     return
         [&, producers] { return durable_once(bus, cpus, options, producers, size_bytes, clock); };
   };
-  std::vector<Measure> contenders{
-      [&] {
-        return best_of(
-            synced_write_variants(cpus.first, bus.directory(), record_slot_bytes(size_bytes), clock,
-                                  options.length()),
-            figure::p50_ns, Comparison::Better::lower);
-      },
-      traffic(1)};
+  const auto bare = [&](std::chrono::nanoseconds length) {
+    return best_of(synced_write_variants(cpus.first, bus.directory(), record_slot_bytes(size_bytes),
+                                         clock, length),
+                   figure::p50_ns, Comparison::Better::lower);
+  };
+  std::vector<Measure> contenders{[&] { return bare(options.length()); }, traffic(1)};
   const bool many = options.producers > 1;
   if (many) contenders.push_back(traffic(options.producers));
-  const Turns turns =
-      take_turns(contenders, options.runs, [&] { return line_time_ns(cpus, clock); },
-                 [&] { return spare.take(turn_bytes(options)); });
+  // The device does not always take as long: what it is held against must not have moved, either.
+  const Turns turns = take_turns(
+      contenders, options.runs, [&] { return line_time_ns(cpus, clock); },
+      [&] { return spare.take(turn_bytes(options)); },
+      LimitAgain{[&] { return bare(options.length() / 2); }, figure::p50_ns});
 
   Comparison row;
   row.name = durable_name(size_bytes, options.producers);
