@@ -44,7 +44,7 @@ bool Interrupt::wakes_at_once() noexcept {
 void Interrupt::raise() noexcept {
   const int error_before = errno;
   word_.store(1, std::memory_order::release);
-  shm::wake_all(word_);
+  shm::wake_own(word_);
   errno = error_before;
 }
 
@@ -60,7 +60,7 @@ void Interrupt::park(const std::atomic<std::uint32_t>& word, std::uint32_t expec
   words[0].flags = FUTEX_32;
   words[1].uaddr = reinterpret_cast<std::uintptr_t>(&word_);
   words[1].val = 0;
-  words[1].flags = FUTEX_32;
+  words[1].flags = FUTEX_32 | FUTEX_PRIVATE_FLAG;
   const timespec until = monotonic_after(std::max(timeout, std::chrono::nanoseconds::zero()));
   static_cast<void>(::syscall(SYS_futex_waitv, words, 2, 0, &until, CLOCK_MONOTONIC));
 }

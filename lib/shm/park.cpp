@@ -12,7 +12,6 @@
 namespace ringway::shm {
 namespace {
 
-// Not FUTEX_PRIVATE_FLAG: the sleepers live in other processes.
 long futex(const std::atomic<std::uint32_t>& word, int operation, std::uint32_t value,
            const timespec* timeout) noexcept {
   static_assert(sizeof(word) == sizeof(std::uint32_t));
@@ -21,6 +20,7 @@ long futex(const std::atomic<std::uint32_t>& word, int operation, std::uint32_t 
 
 }  // namespace
 
+// Not FUTEX_PRIVATE_FLAG, as in wake_all: the sleepers live in other processes.
 Parked park(const std::atomic<std::uint32_t>& word, std::uint32_t expected,
             std::chrono::nanoseconds timeout) noexcept {
   const auto left = std::max(timeout, std::chrono::nanoseconds::zero()).count();
@@ -40,6 +40,10 @@ Parked park(const std::atomic<std::uint32_t>& word, std::uint32_t expected,
 
 int wake_all(const std::atomic<std::uint32_t>& word) noexcept {
   return static_cast<int>(futex(word, FUTEX_WAKE, INT_MAX, nullptr));
+}
+
+int wake_own(const std::atomic<std::uint32_t>& word) noexcept {
+  return static_cast<int>(futex(word, FUTEX_WAKE_PRIVATE, INT_MAX, nullptr));
 }
 
 }  // namespace ringway::shm

@@ -20,5 +20,7 @@ Parked park(const std::atomic<std::uint32_t>& word, std::uint32_t expected,
 
 /// Wakes all that sleep on the word; returns how many.
 int wake_all(const std::atomic<std::uint32_t>& word) noexcept;
+/// The same for a word of this process, on which they sleep with FUTEX_PRIVATE_FLAG.
+int wake_own(const std::atomic<std::uint32_t>& word) noexcept;
 
 }  // namespace ringway::shm
