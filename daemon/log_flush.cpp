@@ -135,11 +135,13 @@ void LogFlush::skip_to(ring::Place place) {
   if (kept.position > place.position) place = kept;
   const bool changed = log_.skip_to({base_position_ + place.position, place.offset});
   const std::uint64_t end = log_.predecessor_end().offset;
-  gaps_.extend(end, board_.durable_offset.load(std::memory_order::relaxed), place.offset);  // own
+  const std::uint64_t durable = board_.durable_offset.load(std::memory_order::relaxed);  // own
+  gaps_.extend(end, durable, place.offset);
   submitted_ = log_.noted().position;
   behind_gap_ = begins_behind_gap();
   // Who waits for what was left out is told.
-  moved_ |= layout::kWaitsForWritten | layout::kWaitsForDurable;
+  note_moved(layout::kWaitsForWritten, durable, place.offset);
+  note_moved(layout::kWaitsForDurable, durable, place.offset);
   if (changed) publish_segments();
   if (std::exchange(suspended_, true)) return;
   events_.say(Severity::error, "log_suspended",
@@ -205,6 +207,13 @@ void LogFlush::synced(int result) {
   publish_marks();
 }
 
+void LogFlush::note_moved(layout::ProgressWaiter level, std::uint64_t from,
+                          std::uint64_t to) noexcept {
+  const std::uint32_t words = layout::told_words(from, to);
+  moved_.levels |= level;
+  moved_.words |= level == layout::kWaitsForDurable ? words : words << layout::kToldWords;
+}
+
 void LogFlush::publish_marks() {
   const log::LogPoint written = log_.written();
   const log::LogPoint durable = this->durable();
@@ -216,15 +225,17 @@ void LogFlush::publish_marks() {
                 {{"log_end", log_.predecessor_end().offset}, {"goes_on_at", log_.first().offset}});
   }
   // Relaxed loads: only this thread writes them. No acknowledged level is ever taken back (G8).
-  if (written.offset > board_.written_offset.load(std::memory_order::relaxed)) {
+  const std::uint64_t written_before = board_.written_offset.load(std::memory_order::relaxed);
+  if (written.offset > written_before) {
     board_.written_position.store(written.position - base_position_, std::memory_order::release);
     board_.written_offset.store(written.offset, std::memory_order::release);  // WRITTEN
-    moved_ |= layout::kWaitsForWritten;
+    note_moved(layout::kWaitsForWritten, written_before, written.offset);
   }
-  if (durable.offset > board_.durable_offset.load(std::memory_order::relaxed)) {
+  const std::uint64_t durable_before = board_.durable_offset.load(std::memory_order::relaxed);
+  if (durable.offset > durable_before) {
     board_.durable_position.store(durable.position - base_position_, std::memory_order::release);
     board_.durable_offset.store(durable.offset, std::memory_order::release);  // DURABLE
-    moved_ |= layout::kWaitsForDurable;
+    note_moved(layout::kWaitsForDurable, durable_before, durable.offset);
   }
   // What was under way when the device refused says nothing about it.
   if (heals_at_ && durable.position >= *heals_at_ && log_.error() == 0) healed();

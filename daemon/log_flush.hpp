@@ -45,9 +45,13 @@ class LogFlush {
   SteadyTime due(bool awaited) const;
   /// Completions of the write engine, by the token that names whose and the kind of work.
   static void complete(std::uint64_t token, int result);
-  /// Which of written and durable moved since this was last asked: layout::ProgressWaiter.
-  std::uint32_t take_moved() noexcept { return std::exchange(moved_, 0); }
-  bool moved() const noexcept { return moved_ != 0; }
+  /// Whose level moved since this was last asked.
+  struct Moved {
+    std::uint32_t levels = 0;  ///< layout::ProgressWaiter
+    std::uint32_t words = 0;   ///< of layout::BellPartition::told_waiters
+  };
+  Moved take_moved() noexcept { return std::exchange(moved_, {}); }
+  bool moved() const noexcept { return moved_.levels != 0; }
 
   bool writing() const noexcept { return !log_.idle(); }
   /// Nothing to do, and nothing that only time would bring.
@@ -94,6 +98,7 @@ class LogFlush {
   void refused(int error, SteadyTime now);
   void healed();
   void publish_marks();
+  void note_moved(layout::ProgressWaiter level, std::uint64_t from, std::uint64_t to) noexcept;
   void publish_segments();
   /// What lies in front of the segment at hand is not all durable, or not all there.
   bool begins_behind_gap() const noexcept {
@@ -120,7 +125,7 @@ class LogFlush {
   std::uint64_t submitted_;  ///< log position up to which batches went out
   bool sync_wanted_ = false;  ///< somebody waits for what the next batch holds
   std::size_t segments_shown_ = 0;
-  std::uint32_t moved_ = 0;
+  Moved moved_;
   SteadyTime pending_since_{};
   SteadyTime wrote_at_{};  ///< when a batch last went out
   SteadyTime retry_at_{};

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "daemon/told_waiters.hpp"
 #include "layout/bell.hpp"
 #include "shm/park.hpp"
 
@@ -218,13 +219,17 @@ void PartitionDuty::say_why(SteadyTime now) {
 }
 
 void PartitionDuty::wake_waiters() {
-  if (log_) moved_ |= log_->take_moved();
+  const LogFlush::Moved of_log = log_ ? log_->take_moved() : LogFlush::Moved{};
+  moved_ |= of_log.levels;
   if (moved_ == 0) return;
   const std::uint32_t moved = std::exchange(moved_, 0) | layout::kWaitsForAny;
   // Either we see the waiter's flag, or it sees the moved watermark: both sides fence in between.
   ring::PartitionView::full_fence();
   // Relaxed: fenced. Who waits for something else only is left alone: a wake-up in vain costs it,
   // and us, as much as one that is not.
+  if ((bell_.told_waiters.load(std::memory_order::relaxed) & of_log.words) != 0) {
+    wake_told(board_, bell_, of_log.words);
+  }
   if ((bell_.progress_waiters.load(std::memory_order::relaxed) & moved) == 0) return;
   bell_.progress_waiters.store(0,
                                std::memory_order::relaxed);  // relaxed: progress carries the order

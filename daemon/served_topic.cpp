@@ -1,5 +1,6 @@
 #include "daemon/served_topic.hpp"
 
+#include "daemon/told_waiters.hpp"
 #include "shm/park.hpp"
 
 namespace ringway::daemon {
@@ -20,9 +21,13 @@ void ServedTopic::set_state(layout::TopicState state) const noexcept {
 
 void ServedTopic::wake_everybody() const noexcept {
   for (std::uint32_t p = 0; p < partitions(); ++p) {
-    auto& progress = view(p).board().progress;
-    progress.fetch_add(1, std::memory_order::release);
-    shm::wake_all(progress);
+    auto& board = view(p).board();
+    board.progress.fetch_add(1, std::memory_order::release);
+    shm::wake_all(board.progress);
+    // All of the words: who is about to sleep on one has not said so yet.
+    for (auto& told : board.told) told.fetch_add(1, std::memory_order::release);
+    ring::PartitionView::full_fence();
+    wake_told(board, memory_.bell(p), ~std::uint32_t{0});
   }
   auto& bell = memory_.ring().bell_seq;
   bell.fetch_add(1, std::memory_order::release);

@@ -208,7 +208,10 @@ Status ProducerState::wait(RecordOffset offset, Level level, Timeout timeout) no
   for (;;) {
     ProducerLane& lane = lanes_[offset.partition];
     layout::BellPartition& bell = handle_.memory->bell(offset.partition);
-    const std::uint32_t seq = lane.board().progress.load(std::memory_order::acquire);
+    const bool by_offset = handle_.memory->tells_by_offset();
+    const std::atomic<std::uint32_t>& told =
+        by_offset ? lane.board().told[layout::told_word(offset.value)] : lane.board().progress;
+    const std::uint32_t seq = told.load(std::memory_order::acquire);  // PROGRESS
     // In this order: a gap stands on the board before a watermark passes it.
     const bool passed = offset < lane.watermark(level);
     if (lost_to_log(lane.board(), offset.value, level)) return Status::not_found;
@@ -244,12 +247,19 @@ Status ProducerState::wait(RecordOffset offset, Level level, Timeout timeout) no
       bell_->call_supervisor();
     }
     // Relaxed: a hint; the fence that follows orders it.
-    bell.progress_waiters.fetch_or(
-        level == Level::durable ? layout::kWaitsForDurable : layout::kWaitsForWritten,
-        std::memory_order::relaxed);
+    if (by_offset) {
+      const std::uint32_t word = layout::told_word(offset.value);
+      bell.told_waiters.fetch_or(
+          1U << (level == Level::durable ? word : word + layout::kToldWords),
+          std::memory_order::relaxed);
+    } else {
+      bell.progress_waiters.fetch_or(
+          level == Level::durable ? layout::kWaitsForDurable : layout::kWaitsForWritten,
+          std::memory_order::relaxed);
+    }
     ring::PartitionView::full_fence();
     if (offset < lane.watermark(level) || lost_to_log(lane.board(), offset.value, level)) continue;
-    interrupt_.park(lane.board().progress, seq, deadline.sleep(kSleepMax));
+    interrupt_.park(told, seq, deadline.sleep(kSleepMax));
   }
 }
 

@@ -50,6 +50,10 @@ class TopicMemory {
   layout::BellPartition& bell(std::uint32_t partition) const noexcept {
     return bell_partitions_[partition];
   }
+  /// Whether who serves it keeps BoardPartition::told up. Relaxed: every sleep ends.
+  bool tells_by_offset() const noexcept {
+    return board_->minor.load(std::memory_order::relaxed) >= layout::kToldSinceMinor;
+  }
   /// The entry of an open handle; nullptr where the table has none of that number.
   const layout::Attachment* attachment(std::uint32_t index) const noexcept {
     return index < attachments_.size() ? &attachments_[index] : nullptr;

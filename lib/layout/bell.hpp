@@ -29,7 +29,8 @@ struct BellHeader {
 };
 static_assert(sizeof(BellHeader) == kPageBytes);
 
-/// What someone waits for on BoardPartition::progress.
+/// What someone waits for on BoardPartition::progress. For a level only where the supervisor, or
+/// the library, is of before 1.2.
 enum ProgressWaiter : std::uint32_t {
   kWaitsForAny = 1,  ///< whatever it is: all that earlier libraries say
   kWaitsForWritten = 2,
@@ -43,7 +44,10 @@ struct BellPartition {
   /// 1 when someone waits for `written` or `durable` (not only for space): sync without delay. Who
   /// sets it rings; the flusher takes it away before it looks at the ring.
   std::atomic<std::uint32_t> sync_wanted;
-  std::uint8_t reserved[56];
+  /// Since 1.2: which words of BoardPartition::told someone sleeps on, waiting for `durable`
+  /// (bit w) or for `written` (bit 16 + w). The supervisor takes away those that it wakes.
+  std::atomic<std::uint32_t> told_waiters;
+  std::uint8_t reserved[52];
 };
 static_assert(sizeof(BellPartition) == 64);
 

@@ -164,6 +164,27 @@ inline constexpr std::uint32_t kHoles = 16;
 inline constexpr std::uint32_t kVoidClaims = 32;
 inline constexpr std::uint32_t kLogGaps = 10;
 
+/// Who waits for a level of an offset sleeps on BoardPartition::told[told_word(offset)]: of many
+/// that wait, only about those are woken whose turn it is. Neighbours share a word, as they mostly
+/// reach a level together; few, as those that do not are woken in vain.
+inline constexpr std::uint32_t kToldWords = 16;
+inline constexpr std::uint64_t kToldNeighbours = 8;
+inline constexpr std::uint16_t kToldSinceMinor = 2;
+
+constexpr std::uint32_t told_word(std::uint64_t offset) noexcept {
+  return static_cast<std::uint32_t>(offset / kToldNeighbours % kToldWords);
+}
+/// A bit for each word that offsets in [from, to) have.
+constexpr std::uint32_t told_words(std::uint64_t from, std::uint64_t to) noexcept {
+  constexpr std::uint32_t all = (1U << kToldWords) - 1;
+  if (from >= to) return 0;
+  const std::uint64_t words = (to - 1) / kToldNeighbours - from / kToldNeighbours + 1;
+  if (words >= kToldWords) return all;
+  const std::uint32_t run = (1U << words) - 1;
+  const std::uint32_t first = told_word(from);
+  return (run << first | run >> (kToldWords - first)) & all;
+}
+
 struct BoardPartition {
   // Read by producers on every refresh. limit: first position that may not be claimed;
   // anchor: offset at the position that limit was computed from; anchor is stored first.
@@ -213,7 +234,10 @@ struct BoardPartition {
   std::atomic<std::uint64_t> repairs;  ///< holes ever made; hole[i % 16] is the i-th
   std::atomic<std::uint64_t> hostile_pins;
   std::atomic<std::uint64_t> write_errors;
-  std::uint64_t reserved2[9];
+  std::uint64_t reserved2;
+
+  // Since 1.2. Futexes: +1 when a level reached one of its offsets and someone waits for that.
+  alignas(64) std::atomic<std::uint32_t> told[kToldWords];
 
   Hole hole[kHoles];
   VoidClaim void_claim[kVoidClaims];
@@ -233,6 +257,7 @@ static_assert(offsetof(BoardPartition, committed_offset) == 768);
 static_assert(offsetof(BoardPartition, progress) == 816);
 static_assert(offsetof(BoardPartition, boundary) == 896);
 static_assert(offsetof(BoardPartition, base_position) == 1920);
+static_assert(offsetof(BoardPartition, told) == 1984);
 static_assert(offsetof(BoardPartition, hole) == 2048);
 static_assert(offsetof(BoardPartition, log_gaps) == 3840);
 static_assert(sizeof(BoardPartition) == kPageBytes);

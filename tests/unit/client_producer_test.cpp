@@ -218,13 +218,29 @@ TEST_CASE("wait: the first that waits for a sync rings for all", "[client]") {
   CHECK(producer.wait({0, 0}, Level::durable, 5ms) == Status::timeout);
   CHECK(supervisor.rings() == 1);
   CHECK(bell.sync_wanted.load() == 1);
-  CHECK(bell.progress_waiters.load() == layout::kWaitsForDurable);
-  CHECK(producer.wait({0, 0}, Level::written, 5ms) == Status::timeout);
+  CHECK(bell.told_waiters.load() == 1U << 0);
+  CHECK(producer.wait({9, 0}, Level::written, 5ms) == Status::timeout);
   CHECK(supervisor.rings() == 0);
-  CHECK(bell.progress_waiters.load() == (layout::kWaitsForDurable | layout::kWaitsForWritten));
+  CHECK(bell.told_waiters.load() == (1U << 0 | 1U << (layout::kToldWords + 1)));
+  CHECK(bell.progress_waiters.load() == 0);
   bell.sync_wanted = 0;  // heard
   CHECK(producer.wait({0, 0}, Level::durable, 5ms) == Status::timeout);
   CHECK(supervisor.rings() == 1);
+}
+
+TEST_CASE("wait: a supervisor that tells not by offsets is waited for at the one word it has",
+          "[client]") {
+  MiniSupervisor supervisor({.ring_bytes = 64 * 1024});
+  Bus bus = supervisor.connect();
+  Producer producer = bus.producer("t");
+  REQUIRE(producer.publish("x").status == Status::ok);
+  layout::BellPartition& bell = supervisor.memory().bell(0);
+  supervisor.memory().board().minor = layout::kToldSinceMinor - 1;
+  CHECK(producer.wait({0, 0}, Level::durable, 5ms) == Status::timeout);
+  CHECK(bell.progress_waiters.load() == layout::kWaitsForDurable);
+  CHECK(producer.wait({0, 0}, Level::written, 5ms) == Status::timeout);
+  CHECK(bell.progress_waiters.load() == (layout::kWaitsForDurable | layout::kWaitsForWritten));
+  CHECK(bell.told_waiters.load() == 0);
 }
 
 TEST_CASE("wait: a sleeping consumer is woken by a publish", "[client]") {

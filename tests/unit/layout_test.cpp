@@ -51,6 +51,26 @@ TEST_CASE("intent: the word keeps position and state, the fourth state is idle",
   CHECK(length_offsets(pack_length(4096, 7)) == 7);
 }
 
+TEST_CASE("told: neighbours share a word, and a run of offsets has those of all of them",
+          "[layout]") {
+  CHECK(told_word(0) == 0);
+  CHECK(told_word(7) == 0);
+  CHECK(told_word(8) == 1);
+  CHECK(told_word(127) == 15);
+  CHECK(told_word(128) == 0);
+  CHECK(told_words(5, 5) == 0);
+  CHECK(told_words(9, 8) == 0);
+  for (const std::uint64_t from : {0, 3, 8, 100, 120, 127, 1000}) {
+    for (std::uint64_t to = from + 1; to < from + 300; ++to) {
+      std::uint32_t expected = 0;
+      for (std::uint64_t offset = from; offset < to; ++offset) {
+        expected |= 1U << told_word(offset);
+      }
+      CHECK(told_words(from, to) == expected);
+    }
+  }
+}
+
 TEST_CASE("regions: sizes are whole pages and partitions do not overlap", "[layout]") {
   for (std::uint32_t partitions : {1u, 4u, 33u, 10'000u}) {
     CHECK(ring_data_offset(partitions, kRingBytesMin, 0) % kPageBytes == 0);

@@ -478,10 +478,10 @@ TEST_CASE("duty: who waits for a level is not woken by others that move", "[flus
   const auto& board = bench.topic->view(0).board();
   auto& waiters = bench.topic->memory().bell(0).progress_waiters;
   const auto look = [&] { bench.duty->round(bench.now, [](std::uint64_t, bool) {}); };
-  waiters = layout::kWaitsForDurable;
   bench.publish(1);
   bench.round();
   REQUIRE(board.written_offset.load() == 1);
+  waiters = layout::kWaitsForDurable;
   look();
   CHECK(board.progress.load() == 0);
   CHECK(waiters.load() == layout::kWaitsForDurable);
@@ -496,6 +496,39 @@ TEST_CASE("duty: who waits for a level is not woken by others that move", "[flus
   bench.publish(1);
   bench.round();
   CHECK(board.progress.load() == 2);
+}
+
+TEST_CASE("duty: of many that wait for a level, those are woken whose offsets reached it",
+          "[flusher]") {
+  Bench bench(1);
+  const auto& board = bench.topic->view(0).board();
+  auto& waiters = bench.topic->memory().bell(0).told_waiters;
+  const auto look = [&] { bench.duty->round(bench.now, [](std::uint64_t, bool) {}); };
+  const std::uint32_t written_2 = 1U << (layout::kToldWords + 2);
+  waiters = written_2;  // until the batch has gone out without its sync
+  bench.publish(20);
+  bench.round();
+  REQUIRE(board.written_offset.load() == 20);
+  waiters = 0b1011 | written_2;
+  look();
+  CHECK(waiters.load() == 0b1011);
+  CHECK(board.told[2].load() == 1);
+  CHECK(board.told[0].load() == 0);
+  bench.round();
+  REQUIRE(board.durable_offset.load() == 20);
+  look();
+  CHECK(waiters.load() == 0b1000);  // of offset 24 or behind
+  CHECK(board.told[0].load() == 1);
+  CHECK(board.told[1].load() == 1);
+  CHECK(board.told[2].load() == 1);
+  CHECK(board.told[3].load() == 0);
+  CHECK(board.progress.load() == 0);
+
+  waiters = 1U << 9;
+  bench.topic->wake_everybody();
+  CHECK(waiters.load() == 0);
+  CHECK(board.told[9].load() >= 1);
+  CHECK(board.told[3].load() == 1);  // who is about to sleep there
 }
 
 TEST_CASE("duty: it is not quiet before a round has told what was written", "[flusher]") {
@@ -542,6 +575,11 @@ TEST_CASE("duty: who waits goes out with the next batch, and is heard when that 
   for (int i = 0; i < 5; ++i) bench.round();
   CHECK(wanted.load() == 0);
   CHECK(board.durable_offset.load() == 2);
+
+  // What the flusher said itself, that it would look, hurries nothing.
+  bench.publish(1);
+  for (int i = 0; i < 5; ++i) bench.round();
+  CHECK(board.written_offset.load() == 2);
 }
 
 }  // namespace partition_duty_test
