@@ -16,6 +16,9 @@ constexpr std::chrono::milliseconds kRetryAfter{250};
 /// A log to which nothing came for this long notes in the file how far it is durable.
 constexpr std::chrono::milliseconds kConfirmAfter{10};
 
+/// More than this goes out while an earlier batch is synced.
+constexpr std::uint64_t kAtOnceMax = 256 * 1024;
+
 constexpr std::uint64_t kSyncBit = 1;  // objects are aligned, so the token's lowest bit is free
 
 log::LogSettings log_settings(const TopicSettings& settings) {
@@ -42,7 +45,7 @@ LogFlush::LogFlush(ServedTopic& topic, std::uint32_t partition, storage::FileSys
       log_(file_system, engine, topic.directory(partition).string(),
            log::LogIdentity{topic.uuid(), partition, topic.epoch()}, log_settings(topic.settings()),
            std::move(topic.log_start(partition))),
-      submitted_(log_.noted().position),
+      submitted_(log_.noted()),
       behind_gap_(begins_behind_gap()) {
   publish_segments();
   publish_marks();
@@ -61,15 +64,16 @@ void LogFlush::catch_up(ring::Place committed, SteadyTime now) noexcept {
 
 void LogFlush::hear_waiters() noexcept {
   // Not while a batch is under way: until the next may go out, others need not ring again.
-  if (submitted_ != log_.written().position) return;
+  if (submitted_ != log_.written()) return;
   if (bell_.sync_wanted.load(std::memory_order::relaxed) == 0) return;  // relaxed: a hint
-  bell_.sync_wanted.exchange(0, std::memory_order::acquire);            // WANTED
-  sync_wanted_ = true;
+  sync_wanted_ =
+      bell_.sync_wanted.exchange(0, std::memory_order::acquire) != layout::kSyncComes ||  // WANTED
+      sync_wanted_;
 }
 
 void LogFlush::flush(SteadyTime now, bool hurries) {
   if (log_.error() != 0) return recover_device(now);
-  if (submitted_ == log_.noted().position) {
+  if (submitted_ == log_.noted()) {
     pending_since_ = now;
     if (log_.can_confirm() && now >= retry_at_ && now - wrote_at_ >= kConfirmAfter) {
       submit(now);
@@ -77,7 +81,11 @@ void LogFlush::flush(SteadyTime now, bool hurries) {
       begin(now);
     }
   } else if (log_.can_submit() && now >= retry_at_ && batch_is_due(now, hurries)) {
-    submit(now);
+    if (!syncs_at_once()) {
+      submit(now);
+    } else if (log_.can_sync_with()) {
+      submit(now, reinterpret_cast<std::uint64_t>(this) | kSyncBit);
+    }
   }
   // A full segment is synced whatever the policy: the next begins where it is durable.
   const bool wanted =
@@ -96,15 +104,40 @@ void LogFlush::flush(SteadyTime now, bool hurries) {
   }
 }
 
-void LogFlush::submit(SteadyTime now) {
+/// What waits for a sync goes out with it, by one call, and what comes meanwhile shares the next.
+/// Not where somebody waits for `written` alone, nor so much that the device had better begin while
+/// it syncs what is written.
+bool LogFlush::syncs_at_once() const noexcept {
+  if (topic_.settings().sync == SyncPolicy::never || log_.full() || last_error_ != 0 ||
+      log_.noted().position - submitted_.position > kAtOnceMax) {
+    return false;
+  }
+  // Relaxed: hints.
+  const std::uint32_t told = bell_.told_waiters.load(std::memory_order::relaxed);
+  const std::uint32_t progress = bell_.progress_waiters.load(std::memory_order::relaxed);
+  constexpr std::uint32_t written = layout::kWaitsForWritten | layout::kWaitsForAny;
+  if (told >> layout::kToldWords != 0 || (progress & written) != 0) return false;
+  return topic_.settings().sync == SyncPolicy::every_batch || told != 0 ||
+         (progress & layout::kWaitsForDurable) != 0;
+}
+
+/// There will be a look at the ring anyway.
+void LogFlush::nobody_rings() noexcept {
+  std::uint32_t unheard = 0;
+  bell_.sync_wanted.compare_exchange_strong(unheard, layout::kSyncComes,
+                                            std::memory_order::relaxed);
+}
+
+void LogFlush::submit(SteadyTime now, std::optional<std::uint64_t> sync_token) {
   sync_wanted_ = false;
-  const std::uint64_t end = log_.noted().position;
+  const log::LogPoint end = log_.noted();
   const int result = log_.submit(topic_.stream(partition_), shm::realtime_ns(),
-                                 reinterpret_cast<std::uint64_t>(this));
+                                 reinterpret_cast<std::uint64_t>(this), sync_token);
   if (result < 0) return refused(result, now);
+  nobody_rings();
   submitted_ = end;
   pending_since_ = wrote_at_ = now;
-  if (last_error_ != 0 && !heals_at_) heals_at_ = end;
+  if (last_error_ != 0 && !heals_at_) heals_at_ = end.position;
 }
 
 /// Nothing waits that would show whether the device works again: the next segment is made already.
@@ -137,7 +170,7 @@ void LogFlush::skip_to(ring::Place place) {
   const std::uint64_t end = log_.predecessor_end().offset;
   const std::uint64_t durable = board_.durable_offset.load(std::memory_order::relaxed);  // own
   gaps_.extend(end, durable, place.offset);
-  submitted_ = log_.noted().position;
+  submitted_ = log_.noted();
   behind_gap_ = begins_behind_gap();
   // Who waits for what was left out is told.
   note_moved(layout::kWaitsForWritten, durable, place.offset);
@@ -152,7 +185,7 @@ void LogFlush::skip_to(ring::Place place) {
 
 bool LogFlush::batch_is_due(SteadyTime now, bool hurries) const {
   const TopicSettings& settings = topic_.settings();
-  const std::uint64_t pending = log_.noted().position - submitted_;
+  const std::uint64_t pending = log_.noted().position - submitted_.position;
   return settings.sync == SyncPolicy::every_batch || log_.full() || hurries || suspended_ ||
          pending >= std::min(settings.sync_bytes, view_.ring_bytes() / 4) ||
          sync_wanted_ ||
@@ -161,7 +194,7 @@ bool LogFlush::batch_is_due(SteadyTime now, bool hurries) const {
 
 SteadyTime LogFlush::due(bool awaited) const {
   if (writing() && !log_.can_submit()) return SteadyTime::max();  // what it waits for wakes us
-  if (submitted_ < log_.noted().position) {
+  if (submitted_.position < log_.noted().position) {
     return std::max(retry_at_,
                     pending_since_ + std::chrono::milliseconds(topic_.settings().sync_interval_ms));
   }
@@ -170,7 +203,7 @@ SteadyTime LogFlush::due(bool awaited) const {
 }
 
 bool LogFlush::quiet() const noexcept {
-  return !writing() && log_.error() == 0 && submitted_ == log_.noted().position &&
+  return !writing() && log_.error() == 0 && submitted_ == log_.noted() &&
          !log_.can_confirm() && last_error_ == 0 &&
          (topic_.settings().sync == SyncPolicy::never || log_.durable() == log_.noted());
 }
@@ -286,7 +319,7 @@ void LogFlush::recover_device(SteadyTime now) {
   board_.write_errors.fetch_add(1, std::memory_order::relaxed);  // a counter
   // The ring still holds everything from the durable end on: it is noted again from there.
   const bool settled = log_.settled();
-  submitted_ = log_.restart().position;
+  submitted_ = log_.restart();
   if (!settled) behind_gap_ = begins_behind_gap();
   retry_at_ = now + kRetryAfter;
   publish_segments();

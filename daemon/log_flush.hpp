@@ -57,7 +57,7 @@ class LogFlush {
   /// Nothing to do, and nothing that only time would bring.
   bool quiet() const noexcept;
   /// All that went out is durable.
-  bool caught_up() const noexcept { return submitted_ == log_.durable().position; }
+  bool caught_up() const noexcept { return submitted_ == log_.durable(); }
   /// Everything before `committed` is durable, and the file says so.
   bool drained(ring::Place committed) const noexcept;
   /// What the ring need not hold any more, a whole number of pages; none of this ring's yet:
@@ -89,7 +89,9 @@ class LogFlush {
   void retire(std::size_t count);
 
  private:
-  void submit(SteadyTime now);
+  bool syncs_at_once() const noexcept;
+  void nobody_rings() noexcept;
+  void submit(SteadyTime now, std::optional<std::uint64_t> sync_token = std::nullopt);
   void begin(SteadyTime now);
   bool batch_is_due(SteadyTime now, bool hurries) const;
   void wrote(int result);
@@ -122,7 +124,7 @@ class LogFlush {
   std::uint64_t base_position_;
   GapList gaps_;
   log::PartitionLog log_;
-  std::uint64_t submitted_;  ///< log position up to which batches went out
+  log::LogPoint submitted_;  ///< up to which batches went out
   bool sync_wanted_ = false;  ///< somebody waits for what the next batch holds
   std::size_t segments_shown_ = 0;
   Moved moved_;

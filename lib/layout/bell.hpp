@@ -38,11 +38,15 @@ enum ProgressWaiter : std::uint32_t {
   kWaitsForSpace = 8,  ///< a limit that moves
 };
 
+/// A value of BellPartition::sync_wanted.
+inline constexpr std::uint32_t kSyncComes = 2;
+
 struct BellPartition {
   /// ProgressWaiter bits. When one of these moved, the supervisor takes all away and wakes.
   alignas(64) std::atomic<std::uint32_t> progress_waiters;
   /// 1 when someone waits for `written` or `durable` (not only for space): sync without delay. Who
-  /// sets it rings; the flusher takes it away before it looks at the ring.
+  /// sets it rings, if it was 0; the flusher takes it away before it looks at the ring. kSyncComes:
+  /// it will look soon, without being rung for.
   std::atomic<std::uint32_t> sync_wanted;
   /// Since 1.2: which words of BoardPartition::told someone sleeps on, waiting for `durable`
   /// (bit w) or for `written` (bit 16 + w). The supervisor takes away those that it wakes.

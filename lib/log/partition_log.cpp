@@ -185,11 +185,12 @@ int PartitionLog::begin() {
   return result;
 }
 
-int PartitionLog::submit(const Stream& stream, std::int64_t now_ns, std::uint64_t token) {
+int PartitionLog::submit(const Stream& stream, std::int64_t now_ns, std::uint64_t token,
+                         std::optional<std::uint64_t> sync_token) {
   if (!segment_.created()) {
     if (const int result = begin(); result < 0) return result;
   }
-  return segment_.submit(file_system_, engine_, stream, now_ns, token);
+  return segment_.submit(file_system_, engine_, stream, now_ns, token, sync_token);
 }
 
 int PartitionLog::submit_sync(std::uint64_t token) {

@@ -103,12 +103,15 @@ class PartitionLog {
   /// Makes it, synced. Needs can_begin(). 0, or a negative errno: call again later.
   int begin();
   /// One batch with everything noted. Needs can_submit() or can_confirm(). 0, or a negative errno
-  /// after which nothing has changed: ENOSPC, EMFILE, … Call again later.
-  int submit(const Stream& stream, std::int64_t now_ns, std::uint64_t token);
+  /// after which nothing has changed: ENOSPC, EMFILE, … Call again later. With `sync_token` it is
+  /// synced, too, and completed by both at once: needs can_sync_with().
+  int submit(const Stream& stream, std::int64_t now_ns, std::uint64_t token,
+             std::optional<std::uint64_t> sync_token = std::nullopt);
 
   bool can_sync() const noexcept {
     return error_ == 0 && (settled() ? segment_.can_sync() : !settling_.is_open());
   }
+  bool can_sync_with() const noexcept { return segment_.can_sync_with(); }
   /// Makes written() durable. The next batch may be submitted meanwhile.
   int submit_sync(std::uint64_t token);
 

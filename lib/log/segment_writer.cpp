@@ -146,8 +146,9 @@ std::uint64_t SegmentWriter::free_slot() const noexcept {
 }
 
 int SegmentWriter::submit(storage::FileSystem& file_system, storage::WriteEngine& engine,
-                          const Stream& stream, std::int64_t now_ns, std::uint64_t token) {
-  assert(created_ && can_submit());
+                          const Stream& stream, std::int64_t now_ns, std::uint64_t token,
+                          std::optional<std::uint64_t> sync_token) {
+  assert(created_ && can_submit() && (!sync_token || can_sync_with()));
   if (const int result = open_file(file_system); result < 0) return result;
   if (const int result = reserve(file_system, noted_.position); result < 0) return result;
   if (!open_block_) open_block_ = std::make_unique<OpenBlock>(segment_id_);
@@ -163,7 +164,12 @@ int SegmentWriter::submit(storage::FileSystem& file_system, storage::WriteEngine
   add_image(*batch_, stream, now_ns, pieces);
   add_entries(*batch_, pieces);
   add_slot(*batch_, now_ns, pieces);
-  engine.submit_writes(file_.descriptor(), pieces, token);
+  if (sync_token) {
+    syncing_ = Sync{batch_->end, batch_->slot, batch_->running_max};
+    engine.submit_synced_writes(file_.descriptor(), pieces, token, *sync_token);
+  } else {
+    engine.submit_writes(file_.descriptor(), pieces, token);
+  }
   return 0;
 }
 

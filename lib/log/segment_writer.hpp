@@ -78,6 +78,8 @@ class SegmentWriter {
   /// Nothing is under way and nothing waits to go out.
   bool drained() const noexcept { return idle() && durable_ == noted_; }
   bool idle() const noexcept { return !batch_ && !syncing_; }
+  /// Nothing is written that a sync of the next batch alone would leave out.
+  bool can_sync_with() const noexcept { return !syncing_ && written_ == durable_; }
   bool can_submit() const noexcept { return !batch_ && free_slot() < kTailSlots; }
   bool can_sync() const noexcept { return !syncing_ && written_ != durable_; }
   /// Everything is durable, and the file does not say so yet: a batch without records will.
@@ -85,8 +87,9 @@ class SegmentWriter {
 
   /// Sends everything noted; the bytes from the first page on must lie in `stream` until wrote().
   /// A negative errno when there is no room: nothing was sent or changed. Needs can_submit().
+  /// With `sync_token` it is synced, too, as by submit_sync(): needs can_sync_with().
   int submit(storage::FileSystem& file_system, storage::WriteEngine& engine, const Stream& stream,
-             std::int64_t now_ns, std::uint64_t token);
+             std::int64_t now_ns, std::uint64_t token, std::optional<std::uint64_t> sync_token);
   void wrote(int result) noexcept;
   int submit_sync(storage::FileSystem& file_system, storage::WriteEngine& engine,
                   std::uint64_t token);

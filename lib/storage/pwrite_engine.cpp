@@ -72,6 +72,13 @@ void PwriteEngine::submit_sync(int descriptor, std::uint64_t token) noexcept {
   finish(token, ::fdatasync(descriptor) < 0 ? -errno : 0);
 }
 
+void PwriteEngine::submit_synced_writes(int descriptor, std::span<const WritePiece> pieces,
+                                        std::uint64_t token, std::uint64_t sync_token) noexcept {
+  submit_writes(descriptor, pieces, token);
+  if (done_.back().result < 0) return finish(sync_token, -ECANCELED);
+  submit_sync(descriptor, sync_token);
+}
+
 void PwriteEngine::finish(std::uint64_t token, int result) noexcept {
   done_.push_back({token, result});
   const std::uint64_t one = 1;

@@ -19,6 +19,8 @@ class PwriteEngine final : public WriteEngine {
   void submit_writes(int descriptor, std::span<const WritePiece> pieces,
                      std::uint64_t token) noexcept override;
   void submit_sync(int descriptor, std::uint64_t token) noexcept override;
+  void submit_synced_writes(int descriptor, std::span<const WritePiece> pieces,
+                            std::uint64_t token, std::uint64_t sync_token) noexcept override;
   std::size_t reap(std::span<Completion> out, std::chrono::nanoseconds timeout) noexcept override;
   std::size_t under_way() const noexcept override { return done_.size(); }
   int event_descriptor() const noexcept override { return event_; }

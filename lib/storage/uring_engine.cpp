@@ -55,16 +55,24 @@ UringEngine::~UringEngine() {
 
 void UringEngine::submit_writes(int descriptor, std::span<const WritePiece> pieces,
                                 std::uint64_t token) noexcept {
+  write(descriptor, pieces, token, std::nullopt);
+}
+
+void UringEngine::submit_synced_writes(int descriptor, std::span<const WritePiece> pieces,
+                                       std::uint64_t token, std::uint64_t sync_token) noexcept {
+  write(descriptor, pieces, token, sync_token);
+}
+
+void UringEngine::write(int descriptor, std::span<const WritePiece> pieces, std::uint64_t token,
+                        std::optional<std::uint64_t> sync_token) noexcept {
   std::size_t operations = 0;
   for (const WritePiece& piece : pieces) {
     operations += (piece.bytes + kWriteBytesMax - 1) / kWriteBytesMax;
   }
-  if (operations == 0) {
-    ++under_way_;
-    done_.push_back({token, 0});
-    return;
-  }
   Batch* batch = new_batch(token, operations);
+  if (sync_token) ++under_way_;
+  batch->sync_token = sync_token;
+  if (operations == 0) return finish(*batch);
   for (const WritePiece& piece : pieces) {
     for (std::uint64_t done = 0; done < piece.bytes; done += kWriteBytesMax) {
       queue({batch, piece.memory + done, std::min(kWriteBytesMax, piece.bytes - done),
@@ -84,7 +92,7 @@ UringEngine::Batch* UringEngine::new_batch(std::uint64_t token, std::size_t oper
   if (free_batches_.empty()) free_batches_.push_back(&batches_.emplace_back());
   Batch* batch = free_batches_.back();
   free_batches_.pop_back();
-  *batch = {token, operations, 0};
+  *batch = {token, operations, 0, std::nullopt};
   return batch;
 }
 
@@ -107,6 +115,8 @@ void UringEngine::pump() noexcept {
     } else {
       io_uring_prep_write(entry, operation->descriptor, operation->memory,
                           static_cast<unsigned>(operation->bytes), operation->file_pos);
+      // The kernel syncs it as soon as it is written: nobody has to wake up in between.
+      if (operation->batch->sync_token) entry->rw_flags = RWF_DSYNC;
     }
     io_uring_sqe_set_data(entry, operation);
     ++in_kernel_;
@@ -133,8 +143,12 @@ void UringEngine::take(Operation& operation, int result) noexcept {
   Batch& batch = *operation.batch;
   if (result < 0 && batch.result == 0) batch.result = result;
   free_operations_.push_back(&operation);
-  if (--batch.operations_left > 0) return;
+  if (--batch.operations_left == 0) finish(batch);
+}
+
+void UringEngine::finish(Batch& batch) noexcept {
   done_.push_back({batch.token, batch.result});
+  if (batch.sync_token) done_.push_back({*batch.sync_token, batch.result < 0 ? -ECANCELED : 0});
   free_batches_.push_back(&batch);
 }
 

@@ -3,6 +3,7 @@
 #include <liburing.h>
 
 #include <deque>
+#include <optional>
 #include <vector>
 
 #include "storage/write_engine.hpp"
@@ -22,6 +23,8 @@ class UringEngine final : public WriteEngine {
   void submit_writes(int descriptor, std::span<const WritePiece> pieces,
                      std::uint64_t token) noexcept override;
   void submit_sync(int descriptor, std::uint64_t token) noexcept override;
+  void submit_synced_writes(int descriptor, std::span<const WritePiece> pieces,
+                            std::uint64_t token, std::uint64_t sync_token) noexcept override;
   std::size_t reap(std::span<Completion> out, std::chrono::nanoseconds timeout) noexcept override;
   std::size_t under_way() const noexcept override { return under_way_; }
   int event_descriptor() const noexcept override { return event_; }
@@ -31,6 +34,7 @@ class UringEngine final : public WriteEngine {
     std::uint64_t token;
     std::size_t operations_left;
     int result;
+    std::optional<std::uint64_t> sync_token;  ///< its writes are synced ones
   };
   /// A write, or a sync when `memory` is null. What is left of it after a short write.
   struct Operation {
@@ -41,10 +45,13 @@ class UringEngine final : public WriteEngine {
     int descriptor;
   };
 
+  void write(int descriptor, std::span<const WritePiece> pieces, std::uint64_t token,
+             std::optional<std::uint64_t> sync_token) noexcept;
   Batch* new_batch(std::uint64_t token, std::size_t operations) noexcept;
   void queue(const Operation& operation) noexcept;
   void pump() noexcept;
   void take(Operation& operation, int result) noexcept;
+  void finish(Batch& batch) noexcept;
   void collect() noexcept;
 
   io_uring ring_{};

@@ -36,6 +36,10 @@ class WriteEngine {
                              std::uint64_t token) noexcept = 0;
   /// fdatasync: covers every write of the file that was completed before this call.
   virtual void submit_sync(int descriptor, std::uint64_t token) noexcept = 0;
+  /// The same, and syncs these pieces: perhaps nothing that was written before. Two completions at
+  /// once, in this order: `token`, and `sync_token`, -ECANCELED where the first failed.
+  virtual void submit_synced_writes(int descriptor, std::span<const WritePiece> pieces,
+                                    std::uint64_t token, std::uint64_t sync_token) noexcept = 0;
 
   /// Completions so far, at most out.size(). Waits up to `timeout` for the first one, but not when
   /// nothing is under way.

@@ -38,6 +38,13 @@ class LogDriver {
     if (result < 0) last_error_ = result;
     return result;
   }
+  /// With its sync, where that may be.
+  int submit_synced() {
+    if (!log_.can_submit() || !log_.can_sync_with()) return 0;
+    const int result = log_.submit(source_.stream(), ++now_ns, kWrite, kSync);
+    if (result < 0) last_error_ = result;
+    return result;
+  }
   void sync() {
     if (log_.can_sync()) static_cast<void>(log_.submit_sync(kSync));
   }

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <map>
 #include <memory>
+#include <optional>
 #include <random>
 #include <string>
 #include <vector>
@@ -161,16 +162,23 @@ class ModelDisk final : public storage::FileSystem, public storage::WriteEngine 
   std::string_view name() const noexcept override { return "model"; }
   void submit_writes(int descriptor, std::span<const storage::WritePiece> pieces,
                      std::uint64_t token) noexcept override {
-    Pending pending{token, open_.at(descriptor), {}, 0, fault(Call::batch_write), false};
+    Pending pending{token, open_.at(descriptor), {}, 0, fault(Call::batch_write), false, {}, {}};
     for (const auto& piece : pieces) {
-      pending.writes.push_back({piece.file_pos, {piece.memory, piece.memory + piece.bytes}});
+      pending.writes.push_back(
+          {piece.file_pos, {piece.memory, piece.memory + piece.bytes}, ++writes_begun_});
     }
     pending_.push_back(std::move(pending));
   }
   void submit_sync(int descriptor, std::uint64_t token) noexcept override {
     auto inode = open_.at(descriptor);
     const std::size_t unsynced = inode->unsynced.size();
-    pending_.push_back({token, std::move(inode), {}, unsynced, fault(Call::batch_sync), true});
+    const int error = fault(Call::batch_sync);
+    pending_.push_back({token, std::move(inode), {}, unsynced, error, true, {}, {}});
+  }
+  void submit_synced_writes(int descriptor, std::span<const storage::WritePiece> pieces,
+                            std::uint64_t token, std::uint64_t sync_token) noexcept override {
+    submit_writes(descriptor, pieces, token);
+    pending_.back().sync_token = sync_token;
   }
   /// Completes one thing under way, any of them.
   std::size_t reap(std::span<storage::Completion> out, std::chrono::nanoseconds) noexcept override {
@@ -189,8 +197,18 @@ class ModelDisk final : public storage::FileSystem, public storage::WriteEngine 
       inode.unsynced.push_back(write);
     }
     if (done.sync && done.error < 0) inode.unsynced.clear();  // clean pages that never got there
-    if (done.sync && done.error == 0) make_durable(inode, done.unsynced);
+    if (done.sync && done.error == 0 && done.writes_alone) {
+      make_durable(inode, *done.writes_alone);
+    } else if (done.sync && done.error == 0) {
+      make_durable(inode, done.unsynced);
+    }
     out[0] = {done.token, done.error};
+    if (done.sync_token && done.error < 0) {
+      pending_.push_back({*done.sync_token, done.inode, {}, 0, -ECANCELED, false, {}, {}});
+    } else if (done.sync_token) {
+      const int error = fault(Call::batch_sync);
+      pending_.push_back({*done.sync_token, done.inode, {}, 0, error, true, {}, done.writes});
+    }
     return 1;
   }
   std::size_t under_way() const noexcept override { return pending_.size(); }
@@ -201,6 +219,7 @@ class ModelDisk final : public storage::FileSystem, public storage::WriteEngine 
   struct Write {
     std::uint64_t file_pos;
     std::vector<std::byte> bytes;
+    std::uint64_t number = 0;  ///< they are begun in this order
   };
   struct Inode {
     std::vector<std::byte> now;
@@ -215,6 +234,8 @@ class ModelDisk final : public storage::FileSystem, public storage::WriteEngine 
     std::size_t unsynced;
     int error;
     bool sync;
+    std::optional<std::uint64_t> sync_token;  ///< of a sync that begins when this is written
+    std::optional<std::vector<Write>> writes_alone;  ///< of such a sync: what it covers
   };
 
   std::size_t below(std::size_t bound) { return static_cast<std::size_t>(random_() % bound); }
@@ -242,6 +263,16 @@ class ModelDisk final : public storage::FileSystem, public storage::WriteEngine 
     inode.unsynced.erase(inode.unsynced.begin(),
                          inode.unsynced.begin() + static_cast<std::ptrdiff_t>(writes));
   }
+  /// Nothing else: what was written before and is not durable is as it was.
+  static void make_durable(Inode& inode, const std::vector<Write>& writes) {
+    for (const Write& write : writes) {
+      apply(inode.durable, write);
+      std::erase_if(inode.unsynced, [&](const Write& other) {
+        return other.number <= write.number && other.file_pos >= write.file_pos &&
+               other.file_pos + other.bytes.size() <= write.file_pos + write.bytes.size();
+      });
+    }
+  }
   static void make_durable(Inode& inode) { make_durable(inode, inode.unsynced.size()); }
   void forget_process() {
     pending_.clear();
@@ -254,6 +285,7 @@ class ModelDisk final : public storage::FileSystem, public storage::WriteEngine 
   std::vector<Names> name_history_{{}};  // states since the directory was synced, oldest first
   std::map<int, std::shared_ptr<Inode>> open_;
   int last_descriptor_ = 100;
+  std::uint64_t writes_begun_ = 0;
   std::vector<Pending> pending_;
   FaultPlan faults_;
   bool directory_ = true;

@@ -72,7 +72,7 @@ class History {
           break;
         case 4:
           driver_->note_up_to(source_.tail());
-          static_cast<void>(driver_->submit());
+          static_cast<void>(below(2) == 0 ? driver_->submit() : driver_->submit_synced());
           break;
         case 5:
         case 6:

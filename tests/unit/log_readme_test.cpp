@@ -42,7 +42,7 @@ std::vector<std::byte> example_segment() {
   source.add("ring", 3'000);
   writer.note(source.header_at(8320));
   REQUIRE(writer.create(disk, "p", log::WritePath::direct, "", log::Naming::at_once) == 0);
-  REQUIRE(writer.submit(disk, disk, source.stream(), 4'000, 1) == 0);
+  REQUIRE(writer.submit(disk, disk, source.stream(), 4'000, 1, std::nullopt) == 0);
   storage::Completion done;
   REQUIRE(disk.reap({&done, 1}, {}) == 1);
   writer.wrote(done.result);

@@ -288,6 +288,7 @@ TEST_CASE("segment: a reader beside the writer sees every written record and not
     }
     driver.note_up_to(small.source.tail());
     if (random() % 2 == 0) static_cast<void>(driver.submit());
+    if (random() % 4 == 0) static_cast<void>(driver.submit_synced());
     if (random() % 4 == 0) driver.sync();
     if (random() % 2 == 0) driver.reap_one();
     log::Record record;

@@ -113,6 +113,42 @@ TEST_CASE("engine: what is written is read back, on every path", "[storage]") {
   CHECK(std::memcmp(bytes.data() + small.size(), large.data(), large.size()) == 0);
 }
 
+TEST_CASE("engine: writes that are synced complete twice, the sync last", "[storage]") {
+  const EngineChoice choice = GENERATE(EngineChoice::io_uring, EngineChoice::pwrite);
+  const std::string parent = GENERATE(as<std::string>{}, "/tmp", "/dev/shm");
+  const TemporaryDirectory directory(parent);
+  storage::PosixFileSystem files;
+  const auto engine = storage::make_write_engine(choice);
+  const std::string path = directory.path() + "/f";
+  const storage::File file = open_direct(files, path);
+  const auto large = filled(1 << 20, 1);
+  const auto small = filled(8192, 2);
+  const storage::WritePiece pieces[] = {{large.data(), large.size(), 8192},
+                                        {small.data(), small.size(), 0}};
+  const storage::File read_only(files, files.open(path, OpenMode::read));
+  const auto both = [&](int descriptor, std::span<const storage::WritePiece> of, int result) {
+    engine->submit_synced_writes(descriptor, of, 7, 8);
+    CHECK(engine->under_way() > 0);
+    const auto written = one(*engine);
+    CHECK(written.token == 7);
+    CHECK(written.result == result);
+    const auto synced = one(*engine);
+    CHECK(synced.token == 8);
+    CHECK(synced.result == (result < 0 ? -ECANCELED : 0));
+    CHECK(engine->under_way() == 0);
+  };
+  both(file.descriptor(), pieces, 0);
+  both(file.descriptor(), {pieces + 1, 1}, 0);
+  both(file.descriptor(), {}, 0);
+  both(read_only.descriptor(), pieces, -EBADF);
+
+  std::vector<std::byte> bytes(large.size() + small.size());
+  REQUIRE(files.read(read_only.descriptor(), bytes, 0) ==
+          static_cast<std::int64_t>(bytes.size()));
+  CHECK(std::memcmp(bytes.data(), small.data(), small.size()) == 0);
+  CHECK(std::memcmp(bytes.data() + small.size(), large.data(), large.size()) == 0);
+}
+
 TEST_CASE("engine: many batches of many files complete once each", "[storage]") {
   const EngineChoice choice = GENERATE(EngineChoice::io_uring, EngineChoice::pwrite);
   const TemporaryDirectory directory;
