@@ -16,6 +16,8 @@ constexpr std::chrono::milliseconds kRetryAfter{250};
 /// A log to which nothing came for this long notes in the file how far it is durable.
 constexpr std::chrono::milliseconds kConfirmAfter{10};
 
+/// However long a sync takes, a batch waits no longer for others to come.
+constexpr std::chrono::nanoseconds kGathersMax = std::chrono::milliseconds(1);
 /// More than this goes out while an earlier batch is synced.
 constexpr std::uint64_t kAtOnceMax = 256 * 1024;
 
@@ -73,6 +75,8 @@ void LogFlush::hear_waiters() noexcept {
 
 void LogFlush::flush(SteadyTime now, bool hurries) {
   if (log_.error() != 0) return recover_device(now);
+  if (std::exchange(synced_, false)) see_company(now);
+  gathers_ = false;
   if (submitted_ == log_.noted()) {
     pending_since_ = now;
     if (log_.can_confirm() && now >= retry_at_ && now - wrote_at_ >= kConfirmAfter) {
@@ -83,6 +87,9 @@ void LogFlush::flush(SteadyTime now, bool hurries) {
   } else if (log_.can_submit() && now >= retry_at_ && batch_is_due(now, hurries)) {
     if (!syncs_at_once()) {
       submit(now);
+    } else if (gathers(now)) {
+      gathers_ = true;
+      nobody_rings();
     } else if (log_.can_sync_with()) {
       submit(now, reinterpret_cast<std::uint64_t>(this) | kSyncBit);
     }
@@ -121,6 +128,18 @@ bool LogFlush::syncs_at_once() const noexcept {
          (progress & layout::kWaitsForDurable) != 0;
 }
 
+/// Who was told of the last batch is about to come with the next record, beside those that came
+/// meanwhile. All of them in one batch, and the next, share one sync; waiting for who has gone
+/// elsewhere costs at most half of one.
+void LogFlush::see_company(SteadyTime now) noexcept {
+  company_ = batch_records_ + (log_.noted().offset - submitted_.offset);
+  gathers_until_ = now + std::min((now - wrote_at_) / 2, kGathersMax);
+}
+
+bool LogFlush::gathers(SteadyTime now) const noexcept {
+  return now < gathers_until_ && log_.noted().offset - submitted_.offset < company_;
+}
+
 /// There will be a look at the ring anyway.
 void LogFlush::nobody_rings() noexcept {
   std::uint32_t unheard = 0;
@@ -135,6 +154,7 @@ void LogFlush::submit(SteadyTime now, std::optional<std::uint64_t> sync_token) {
                                  reinterpret_cast<std::uint64_t>(this), sync_token);
   if (result < 0) return refused(result, now);
   nobody_rings();
+  batch_records_ = end.offset - submitted_.offset;
   submitted_ = end;
   pending_since_ = wrote_at_ = now;
   if (last_error_ != 0 && !heals_at_) heals_at_ = end.position;
@@ -195,6 +215,7 @@ bool LogFlush::batch_is_due(SteadyTime now, bool hurries) const {
 SteadyTime LogFlush::due(bool awaited) const {
   if (writing() && !log_.can_submit()) return SteadyTime::max();  // what it waits for wakes us
   if (submitted_.position < log_.noted().position) {
+    if (gathers_) return gathers_until_;
     return std::max(retry_at_,
                     pending_since_ + std::chrono::milliseconds(topic_.settings().sync_interval_ms));
   }
@@ -237,6 +258,7 @@ void LogFlush::wrote(int result) {
 
 void LogFlush::synced(int result) {
   log_.synced(result);
+  synced_ = true;
   publish_marks();
 }
 

@@ -90,6 +90,8 @@ class LogFlush {
 
  private:
   bool syncs_at_once() const noexcept;
+  void see_company(SteadyTime now) noexcept;
+  bool gathers(SteadyTime now) const noexcept;
   void nobody_rings() noexcept;
   void submit(SteadyTime now, std::optional<std::uint64_t> sync_token = std::nullopt);
   void begin(SteadyTime now);
@@ -130,6 +132,11 @@ class LogFlush {
   Moved moved_;
   SteadyTime pending_since_{};
   SteadyTime wrote_at_{};  ///< when a batch last went out
+  std::uint64_t batch_records_ = 0;  ///< of the last
+  std::uint64_t company_ = 0;        ///< with those that had come when it was synced
+  SteadyTime gathers_until_{};
+  bool gathers_ = false;  ///< a batch waits for others to come
+  bool synced_ = false;   ///< since the last look at the company
   SteadyTime retry_at_{};
   int last_error_ = 0;
   bool suspended_ = false;

@@ -584,6 +584,54 @@ TEST_CASE("duty: where that write fails, nothing is durable, and it is tried aga
   bench.check_log_holds_everything();
 }
 
+TEST_CASE("duty: a batch waits for as many as came with the last, at most half as long as a sync",
+          "[flusher]") {
+  using std::chrono::microseconds;
+  TopicSettings settings;
+  settings.sync = SyncPolicy::every_batch;
+  Bench bench(1, 5, test::kDutyTopic, settings);
+  const auto& wanted = bench.topic->memory().bell(0).sync_wanted;
+  const auto look = [&](microseconds later) {
+    bench.now += later;
+    return bench.duty->round(bench.now, [](std::uint64_t, bool) {}).due;
+  };
+  const auto sync_took = [&](microseconds time) {
+    storage::Completion done;
+    bench.now += time;
+    while (bench.disk.reap({&done, 1}, std::chrono::nanoseconds(0)) == 1) {
+      LogFlush::complete(done.token, done.result);
+    }
+  };
+  bench.publish(3);
+  look(microseconds(1));
+  bench.publish(1);
+  sync_took(microseconds(100));
+  // Four in all: the one that came meanwhile waits for the three that are told now.
+  CHECK(look({}) == bench.now + microseconds(50));
+  CHECK(bench.disk.under_way() == 0);
+  CHECK(wanted.load() == layout::kSyncComes);
+  bench.publish(2);
+  look(microseconds(30));
+  CHECK(bench.disk.under_way() == 0);
+  bench.publish(1);
+  look(microseconds(1));
+  CHECK(bench.disk.under_way() == 1);
+
+  // Who has gone elsewhere is not waited for any longer.
+  sync_took(microseconds(100));
+  bench.publish(1);
+  look({});
+  CHECK(bench.disk.under_way() == 0);
+  look(microseconds(50));
+  CHECK(bench.disk.under_way() == 1);
+  // One alone never waits.
+  sync_took(microseconds(100));
+  look({});
+  bench.publish(1);
+  look(microseconds(1));
+  CHECK(bench.disk.under_way() == 1);
+}
+
 TEST_CASE("duty: it is not quiet before a round has told what was written", "[flusher]") {
   TopicSettings settings;
   settings.sync = SyncPolicy::never;
