@@ -23,6 +23,9 @@ struct LogChunk {
   Status reason = Status::ok;
 };
 
+/// Whether more is on its way into a partition's log, as far as is known.
+enum class LogEnd : unsigned char { rests, moves };
+
 /// Where a partition's records are read that left the ring. One cursor's; one thread at a time.
 class LogSource {
  public:
@@ -34,6 +37,8 @@ class LogSource {
   virtual LogChunk read_offset(std::uint64_t offset) noexcept = 0;
   /// From a boundary on that is no later than the first record at or after the time.
   virtual LogChunk read_time(std::int64_t timestamp_ns) noexcept = 0;
+  /// A hint: while the end moves, nothing is read that was not asked for.
+  virtual void expect(LogEnd end) noexcept = 0;
   /// Lets go of files and memory: the cursor is in the ring and keeps up.
   virtual void rest() noexcept = 0;
 };

@@ -368,6 +368,17 @@ Status PartitionCursor::take_chunk(const LogChunk& chunk, Harvest& harvest) noex
   return Status::ok;
 }
 
+LogEnd PartitionCursor::log_end() const noexcept {
+  // Relaxed: a hint. Where producers wait for the device, all may be written, and not yet synced.
+  const layout::BoardPartition& board = view_.board();
+  const std::uint64_t tail = view_.tail().load(std::memory_order::relaxed);
+  const bool rests = view_.codec().unpack(tail).position ==
+                         board.written_position.load(std::memory_order::relaxed) &&
+                     board.hold.load(std::memory_order::relaxed) !=
+                         static_cast<std::uint32_t>(layout::Hold::disk_slow);
+  return rests ? LogEnd::rests : LogEnd::moves;
+}
+
 Status PartitionCursor::collect_log(Harvest& harvest) noexcept {
   if (held_) let_go();
   RecordHeader header;
@@ -376,6 +387,7 @@ Status PartitionCursor::collect_log(Harvest& harvest) noexcept {
     const Status joined = join_ring();
     if (joined == Status::ok) return collect_ring(harvest);
     if (joined == Status::corrupt) return joined;
+    log_->expect(log_end());
     const Status status = take_chunk(log_->read(log_point()), harvest);
     if (status != Status::ok) return status;
   }

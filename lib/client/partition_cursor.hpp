@@ -95,6 +95,7 @@ class PartitionCursor {
   Status collect_ring(Harvest& harvest) noexcept;
   Status copy_ring(std::uint64_t announced, Harvest& harvest) noexcept;
   bool copy_out(std::uint64_t position, std::uint64_t bytes) noexcept;
+  LogEnd log_end() const noexcept;
   Status collect_log(Harvest& harvest) noexcept;
   Status take_chunk(const LogChunk& chunk, Harvest& harvest) noexcept;
   bool take_records(Harvest& harvest) noexcept;

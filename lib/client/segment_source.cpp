@@ -6,7 +6,6 @@
 
 #include "client/bus_calls.hpp"
 #include "ringway/error.hpp"
-#include "storage/posix_file_system.hpp"
 
 namespace ringway {
 namespace {
@@ -55,8 +54,20 @@ bool SegmentSource::find(const Where& where) {
   } catch (const Error& error) {
     throw Unreadable(error);
   }
+  read_ahead_ = storage::ReadAhead::as_usual;
   if (found_.sealed) reader_->limit_to({found_.end_position, found_.end_offset});
   return true;
+}
+
+/// What the kernel would read on behind the written end of a segment is not there yet. It keeps
+/// pages of that, and with such pages in its way a direct write of the supervisor cannot be sent to
+/// the device at once; and the device is shared with it.
+void SegmentSource::choose_read_ahead() noexcept {
+  const bool is_written = !found_.sealed && end_ == LogEnd::moves;
+  const auto wanted = is_written ? storage::ReadAhead::none : storage::ReadAhead::as_usual;
+  if (std::exchange(read_ahead_, wanted) != wanted) {
+    storage::choose_read_ahead(reader_->descriptor(), wanted);
+  }
 }
 
 LogChunk SegmentSource::read_on(log::LogPoint at) {
@@ -74,6 +85,7 @@ LogChunk SegmentSource::read_on(log::LogPoint at) {
       // Positions are jumped over where a new ring began.
       if (reader_->first().offset == at.offset) at = reader_->first();
     }
+    choose_read_ahead();
     log::Run run;
     switch (reader_->load(at, run)) {
       case log::ReadStatus::ok:

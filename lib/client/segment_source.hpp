@@ -9,6 +9,7 @@
 #include "client/log_source.hpp"
 #include "control/messages.hpp"
 #include "log/segment_reader.hpp"
+#include "storage/posix_file_system.hpp"
 
 namespace ringway {
 
@@ -23,6 +24,7 @@ class SegmentSource : public LogSource {
   LogChunk read(log::LogPoint at) noexcept override;
   LogChunk read_offset(std::uint64_t offset) noexcept override;
   LogChunk read_time(std::int64_t timestamp_ns) noexcept override;
+  void expect(LogEnd end) noexcept override { end_ = end; }
   void rest() noexcept override;
 
  private:
@@ -30,6 +32,7 @@ class SegmentSource : public LogSource {
 
   bool find(const Where& where);
   LogChunk read_on(log::LogPoint at);
+  void choose_read_ahead() noexcept;
   void report(const char* reason) noexcept;
   template <class Read>
   LogChunk guarded(Read&& read) noexcept;
@@ -38,6 +41,8 @@ class SegmentSource : public LogSource {
   const shm::Uuid topic_;
   const std::uint32_t partition_;
   control::SegmentFound found_{};
+  LogEnd end_ = LogEnd::rests;
+  storage::ReadAhead read_ahead_{};  // of the reader's descriptor
   std::unique_ptr<log::SegmentReader> reader_;
   std::string reported_;
 };

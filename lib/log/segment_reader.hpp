@@ -107,6 +107,9 @@ class SegmentReader {
   std::vector<const BlockEntry*> entries() const;
   std::span<const TailSlot> slots() const noexcept { return std::span(slots_).first(slot_count_); }
 
+  /// For advice about how it is read.
+  int descriptor() const noexcept { return file_.descriptor(); }
+
   // For recovery.
   std::int64_t file_bytes() noexcept { return file_system_.size(file_.descriptor()); }
   /// Unverified data, for keeping aside. Bytes read or a negative errno.

@@ -62,7 +62,7 @@ int PosixFileSystem::open(const std::string& path, OpenMode mode) noexcept {
   if (descriptor < 0) return -errno;
   // Whoever reads asks for blocks, here and there. The kernel would read on behind each, and a
   // segment is mostly space reserved: pages to be cleared, for nothing.
-  if (mode == OpenMode::read) ::posix_fadvise(descriptor, 0, 0, POSIX_FADV_RANDOM);
+  if (mode == OpenMode::read) choose_read_ahead(descriptor, ReadAhead::none);
   return descriptor;
 }
 
@@ -183,6 +183,11 @@ int PosixFileSystem::list(const std::string& path, std::vector<std::string>& nam
   }
   ::closedir(directory);
   return result;
+}
+
+void choose_read_ahead(int descriptor, ReadAhead read_ahead) noexcept {
+  const int advice = read_ahead == ReadAhead::none ? POSIX_FADV_RANDOM : POSIX_FADV_NORMAL;
+  ::posix_fadvise(descriptor, 0, 0, advice);
 }
 
 bool drop_direct(int descriptor) noexcept {

@@ -34,6 +34,10 @@ class PosixFileSystem : public FileSystem {
   std::string all_durable_in_;  // the last one whose directories were found durable, or made so
 };
 
+/// Whether the kernel reads on by itself behind what is read. A hint.
+enum class ReadAhead : unsigned char { as_usual, none };
+void choose_read_ahead(int descriptor, ReadAhead read_ahead) noexcept;
+
 /// Takes O_DIRECT from a descriptor that has it. True when it was there: the write may be repeated.
 bool drop_direct(int descriptor) noexcept;
 

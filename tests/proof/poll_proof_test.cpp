@@ -21,6 +21,7 @@ class EmptiedLog final : public LogSource {
   }
   LogChunk read_offset(std::uint64_t) noexcept override { return read({}); }
   LogChunk read_time(std::int64_t) noexcept override { return {}; }
+  void expect(LogEnd) noexcept override {}
   void rest() noexcept override {}
 
  private:

@@ -37,6 +37,31 @@ TEST_CASE("cursor: pins what it gave until the next call, and nothing after an e
   CHECK(world.slots.back().offset == 2);
 }
 
+TEST_CASE("cursor: tells the log whether more is on its way into it", "[client]") {
+  World world;
+  const auto expected = [&] {
+    PartitionCursor cursor = world.cursor();
+    cursor.go_to({Status::ok, 0});
+    const std::uint64_t end = std::exchange(world.log.end, world.log.records[10]);
+    CHECK(world.poll(cursor) == numbers(0, 10));
+    world.log.end = end;
+    CHECK(world.poll(cursor, 1) == numbers(10, 11));
+    return std::exchange(world.log.expected, std::nullopt);
+  };
+  for (int i = 0; i < 3000; ++i) {
+    world.publish(100);
+    world.flush();
+  }
+  layout::BoardPartition& board = *world.plain.board;
+  board.written_position = world.follower.committed().position;
+  CHECK(expected() == LogEnd::rests);
+  board.hold = static_cast<std::uint32_t>(layout::Hold::disk_slow);
+  CHECK(expected() == LogEnd::moves);
+  board.hold = static_cast<std::uint32_t>(layout::Hold::none);
+  board.written_position = board.written_position.load() - 32;
+  CHECK(expected() == LogEnd::moves);
+}
+
 TEST_CASE("cursor: one that copies holds nothing, and what it gave outlives the ring", "[client]") {
   World world;
   PartitionCursor cursor = world.cursor();

@@ -28,6 +28,7 @@ class MemoryLog : public LogSource {
     std::string bytes;                               // from log position 0 on
     std::map<std::uint64_t, std::uint64_t> records;  // offset -> position
     std::uint64_t end = 0;                           // position up to which it is written
+    std::optional<LogEnd> expected;                  // what the cursor said last
     std::optional<LogChunk> answer;                  // instead of the truth
   };
   explicit MemoryLog(Content& content) : content_(content) {}
@@ -47,6 +48,7 @@ class MemoryLog : public LogSource {
     return read({found->second, found->first});
   }
   LogChunk read_time(std::int64_t) noexcept override { return {}; }
+  void expect(LogEnd end) noexcept override { content_.expected = end; }
   void rest() noexcept override {}
 
  private:
