@@ -37,7 +37,7 @@ std::shared_ptr<TopicMemory> BusState::map_anew(const TopicMemory& lost) noexcep
 /// Not with a claim open: that is settled in the mapping it was made in.
 void ProducerState::map_anew() noexcept {
   const std::uint32_t lost = shm::pages_lost.load(std::memory_order::acquire);
-  if (open_offsets_ != 0) return;
+  if (holds_claim()) return;
   if (handle_.memory->lost_page()) {
     OpenHandle again = handle_;
     again.memory = bus_->map_anew(*handle_.memory);

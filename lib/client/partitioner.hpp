@@ -10,6 +10,9 @@ namespace ringway {
 /// few partitions are touched at a time and all of them evenly. One thread at a time.
 class KeylessTurn {
  public:
+  /// As a batch: it is always the first one's turn.
+  static constexpr std::uint64_t kStays = ~std::uint64_t{0};
+
   KeylessTurn(std::uint32_t partitions, std::uint32_t first, std::uint64_t batch_bytes) noexcept
       : partitions_(partitions), current_(first % partitions), batch_bytes_(batch_bytes) {}
 

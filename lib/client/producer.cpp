@@ -1,4 +1,4 @@
-// Producer, as services see it.
+// Producer, as services see it; what publishes stands in producer_claims.cpp.
 
 #include "ringway/producer.hpp"
 
@@ -18,35 +18,6 @@ Producer& Producer::operator=(Producer&& other) noexcept {
 }
 Producer::~Producer() {
   release(state_);
-}
-
-Published Producer::publish(Bytes payload, const PublishOptions& options) noexcept {
-  if (!state_) return {Status::closed, {}};
-  return state_->publish(payload, options, options.timeout);
-}
-
-Published Producer::try_publish(Bytes payload, const PublishOptions& options) noexcept {
-  if (!state_) return {Status::closed, {}};
-  return state_->publish(payload, options, Timeout::zero());
-}
-
-Claim Producer::claim(std::size_t payload_bytes, const PublishOptions& options) noexcept {
-  Claim claim;
-  if (state_) state_->claim(claim, payload_bytes, options, options.timeout);
-  return claim;
-}
-
-Claim Producer::try_claim(std::size_t payload_bytes, const PublishOptions& options) noexcept {
-  Claim claim;
-  if (state_) state_->claim(claim, payload_bytes, options, Timeout::zero());
-  return claim;
-}
-
-Batch Producer::claim_batch(std::uint32_t records, std::size_t record_bytes,
-                            const PublishOptions& options) noexcept {
-  Batch batch;
-  if (state_) state_->claim_batch(batch, records, record_bytes, options);
-  return batch;
 }
 
 Status Producer::wait(RecordOffset offset, Level level, Timeout timeout) noexcept {

@@ -58,7 +58,9 @@ ProducerState::ProducerState(std::shared_ptr<BusState> bus, std::string topic,
     bus_->close(fresh);
     throw;
   }
-  turn_ = KeylessTurn(partitions_, handle_.producer, options_.keyless_batch_bytes);
+  turn_ = options_.partition
+              ? KeylessTurn(partitions_, *options_.partition, KeylessTurn::kStays)
+              : KeylessTurn(partitions_, handle_.producer, options_.keyless_batch_bytes);
 }
 
 ProducerState::~ProducerState() {
@@ -142,7 +144,7 @@ bool ProducerState::reopen() noexcept {
 /// Who has the topic for itself and is wanted to share says so for all partitions, also for those
 /// it never claims in.
 void ProducerState::give_way() noexcept {
-  if (!alone_ || open_offsets_ != 0 || exclusive()) return;
+  if (!alone_ || holds_claim() || exclusive()) return;
   for (ProducerLane& lane : lanes_) lane.writer.give_way();
   alone_ = false;
 }
@@ -158,15 +160,15 @@ Status ProducerState::keep_going() noexcept {
   if (shm::pages_lost.load(std::memory_order::relaxed) != pages_lost_) map_anew();
   const bool elsewhere =
       state == layout::TopicState::replaced || bus_->session_serial() != handle_.session_serial;
-  if (elsewhere && open_offsets_ == 0 && !reopen()) return Status::closed;
+  if (elsewhere && !holds_claim() && !reopen()) return Status::closed;
   return Status::ok;
 }
 
 /// A ring whose supervisor died together with the keeper is nobody's any more, and nothing in it
 /// says so: whoever publishes without ever waiting has to look. Only where the watermark stands
 /// still is a system call spent on it.
-void ProducerState::watch_supervisor(std::int64_t now_ns) noexcept {
-  next_watch_ns_ = now_ns + kWatchEveryNs;
+void ProducerState::watch_supervisor() noexcept {
+  next_watch_ns_ = clock_now() + kWatchEveryNs;
   give_way();
   // Relaxed: whether it moved is all that counts.
   const std::uint64_t committed =

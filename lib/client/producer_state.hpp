@@ -30,19 +30,21 @@ class [[gnu::visibility("hidden")]] ProducerState {
 
   bool in_child() const noexcept { return bus_->in_child(); }
 
-  Published publish(Bytes payload, const PublishOptions& options, Timeout timeout) noexcept;
-  void claim(Claim& into, std::size_t payload_bytes, const PublishOptions& options,
-             Timeout timeout) noexcept;
+  // What publishes: producer_claims.cpp, which alone calls it.
+  [[gnu::always_inline]] Published publish(Bytes payload, const PublishOptions& options,
+                                           Timeout timeout) noexcept;
+  [[gnu::always_inline]] void claim(Claim& into, std::size_t payload_bytes,
+                                    const PublishOptions& options, Timeout timeout) noexcept;
   void claim_batch(Batch& into, std::uint32_t records, std::size_t record_bytes,
                    const PublishOptions& options) noexcept;
-
+  [[gnu::always_inline]] std::byte* append(Batch& batch, std::size_t payload_bytes,
+                                           const PublishOptions& options) noexcept;
+  [[gnu::always_inline]] Published commit(const Claim& claim) noexcept;
+  [[gnu::always_inline]] Published commit(const Batch& batch) noexcept;
+  [[gnu::noinline]] void abort(const ClaimedBytes& bytes, RecordOffset offset, std::uint32_t offsets,
+             bool keyless) noexcept;
   void moved(Claim& to) noexcept { claim_ = &to; }
   void moved(Batch& to) noexcept { batch_ = &to; }
-  Published commit(Claim& claim) noexcept;
-  void abort(Claim& claim) noexcept;
-  std::byte* append(Batch& batch, const RecordShape& shape, const PublishOptions& options) noexcept;
-  Published commit(Batch& batch) noexcept;
-  void abort(Batch& batch) noexcept;
 
   Status wait(RecordOffset offset, Level level, Timeout timeout) noexcept;
   std::string why() const;
@@ -61,8 +63,13 @@ class [[gnu::visibility("hidden")]] ProducerState {
 
   // On the way of every record, inlined there (producer_claims.cpp): a result that comes by way of
   // memory waits for its stores.
-  [[gnu::always_inline]] bool admits(const RecordShape& shape, std::size_t payload_bytes,
-                                     const PublishOptions& options) noexcept;
+  [[gnu::always_inline]] Published publish_with(Bytes payload, const PublishOptions& options,
+                                                Timeout timeout) noexcept;
+  [[gnu::always_inline]] void claim_with(Claim& into, std::size_t payload_bytes,
+                                         const PublishOptions& options, Timeout timeout) noexcept;
+  [[gnu::always_inline]] std::byte* append_with(Batch& batch, std::size_t payload_bytes,
+                                                const PublishOptions& options) noexcept;
+  [[gnu::always_inline]] bool admits(const RecordShape& shape) const noexcept;
   [[gnu::always_inline]] std::int64_t timestamp(const PublishOptions& options) noexcept;
   [[gnu::always_inline]] std::uint32_t partition_for(const PublishOptions& options) const noexcept;
   [[gnu::always_inline]] ring::Claimed take(std::uint32_t partition, std::uint64_t bytes,
@@ -71,22 +78,32 @@ class [[gnu::visibility("hidden")]] ProducerState {
                                     std::uint32_t offsets) noexcept;
   [[gnu::always_inline]] Published published(std::uint32_t partition, const ring::Claimed& claim,
                                              bool keyless, bool stands) noexcept;
-  [[gnu::always_inline]] Published close_claim(bool stands) noexcept;
   std::int64_t clock_now() noexcept {
     return options_.clock == ClockSource::fast ? fast_clock_.now() : precise_clock_.now();
   }
 
+  // The same ways for who asks for more than a payload.
+  [[gnu::noinline]] Published publish_more(Bytes payload, const PublishOptions& options,
+                                           Timeout timeout) noexcept;
+  [[gnu::noinline]] void claim_more(Claim& into, std::size_t payload_bytes,
+                                    const PublishOptions& options, Timeout timeout) noexcept;
+  [[gnu::noinline]] std::byte* append_more(Batch& batch, std::size_t payload_bytes,
+                                           const PublishOptions& options) noexcept;
+
   // What it seldom meets.
-  [[gnu::cold]] void note_too_large(RecordShape shape, std::size_t payload_bytes,
+  [[gnu::cold, gnu::noinline]] void note_too_large(RecordShape shape, std::size_t payload_bytes,
                                     const PublishOptions& options) noexcept;
-  [[gnu::cold]] void watch_supervisor(std::int64_t now_ns) noexcept;
-  [[gnu::cold]] ring::Claimed take_waiting(std::uint32_t partition, std::uint64_t bytes,
+  [[gnu::cold, gnu::noinline]] void watch_supervisor() noexcept;
+  [[gnu::cold, gnu::noinline]] ring::Claimed take_waiting(std::uint32_t partition, std::uint64_t bytes,
                                            std::uint32_t offsets, Timeout timeout) noexcept;
-  [[gnu::cold]] bool skip_lost(std::uint32_t partition, ring::Claimed claim,
+  [[gnu::cold, gnu::noinline]] bool skip_lost(std::uint32_t partition, ring::Claimed claim,
                                std::uint32_t offsets) noexcept;
-  [[gnu::cold]] Status settled(std::uint32_t partition, ring::Claimed claim) noexcept;
-  [[gnu::cold]] Status after_loss(std::uint32_t partition, Status status) noexcept;
+  [[gnu::cold, gnu::noinline]] Status settled(std::uint32_t partition, ring::Claimed claim) noexcept;
+  [[gnu::cold, gnu::noinline]] Status after_loss(std::uint32_t partition, Status status) noexcept;
   Status refusal(std::uint32_t partition, Status of_ring) noexcept;
+  bool holds_claim() const noexcept { return claim_ != nullptr || batch_ != nullptr; }
+  [[gnu::always_inline]] bool ready() noexcept;
+  [[gnu::noinline]] void tidy_up() noexcept;
   void settle_open_claim() noexcept;
   Status keep_going() noexcept;
   void give_way() noexcept;
@@ -105,14 +122,9 @@ class [[gnu::visibility("hidden")]] ProducerState {
   Interrupt interrupt_;
   std::uint32_t pages_lost_ = 0;  // of shm::pages_lost, what this handle has dealt with
 
-  // The open claim, if any, and whose it is.
+  // The one that is open, if any.
   Claim* claim_ = nullptr;
   Batch* batch_ = nullptr;
-  ring::Claimed open_{};
-  bool open_keyless_ = false;
-  std::uint32_t open_partition_ = 0;
-  std::uint32_t open_offsets_ = 0;
-  std::int64_t open_time_ns_ = 0;  // of a batch's records, where the caller does not say another
 
   // For why(): what was refused last.
   struct TooLarge {
@@ -125,6 +137,7 @@ class [[gnu::visibility("hidden")]] ProducerState {
   std::uint32_t refused_partition_ = 0;
   bool alone_ = false;  // as an exclusive producer, and nobody was told otherwise
   std::int64_t next_watch_ns_ = 0;
+  bool watch_due_ = false;  // a record's time was later than that
   RecordOffset last_{};     // published last
   RecordOffset watched_{};  // what it was when the supervisor was watched last
 };

@@ -51,10 +51,10 @@ inline std::byte* write_frame(std::byte* to, const RecordShape& shape,
                                  .has_key = shape.has_key});
   std::byte* const payload = to + sizeof(layout::RecordHeader);
   std::byte* const behind = payload + shape.payload_bytes;
-  if (shape.key_bytes != 0) {
+  if (options.key && !options.key->empty()) {
     std::memcpy(behind, options.key->text().data(), shape.key_bytes);
   }
-  if (shape.headers_bytes != 0) encode(options.headers, behind + shape.key_bytes);
+  if (options.headers.size() != 0) encode(options.headers, behind + shape.key_bytes);
   return payload;
 }
 

@@ -63,8 +63,7 @@ class Writer {
   /// Takes space for `bytes` (a multiple of the unit, at most claim_bytes_max) and `offsets` record
   /// numbers. At most one claim may be open.
   [[gnu::always_inline]] Claimed try_claim(std::uint64_t bytes, std::uint32_t offsets) noexcept {
-    // Copies, here and below: behind each atomic access the members would be loaded again.
-    View view = view_;
+    const View& view = view_;
     Slot& slot = *slot_;
     for (;;) {
       const std::uint64_t word = view.tail().load(std::memory_order::acquire);  // CLAIM
@@ -213,7 +212,7 @@ class Writer {
 
   /// Whether the ring goes on.
   bool publish(std::uint64_t first) noexcept {
-    View view = view_;
+    const View& view = view_;
     Slot& slot = *slot_;
     view.stamp(first).store(current_stamp(view, first), std::memory_order::release);  // COMMIT
     std::atomic_signal_fence(std::memory_order::seq_cst);  // IDLE only after the stamp

@@ -56,6 +56,13 @@ struct ProducerOptions {
   bool exclusive = false;
 };
 
+/// Where in its ring a claim lies, bytes. For the library.
+struct ClaimedBytes {
+  std::uint64_t first = 0;     ///< where it starts
+  std::uint64_t position = 0;  ///< where its first record starts: behind filler, if any
+  std::uint64_t count = 0;     ///< from `first`
+};
+
 /// Space in the ring for one record, to be filled in place and then committed. Destroying it
 /// uncommitted aborts it: its offset is skipped by every consumer. Must not outlive the Producer's
 /// next claim or publish; one thread, the Producer's. A crash in between is repaired by the
@@ -65,7 +72,9 @@ class [[nodiscard]] Claim {
   Claim() noexcept = default;
   Claim(Claim&& other) noexcept;
   Claim& operator=(Claim&& other) noexcept;
-  ~Claim();
+  ~Claim() {
+    if (producer_ != nullptr) abort();
+  }
 
   /// ok: payload() may be filled. Else nothing was claimed.
   Status status() const noexcept { return status_; }
@@ -82,10 +91,12 @@ class [[nodiscard]] Claim {
 
  private:
   friend class ProducerState;
-  ProducerState* producer_ = nullptr;
+  ProducerState* producer_ = nullptr;  // of an open claim
   Status status_ = Status::closed;
+  bool keyless_ = false;
   std::span<std::byte> payload_;
   RecordOffset offset_;
+  ClaimedBytes bytes_;
 };
 
 /// Space for many records under one claim: append() each, then commit() all at once. What was not
@@ -95,7 +106,9 @@ class [[nodiscard]] Batch {
   Batch() noexcept = default;
   Batch(Batch&& other) noexcept;
   Batch& operator=(Batch&& other) noexcept;
-  ~Batch();
+  ~Batch() {
+    if (producer_ != nullptr) abort();
+  }
 
   Status status() const noexcept { return status_; }
   explicit operator bool() const noexcept { return status_ == Status::ok; }
@@ -115,13 +128,15 @@ class [[nodiscard]] Batch {
 
  private:
   friend class ProducerState;
-  ProducerState* producer_ = nullptr;
+  ProducerState* producer_ = nullptr;  // of an open batch
   Status status_ = Status::closed;
+  bool keyless_ = false;
   std::uint32_t left_ = 0;
   std::uint32_t used_ = 0;
   std::uint64_t cursor_ = 0;  // ring position of the next record
-  std::uint64_t end_ = 0;     // ring position behind the claim
+  std::int64_t time_ns_ = 0;  // of the claim, and of records that are not given another
   RecordOffset offset_;
+  ClaimedBytes bytes_;
 };
 
 /// Publishes to one topic. Made by Bus::producer(); movable; one thread at a time, except
