@@ -211,7 +211,7 @@ Status ConsumerState::collect(std::size_t records_max) noexcept {
     if (++at == count) at = 0;
   }
   turn_ = turn_ + 1 < count ? turn_ + 1 : 0;
-  in_stream_ = in_ring && records_.size() >= kStream && records_.size() < harvest.records_max;
+  in_stream_ = in_ring && records_.size() >= kStream;
   return status;
 }
 

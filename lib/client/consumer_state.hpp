@@ -58,7 +58,8 @@ class [[gnu::visibility("hidden")]] ConsumerState {
   void pause(const Deadline& deadline) noexcept;
   std::uint64_t progress() const noexcept;
   bool something_came() noexcept;
-  void keep_distance(Timeout patience) const noexcept;
+  void keep_distance(Timeout patience) noexcept;
+  std::uint64_t ahead() const noexcept;
   bool comes_at_once() noexcept;
   bool spin_before_sleep(const Deadline& deadline) noexcept;
   Status collect(std::size_t records_max) noexcept;
@@ -79,7 +80,7 @@ class [[gnu::visibility("hidden")]] ConsumerState {
   std::vector<RecordView> records_;
   std::vector<Gap> gaps_;
   std::size_t turn_ = 0;  // which cursor the next poll starts with
-  bool in_stream_ = false;  // the last poll gave several, and all there were
+  bool in_stream_ = false;  // the last poll gave several, out of rings
   bool copies_ = false;   // its handle may hold nothing in place any more
 };
 

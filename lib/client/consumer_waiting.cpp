@@ -14,8 +14,12 @@ constexpr int kSpinsBetweenClocks = 64;
 constexpr std::size_t kLooksAtOnce = 64;
 // Longer than a wake-up takes, so that a stream with short pauses is followed without sleeping.
 constexpr std::chrono::microseconds kAdaptiveSpin{50};
-// Some KiB of small records, at full speed.
-constexpr std::chrono::microseconds kDistance{2};
+// More than processors fetch ahead.
+constexpr std::uint64_t kDistanceBytes = 32 * 1024;
+constexpr std::chrono::microseconds kDistanceWait{2};
+constexpr std::chrono::microseconds kDistanceWaitMax{16};
+// Of a stream that is worth more waits, in each of them: 1 GB/s.
+constexpr std::uint64_t kFastBytes = 2 * 1024;
 constexpr int kRelaxesBetweenClocks = 8;
 // While the log or the supervisor is asked in vain.
 constexpr std::chrono::milliseconds kAskAgain{20};
@@ -27,14 +31,30 @@ bool ConsumerState::something_came() noexcept {
                      [](PartitionCursor& cursor) { return cursor.something_came(); });
 }
 
-/// Lets the producers of a stream get ahead, without a look at the ring: who follows at their heels
-/// takes each line from them while they write it, and all go at the pace of that.
-void ConsumerState::keep_distance(Timeout patience) const noexcept {
+/// The most that is claimed ahead in any partition.
+std::uint64_t ConsumerState::ahead() const noexcept {
+  std::uint64_t most = 0;
+  for (const PartitionCursor& cursor : cursors_) most = std::max(most, cursor.ahead());
+  return most;
+}
+
+/// Lets the producers of a stream get ahead, and leaves the last of what they wrote to a later poll:
+/// who follows at their heels takes each line from them while they write it, and so does what the
+/// processor fetches ahead of him; then all go at the pace of that. Tail is looked at seldom, for
+/// the same reason. A stream that is too slow for that is waited for but once.
+void ConsumerState::keep_distance(Timeout patience) noexcept {
   if (options_.wait == WaitStrategy::latency) return;
-  const Deadline ahead(std::min<Timeout>(patience, kDistance));
-  do {
-    for (int i = 0; i < kRelaxesBetweenClocks; ++i) relax();
-  } while (!ahead.passed());
+  const Deadline enough(std::min<Timeout>(patience, kDistanceWaitMax));
+  for (std::uint64_t before = ahead(); before <= kDistanceBytes;) {
+    const Deadline look(std::min<Timeout>(patience, kDistanceWait));
+    do {
+      for (int i = 0; i < kRelaxesBetweenClocks; ++i) relax();
+    } while (!look.passed());
+    const std::uint64_t now = ahead();
+    if (now < before + kFastBytes || enough.passed()) return;
+    before = now;
+  }
+  for (PartitionCursor& cursor : cursors_) cursor.stop_short(kDistanceBytes);
 }
 
 /// Before anything that takes longer than an answer does: a clock, the state of the topic. Without

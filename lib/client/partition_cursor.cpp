@@ -148,6 +148,19 @@ bool PartitionCursor::only_log_has_it() const noexcept {
          ring::peek(view_, place_.position, header) != ring::Found::record;
 }
 
+std::uint64_t PartitionCursor::ahead() const noexcept {
+  if (where_ != Where::ring) return 0;
+  // Relaxed: no more than a hint.
+  const std::uint64_t tail =
+      view_.codec().unpack(view_.tail().load(std::memory_order::relaxed)).position;
+  return tail > place_.position ? tail - place_.position : 0;
+}
+
+void PartitionCursor::stop_short(std::uint64_t bytes) noexcept {
+  const std::uint64_t there = ahead();
+  if (there > bytes) until_ = place_.position + (there - bytes);
+}
+
 Status PartitionCursor::collect(Harvest& harvest) noexcept {
   Status status = Status::ok;
   if (where_ == Where::unplaced) status = place_in_ring_or_log(harvest);
@@ -240,7 +253,8 @@ Status PartitionCursor::collect_ring(Harvest& harvest) noexcept {
   const std::size_t before = harvest.records.size();
   ring::Found found = ring::Found::nothing;
   RecordHeader header;
-  const std::uint64_t bound = std::min(announced, reader_.end());
+  const std::uint64_t bound =
+      std::min({announced, reader_.end(), std::exchange(until_, kNowhere)});
   // Copies: behind each stamp the members would be loaded again.
   ring::PartitionView view = view_;
   ring::Place at = place_;

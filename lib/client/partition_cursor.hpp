@@ -56,6 +56,10 @@ class PartitionCursor {
   bool in_vain() const noexcept { return in_vain_; }
   /// What comes next is looked for in the ring, not in the log.
   bool in_ring() const noexcept { return where_ == Where::ring; }
+  /// How many bytes producers have claimed ahead of it in the ring. A hint: they may write anything.
+  std::uint64_t ahead() const noexcept;
+  /// The next collect() leaves so many of these to one after it, where there are more.
+  void stop_short(std::uint64_t bytes) noexcept;
 
   /// Where a start point lies now.
   struct Target {
@@ -85,6 +89,7 @@ class PartitionCursor {
 
  private:
   enum class Where : unsigned char { unplaced, ring, log };
+  static constexpr std::uint64_t kNowhere = ~std::uint64_t{0};
 
   void place_at(const Target& target) noexcept;
   void follow_from_beginning(const Target& target) noexcept;
@@ -129,6 +134,7 @@ class PartitionCursor {
   ring::Place place_{0, 0};
   std::uint64_t wanted_ = 0;     // records before this offset are passed over
   std::uint64_t held_from_ = 0;  // ring position
+  std::uint64_t until_ = kNowhere;  // ring position: the next collect() stops there
   std::optional<std::int64_t> not_before_ns_;
   std::uint64_t committed_ = layout::kNoOffset;
   std::unique_ptr<LogSource> log_;    // none without persistence

@@ -62,6 +62,23 @@ TEST_CASE("cursor: tells the log whether more is on its way into it", "[client]"
   CHECK(expected() == LogEnd::moves);
 }
 
+TEST_CASE("cursor: one that is to stop short leaves what was claimed last to its next call",
+          "[client]") {
+  World world;
+  PartitionCursor cursor = world.cursor();
+  cursor.go_to({Status::ok, 0});
+  CHECK(world.poll(cursor).empty());
+  for (int i = 0; i < 10; ++i) world.publish();  // 96 bytes each
+  CHECK(cursor.ahead() == 10 * 96);
+  cursor.stop_short(3 * 96);
+  CHECK(world.poll(cursor) == numbers(0, 7));
+  CHECK(world.poll(cursor) == numbers(7, 10));
+  world.publish();
+  cursor.stop_short(3 * 96);  // there are not as many
+  CHECK(world.poll(cursor) == numbers(10, 11));
+  CHECK(cursor.ahead() == 0);
+}
+
 TEST_CASE("cursor: one that copies holds nothing, and what it gave outlives the ring", "[client]") {
   World world;
   PartitionCursor cursor = world.cursor();
