@@ -11,6 +11,10 @@
 namespace ringway {
 namespace {
 
+/// So much of its rings a producer meets without a fault in each page: 4,096 of them take half a
+/// millisecond here, and 1.5 us each where they come one by one.
+constexpr std::uint64_t kPopulatedMax = 16 << 20;
+
 constexpr const char* kOneInstallation = "let library and supervisor be of one installation";
 
 void check_layout(const layout::BoardHeader& board, std::uint64_t bytes) {
@@ -99,6 +103,10 @@ ring::PartitionView TopicMemory::view(std::uint32_t partition) {
     landing = shm::LandingArea({mapped.data(), mapped.mapped_bytes()},
                                writable ? shm::Landing::zeros : shm::Landing::zeros_read_only);
     area = std::move(mapped);
+    if (writable && populated_bytes_ + ring_bytes_ <= kPopulatedMax) {
+      populated_bytes_ += ring_bytes_;
+      area.populate();
+    }
   }
   const auto& tail = ring_region_.at<const layout::PartitionTail>(
       layout::kPageBytes + partition * sizeof(layout::PartitionTail));

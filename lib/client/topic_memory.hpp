@@ -95,6 +95,7 @@ class TopicMemory {
   };
   std::mutex mutex_;
   std::vector<Data> data_;  // by partition; under mutex_
+  std::uint64_t populated_bytes_ = 0;  // under mutex_
 };
 
 }  // namespace ringway

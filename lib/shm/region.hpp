@@ -75,6 +75,8 @@ class DataArea {
   std::uint64_t ring_bytes() const noexcept { return first_.get_size(); }
   /// Bytes that can be addressed from data() on: ring_bytes() or twice that.
   std::uint64_t mapped_bytes() const noexcept { return first_.get_size() + second_.get_size(); }
+  /// Enters the ring's pages into the process's page tables, so far as there is memory for that.
+  void populate() const noexcept;
   Wrap wrap() const noexcept { return second_.get_size() != 0 ? Wrap::mirrored : Wrap::single; }
 
  private:

@@ -1,5 +1,6 @@
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -177,6 +178,21 @@ TEST_CASE("region: a forked child does not inherit the mapping", "[shm]") {
   int status = -1;
   REQUIRE(::waitpid(child, &status, 0) == child);
   CHECK(status == 0);
+}
+
+TEST_CASE("region: the pages of a populated data area are written without faults", "[shm]") {
+  constexpr std::uint64_t bytes = 4 << 20;
+  const Descriptor file = create_memory_file("ringway.test", bytes);
+  const DataArea area(file.get(), Access::read_write, 0, bytes, Wrap::mirrored);
+  const auto faults = [] {
+    rusage usage{};
+    ::getrusage(RUSAGE_THREAD, &usage);
+    return usage.ru_minflt;
+  };
+  area.populate();
+  const auto before = faults();
+  for (std::uint64_t at = 0; at < bytes; at += 4096) area.data()[at] = std::byte{1};
+  CHECK(faults() - before < 64);
 }
 
 TEST_CASE("memory name: made and parsed alike, and nothing else is accepted", "[shm]") {
