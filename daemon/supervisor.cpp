@@ -226,8 +226,8 @@ void Supervisor::stop(std::function<void(bool)> done) {
   stopping_ = true;
   log_.info("stopping");
   ticker_.cancel();
+  registry_.announce_stop();  // first: who finds its connection closed knows why
   server_.stop();
-  registry_.announce_stop();
   drain(std::chrono::steady_clock::now() +
             std::chrono::milliseconds(options_.config.stop_patience_ms),
         [this, done = std::move(done)](bool complete) { done(end_stop(complete)); });

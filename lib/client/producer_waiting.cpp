@@ -109,14 +109,17 @@ std::string ProducerState::why() const {
       return fmt::format("a claim of {} bytes of ring does not fit: at most {}", too_large_.bytes,
                          too_large_.bytes_max);
   }
-  if (!bus_->attached()) return "the supervisor is away";
   const layout::BoardHeader& header = handle_.memory->board();
   const layout::BoardPartition& board = handle_.memory->board(refused_partition_);
   // Relaxed: for people.
   const auto state = static_cast<layout::TopicState>(header.state.load(std::memory_order::relaxed));
   const auto pid = board.hold_pid.load(std::memory_order::relaxed);
   if (state == layout::TopicState::deleted) return "the topic was deleted";
-  if (state == layout::TopicState::stopping) return "the supervisor is stopping";
+  if (state == layout::TopicState::stopping) {
+    return bus_->attached() ? "the supervisor is stopping"
+                            : "the supervisor is away: it was stopping";
+  }
+  if (!bus_->attached()) return "the supervisor is away";
   switch (static_cast<layout::Hold>(board.hold.load(std::memory_order::relaxed))) {
     case layout::Hold::none:
       break;

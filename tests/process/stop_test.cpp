@@ -97,6 +97,10 @@ TEST_CASE("stop: a producer that dies in mid-claim during the drain is repaired,
   }
   victim.kill();
   CHECK(daemon.stop() == 0);
+  do {
+    CHECK(other.try_publish("too late").status == Status::back_pressured);
+  } while (other.why().find("away") == std::string::npos);  // it looks now and then
+  CHECK(other.why() == "the supervisor is away: it was stopping");
   daemon.start();
   Consumer consumer = bus.consumer("t", {.from = start()});
   CHECK(take(consumer, 1)[0] == "behind");
