@@ -87,6 +87,11 @@ struct Holder {
       Bus own = world.daemon.connect();
       Consumer consumer = own.consumer("t", {.from = end()});
       self.reached();
+      // The first it may get from the log: where a record ends in the next ring segment, and is
+      // durable by then, the table knows of no boundary before it that is still in the ring.
+      if (consumer.poll(1, 60s).size() != 1) ::_exit(2);
+      consumer.advance();
+      self.reached();
       RecordBatch batch = consumer.poll(1, 60s);
       if (batch.size() != 1) ::_exit(2);
       std::uint64_t next = batch[0].offset();
@@ -113,8 +118,10 @@ struct Holder {
         if (batch.empty() || !consumer.take_gaps().empty()) ::_exit(5);
       }
     });
-    REQUIRE(child->await());
-    REQUIRE(to_string(world.publish()) == "ok");
+    for (int records = 0; records < 2; ++records) {
+      REQUIRE(child->await());
+      REQUIRE(to_string(world.publish()) == "ok");
+    }
     REQUIRE(child->await());
   }
   std::string pid() const { return std::to_string(child->pid()); }
