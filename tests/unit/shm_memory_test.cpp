@@ -192,7 +192,8 @@ TEST_CASE("region: the pages of a populated data area are written without faults
   area.populate();
   const auto before = faults();
   for (std::uint64_t at = 0; at < bytes; at += 4096) area.data()[at] = std::byte{1};
-  CHECK(faults() - before < 64);
+  // Of 1,024 without. Under a sanitizer a page of its own for eight of these.
+  CHECK(faults() - before < 256);
 }
 
 TEST_CASE("memory name: made and parsed alike, and nothing else is accepted", "[shm]") {
