@@ -38,10 +38,10 @@ std::uint64_t ConsumerState::ahead() const noexcept {
   return most;
 }
 
-/// Lets the producers of a stream get ahead, and leaves the last of what they wrote to a later poll:
-/// who follows at their heels takes each line from them while they write it, and so does what the
-/// processor fetches ahead of him; then all go at the pace of that. Tail is looked at seldom, for
-/// the same reason. A stream that is too slow for that is waited for but once.
+/// Lets the producers of a stream get ahead, and leaves the last of what they wrote to a later
+/// poll: who follows at their heels takes each line from them while they write it, and so does what
+/// the processor fetches ahead of him; then all go at the pace of that. Tail is looked at seldom,
+/// for the same reason. A stream that is too slow for that is waited for but once.
 void ConsumerState::keep_distance(Timeout patience) noexcept {
   if (options_.wait == WaitStrategy::latency) return;
   const Deadline enough(std::min<Timeout>(patience, kDistanceWaitMax));

@@ -56,7 +56,8 @@ class PartitionCursor {
   bool in_vain() const noexcept { return in_vain_; }
   /// What comes next is looked for in the ring, not in the log.
   bool in_ring() const noexcept { return where_ == Where::ring; }
-  /// How many bytes producers have claimed ahead of it in the ring. A hint: they may write anything.
+  /// How many bytes producers have claimed ahead of it in the ring. A hint: they may write what
+  /// they like.
   std::uint64_t ahead() const noexcept;
   /// The next collect() leaves so many of these to one after it, where there are more.
   void stop_short(std::uint64_t bytes) noexcept;

@@ -6,6 +6,9 @@
 // those of a claim are passed by value to what is not inlined, and are not const where a call fills
 // them in: else GCC 12 leaves them in memory, where the call put them.
 
+#include <new>
+#include <utility>
+
 #include "client/producer_state.hpp"
 #include "ring/bell.hpp"
 #include "ringway/producer.hpp"
@@ -31,8 +34,8 @@ ring::Claimed claimed_again(const ClaimedBytes& bytes, const RecordOffset& offse
 
 }  // namespace
 
-/// Of a claim that was just won: the counter is read while the lock behind it goes on, and waits for
-/// nothing; in front of the lock it would be waited for.
+/// Of a claim that was just won: the counter is read while the claim's locked instruction goes on,
+/// and waits for nothing; in front of that it would be waited for.
 inline std::int64_t ProducerState::timestamp(const PublishOptions& options) noexcept {
   const std::int64_t now = clock_now();
   if (now >= next_watch_ns_) [[unlikely]]
@@ -263,7 +266,8 @@ inline Published ProducerState::commit(const Batch& batch) noexcept {
   auto& writer = lanes_[partition].writer;
   const std::uint64_t end = batch.bytes_.first + batch.bytes_.count;
   if (batch.cursor_ < end) {
-    writer.view().store_header(batch.cursor_, layout::skip_header(end - batch.cursor_, batch.left_));
+    writer.view().store_header(batch.cursor_,
+                               layout::skip_header(end - batch.cursor_, batch.left_));
     writer.stamp_inner(batch.cursor_);
   }
   ring::Claimed claimed = claimed_again(batch.bytes_, batch.offset_);
@@ -271,32 +275,37 @@ inline Published ProducerState::commit(const Batch& batch) noexcept {
                    stamp(partition, claimed, batch.used_ + batch.left_));
 }
 
-// The handles. What they give away stands here with the way it goes.
+// The handles. What they give away stands here with the way it goes: flat, as the compiler thinks
+// that much too long to be inlined.
 
-[[gnu::flatten]] Published Producer::publish(Bytes payload, const PublishOptions& options) noexcept {
+[[gnu::flatten]] Published Producer::publish(Bytes payload,
+                                             const PublishOptions& options) noexcept {
   if (!state_) return {Status::closed, {}};
   return state_->publish(payload, options, options.timeout);
 }
 
-[[gnu::flatten]] Published Producer::try_publish(Bytes payload, const PublishOptions& options) noexcept {
+[[gnu::flatten]] Published Producer::try_publish(Bytes payload,
+                                                 const PublishOptions& options) noexcept {
   if (!state_) return {Status::closed, {}};
   return state_->publish(payload, options, Timeout::zero());
 }
 
-[[gnu::flatten]] Claim Producer::claim(std::size_t payload_bytes, const PublishOptions& options) noexcept {
+[[gnu::flatten]] Claim Producer::claim(std::size_t payload_bytes,
+                                       const PublishOptions& options) noexcept {
   Claim claim;
   if (state_) state_->claim(claim, payload_bytes, options, options.timeout);
   return claim;
 }
 
-[[gnu::flatten]] Claim Producer::try_claim(std::size_t payload_bytes, const PublishOptions& options) noexcept {
+[[gnu::flatten]] Claim Producer::try_claim(std::size_t payload_bytes,
+                                           const PublishOptions& options) noexcept {
   Claim claim;
   if (state_) state_->claim(claim, payload_bytes, options, Timeout::zero());
   return claim;
 }
 
 [[gnu::flatten]] Batch Producer::claim_batch(std::uint32_t records, std::size_t record_bytes,
-                            const PublishOptions& options) noexcept {
+                                             const PublishOptions& options) noexcept {
   Batch batch;
   if (state_) state_->claim_batch(batch, records, record_bytes, options);
   return batch;
@@ -355,8 +364,8 @@ Batch& Batch::operator=(Batch&& other) noexcept {
   return *new (this) Batch(std::move(other));
 }
 
-[[gnu::flatten]] std::optional<std::span<std::byte>> Batch::append(std::size_t payload_bytes,
-                                                  const PublishOptions& options) noexcept {
+[[gnu::flatten]] std::optional<std::span<std::byte>> Batch::append(
+    std::size_t payload_bytes, const PublishOptions& options) noexcept {
   if (producer_ == nullptr) return {};
   std::byte* const payload = producer_->append(*this, payload_bytes, options);
   if (payload == nullptr) return {};

@@ -41,8 +41,8 @@ class [[gnu::visibility("hidden")]] ProducerState {
                                            const PublishOptions& options) noexcept;
   [[gnu::always_inline]] Published commit(const Claim& claim) noexcept;
   [[gnu::always_inline]] Published commit(const Batch& batch) noexcept;
-  [[gnu::noinline]] void abort(const ClaimedBytes& bytes, RecordOffset offset, std::uint32_t offsets,
-             bool keyless) noexcept;
+  [[gnu::noinline]] void abort(const ClaimedBytes& bytes, RecordOffset offset,
+                               std::uint32_t offsets, bool keyless) noexcept;
   void moved(Claim& to) noexcept { claim_ = &to; }
   void moved(Batch& to) noexcept { batch_ = &to; }
 
@@ -92,13 +92,16 @@ class [[gnu::visibility("hidden")]] ProducerState {
 
   // What it seldom meets.
   [[gnu::cold, gnu::noinline]] void note_too_large(RecordShape shape, std::size_t payload_bytes,
-                                    const PublishOptions& options) noexcept;
+                                                   const PublishOptions& options) noexcept;
   [[gnu::cold, gnu::noinline]] void watch_supervisor() noexcept;
-  [[gnu::cold, gnu::noinline]] ring::Claimed take_waiting(std::uint32_t partition, std::uint64_t bytes,
-                                           std::uint32_t offsets, Timeout timeout) noexcept;
+  [[gnu::cold, gnu::noinline]] ring::Claimed take_waiting(std::uint32_t partition,
+                                                          std::uint64_t bytes,
+                                                          std::uint32_t offsets,
+                                                          Timeout timeout) noexcept;
   [[gnu::cold, gnu::noinline]] bool skip_lost(std::uint32_t partition, ring::Claimed claim,
-                               std::uint32_t offsets) noexcept;
-  [[gnu::cold, gnu::noinline]] Status settled(std::uint32_t partition, ring::Claimed claim) noexcept;
+                                              std::uint32_t offsets) noexcept;
+  [[gnu::cold, gnu::noinline]] Status settled(std::uint32_t partition,
+                                              ring::Claimed claim) noexcept;
   [[gnu::cold, gnu::noinline]] Status after_loss(std::uint32_t partition, Status status) noexcept;
   Status refusal(std::uint32_t partition, Status of_ring) noexcept;
   bool holds_claim() const noexcept { return claim_ != nullptr || batch_ != nullptr; }
