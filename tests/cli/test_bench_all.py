@@ -27,12 +27,12 @@ ROWS = [
     'ring_64_claim_1_producers_2', 'ring_64_claim_1_producers_2_to_one', 'ring_64_claim_1_producers_2_smallest_share',
     'latency_64_p50', 'latency_64_p99', 'wake_64', 'wake_64_nobody_asleep',
     'idle_10000_cpu', 'idle_10000_memory', 'idle_10000_beside', 'idle_10000_among',
-    'persist_1024', 'persist_1024_default_ring', 'recover', 'persist_64', 'persist_64_default_ring',
-    'replay_1024_warm', 'replay_64_warm', 'replay_1024_cold', 'replay_64_cold',
+    'repair', 'adopt', 'adopt_1000',
     'durable_64', 'durable_64_producers_64', 'durable_64_producers_64_to_one',
-    'fanout_64_consumers_8', 'fanout_64_consumers_8_from_log',
-    'spill_1024_producer', 'spill_1024_live',
-    'repair', 'restart', 'restart_orderly', 'adopt', 'adopt_1000',
+    'spill_1024_producer', 'spill_1024_live', 'fanout_64_consumers_8', 'fanout_64_consumers_8_from_log',
+    'replay_1024_warm', 'replay_64_warm', 'replay_1024_cold', 'replay_64_cold',
+    'persist_1024', 'persist_1024_default_ring', 'recover', 'persist_64', 'persist_64_default_ring',
+    'restart', 'restart_orderly',
 ]
 
 
@@ -57,6 +57,7 @@ class BenchAll(BenchCase):
                                   'command'}, set(row))
             if not row.get('not_measured'):
                 self.assertEqual(len(row['runs']), 1, row['name'])
+            self.assertLessEqual(row['written']['bytes'], row['written']['most'], row['command'])
         commands = {row['name']: row['command'] for row in rows}
         self.assertEqual(commands['ring_64_claim_16'], 'ringway bench ring --claim 16 --runs 1 --time 10ms')
         self.assertEqual(commands['persist_64'], 'ringway bench persist --size 64 --bytes 2M --limit-bytes 2M --runs 1 '
@@ -169,7 +170,7 @@ class BenchAll(BenchCase):
         self.assertEqual(child.returncode, 1)
         rows = json.loads(out)
         self.assertIn('/no/ringwayd: it ended at once', [row.get('not_measured') for row in rows])
-        self.assertEqual(rows[-1]['name'], 'adopt_1000')
+        self.assertEqual(rows[-1]['name'], 'restart')
         self.assertRegex(err.splitlines()[-1], '"error".*ringway bench .*/no/ringwayd')
         self.assert_nothing_is_left()
 

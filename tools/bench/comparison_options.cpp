@@ -41,7 +41,7 @@ TopicChoices ComparisonOptions::memory_topic() const {
 }
 
 Demand ComparisonOptions::memory_demand() const {
-  return {.memory_bytes = 4 * bus.ring_bytes()};
+  return {.written_bytes = kWrittenPerBus, .memory_bytes = 4 * bus.ring_bytes()};
 }
 
 Json ComparisonOptions::settings(const CpuPair& cpus) const {

@@ -12,6 +12,15 @@ struct Demand {
   std::uint64_t memory_bytes = 0;   ///< at once
 };
 
+/// What a log of so many bytes of records writes, at most: what is around them, and what a topic
+/// begins with.
+constexpr std::uint64_t log_bytes_max(std::uint64_t bytes) noexcept {
+  return bytes + bytes / 128 + (std::uint64_t{1} << 20);
+}
+
+/// What a bus of its own writes, at most, whatever is done with it: its catalog, and what it says.
+inline constexpr std::uint64_t kWrittenPerBus = 2 << 20;
+
 /// What a benchmark may write beyond its demand: repeats that are done again, and what a fast disk
 /// takes until it was written to for long enough.
 class Spare {

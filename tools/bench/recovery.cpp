@@ -6,7 +6,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <ringway/bus.hpp>
+#include <thread>
 
 #include "tools/bench/disk_options.hpp"
 #include "tools/bench/numbered_records.hpp"
@@ -22,11 +24,13 @@ using namespace std::chrono_literals;
 constexpr auto kRecoveryTarget = 1s;
 constexpr std::uint64_t kRecoveryBytes = std::uint64_t{10} << 30;  // of less nothing was promised
 constexpr std::uint64_t kMoreEachTime = 16 << 20;  // before the next kill, and then until it comes
-constexpr std::uint64_t kWrittenUntilKilled = 256 << 20;  // at most
+constexpr std::uint64_t kFastUntilKilled = 64 << 20;     // and slowly behind them
+constexpr std::uint64_t kWrittenUntilKilled = 80 << 20;  // at most
+constexpr auto kSlowly = 1ms;
 constexpr auto kLookForServiceEvery = 200us;
 
 /// Publishes at full speed: tells how many records are durable once the log has `bytes` of them,
-/// and goes on until it is ended.
+/// and goes on until it is ended, slowly where that takes long.
 void play_log_writer(Channel& parent, const std::string& socket, const LongLog& log,
                      std::uint64_t bytes) {
   Bus bus = Bus::connect(socket);
@@ -36,8 +40,12 @@ void play_log_writer(Channel& parent, const std::string& socket, const LongLog& 
     producer.publish_some();
   } while (records() * record_slot_bytes(log.size_bytes) < bytes);
   producer.wait(Level::durable);
+  const std::uint64_t fast = records() + kFastUntilKilled / record_slot_bytes(log.size_bytes);
   parent.send(records());
-  for (;;) producer.publish_some();
+  for (;;) {
+    producer.publish_some();
+    if (records() > fast) std::this_thread::sleep_for(kSlowly);
+  }
 }
 
 /// Throws Error where the log has lost its beginning, or the last of the `durable` records.

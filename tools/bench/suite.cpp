@@ -110,9 +110,10 @@ SuiteRows Suite::measure(std::chrono::nanoseconds within,
     };
     const std::uint64_t written = bytes_written().value_or(0) - before;
     const std::uint64_t spoken_for = written + still_to_write(at);
-    Spare spare(spoken_for < kSuiteWrittenMax
-                    ? std::min(kSuiteWrittenMax - spoken_for, kSuiteSpareMax)
-                    : 0);
+    const std::uint64_t spared = spoken_for < kSuiteWrittenMax
+                                     ? std::min(kSuiteWrittenMax - spoken_for, kSuiteSpareMax)
+                                     : 0;
+    Spare spare(spared);
     if (written + configured.demand.written_bytes > kSuiteWrittenMax) {
       leave_out(fmt::format("{} are written, and this takes up to {}", format_size(written),
                             format_size(configured.demand.written_bytes)));
@@ -121,8 +122,12 @@ SuiteRows Suite::measure(std::chrono::nanoseconds within,
     try {
       check_interrupted();
       about_to(at, command);
-      for (const BenchRow& row : rows_of(configured, spare)) {
+      const BenchRows measured = rows_of(configured, spare);
+      const Json of_all{{"bytes", bytes_written().value_or(0) - before - written},
+                        {"most", configured.demand.written_bytes + spared - spare.bytes()}};
+      for (const BenchRow& row : measured) {
         rows.push_back(row_json(row, command));
+        rows.back()["written"] = of_all;
       }
     } catch (const Interrupted& interrupted) {
       if (interrupted.signal != Deadline::kSignal) throw;

@@ -41,7 +41,8 @@ class Suite {
   Demand demand() const noexcept;
   std::size_t size() const noexcept { return pieces_.size(); }
 
-  /// The JSON of all rows in the order of the plan, each with its "command". What has not begun
+  /// The JSON of all rows in the order of the plan, each with its "command" and what that has
+  /// "written", and might have at most: its demand, and what it took to spare. What has not begun
   /// when `within` has passed, what was at it, and what would write more than it may, reads "not
   /// measured". So does what fails, and the others go on. What is left of kSuiteWrittenMax when
   /// everybody to come has its demand is there to spare. `about_to` is told each command before it

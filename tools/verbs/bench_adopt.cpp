@@ -24,7 +24,8 @@ constexpr const char* kAdoptAbout =
     "a new supervisor takes over living rings, after kill -9, without traffic";
 constexpr auto kLookEvery = 200us;
 constexpr std::uint64_t kRecordsPerLane = 1000;
-constexpr std::uint64_t kWrittenPerLane = 160 << 10;  // at most: whole blocks, and an index
+constexpr std::uint64_t kWrittenPerLane = 160 << 10;   // at most: whole blocks, and an index
+constexpr std::uint64_t kWrittenPerTopic = 32 << 10;  // of the catalog
 
 struct AdoptOptions : BenchOptions {
   TrafficShape shape{.topics = 1, .partitions = 200};
@@ -82,7 +83,8 @@ std::chrono::nanoseconds adopt_target(const TrafficShape& shape) {
 }
 
 Demand adopt_demand(const AdoptOptions& options) {
-  const std::uint64_t written = options.shape.lanes() * kWrittenPerLane;
+  const std::uint64_t written = kWrittenPerBus + options.shape.lanes() * kWrittenPerLane +
+                                options.shape.topics * kWrittenPerTopic;
   return {.written_bytes = options.runs * written,
           .disk_bytes = written,
           .memory_bytes = options.shape.lanes() * options.ring_bytes()};

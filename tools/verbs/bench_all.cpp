@@ -26,9 +26,8 @@
 namespace ringway::cli {
 namespace {
 
-/// Everything that a target was set for, a command each; what is slow to begin and to end stands far
-/// from where the time is over. All of them write less than
-/// kSuiteWrittenMax and, on a quiet machine, take less than ten minutes.
+/// Everything that a target was set for, a command each: who writes little before who writes much.
+/// All of them write less than kSuiteWrittenMax and, on a quiet machine, take less than ten minutes.
 const std::vector<std::string> kPlan{
     "limits --time 200ms --bytes 16MiB",
     "ring",
@@ -41,20 +40,20 @@ const std::vector<std::string> kPlan{
     "latency",
     "wake",
     "idle",
-    "persist --bytes 8GiB --limit-bytes 3GiB --recover",
-    "persist --size 64 --bytes 8GiB --limit-bytes 3GiB",
-    "replay --bytes 512MiB",
-    "replay --size 64 --bytes 512MiB",
-    "replay --cold --bytes 512MiB",
-    "replay --size 64 --cold --bytes 512MiB",
-    "durable --time 200ms",
-    "durable --producers 64 --time 200ms",
-    "fanout --bytes 512MiB",
-    "spill --time 600ms",
     "repair",
-    "restart --restarts 3",
     "adopt",
     "adopt --topics 1000 --partitions 1 --ring 1MiB --starts 5",
+    "durable --time 200ms",
+    "durable --producers 64 --time 200ms",
+    "spill --time 600ms",
+    "fanout --bytes 512MiB",
+    "replay --bytes 384MiB",
+    "replay --size 64 --bytes 384MiB",
+    "replay --cold --bytes 384MiB",
+    "replay --size 64 --cold --bytes 384MiB",
+    "persist --bytes 8GiB --limit-bytes 3GiB --recover",
+    "persist --size 64 --bytes 8GiB --limit-bytes 3GiB",
+    "restart --restarts 3",
 };
 
 constexpr const char* kWithin = "9m30s";  // and then it tidies up

@@ -109,7 +109,7 @@ std::vector<Comparison> compare_durable(const DurableOptions& options, std::uint
 }
 
 Demand durable_demand(const DurableOptions& options) {
-  return {.written_bytes = options.runs * turn_bytes(options),
+  return {.written_bytes = kWrittenPerBus + options.runs * turn_bytes(options),
           .disk_bytes = kDurableRoom,
           .memory_bytes = 2 * options.bus.ring_bytes()};
 }

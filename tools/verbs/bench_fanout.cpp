@@ -68,7 +68,7 @@ Comparison from_log_row(const Comparison& row) {
 
 /// Both sides, and what warms them up.
 std::uint64_t turn_bytes(const FanoutOptions& options) {
-  return 2 * (options.bytes_each() + options.bytes_each() / 8);
+  return 2 * log_bytes_max(options.bytes_each() + options.bytes_each() / 8);
 }
 
 std::vector<Comparison> compare_fanout(const FanoutOptions& options, const CpuPair& cpus,
@@ -103,7 +103,7 @@ std::vector<Comparison> compare_fanout(const FanoutOptions& options, const CpuPa
 
 Demand fanout_demand(const FanoutOptions& options) {
   // What a side has written goes when the next one begins, more or less.
-  return {.written_bytes = options.runs * turn_bytes(options),
+  return {.written_bytes = kWrittenPerBus + options.runs * turn_bytes(options),
           .disk_bytes = turn_bytes(options),
           .memory_bytes = 2 * options.bus.ring_bytes()};
 }

@@ -23,7 +23,7 @@ namespace {
 
 constexpr const char* kActiveTopic = "bench/active";
 constexpr std::uint64_t kWrittenPerActive = 512;  // at most: blocks are far from full
-constexpr std::uint64_t kWrittenPerUsed = 64 << 10;
+constexpr std::uint64_t kWrittenPerUsed = 128 << 10;
 
 struct IdleOptions : ComparisonOptions {
   IdleOptions() {
@@ -178,7 +178,7 @@ std::vector<Comparison> measure_idle(const IdleOptions& options, Spare& spare) {
 
 Demand idle_demand(const IdleOptions& options) {
   const std::uint64_t written =
-      options.runs * turn_bytes(options) + options.used * kWrittenPerUsed;
+      2 * kWrittenPerBus + options.runs * turn_bytes(options) + options.used * kWrittenPerUsed;
   return {.written_bytes = written,
           .disk_bytes = written,
           .memory_bytes = options.partitions * options.bus.ring_bytes() * 2};

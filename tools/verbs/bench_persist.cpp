@@ -26,7 +26,7 @@ constexpr const char* kPersistTopic = "bench/persist";
 constexpr const char* kKeptTopic = "bench/persist-kept";
 constexpr std::uint64_t kLargeRing = 64 << 20;
 // The ring of default size stands beside what is judged: it persists so much less.
-constexpr std::uint64_t kBesideShare = 8;
+constexpr std::uint64_t kBesideShare = 16;
 
 struct PersistOptions : DiskOptions {
   std::string size = "1024";
@@ -45,7 +45,7 @@ struct PersistBytes {
 };
 
 std::uint64_t with_warm_up(std::uint64_t log_bytes) {
-  return log_bytes + PersistShape{.log_bytes = log_bytes}.warm_up_bytes();
+  return log_bytes_max(log_bytes + PersistShape{.log_bytes = log_bytes}.warm_up_bytes());
 }
 
 /// What they write when Ringway's bytes need no more than that to take their time.
@@ -71,7 +71,7 @@ PersistBytes shares_of(const PersistOptions& options) {
 Demand persist_demand(const PersistOptions& options) {
   const PersistBytes bytes = shares_of(options);
   // Twice: what a side has written goes when the next one begins, more or less.
-  Demand demand{.written_bytes = options.runs * turn_bytes(bytes),
+  Demand demand{.written_bytes = kWrittenPerBus + options.runs * turn_bytes(bytes),
                 .disk_bytes = 2 * std::max(bytes.ours, bytes.limit) + kLargeRing,
                 .memory_bytes = 4 * kLargeRing};
   if (!options.recover) return demand;
@@ -204,7 +204,7 @@ BenchRows compare_persist(const PersistOptions& options, const CpuPair& cpus, Sp
 
   Comparison smaller = row;
   smaller.name += "_default_ring";
-  smaller.about += "; with the ring of default size, and an eighth of the bytes";
+  smaller.about += "; with the ring of default size, and a sixteenth of the bytes";
   smaller.settings["ring_bytes"] = TopicSettings{}.ring_bytes;
   smaller.settings["log"] = "made anew in each repeat";
   smaller.target.reset();

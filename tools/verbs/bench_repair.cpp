@@ -165,7 +165,8 @@ BenchResult measure_repair(const BenchOptions& options) {
 Configured configure_repair(const BenchOptions& options) {
   return {.name = kRepairName,
           .about = kRepairAbout,
-          .demand = {.written_bytes = options.runs * options.times * kWrittenPerKill,
+          .demand = {.written_bytes =
+                         options.runs * (kWrittenPerBus + options.times * kWrittenPerKill),
                      .disk_bytes = options.times * kWrittenPerKill,
                      .memory_bytes = options.ring_bytes()},
           .measure = [options](Spare&) { return BenchRows{measure_repair(options)}; }};

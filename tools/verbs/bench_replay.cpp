@@ -78,9 +78,9 @@ Comparison compare_replay(const ReplayOptions& options, std::uint64_t size_bytes
 
 /// The log that is read, with its index and what is around records.
 Demand replay_demand(const ReplayOptions& options) {
-  const std::uint64_t bytes = options.total_bytes();
-  return {.written_bytes = bytes + bytes / 16,
-          .disk_bytes = bytes + bytes / 16,
+  const std::uint64_t bytes = kWrittenPerBus + log_bytes_max(options.total_bytes());
+  return {.written_bytes = bytes,
+          .disk_bytes = bytes,
           .memory_bytes = 2 * TopicSettings{}.ring_bytes};
 }
 

@@ -1,6 +1,8 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <chrono>
 #include <list>
 #include <ringway/bus.hpp>
 #include <thread>
@@ -22,9 +24,16 @@ using namespace std::chrono_literals;
 using Clock = std::chrono::steady_clock;
 
 constexpr auto kRestartTarget = 300ms;
-constexpr auto kSteady = 1s;    // of traffic, before anything is measured
-constexpr std::uint64_t kWrittenPerRecord = 256;  // at most: blocks are far from full
-constexpr auto kAfter = 300ms;  // a pause may go on for a while after clients are served
+constexpr auto kSteady = 500ms;    // of traffic, before anything is measured
+constexpr auto kUndisturbed = 1s;  // and without a restart
+constexpr auto kAfter = 300ms;     // a pause may go on for a while after clients are served
+// What is written at most: a page of each partition that has records, so often, and what a start
+// begins there. While nobody serves nothing is.
+constexpr std::uint64_t kPage = 4096;
+constexpr std::uint64_t kBatchesPerS = 200;
+constexpr std::uint64_t kWrittenPerStart = 32 << 10;
+constexpr auto kPerRestart = 600ms;  // of traffic that is served
+constexpr auto kPerScene = kSteady + kUndisturbed + 700ms;
 
 struct RestartOptions : BenchOptions {
   TrafficShape shape{.topics = 1, .partitions = 200, .records_per_s = 100'000};
@@ -74,7 +83,7 @@ class Scene {
 
   Times undisturbed() {
     mark();
-    rest(kSteady);
+    rest(kUndisturbed);
     Times times{};
     report(times);
     return times;
@@ -176,8 +185,12 @@ BenchResult measure_restart(const RestartOptions& options, const Ending& ending)
 }
 
 Demand restart_demand(const RestartOptions& options, std::size_t endings) {
-  // A second and its pauses for each restart, and three around them all.
-  const std::uint64_t each = (3 + options.times) * options.shape.records_per_s * kWrittenPerRecord;
+  const std::uint64_t lanes = options.shape.lanes();
+  const std::uint64_t pages_per_s = std::min(options.shape.records_per_s, lanes * kBatchesPerS);
+  const auto length = std::chrono::duration<double>(kPerScene + options.times * kPerRestart);
+  const std::uint64_t each =
+      static_cast<std::uint64_t>(length.count() * static_cast<double>(pages_per_s)) * kPage +
+      (options.times + 1) * lanes * kWrittenPerStart + kWrittenPerBus;
   return {.written_bytes = endings * options.runs * each,
           .disk_bytes = each,
           .memory_bytes = options.shape.lanes() * options.ring_bytes()};

@@ -35,8 +35,9 @@ struct SpillOptions : ComparisonOptions {
   /// What a turn writes: both sides.
   std::uint64_t turn_bytes() const {
     const auto seconds = std::chrono::duration<double>(length() + warm_up_before(length()));
-    return static_cast<std::uint64_t>(2 * seconds.count() * static_cast<double>(records_per_s)) *
-           record_slot_bytes(parse_record_size(size));
+    const auto records =
+        static_cast<std::uint64_t>(seconds.count() * static_cast<double>(records_per_s));
+    return 2 * log_bytes_max(records * record_slot_bytes(parse_record_size(size)));
   }
 };
 
@@ -107,7 +108,7 @@ std::vector<Comparison> compare_spill(const SpillOptions& options, const CpuPair
 
 Demand spill_demand(const SpillOptions& options) {
   // What a side has written goes when the next one begins, more or less.
-  return {.written_bytes = options.runs * options.turn_bytes(),
+  return {.written_bytes = kWrittenPerBus + options.runs * options.turn_bytes(),
           .disk_bytes = options.turn_bytes(),
           .memory_bytes = 2 * options.bus.ring_bytes()};
 }
