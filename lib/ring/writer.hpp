@@ -85,6 +85,10 @@ class Writer {
         if (view.tail().load(std::memory_order::acquire) != word) continue;
         return refuse(Status::quarantined);
       }
+      // A reader that waits looks at the first of them: it comes while tail is moved, not after.
+      for (std::uint64_t at = 0; at < kAskedBytes; at += kLineBytes) {
+        view.ask_for(tail.position + filler + at);
+      }
       announce(slot, word, tail.position, layout::pack_length(filler + bytes, offsets));
       layout::Tail next{false, end, tail.offset_low + offsets};
       if (move_tail(view, word, view.codec().pack(next))) [[likely]] {
@@ -167,6 +171,9 @@ class Writer {
   const View& view() const noexcept { return view_; }
 
  private:
+  static constexpr std::uint64_t kLineBytes = 64;
+  static constexpr std::uint64_t kAskedBytes = 2 * kLineBytes;  // of a claim, before it is won
+
   static std::uint64_t filler_bytes(const View& view, std::uint64_t position,
                                     std::uint64_t bytes) noexcept {
     if (view.mapping() == Mapping::mirrored) [[likely]]

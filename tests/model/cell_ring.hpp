@@ -81,6 +81,7 @@ class CellView {
   Cell& nonce(std::uint32_t) const noexcept { return nonce_; }
   Cell& retired() const noexcept { return zero_; }
   Cell& stamp(std::uint64_t position) const noexcept { return stamps_[position / kUnit % kUnits]; }
+  void ask_for(std::uint64_t) const noexcept {}
   layout::RecordHeader load_header(std::uint64_t position) const noexcept {
     return unpack(headers_[position / kUnit % kUnits].load(std::memory_order::relaxed));
   }

@@ -219,6 +219,7 @@ class ModelView {
   Word<std::uint32_t>& void_claims() const noexcept { return ring_->void_claims; }
   VoidClaim& void_claim(std::uint32_t index) const noexcept { return ring_->void_claim.at(index); }
   Word<std::uint64_t>& stamp(std::uint64_t position) const noexcept { return unit(position).stamp; }
+  void ask_for(std::uint64_t) const noexcept {}
   layout::RecordHeader load_header(std::uint64_t position) const noexcept {
     (void)static_cast<std::uint64_t>(unit(position).bytes(RL_INFO));
     return unit(position).header;
