@@ -122,6 +122,7 @@ bool PartitionCursor::something_came() noexcept {
       return false;
     }
     __builtin_prefetch(view_.at(place_.position + kLineBytes));  // most records go on in it
+    seen_at_ = place_.position;
     return true;
   }
   return !in_vain_ && (!chunk_.empty() || offset() < walk_.offset());
@@ -233,8 +234,9 @@ bool PartitionCursor::lost_more() noexcept {
 Status PartitionCursor::collect_ring(Harvest& harvest) noexcept {
   if (copies_ && take_records(harvest)) [[unlikely]]
     return Status::ok;
-  // A look without the locked operation first: most polls of most partitions find nothing.
-  if (!something_came()) {
+  // A look without the locked operation first: most polls of most partitions find nothing. Who has
+  // waited for it has looked, and sees it again below, once: what stood there may be gone.
+  if (std::exchange(seen_at_, kNowhere) != place_.position && !something_came()) {
     if (only_log_has_it()) [[unlikely]]
       return left_ring(harvest);
     if (held_) let_go();

@@ -136,6 +136,7 @@ class PartitionCursor {
   std::uint64_t wanted_ = 0;     // records before this offset are passed over
   std::uint64_t held_from_ = 0;  // ring position
   std::uint64_t until_ = kNowhere;  // ring position: the next collect() stops there
+  std::uint64_t seen_at_ = kNowhere;  // ring position: something_came() found something there
   std::optional<std::int64_t> not_before_ns_;
   std::uint64_t committed_ = layout::kNoOffset;
   std::unique_ptr<LogSource> log_;    // none without persistence

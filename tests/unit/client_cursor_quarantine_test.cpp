@@ -59,4 +59,22 @@ TEST_CASE("cursor: what was written over in the ring comes from the log, or is t
   CHECK(world.status == Status::ok);
 }
 
+TEST_CASE("cursor: what was seen by who waited is believed once, then looked for again",
+          "[client]") {
+  World world;
+  PartitionCursor cursor = world.cursor();
+  cursor.go_to({Status::ok, 0});
+  world.publish();
+  CHECK(world.poll(cursor) == numbers(0, 1));
+  world.publish();
+  CHECK(cursor.something_came());
+  world.plain.view().stamp(world.log.records[1]).store(0);
+  world.plain.board->written_offset = 2;
+  world.plain.board->hold = static_cast<std::uint32_t>(layout::Hold::quarantined);
+  world.log.end = world.follower.committed().position;
+  CHECK(world.poll(cursor).empty());
+  CHECK(world.status == Status::ok);
+  CHECK(world.poll(cursor) == numbers(1, 2));
+}
+
 }  // namespace ringway::client_cursor_quarantine_test
