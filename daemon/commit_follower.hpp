@@ -83,6 +83,29 @@ class CommitFollower {
     return found;
   }
 
+  /// Moves to `place`, below which everything is settled, without a look at what lies between: of
+  /// ring segments that begin there the table knows no boundary before it.
+  void jump(const ring::Place& place) noexcept {
+    if (looked_at_all()) unlooked_ = place_;
+    if (place.position >= next_segment_ * segment_bytes()) note_boundary(place);
+    place_ = place;
+    jumped_to_ = place.position;
+    publish();
+  }
+
+  /// Looks at what was jumped over and is still in the ring, at most about `bytes_max` of it.
+  /// False: something that no honest producer leaves there.
+  bool look_back(std::uint64_t bytes_max) noexcept {
+    if (looked_at_all()) return true;
+    const std::uint64_t oldest =
+        view_.announced().load(std::memory_order::relaxed) - view_.ring_bytes();  // own
+    if (unlooked_.position < oldest) unlooked_ = first_boundary(view_.board(), oldest, place_);
+    const std::uint64_t end = std::min(jumped_to_, unlooked_.position + bytes_max);
+    const ring::Found found = ring::walk(view_, unlooked_, end, [](auto&&...) {});
+    return found == ring::Found::nothing && unlooked_.position >= end;
+  }
+  bool looked_at_all() const noexcept { return unlooked_.position >= jumped_to_; }
+
   ring::Place committed() const noexcept { return place_; }
 
  private:
@@ -110,6 +133,8 @@ class CommitFollower {
   ring::PartitionView view_;
   ring::Place place_;
   std::uint64_t next_segment_;  // first ring segment without a boundary yet
+  std::uint64_t jumped_to_ = 0;
+  ring::Place unlooked_{0, 0};  // from here to `jumped_to_` only the slots were asked
 };
 
 }  // namespace ringway::daemon

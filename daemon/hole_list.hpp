@@ -30,6 +30,9 @@ class HoleList {
     unplaced_.push_back(&hole);
   }
 
+  /// Of all of them the offset is known.
+  bool placed() const noexcept { return unplaced_.empty(); }
+
   /// A claim's offset is known only when everything before it is settled: called for each place
   /// that is followed.
   void place(const ring::Place& place) noexcept {

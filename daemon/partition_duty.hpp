@@ -121,6 +121,7 @@ class PartitionDuty {
  private:
   Round follow_and_flush(SteadyTime now);
   void follow();
+  std::optional<ring::Place> place_to_jump_to(std::uint64_t bytes_max) const noexcept;
   void publish_oldest_in_ring();
   void leave_out_of_log();
   void hand_back_space();

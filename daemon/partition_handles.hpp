@@ -8,6 +8,7 @@
 #include "layout/session.hpp"
 #include "ring/repair.hpp"
 #include "ring/retire.hpp"
+#include "ring/settled.hpp"
 
 namespace ringway::daemon {
 
@@ -95,6 +96,12 @@ class PartitionHandles {
       --unsettled_;
       on_settled(done);
     }
+  }
+
+  /// ring::settled() over all producers.
+  std::optional<ring::Place> settled_from(const ring::PartitionView& view,
+                                          ring::Place from) const noexcept {
+    return ring::settled<ring::PartitionView, layout::Slot>(view, claimants_, from);
   }
 
   std::size_t pin_count() const noexcept { return pins_.size(); }

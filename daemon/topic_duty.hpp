@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -83,6 +84,7 @@ class TopicDuty {
   void want_sharing();
   void say_if_shared();
   void settled(std::uint64_t handle, std::uint32_t repaired);
+  std::chrono::nanoseconds pause_behind(SteadyTime now, std::uint64_t most) noexcept;
   void look_at_end(SteadyTime now);
   bool device_refuses() const noexcept;
   void say_that_bell_is_lost();
@@ -100,6 +102,7 @@ class TopicDuty {
   std::uint64_t round_most_ = 0;
   State state_ = State::awake;
   SteadyTime busy_at_{};
+  SteadyTime round_at_{};  ///< when the last one ended
   bool looked_ = false;  ///< a round has ended since it woke
   bool bell_is_lost_ = false;
   bool draining_ = false;

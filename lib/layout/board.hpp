@@ -219,8 +219,8 @@ struct BoardPartition {
   std::atomic<std::uint32_t> hold_pid;
   std::uint32_t reserved1;
 
-  // For look-ups: boundary[s % 64] is the first boundary at or behind the start of ring segment s.
-  // Written before committed passes it (release).
+  // For look-ups: boundary[s % 64] is the first boundary at or behind the start of ring segment s
+  // that the supervisor came to. Written before committed passes it (release).
   alignas(128) Boundary boundary[kNonces];
 
   // Fixed for the ring generation.

@@ -239,8 +239,18 @@ daemon::PartitionHandles Cast::handles() const {
 }
 
 void Cast::follow() {
-  const auto found = follower_.follow(~std::uint64_t{0} >> 1, [](auto&&...) {});
+  const ring::Place before = follower_.committed();
+  // By the slots first: what they say is settled must be, and a boundary.
+  const std::optional<ring::Place> settled = handles_.settled_from(view_, before);
+  bool met = settled == before;
+  const auto found = follower_.follow(~std::uint64_t{0} >> 1, [&](const ring::Place& at, auto&&) {
+    met = met || settled == at;
+  });
   if (found == ring::Found::corrupt) throw Violation("the supervisor cannot follow a record");
+  if (!met && settled != follower_.committed()) {
+    throw Violation(settled ? "what slots say is settled is not"
+                            : "slots do not say what is settled");
+  }
 }
 
 void Cast::publish_limit() {

@@ -84,6 +84,35 @@ TEST_CASE("follower: committed is never taken back", "[flusher]") {
   CHECK(ring.board->committed_offset.load() == 5);
 }
 
+TEST_CASE("follower: a jump publishes committed, and the only boundary of what it passes",
+          "[flusher]") {
+  PlainRing ring;
+  Slot slot{};
+  PlainWriter writer(ring.view(), slot);
+  for (int i = 0; i < 9; ++i) publish_record(writer, std::string(kSegment / 4, 'x'));
+  CommitFollower follower(ring.view(), {0, 0});
+  follower.follow(1, kIgnore);
+  CHECK(follower.committed().offset == 1);
+  const Place end{ring.tail_position(), 9};
+  follower.jump(end);
+  CHECK(follower.committed() == end);
+  CHECK(ring.board->committed_offset.load() == 9);
+  CHECK(ring.board->committed_position.load() == end.position);
+  const auto& boundary = ring.board->boundary;
+  CHECK(boundary[0].position.load() == 0);
+  for (const int segment : {1, 2}) {
+    CHECK(boundary[segment].position.load() == end.position);
+    CHECK(boundary[segment].offset.load() == 9);
+  }
+  CHECK(boundary[3].position.load() == 0);
+  CHECK(CommitFollower::last_boundary(ring.view()) == end);
+  for (int i = 0; i < 4; ++i) publish_record(writer, std::string(kSegment / 4, 'x'));
+  follower.follow(1 << 20, kIgnore);
+  CHECK(follower.committed().offset == 13);
+  CHECK(boundary[3].position.load() >= 3 * kSegment);
+  CHECK(boundary[3].position.load() < 3 * kSegment + kSegment / 4 + 32);
+}
+
 TEST_CASE("handles: a released producer's claim is finished once, its slot is forgotten",
           "[flusher]") {
   PlainRing ring;

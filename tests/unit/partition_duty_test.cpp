@@ -683,4 +683,112 @@ TEST_CASE("duty: who waits goes out with the next batch, and is heard when that 
   CHECK(board.written_offset.load() == 2);
 }
 
+TEST_CASE("duty: without a log many records are jumped over, few are looked at", "[flusher]") {
+  Bench bench(1, 5, test::kDutyTopic, {.persist = false});
+  const auto& board = bench.topic->view(0).board();
+  constexpr std::uint64_t record = 256;
+  bench.publish(40);
+  bench.round();
+  CHECK(board.committed_offset.load() == 40);
+  CHECK(board.committed_position.load() == 40 * record);
+  CHECK(board.boundary[1].position.load() == 40 * record);
+  CHECK(board.boundary[2].position.load() == 40 * record);
+  CHECK(board.boundary[2].offset.load() == 40);
+  for (int i = 0; i < 4; ++i) {
+    bench.publish(3);  // less than a sixty-fourth of the ring
+    bench.round();
+  }
+  CHECK(board.committed_offset.load() == 52);
+  CHECK(board.boundary[3].position.load() == kRing / 16 * 3);
+  CHECK(board.boundary[3].offset.load() == 48);
+}
+
+TEST_CASE("duty: without a log a claim that stands open is not jumped over, dead or alive",
+          "[flusher]") {
+  Bench bench(1, 5, test::kDutyTopic, {.persist = false});
+  const auto& board = bench.topic->view(0).board();
+  layout::Slot other{};
+  ring::test::PlainWriter second(bench.topic->view(0), other);
+  bench.duty->attach({2, layout::Role::producer, 4712, &other, {}});
+  bench.publish(20);
+  const ring::Claimed open = second.try_claim(256, 1);
+  bench.publish(20);
+  bench.round();
+  CHECK(board.committed_position.load() == open.position);
+  CHECK(board.committed_offset.load() == 20);
+  bench.publish(20);
+  bench.round();
+  CHECK(board.committed_position.load() == open.position);
+  bench.duty->release(2);
+  bench.round();
+  CHECK(board.committed_offset.load() == 61);
+  CHECK(board.hole[0].offset.load() == 20);  // its place was looked at
+  bench.publish(20);
+  bench.round();
+  CHECK(board.committed_offset.load() == 81);
+}
+
+TEST_CASE("duty: without a log a ring that is jumped through is adopted, and read from its oldest",
+          "[flusher]") {
+  Bench bench(1, 5, test::kDutyTopic, {.persist = false});
+  const auto& board = bench.topic->view(0).board();
+  for (int i = 0; i < 100; ++i) {
+    REQUIRE(bench.publish(30) == 30);  // 7.5 KiB, an eighth of the ring
+    bench.round();
+    REQUIRE(board.committed_offset.load() == bench.published);
+    // At least an eighth of the ring, and more than was last jumped over.
+    const std::uint64_t kept = bench.published - board.first_offset.load();
+    if (i > 10) REQUIRE(kept >= kRing / 8 / 256);
+    if (i % 7 == 0) {
+      bench.publish(30);  // while nobody serves
+      bench.start_duty();
+      bench.round();
+      REQUIRE(board.committed_offset.load() == bench.published);
+    }
+  }
+}
+
+TEST_CASE("duty: without a log what was jumped over is looked at when nothing comes", "[flusher]") {
+  Bench bench(1, 5, test::kDutyTopic, {.persist = false});
+  const auto view = bench.topic->view(0);
+  bool spoiled = true;
+  bench.publish(20);
+  const std::uint64_t place = view.codec().unpack(view.tail().load()).position;
+  SECTION("a claim that nobody made") {
+    view.tail() = view.codec().pack({false, place + 256, 21});
+  }
+  SECTION("a record that cannot be followed") {
+    REQUIRE(bench.publish(1) == 1);
+    layout::RecordHeader header = view.load_header(place);
+    header.payload_bytes = ~std::uint32_t{0};
+    view.store_header(place, header);
+  }
+  SECTION("nothing of that kind") {
+    REQUIRE(bench.publish(1) == 1);
+    spoiled = false;
+  }
+  bench.publish(20);
+  bench.round();
+  CHECK(view.board().committed_offset.load() == 41);
+  CHECK(bench.hold() == Hold::none);
+  CHECK_FALSE(bench.duty->quiet());
+  bench.round();
+  CHECK((bench.hold() == Hold::quarantined) == spoiled);
+  bench.round();
+  CHECK(bench.duty->quiet());
+}
+
+TEST_CASE("duty: without a log nothing is jumped over where a slot is not known", "[flusher]") {
+  Bench bench(1, 5, test::kDutyTopic, {.persist = false});
+  const auto& board = bench.topic->view(0).board();
+  layout::Slot unknown{};
+  ring::test::PlainWriter second(bench.topic->view(0), unknown);
+  bench.topic->has_unknown_handles = true;
+  bench.publish(20);
+  REQUIRE(second.try_claim(256, 1).status == Status::ok);
+  bench.publish(20);
+  bench.round();
+  CHECK(board.committed_offset.load() == 20);
+}
+
 }  // namespace partition_duty_test
