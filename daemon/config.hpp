@@ -26,12 +26,17 @@ struct TopicRights {
   std::vector<std::string> readers, writers, admins;
 };
 
+/// What keeps the descriptors of living rings when the supervisor dies: a process of its own, or
+/// the service manager.
+enum class StoreChoice : std::uint8_t { keeper, service };
+
 /// Everything that can be chosen for a supervisor, with its defaults. Plain values; what they mean
-/// stands in the key table of config.cpp, which `ringwayd --help` prints.
+/// stands in the table of config_keys.cpp, which `ringwayd --help` prints.
 struct Config {
   std::filesystem::path socket;  ///< "" until complete(): control.sock in the runtime directory
   std::filesystem::path runtime_dir;
   std::filesystem::path state_dir;
+  StoreChoice descriptor_store = StoreChoice::keeper;
   std::string log_level = "info";
   std::vector<std::string> create;  ///< users, @groups, "*"; the supervisor's user and root always
 
@@ -51,19 +56,8 @@ struct Config {
   void complete();
 };
 
-/// Whose names this host must know. A start cannot do without those under `create`; of those that
-/// have rights to topics it uses what is known.
-enum class MustExist { nobody, creators, everybody };
-
-/// Reads a TOML file over the defaults. A file that cannot be read, every unknown key, wrong type,
-/// value out of range and account that must exist is an Error(usage) that names file, line, key,
-/// rule, and the nearest known key.
-Config read_config(const std::filesystem::path& file, MustExist who);
-/// The same from text; `name` stands for the file in errors.
-Config parse_config(std::string_view text, const std::string& name,
-                    MustExist who = MustExist::nobody);
-
-/// A commented file in which every key has its default value.
-std::string sample_config();
+/// Where the configuration of this user's supervisor is, or of the host's: /etc/ringway for root
+/// and what the system's service manager starts.
+std::filesystem::path config_directory();
 
 }  // namespace ringway::daemon

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <utility>
 
 namespace ringway::daemon {
 namespace {
@@ -21,6 +22,12 @@ std::size_t edit_distance(std::string_view from, std::string_view to) {
 }
 
 }  // namespace
+
+std::string toml_string(const std::string& text) {
+  std::ostringstream written;
+  written << toml::toml_formatter(toml::value<std::string>(text), toml::format_flags::none);
+  return written.str();
+}
 
 std::string suggestion(std::string_view unknown, std::span<const std::string_view> known) {
   const auto nearest = std::ranges::min_element(

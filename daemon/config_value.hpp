@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <limits>
 #include <span>
+#include <sstream>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -19,12 +20,37 @@
 
 namespace ringway::daemon {
 
-/// One value of the file, with what an error about it must say.
+/// One value of the configuration, with what an error about it must say.
 class Value {
  public:
-  Value(const toml::node& node, std::string key, const std::string& file)
-      : node_(node), key_(std::move(key)), file_(file) {}
+  /// What it stands in: a file, whose lines count, or a variable or an option.
+  enum class Source : std::uint8_t { file, line };
 
+  Value(const toml::node& node, std::string key, std::string source, Source kind)
+      : node_(node), key_(std::move(key)), source_(std::move(source)), kind_(kind) {}
+
+  /// One that stands in this one.
+  Value within(const toml::node& node, std::string key) const {
+    return {node, std::move(key), source_, kind_};
+  }
+
+  const std::string& key() const noexcept { return key_; }
+  /// "FILE:LINE", or the variable or option.
+  std::string where() const {
+    return kind_ == Source::line ? source_
+                                 : fmt::format("{}:{}", source_, node_.source().begin.line);
+  }
+  /// As TOML.
+  std::string written() const {
+    std::ostringstream text;
+    text << toml::toml_formatter(node_, toml::format_flags::none);
+    return text.str();
+  }
+
+  const toml::table& table(const std::string& rule) const {
+    if (node_.as_table() == nullptr) throw wrong(rule);
+    return *node_.as_table();
+  }
   std::string text() const {
     const auto text = node_.value<std::string>();
     if (!text || !node_.is_string()) throw wrong("must be a string");
@@ -40,6 +66,15 @@ class Value {
       names.push_back(*element.value<std::string>());
     }
     return names;
+  }
+
+  /// Its elements, where it is an array.
+  std::vector<Value> elements() const {
+    std::vector<Value> all;
+    if (const toml::array* const array = node_.as_array()) {
+      for (const toml::node& element : *array) all.push_back(within(element, key_));
+    }
+    return all;
   }
 
   bool flag() const {
@@ -95,8 +130,7 @@ class Value {
   }
 
   Error wrong(const std::string& rule, const std::string& fix = {}) const {
-    return Error(ErrorCode::usage, fmt::format("{}:{}: {}", file_, node_.source().begin.line, key_),
-                 rule, fix);
+    return Error(ErrorCode::usage, fmt::format("{}: {}", where(), key_), rule, fix);
   }
 
  private:
@@ -114,8 +148,12 @@ class Value {
 
   const toml::node& node_;
   std::string key_;
-  const std::string& file_;
+  std::string source_;
+  Source kind_;
 };
+
+/// With quotes, as TOML has it.
+std::string toml_string(const std::string& text);
 
 /// "did you mean 'x'?", when some known name is near.
 std::string suggestion(std::string_view unknown, std::span<const std::string_view> known);

@@ -29,7 +29,7 @@ ControlServer::ControlServer(boost::asio::io_context& io, Options options, Reque
       requests_(requests),
       sessions_(sessions),
       log_(log),
-      listener_(options_.socket),
+      listener_(std::move(options_.listener)),
       ready_(io, listener_.fd()),
       pause_(io) {}
 
@@ -79,7 +79,7 @@ void ControlServer::accept() {
       client->connection = std::make_shared<Connection>(io_, std::move(*channel));
       client->uid = uid;
       if (!room) {
-        const Error full(ErrorCode::limit, options_.socket,
+        const Error full(ErrorCode::limit, listener_.path(),
                          "all connections that you may have are taken",
                          "close some, or raise limits.clients in the configuration");
         client->connection->send(control::encode(0, full));

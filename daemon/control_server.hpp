@@ -20,20 +20,22 @@ namespace ringway::daemon {
 class ControlServer {
  public:
   struct Options {
-    std::string socket;
+    control::Listener listener;
     std::uint32_t clients_max;
     uid_t trusted_uid;
     shm::Uuid bus;
     std::uint64_t epoch;
   };
 
-  /// Takes the socket's place, and listens from start() on: were clients to wait in its queue while
-  /// rings are adopted, producers that only look for a new supervisor would stand still meanwhile.
+  /// Listens from start() on: were clients to wait in its queue while rings are adopted, producers
+  /// that only look for a new supervisor would stand still meanwhile. (Those of a service manager's
+  /// socket do wait, but not for long: see BusState::keep_attached().)
   ControlServer(boost::asio::io_context& io, Options options, Requests& requests,
                 SessionTable& sessions, const EventLog& log);
   ~ControlServer();
 
   void start();
+  void set_clients_max(std::uint32_t clients) noexcept { options_.clients_max = clients; }
   /// No more clients, no more requests; the socket's file is gone.
   void stop();
 

@@ -42,8 +42,9 @@ class OwnDirectory {
 };
 
 daemon::EventLog::Sink sink(LogCallback callback) {
-  return [callback = std::move(callback)](daemon::Severity severity, std::string_view line) {
-    if (callback) callback(fmt::format("severity={} {}", daemon::to_string(severity), line));
+  return [callback = std::move(callback)](const daemon::Event& event) {
+    if (!callback) return;
+    callback(fmt::format("severity={} {}", daemon::to_string(event.severity), line_of(event)));
   };
 }
 

@@ -9,7 +9,7 @@ bool is_plain(char c) {
   return c > ' ' && c != '"' && c != '=' && c != '\\' && c != 0x7f;
 }
 
-std::string quoted(std::string_view text) {
+std::string as_value(std::string_view text) {
   // Bytes above 0x7f are parts of UTF-8 letters; `char` is signed here, so they compare below ' '.
   const auto fit = [](char c) { return static_cast<signed char>(c) < 0 || is_plain(c); };
   if (!text.empty() && std::ranges::all_of(text, fit)) return std::string(text);
@@ -42,13 +42,19 @@ std::string_view to_string(Severity severity) noexcept {
   return "unknown";
 }
 
-LogField::LogField(std::string_view key_, std::string_view text) : key(key_), value(quoted(text)) {}
+Severity severity_of(std::string_view name) noexcept {
+  for (const Severity severity : {Severity::debug, Severity::info, Severity::warning}) {
+    if (name == to_string(severity)) return severity;
+  }
+  return Severity::error;
+}
 
-void EventLog::write(Severity severity, std::string_view event,
-                     std::span<const LogField> fields) const {
-  std::string line = fmt::format("event={}", event);
-  for (const LogField& field : fields) line += fmt::format(" {}={}", field.key, field.value);
-  sink_(severity, line);
+std::string line_of(const Event& event) {
+  std::string line = fmt::format("event={}", event.name);
+  for (const LogField& field : event.fields) {
+    line += fmt::format(" {}={}", field.key, as_value(field.value));
+  }
+  return line;
 }
 
 }  // namespace ringway::daemon

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <atomic>
+#include <cstdint>
 #include <functional>
 #include <initializer_list>
 #include <span>
@@ -14,11 +16,12 @@ namespace ringway::daemon {
 enum class Severity : std::uint8_t { debug, info, warning, error };
 
 std::string_view to_string(Severity severity) noexcept;
+/// Of "debug", "info", "warning" or "error".
+Severity severity_of(std::string_view name) noexcept;
 
-/// One key of a line and its value; numbers and text alike. Text with blanks, quotes, '=' or
-/// control characters is quoted, so that a hostile name cannot forge a line.
+/// One key of an event and its value; numbers and text alike.
 struct LogField {
-  LogField(std::string_view key_, std::string_view text);
+  LogField(std::string_view key_, std::string_view text) : key(key_), value(text) {}
   LogField(std::string_view key_, const std::string& text)
       : LogField(key_, std::string_view(text)) {}
   LogField(std::string_view key_, const char* text) : LogField(key_, std::string_view(text)) {}
@@ -30,15 +33,33 @@ struct LogField {
   std::string value;
 };
 
-/// Where the supervisor says what a person may have to act on: "event=name key=value ...". Handed
-/// around by reference; the sink must be fit for every thread that writes.
+/// What happened, for as long as the sink is called.
+struct Event {
+  Severity severity{};
+  std::string_view name;
+  std::span<const LogField> fields{};
+};
+
+/// "event=name key=value ...". Text with blanks, quotes, '=' or control characters is quoted, so
+/// that a hostile name cannot forge a line.
+std::string line_of(const Event& event);
+
+/// Where the supervisor says what a person may have to act on. Handed around by reference; the sink
+/// must be fit for every thread that writes.
 class EventLog {
  public:
-  using Sink = std::function<void(Severity, std::string_view line)>;
+  using Sink = std::function<void(const Event&)>;
 
-  explicit EventLog(Sink sink) : sink_(std::move(sink)) {}
+  explicit EventLog(Sink sink, Severity least = Severity::debug)
+      : sink_(std::move(sink)), least_(least) {}
 
-  void write(Severity severity, std::string_view event, std::span<const LogField> fields) const;
+  /// From now on nothing below it is written. Any thread.
+  void set_least(Severity least) noexcept { least_.store(least, std::memory_order::relaxed); }
+
+  void write(Severity severity, std::string_view event, std::span<const LogField> fields) const {
+    // Relaxed: nothing hangs on which events of other threads it still counts for.
+    if (severity >= least_.load(std::memory_order::relaxed)) sink_({severity, event, fields});
+  }
   void write(Severity severity, std::string_view event,
              std::initializer_list<LogField> fields = {}) const {
     write(severity, event, std::span(fields.begin(), fields.size()));
@@ -55,6 +76,7 @@ class EventLog {
 
  private:
   Sink sink_;
+  std::atomic<Severity> least_;
 };
 
 }  // namespace ringway::daemon

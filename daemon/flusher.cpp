@@ -124,6 +124,7 @@ class Flusher::Thread {
 
   void run() {
     ask_for_short_slices();
+    ::prctl(PR_SET_NAME, "flusher");
     // A batch that gathers does so for less than the 50 us by which sleeps are late else.
     ::prctl(PR_SET_TIMERSLACK, 1000UL, 0UL, 0UL, 0UL);
     while (!stopping_.load(std::memory_order::relaxed)) {  // relaxed: see ~Thread
@@ -295,6 +296,10 @@ void Flusher::end_ring(std::shared_ptr<ServedTopic> topic, RingEnd how,
       done({});
     }
   });
+}
+
+void Flusher::answer(std::function<void()> done) {
+  thread_->post([done = std::move(done)](Thread& /*comes round*/) { done(); });
 }
 
 void Flusher::drain(std::chrono::steady_clock::time_point deadline,

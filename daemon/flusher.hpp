@@ -105,6 +105,8 @@ class Flusher {
   /// `how`, void, and all below the end is durable. `done` may take as long as the device does.
   void end_ring(std::shared_ptr<ServedTopic> topic, RingEnd how,
                 std::function<void(RingEnded)> done);
+  /// `done` as soon as the thread comes round.
+  void answer(std::function<void()> done);
   /// Orderly stop: no claim succeeds any more, and everything is brought to `durable`. False when a
   /// device refused, or a live producer did not finish its claim until `deadline`.
   void drain(std::chrono::steady_clock::time_point deadline,

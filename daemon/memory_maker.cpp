@@ -1,6 +1,7 @@
 #include "daemon/memory_maker.hpp"
 
 #include <fmt/format.h>
+#include <sys/prctl.h>
 
 #include <optional>
 #include <utility>
@@ -20,6 +21,12 @@ void MemoryMaker::let_go(std::shared_ptr<const void> last) {
   orders_.enqueue(std::move(order));
 }
 
+void MemoryMaker::answer(std::function<void()> done) {
+  Order order;
+  order.answer = std::move(done);
+  orders_.enqueue(std::move(order));
+}
+
 void MemoryMaker::stop() {
   if (!thread_.joinable()) return;
   stopping_.store(true, std::memory_order::relaxed);  // relaxed: the queue orders it
@@ -29,6 +36,7 @@ void MemoryMaker::stop() {
 }
 
 void MemoryMaker::run() {
+  ::prctl(PR_SET_NAME, "maker");
   while (!stopping_.load(std::memory_order::relaxed)) {  // relaxed: see stop()
     Order order;
     if (jobs_.empty()) {
@@ -38,6 +46,7 @@ void MemoryMaker::run() {
       continue;
     }
     if (order.done) begin(order);
+    if (order.answer) order.answer();
   }
 }
 

@@ -37,6 +37,8 @@ class MemoryMaker {
   /// The kernel takes its time for pages that nobody has any more, too: the last owner of some
   /// hands them over, from any thread, and goes on.
   void let_go(std::shared_ptr<const void> last);
+  /// `done` as soon as the thread comes round.
+  void answer(std::function<void()> done);
   /// What is not made by now never is, and nothing is `done` any more. From one thread.
   void stop();
 
@@ -47,6 +49,7 @@ class MemoryMaker {
     std::uint32_t attachments = 0;
     Done done;                           ///< empty: nothing is ordered, but the thread wakes up
     std::shared_ptr<const void> last{};  ///< ends with the order
+    std::function<void()> answer{};      ///< empty: nobody asks
   };
   struct Job {
     TopicMemoryInMaking memory;

@@ -2,10 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <vector>
 
+#include "daemon/config_keys.hpp"
+#include "daemon/config_value.hpp"
 #include "ringway/error.hpp"
 
 namespace ringway::daemon {
@@ -15,9 +19,12 @@ Options parse_options(int argc, char** argv) {
   std::string config_file, socket, runtime_dir, state_dir;
   std::vector<std::string> keeper;
   bool check = false;
+  bool print = false;
   bool sample = false;
   app.add_option("--config", config_file, "read this TOML file")->type_name("FILE");
   app.add_flag("--check-config", check, "say whether the configuration is right, and leave");
+  app.add_flag("--print-config", print,
+               "print every key with its value and where that comes from, and leave");
   app.add_flag("--sample-config", sample, "print a file with every key at its default, and leave");
   app.add_option("--socket", socket, "what clients connect to")->type_name("PATH");
   app.add_option("--runtime-dir", runtime_dir, "where the sockets are")->type_name("DIR");
@@ -26,7 +33,12 @@ Options parse_options(int argc, char** argv) {
       ->expected(2)
       ->type_name("RUNTIME_DIR STATE_DIR");
   app.set_version_flag("--version", "ringwayd " RINGWAY_VERSION);
-  app.footer("\nConfiguration keys, with their defaults:\n\n" + sample_config());
+  app.footer(
+      "\nA key of the file may also be given as an environment variable: limits.memory as "
+      "RINGWAYD_LIMITS_MEMORY. Without --config the file is that of $RINGWAYD_CONFIG, else "
+      "/etc/ringway/ringwayd.toml (root, system services) or "
+      "$XDG_CONFIG_HOME/ringway/ringwayd.toml, if there is one. SIGHUP reads all of it again.\n"
+      "\nConfiguration keys, with their defaults:\n\n" + sample_config());
 
   Options options;
   try {
@@ -53,16 +65,31 @@ Options parse_options(int argc, char** argv) {
     options.keeper_state_dir = keeper[1];
     return options;
   }
-  if (!config_file.empty()) {
-    options.config = read_config(config_file, check ? MustExist::everybody : MustExist::creators);
+  options.read_configuration = [=](MustExist who) {
+    Configuration configuration(who);
+    if (!config_file.empty()) {
+      configuration.read_file(config_file);
+    } else if (const auto file = default_config_file()) {
+      configuration.read_file(*file);
+    }
+    configuration.read_environment(environ);
+    if (!socket.empty()) configuration.set("socket", toml_string(socket), "--socket");
+    if (!runtime_dir.empty()) {
+      configuration.set("runtime_dir", toml_string(runtime_dir), "--runtime-dir");
+    }
+    if (!state_dir.empty()) configuration.set("state_dir", toml_string(state_dir), "--state-dir");
+    configuration.complete();
+    return configuration;
+  };
+  if (sample) {
+    fmt::print("{}", sample_config());
+  } else {
+    options.configuration =
+        options.read_configuration(check ? MustExist::everybody : MustExist::creators);
   }
-  if (!socket.empty()) options.config.socket = socket;
-  if (!runtime_dir.empty()) options.config.runtime_dir = runtime_dir;
-  if (!state_dir.empty()) options.config.state_dir = state_dir;
-  options.config.complete();
-  if (sample) fmt::print("{}", sample_config());
+  if (print) fmt::print("{}", options.configuration.text());
   if (check) fmt::print("the configuration is right\n");
-  if (sample || check) options.action = Options::Action::leave;
+  if (sample || check || print) options.action = Options::Action::leave;
   return options;
 }
 

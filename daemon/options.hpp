@@ -1,9 +1,9 @@
 #pragma once
 
-#include <optional>
+#include <functional>
 #include <string>
 
-#include "daemon/config.hpp"
+#include "daemon/configuration.hpp"
 
 namespace ringway::daemon {
 
@@ -12,11 +12,13 @@ struct Options {
   enum class Action { serve, keep, leave };
   Action action = Action::serve;
   int exit_status = 0;                               ///< leave: everything was said
-  Config config;                                     ///< serve: complete
+  Configuration configuration;                       ///< serve: complete
+  /// serve: the same again, as it is by then. @throws Error usage.
+  std::function<Configuration(MustExist)> read_configuration;
   std::string keeper_runtime_dir, keeper_state_dir;  ///< keep
 };
 
-/// Prints what --help, --version, --check-config and --sample-config print.
+/// Prints what --help, --version, --check-config, --print-config and --sample-config print.
 /// @throws Error usage, for the configuration file.
 Options parse_options(int argc, char** argv);
 

@@ -63,6 +63,17 @@ std::uint64_t memory_limit(const Config& config) {
   return config.memory_bytes != 0 ? config.memory_bytes : shm::memory_budget().total_bytes / 2;
 }
 
+/// The control socket: the service manager's, where it has one.
+control::Listener listener_of(Supervisor::Options& options) {
+  const std::string path = options.config.socket.string();
+  if (!options.listener) return control::Listener(path);
+  control::Listener given(std::move(*options.listener));
+  if (given.path() == path) return given;
+  throw Error(ErrorCode::usage, path,
+              fmt::format("is not where the service manager listens: {}", given.path()),
+              "give `socket` and ListenSequentialPacket= of the socket unit the same path");
+}
+
 }  // namespace
 
 Supervisor::Supervisor(boost::asio::io_context& io, Options options, const EventLog& log)
@@ -104,7 +115,7 @@ Supervisor::Supervisor(boost::asio::io_context& io, Options options, const Event
       admission_(io, parts_, sessions_),
       requests_(parts_, registry_, sessions_, handles_, admission_, [this] { return status(); }),
       server_(io,
-              {.socket = options_.config.socket.string(),
+              {.listener = listener_of(options_),
                .clients_max = options_.config.clients_max,
                .trusted_uid = ::geteuid(),
                .bus = catalog_.bus(),
@@ -273,6 +284,49 @@ bool Supervisor::end_stop(bool complete) {
   return clean;
 }
 
+void Supervisor::reconfigure(Config config) {
+  options_.config = std::move(config);  // which all parts refer to
+  registry_.set_memory_limit(memory_limit(options_.config));
+  registry_.resolve_rights();
+  server_.set_clients_max(options_.config.clients_max);
+}
+
+std::vector<WatchedThread> Supervisor::threads() {
+  return {{"flusher", [this](auto answer) { flusher_->answer(std::move(answer)); }},
+          {"maker", [this](auto answer) { registry_.ask_maker(std::move(answer)); }}};
+}
+
+std::string Supervisor::summary() const {
+  std::string line = fmt::format("Serving {} topics, {} clients", registry_.all().size(),
+                                 sessions_.all().size());
+  const std::vector<std::string> troubles = degraded();
+  if (!troubles.empty()) line += fmt::format("; degraded: {}", troubles.front());
+  if (troubles.size() > 1) line += fmt::format(", and {} more", troubles.size() - 1);
+  return line;
+}
+
+/// Everything that is not as it should be, in words.
+std::vector<std::string> Supervisor::degraded() const {
+  std::vector<std::string> all;
+  for (const auto& [name, topic] : registry_.all()) {
+    if (topic->deleting) continue;
+    if (!topic->served) {
+      all.push_back(fmt::format("topic '{}' is not served: {}", name, topic->fault));
+      continue;
+    }
+    all.insert(all.end(), topic->damage.begin(), topic->damage.end());
+    for (std::uint32_t p = 0; p < topic->settings.partitions; ++p) {
+      const std::string state = partition_state(*topic, p);
+      if (state == "serving" || state == "disk_slow") continue;
+      all.push_back(fmt::format("topic '{}' partition {}: {}", name, p, state));
+    }
+  }
+  for (const std::string& held : retention_.held()) all.push_back(held);
+  for (const std::string& waits : registry_.waiting()) all.push_back(waits);
+  all.insert(all.end(), troubles_.begin(), troubles_.end());
+  return all;
+}
+
 nlohmann::json Supervisor::status() const {
   using std::chrono::duration_cast;
   const auto uptime = std::chrono::steady_clock::now() - started_;
@@ -286,29 +340,16 @@ nlohmann::json Supervisor::status() const {
   }
   auto exclusive = nlohmann::json::array();
   auto copying = nlohmann::json::array();
-  auto degraded = nlohmann::json::array();
   for (const auto& [name, topic] : registry_.all()) {
-    if (topic->deleting) continue;
-    if (!topic->served) {
-      degraded.push_back(fmt::format("topic '{}' is not served: {}", name, topic->fault));
-      continue;
-    }
+    if (topic->deleting || !topic->served) continue;
     if (const auto pid = exclusive_pid(*topic)) {
       exclusive.push_back({{"topic", name}, {"exclusive_pid", *pid}});
     }
     for (const std::uint32_t pid : copying_pids(*topic)) {
       copying.push_back({{"topic", name}, {"pid", pid}});
     }
-    for (const std::string& damage : topic->damage) degraded.push_back(damage);
-    for (std::uint32_t p = 0; p < topic->settings.partitions; ++p) {
-      const std::string state = partition_state(*topic, p);
-      if (state == "serving" || state == "disk_slow") continue;
-      degraded.push_back(fmt::format("topic '{}' partition {}: {}", name, p, state));
-    }
   }
-  for (const std::string& held : retention_.held()) degraded.push_back(held);
-  for (const std::string& waits : registry_.waiting()) degraded.push_back(waits);
-  for (const std::string& trouble : troubles_) degraded.push_back(trouble);
+  std::vector<std::string> troubles = degraded();
   const TroubleResponse::Killed killed = trouble_response_.killed();
   struct statvfs disk{};
   ::statvfs(options_.config.state_dir.c_str(), &disk);
@@ -329,8 +370,8 @@ nlohmann::json Supervisor::status() const {
       {"killed", {{"producers", killed.producers}, {"consumers", killed.consumers}}},
       {"keeper", keepsakes_.pid()},
       {"without", without_},
-      {"state", degraded.empty() ? "serving" : "degraded"},
-      {"degraded", std::move(degraded)}};
+      {"state", troubles.empty() ? "serving" : "degraded"},
+      {"degraded", std::move(troubles)}};
 }
 
 }  // namespace ringway::daemon

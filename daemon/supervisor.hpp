@@ -22,19 +22,21 @@
 #include "daemon/session_table.hpp"
 #include "daemon/topic_registry.hpp"
 #include "daemon/trouble_response.hpp"
+#include "daemon/watchdog.hpp"
 #include "storage/posix_file_system.hpp"
 
 namespace ringway::daemon {
 
 /// Everything of ringwayd: locks, catalog, keeper, topics, sessions, control socket, flusher. Made,
 /// used and destroyed in the thread that runs the io_context, which must outlive it and not be run
-/// any more afterwards. The flusher has a thread of its own. A crash costs nothing: the next one
-/// adopts what the keeper has.
+/// any more afterwards. The flusher has a thread of its own. A crash costs nothing, nor does ending
+/// it without a stop(): the next one adopts what the descriptor store has.
 class Supervisor {
  public:
   struct Options {
     Config config;  ///< complete
     Keepsakes::Open open_store;
+    std::optional<shm::Descriptor> listener{};  ///< of a service manager, in config.socket's place
   };
 
   /// Starts: takes the locks, adopts living rings, recovers the log, then answers clients.
@@ -45,6 +47,14 @@ class Supervisor {
   Supervisor& operator=(const Supervisor&) = delete;
 
   const Config& config() const noexcept { return options_.config; }
+
+  /// Another configuration, from now on: who has a topic open keeps it, whatever rights it has now.
+  void reconfigure(Config config);
+
+  /// The threads beside the control thread.
+  std::vector<WatchedThread> threads();
+  /// What it does, in a line.
+  std::string summary() const;
 
   /// Orderly stop: nothing more is committed, everything is drained to `durable`, positions are
   /// saved, the memory is given up. `done(false)`: something could not be drained; then the keeper
@@ -61,6 +71,7 @@ class Supervisor {
   void drain(std::chrono::steady_clock::time_point until, std::function<void(bool complete)> done);
   bool end_stop(bool complete);
   nlohmann::json status() const;
+  std::vector<std::string> degraded() const;
 
   boost::asio::io_context& io_;
   Options options_;

@@ -161,6 +161,14 @@ control::TopicAccess TopicRegistry::access_of(const std::string& name,
           .admins = resolve(settings.admins, &TopicRights::admins)};
 }
 
+void TopicRegistry::resolve_rights() {
+  for (const auto& [name, topic] : topics_) {
+    if (topic->deleting || !topic->served) continue;
+    topic->access = access_of(name, topic->settings, topic->access.owner, false);
+    keep(*topic, *topic->served);  // the keeper knows them, too
+  }
+}
+
 void TopicRegistry::keep(const Topic& topic, const ServedTopic& served) const {
   const auto fds = descriptors_of(served.memory());
   for (std::size_t i = 0; i < fds.size(); ++i) {

@@ -47,6 +47,9 @@ class TopicRegistry {
   TopicRegistry(const TopicRegistry&) = delete;
   TopicRegistry& operator=(const TopicRegistry&) = delete;
 
+  /// `done` in the thread that makes memory, as soon as it comes round.
+  void ask_maker(std::function<void()> done) { maker_->answer(std::move(done)); }
+
   /// Called in the control thread: the topic, or what it was refused by.
   using Created = std::function<void(const std::shared_ptr<Topic>&, std::exception_ptr)>;
   /// Memory sealed and reserved -> keeper -> catalog -> directories -> board, magic last ->
@@ -94,6 +97,10 @@ class TopicRegistry {
   std::vector<std::string> waiting() const;
   std::uint64_t memory_used() const noexcept;
   std::uint64_t memory_limit() const noexcept { return memory_limit_; }
+  void set_memory_limit(std::uint64_t bytes) noexcept { memory_limit_ = bytes; }
+  /// Rights as the configuration and this host's accounts have them now; for what is opened from
+  /// now on.
+  void resolve_rights();
 
   /// Start, first half: every topic of the catalog gets its living ring from `kept`, or a new one.
   /// One that cannot be served is kept out with its fault; the others go on. Takes from `kept` what

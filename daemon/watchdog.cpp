@@ -1,19 +1,55 @@
 #include "daemon/watchdog.hpp"
 
-#include "daemon/notify.hpp"
+#include <algorithm>
+#include <boost/asio/post.hpp>
+#include <utility>
+
+#include "daemon/systemd.hpp"
 
 namespace ringway::daemon {
 
-Watchdog::Watchdog(boost::asio::io_context& io) : timer_(io), pause_(watchdog_patience() / 2) {
-  if (pause_.count() > 0) feed();
+Watchdog::Watchdog(boost::asio::io_context& io, const EventLog& log,
+                   std::vector<WatchedThread> threads)
+    : io_(io),
+      log_(log),
+      threads_(std::move(threads)),
+      timer_(io),
+      pause_(watchdog_patience() / 4) {
+  if (pause_.count() > 0) ask();
 }
 
-void Watchdog::feed() {
-  notify("WATCHDOG=1");
+void Watchdog::ask() {
+  round_ = std::make_shared<Round>();
+  round_->answered.resize(threads_.size());
+  for (std::size_t i = 0; i < threads_.size(); ++i) {
+    threads_[i].ask([&io = io_, weak = std::weak_ptr(round_), i] {
+      boost::asio::post(io, [weak, i] {
+        if (const auto round = weak.lock()) round->answered[i] = true;
+      });
+    });
+  }
+  look_later();
+}
+
+void Watchdog::look_later() {
   timer_.expires_after(pause_);
   timer_.async_wait([this](const boost::system::error_code& error) {
-    if (!error) feed();
+    if (!error) look();
   });
+}
+
+void Watchdog::look() {
+  const auto silent = std::ranges::find(round_->answered, false);
+  if (silent == round_->answered.end()) {
+    notify("WATCHDOG=1");
+    return ask();
+  }
+  if (!std::exchange(round_->named, true)) {
+    log_.error("thread_stands_still",
+               {{"thread", threads_[silent - round_->answered.begin()].name},
+                {"effect", "the service manager ends this process, and its successor goes on"}});
+  }
+  look_later();
 }
 
 }  // namespace ringway::daemon

@@ -112,11 +112,15 @@ class Listener {
   Listener(const std::string& path, mode_t mode) : Listener(path) { listen(mode); }
   /// The place is taken, and who connects is refused as if nobody were there.
   explicit Listener(const std::string& path);
+  /// One that listens already, as a service manager has it; its file stays. @throws Error when it
+  /// has no path.
+  explicit Listener(shm::Descriptor inherited);
   Listener(Listener&&) = default;
   Listener& operator=(Listener&&) = delete;
   ~Listener();
 
-  /// From now on it is served. @throws Error when somebody else has taken the place meanwhile.
+  /// From now on it is served, if it was not yet. @throws Error when somebody else has taken the
+  /// place meanwhile.
   void listen(mode_t mode);
 
   int fd() const noexcept { return socket_.get(); }
@@ -132,7 +136,7 @@ class Listener {
  private:
   std::string path_;
   shm::Descriptor socket_;
-  ino_t inode_ = 0;
+  ino_t inode_ = 0;  ///< of its file; 0: another's
 };
 
 }  // namespace ringway::control

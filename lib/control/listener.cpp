@@ -77,7 +77,23 @@ Listener::Listener(const std::string& path) : path_(path) {
   inode_ = status.st_ino;
 }
 
+Listener::Listener(shm::Descriptor inherited) : socket_(std::move(inherited)) {
+  sockaddr_un address{};
+  socklen_t bytes = sizeof address;
+  const int flags = ::fcntl(socket_.get(), F_GETFL);
+  if (::getsockname(socket_.get(), reinterpret_cast<sockaddr*>(&address), &bytes) != 0 ||
+      flags < 0 || ::fcntl(socket_.get(), F_SETFL, flags | O_NONBLOCK) != 0) {
+    throw system_error(errno, "the socket that was given", "cannot be used");
+  }
+  path_ = address.sun_path;
+  if (path_.empty()) {
+    throw Error(ErrorCode::usage, "the socket that was given", "has no path in the file system",
+                "give one that has");
+  }
+}
+
 void Listener::listen(mode_t mode) {
+  if (inode_ == 0) return;
   if (!in_place()) {
     throw Error(ErrorCode::busy, path_, "another process has taken this socket's place",
                 "stop it or name another socket");

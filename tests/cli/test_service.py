@@ -34,7 +34,8 @@ class Service(unittest.TestCase):
 
     def test_it_is_told_when_the_bus_serves_and_when_it_stops(self):
         self.bus.launch()
-        self.assertEqual(self.told(), ['READY=1', 'STATUS=Serving'])
+        self.assertEqual(self.told(), ['READY=1'])
+        self.assertEqual(self.told(), ['STATUS=Serving 0 topics, 0 clients'])
         self.bus.run('status')
         self.bus.daemon.send_signal(signal.SIGTERM)
         self.assertEqual(self.told(), ['STOPPING=1', 'STATUS=Draining to the disk'])
@@ -43,7 +44,8 @@ class Service(unittest.TestCase):
     def test_a_watchdog_is_fed_for_as_long_as_the_control_thread_goes_round(self):
         self.bus.env['WATCHDOG_USEC'] = '100000'
         self.bus.launch()
-        self.assertEqual(self.told(), ['READY=1', 'STATUS=Serving'])
+        self.assertEqual(self.told(), ['READY=1'])
+        self.assertEqual(self.told(), ['STATUS=Serving 0 topics, 0 clients'])
         for _ in range(5):
             self.assertEqual(self.told(), ['WATCHDOG=1'])
         self.bus.pause()
@@ -54,6 +56,25 @@ class Service(unittest.TestCase):
         self.bus.resume()
         self.manager.settimeout(PATIENCE_SECONDS)
         self.assertEqual(self.told(), ['WATCHDOG=1'])
+
+    def test_sigusr1_leaves_the_rings_to_the_next_one(self):
+        self.bus.start()
+        self.bus.run('topic', 'create', 't')
+        self.bus.run('produce', 't', stdin=b'a\nb\n')
+        self.bus.daemon.send_signal(signal.SIGUSR1)
+        self.assertEqual(self.bus.daemon.wait(PATIENCE_SECONDS), 0)
+        self.assertIn('STOPPING=1', self.told_until('STOPPING=1')[-1])
+        self.bus.start()
+        self.assertEqual(self.bus.run('consume', 't', '-o', 'start', '-e'), b'a\nb\n')
+        self.assertEqual(self.bus.json('inspect', 't')['partitions'][0]['generation'], 1)
+
+    def test_a_store_of_a_service_manager_takes_one(self):
+        del self.bus.env['NOTIFY_SOCKET']
+        self.bus.env['RINGWAYD_DESCRIPTOR_STORE'] = 'service'
+        words = [os.environ['RINGWAYD'], '--runtime-dir', self.bus.runtime_dir, '--state-dir', self.bus.state_dir]
+        refused = subprocess.run(words, env=self.bus.env, capture_output=True, text=True, timeout=PATIENCE_SECONDS)
+        self.assertEqual(refused.returncode, 2, refused.stderr)
+        self.assertIn('FileDescriptorStoreMax=', refused.stderr)
 
     def test_the_watchdog_of_another_process_is_left_alone(self):
         self.bus.env['WATCHDOG_USEC'] = '100000'
@@ -67,7 +88,7 @@ class Service(unittest.TestCase):
         words = ['sh', '-c', 'WATCHDOG_PID=$$ exec "$@"', 'sh', os.environ['RINGWAYD'],
                  '--runtime-dir', self.bus.runtime_dir, '--state-dir', self.bus.state_dir]
         self.bus.daemon = subprocess.Popen(words, env=self.bus.env, stderr=subprocess.DEVNULL)
-        self.assertEqual(self.told_until('WATCHDOG=1')[0], ['READY=1', 'STATUS=Serving'])
+        self.assertEqual(self.told_until('WATCHDOG=1')[0], ['READY=1'])
 
 
 if __name__ == '__main__':

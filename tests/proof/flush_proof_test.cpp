@@ -108,7 +108,7 @@ class Flushing {
  private:
   storage::PosixFileSystem files_;
   storage::PwriteEngine engine_;
-  daemon::EventLog events_{[](auto, auto) {}};
+  daemon::EventLog events_{[](const daemon::Event&) {}};
   std::shared_ptr<daemon::ServedTopic> topic_;
   log::Recovered found_;
   std::optional<daemon::TopicDuty> duty_;

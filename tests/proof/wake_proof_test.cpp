@@ -141,7 +141,7 @@ Act sleeps() {
 /// What the flusher does when it hears of a death.
 void settle_by_the_flusher(const Cast& cast, Seat dead) {
   ringway::test::ModelDisk disk(1);
-  const daemon::EventLog events([](auto, auto) {});
+  const daemon::EventLog events([](const daemon::Event&) {});
   daemon::TopicDuty duty(cast.stage().shared_topic(), disk, disk, events);
   for (const Seat seat : {kVictim, kOther, kEarlier}) {
     duty.attach({seat, layout::Role::producer, 4711, &cast.stage().slot(seat), {}});

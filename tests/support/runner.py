@@ -247,9 +247,10 @@ class Runner:
         return len(self.tally.failed) > before
 
     def environment(self, test, build, private):
-        """The caller's, but nothing in it leads to the caller's own bus."""
+        """The caller's, but nothing in it leads to the caller's own bus, or its configuration."""
         env = {**os.environ, **dict(build.env), **test['env'], 'TMPDIR': str(private / 'tmp'),
                'XDG_RUNTIME_DIR': str(private / 'run'), 'XDG_STATE_HOME': str(private / 'state'),
+               'RINGWAYD_CONFIG': '',
                'RINGWAY_TEST_RESULT': str(private / 'result'), 'PYTHONDONTWRITEBYTECODE': '1'}
         env.pop('RINGWAY_SOCKET', None)
         if self.long:

@@ -4,7 +4,9 @@
 #include <map>
 #include <optional>
 
-#include "daemon/config.hpp"
+#include "daemon/config_keys.hpp"
+#include "daemon/configuration.hpp"
+#include "daemon/reload.hpp"
 #include "ringway/error.hpp"
 
 namespace daemon_config_test {
@@ -13,6 +15,12 @@ using namespace ringway;
 using namespace ringway::daemon;
 
 namespace {
+
+Config parse_config(std::string_view text, const std::string& name) {
+  Configuration configuration;
+  configuration.read_text(text, name);
+  return configuration.config();
+}
 
 Error refusal(const std::string& text) {
   try {
@@ -167,6 +175,86 @@ TEST_CASE("config: directories follow from who started it", "[daemon]") {
 
   const Config named = completed({{"STATE_DIRECTORY", "/var/lib/a:/var/lib/b"}});
   CHECK(named.state_dir == "/var/lib/a");
+}
+
+Configuration layered(const std::string& file, std::vector<const char*> variables) {
+  Configuration configuration;
+  configuration.read_text(file, "ringway.toml");
+  variables.push_back(nullptr);
+  configuration.read_environment(variables.data());
+  return configuration;
+}
+
+TEST_CASE("config: an environment variable goes over the file, and an option over it",
+          "[daemon]") {
+  Configuration configuration =
+      layered("[limits]\ntopics = 5\nclients = 6\n[defaults]\nring = \"1MiB\"",
+              {"RINGWAYD_LIMITS_TOPICS=7", "HOME=/", "RINGWAYD_CONFIG=x",
+               "RINGWAYD_DEFAULTS_RING=64KiB", "RINGWAYD_CREATE=[\"alice\"]",
+               "RINGWAYD_DEFAULTS_PERSIST=false", "RINGWAYD_SOCKET=/a"});
+  configuration.set("socket", "/b", "--socket");
+  configuration.complete();
+  const Config& config = configuration.config();
+  CHECK(config.topics_max == 7);
+  CHECK(config.clients_max == 6);
+  CHECK(config.defaults.ring_bytes == 64 * 1024);
+  CHECK_FALSE(config.defaults.persist);
+  CHECK(config.create == std::vector<std::string>{"alice"});
+  CHECK(config.socket == "/b");
+  const auto& origins = configuration.origins();
+  CHECK(origins.at("limits.topics").where == "RINGWAYD_LIMITS_TOPICS");
+  CHECK(origins.at("limits.clients").where == "ringway.toml:3");
+  CHECK(origins.at("socket").where == "--socket");
+  CHECK(origins.at("log_level").where == "default");
+}
+
+TEST_CASE("config: a variable that is no key, or holds no value of it, is refused by name",
+          "[daemon]") {
+  CHECK_THROWS_WITH(layered("", {"RINGWAYD_LIMIT_TOPICS=7"}),
+                    Catch::Contains("RINGWAYD_LIMIT_TOPICS") &&
+                        Catch::Contains("did you mean 'RINGWAYD_LIMITS_TOPICS'?"));
+  CHECK_THROWS_WITH(layered("", {"RINGWAYD_LIMITS_TOPICS=many"}),
+                    Catch::Contains("RINGWAYD_LIMITS_TOPICS: limits.topics: must be an integer"));
+  CHECK_THROWS_WITH(layered("", {"RINGWAYD_LIMITS_TOPICS=7\nlog_level = \"debug\""}),
+                    Catch::Contains("must be an integer"));
+}
+
+TEST_CASE("config: what is printed of it is a file that says the same", "[daemon]") {
+  Configuration configuration = layered(
+      "log_level = \"debug\"\n[topics.\"a/b\"]\nreaders = [\"@staff\", \"bob\"]\n",
+      {"RINGWAYD_STATE_DIR=/var/\"q\"", "RINGWAYD_RUNTIME_DIR=/r", "RINGWAYD_LIMITS_MEMORY=3GiB"});
+  configuration.complete();
+  Configuration again;
+  again.read_text(configuration.text(), "printed");
+  again.complete();
+  CHECK(changes(configuration, again).empty());
+  CHECK(again.config().state_dir == "/var/\"q\"");
+  CHECK(again.config().topics.at("a/b").readers == std::vector<std::string>{"@staff", "bob"});
+  CHECK_THAT(configuration.text(), Catch::Contains("# ringway.toml:1"));
+}
+
+TEST_CASE("reload: names what changed, and leaves what only a start reads", "[daemon]") {
+  Configuration before =
+      layered("[limits]\ntopics = 5\n[topics.t]\nreaders = [\"bob\"]", {"RINGWAYD_STATE_DIR=/s"});
+  Configuration now = layered("[defaults]\nsync_interval = \"5ms\"\n[limits]\ntopics = 6",
+                              {"RINGWAYD_STATE_DIR=/other", "RINGWAYD_DESCRIPTOR_STORE=service"});
+  before.complete();
+  now.complete();
+  const auto all = changes(before, now);
+  std::map<std::string, ConfigChange> by_key;
+  for (const ConfigChange& change : all) by_key[change.key] = change;
+  REQUIRE(by_key.size() == 4);
+  CHECK(by_key.at("limits.topics").from == "5");
+  CHECK(by_key.at("limits.topics").to == "6");
+  CHECK_FALSE(by_key.at("limits.topics").at_start);
+  CHECK(by_key.at("state_dir").at_start);
+  CHECK(by_key.at("descriptor_store").at_start);
+  CHECK(by_key.at("topics.\"t\".readers").to.empty());
+  const Config config = reloaded(before.config(), now.config());
+  CHECK(config.topics_max == 6);
+  CHECK(config.state_dir == "/s");
+  CHECK(config.descriptor_store == StoreChoice::keeper);
+  CHECK(config.topics.empty());
 }
 
 }  // namespace daemon_config_test

@@ -48,7 +48,7 @@ struct Scene {
   Held first{.meta = {{"ring", {{"access", 1}}}}};
   Held second;
   int opened = 0;
-  EventLog log{[](Severity, std::string_view) {}};
+  EventLog log{[](const Event&) {}};
   Keepsakes keepsakes{[this] { return std::make_unique<Store>(opened++ == 0 ? first : second); },
                       log};
   std::vector<KeptDescriptor> listed = keepsakes.list();

@@ -22,7 +22,7 @@ using namespace ringway::daemon;
 
 TEST_CASE("event log: a hostile value cannot forge a line or a key", "[daemon]") {
   std::string written;
-  const EventLog log([&](Severity, std::string_view line) { written = line; });
+  const EventLog log([&](const Event& event) { written = line_of(event); });
   log.info("client", {{"name", "a\nevent=x"}, {"user", "bob"}, {"n", 7}, {"empty", ""}});
   CHECK(written == "event=client name=\"a\\x0aevent=x\" user=bob n=7 empty=\"\"");
 }

@@ -119,8 +119,8 @@ struct DutyBench {
   ModelDisk disk;
   std::vector<std::string> lines;
   std::function<void()> on_line;
-  EventLog events{[this](Severity, std::string_view line) {
-    lines.emplace_back(line);
+  EventLog events{[this](const Event& event) {
+    lines.emplace_back(line_of(event));
     if (on_line) on_line();
   }};
   Slot slot{};

@@ -109,7 +109,7 @@ struct Served {
   storage::PosixFileSystem file_system;
   test::TemporaryDirectory temporary;
   std::filesystem::path directory = temporary.path();
-  EventLog events{[](Severity, std::string_view) {}};
+  EventLog events{[](const Event&) {}};
   Doorbells doorbells;
   shm::Descriptor doorbell = doorbells.make();
   std::shared_ptr<ServedTopic> topic;
@@ -385,7 +385,7 @@ TEST_CASE("flusher: a topic that slept hears its producers while others leave no
           "[flusher]") {
   ToldFileSystem file_system;
   const test::TemporaryDirectory directory;
-  const EventLog events{[](Severity, std::string_view) {}};
+  const EventLog events{[](const Event&) {}};
   Doorbells doorbells;
   const shm::Descriptor doorbell = doorbells.make();
   // Wherever a round begins, one that sleeps lies behind each that is busy.
@@ -465,7 +465,7 @@ TEST_CASE("flusher: an io_uring that the kernel refuses is named in the log", "[
     storage::PosixFileSystem file_system;
     Doorbells doorbells;
     std::string said;
-    const EventLog events{[&](Severity, std::string_view line) { said += line; }};
+    const EventLog events{[&](const Event& event) { said += line_of(event); }};
     const Flusher flusher({file_system, doorbells, events});
     const bool named = said.find("io_uring_refused") != said.npos &&
                        said.find("Operation not permitted") != said.npos &&

@@ -60,9 +60,9 @@ struct RegistryHost {
   std::uint64_t memory_limit = std::uint64_t{1} << 30;
   std::mutex mutex;
   std::vector<std::string> lines;
-  EventLog log{[this](Severity, std::string_view line) {
+  EventLog log{[this](const Event& event) {
     const std::lock_guard lock(mutex);
-    lines.emplace_back(line);
+    lines.emplace_back(line_of(event));
   }};
 };
 

@@ -59,7 +59,7 @@ struct Scene {
   }
 
   test::ModelDisk disk{1};
-  EventLog events{[](Severity, std::string_view) {}};
+  EventLog events{[](const Event&) {}};
   layout::Slot slots[kPartitions]{};
   std::shared_ptr<ServedTopic> topic;
   std::unique_ptr<TopicDuty> duty;

@@ -1,0 +1,204 @@
+#include "daemon/configuration.hpp"
+
+#include <fmt/format.h>
+#include <toml++/toml.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <fstream>
+#include <utility>
+#include <vector>
+
+#include "control/access.hpp"
+#include "daemon/config_keys.hpp"
+#include "daemon/config_value.hpp"
+#include "ringway/error.hpp"
+
+namespace ringway::daemon {
+namespace {
+
+constexpr std::string_view kVariablePrefix = "RINGWAYD_";
+constexpr std::string_view kFileVariable = "RINGWAYD_CONFIG";
+
+struct RightsKey {
+  std::string_view name;
+  std::vector<std::string> TopicRights::* names;
+};
+constexpr std::array kRightsKeys{RightsKey{"readers", &TopicRights::readers},
+                                 RightsKey{"writers", &TopicRights::writers},
+                                 RightsKey{"admins", &TopicRights::admins}};
+
+std::vector<std::string_view> key_names() {
+  std::vector<std::string_view> names;
+  for (const Key& key : config_keys()) names.push_back(key.name);
+  return names;
+}
+
+bool is_section(std::string_view name) {
+  return std::ranges::find(config_keys(), name, &Key::section) != config_keys().end();
+}
+
+/// "value = TEXT", where that is TOML and nothing else; else the text as a string.
+toml::table value_of(std::string_view text) {
+  try {
+    toml::table parsed = toml::parse(fmt::format("value = {}", text));
+    if (parsed.size() == 1) return parsed;
+  } catch (const toml::parse_error&) {
+    // Nobody quotes 16MiB, or a path, in a shell.
+  }
+  return toml::table{{"value", std::string(text)}};
+}
+
+}  // namespace
+
+void Configuration::read_file(const std::filesystem::path& file) {
+  std::ifstream stream(file, std::ios::binary);
+  std::string text;
+  std::array<char, 4096> piece;
+  do {
+    stream.read(piece.data(), piece.size());
+    text.append(piece.data(), static_cast<std::size_t>(stream.gcount()));
+  } while (stream);
+  if (!stream.is_open() || stream.bad()) {
+    const std::string why = std::generic_category().message(errno);
+    throw Error(ErrorCode::usage, file.string(),
+                fmt::format("the configuration cannot be read: {}", why),
+                "name a file that ringwayd may read; ringwayd --sample-config prints one");
+  }
+  read_text(text, file.string());
+}
+
+void Configuration::read_text(std::string_view text, const std::string& name) {
+  toml::table all;
+  try {
+    all = toml::parse(text, name);
+  } catch (const toml::parse_error& error) {
+    throw Error(ErrorCode::usage, fmt::format("{}:{}", name, error.source().begin.line),
+                fmt::format("is no TOML: {}", error.description()), "");
+  }
+  const auto read_table = [&](const auto& self, const toml::table& table,
+                              const std::string& prefix) -> void {
+    for (const auto& [short_name, node] : table) {
+      const std::string name_of_key = prefix + std::string(short_name.str());
+      const Value value(node, name_of_key, name, Value::Source::file);
+      if (name_of_key == "topics") {
+        read_topics(value);
+      } else if (const Key* const key = find_key(name_of_key)) {
+        read(*key, value);
+      } else if (is_section(name_of_key)) {
+        self(self, value.table("must be a table"), name_of_key + ".");
+      } else {
+        throw value.wrong("is no known key", suggestion(name_of_key, key_names()));
+      }
+    }
+  };
+  read_table(read_table, all, "");
+}
+
+void Configuration::read_environment(const char* const* variables) {
+  for (; *variables != nullptr; ++variables) {
+    const std::string_view variable = *variables;
+    const std::string name(variable.substr(0, variable.find('=')));
+    if (!name.starts_with(kVariablePrefix) || name == kFileVariable) continue;
+    const auto keys = config_keys();
+    const auto key = std::ranges::find(keys, name, &Key::variable);
+    if (key == keys.end()) {
+      std::vector<std::string> known;
+      for (const Key& each : keys) known.push_back(each.variable());
+      const std::vector<std::string_view> views(known.begin(), known.end());
+      throw Error(ErrorCode::usage, name, "is no key of the configuration",
+                  suggestion(name, views));
+    }
+    set(key->name, variable.substr(std::min(name.size() + 1, variable.size())), name);
+  }
+}
+
+void Configuration::set(std::string_view key, std::string_view value, const std::string& where) {
+  const toml::table parsed = value_of(value);
+  read(*find_key(key), Value(*parsed.get("value"), std::string(key), where, Value::Source::line));
+}
+
+void Configuration::read(const Key& key, const Value& value) {
+  key.read(config_, value);
+  if (key.name == "create" && who_ >= MustExist::creators) check_accounts(value);
+  origins_[std::string(key.name)] = {value.written(), value.where()};
+}
+
+void Configuration::read_topics(const Value& topics) {
+  for (const auto& [topic, node] : topics.table("must be a table of topics")) {
+    const std::string prefix = fmt::format("topics.\"{}\"", topic.str());
+    const Value rights = topics.within(node, prefix);
+    TopicRights& into = config_.topics[std::string(topic.str())];
+    for (const auto& [right, list] : rights.table("must be a table of rights")) {
+      const std::string name = fmt::format("{}.{}", prefix, right.str());
+      const Value names = topics.within(list, name);
+      const auto known = std::ranges::find(kRightsKeys, right.str(), &RightsKey::name);
+      if (known == kRightsKeys.end()) {
+        constexpr std::array<std::string_view, 3> all{"readers", "writers", "admins"};
+        throw names.wrong("is no known key", suggestion(right.str(), all));
+      }
+      into.*known->names = names.names();
+      if (who_ >= MustExist::everybody) check_accounts(names);
+      origins_[name] = {names.written(), names.where()};
+    }
+  }
+}
+
+void Configuration::check_accounts(const Value& names) const {
+  for (const Value& name : names.elements()) {
+    if (name.text() == "*" && name.key() == "create") continue;
+    try {
+      control::resolve({name.text()}, control::Accounts::system());
+    } catch (const Error& unknown) {
+      throw name.wrong(fmt::format("{} {}", unknown.thing(), unknown.rule()), unknown.fix());
+    }
+  }
+}
+
+void Configuration::complete() {
+  config_.complete();
+  const auto by_default = [&](std::string_view key, std::string value) {
+    origins_.try_emplace(std::string(key), Origin{std::move(value), "default"});
+  };
+  for (const Key& key : config_keys()) {
+    if (!key.depends()) by_default(key.name, std::string(key.sample));
+  }
+  by_default("runtime_dir", toml_string(config_.runtime_dir));
+  by_default("state_dir", toml_string(config_.state_dir));
+  by_default("socket", toml_string(config_.socket));
+}
+
+std::string Configuration::text() const {
+  std::string text;
+  std::string_view section;
+  const auto add = [&](std::string_view name, const Origin& origin) {
+    text += fmt::format("{:<48} # {}\n", fmt::format("{} = {}", name, origin.value), origin.where);
+  };
+  for (const Key& key : config_keys()) {
+    if (key.section() != section) text += fmt::format("\n[{}]\n", section = key.section());
+    add(key.short_name(), origins_.at(std::string(key.name)));
+  }
+  std::string table;
+  for (const auto& [name, origin] : origins_) {
+    if (find_key(name) != nullptr) continue;
+    const auto dot = name.rfind('.');
+    if (name.substr(0, dot) != table) text += fmt::format("\n[{}]\n", table = name.substr(0, dot));
+    add(name.substr(dot + 1), origin);
+  }
+  return text;
+}
+
+std::optional<std::filesystem::path> default_config_file() {
+  if (const char* const named = std::getenv(kFileVariable.data())) {
+    if (*named == '\0') return std::nullopt;
+    return named;
+  }
+  const std::filesystem::path file = config_directory() / "ringwayd.toml";
+  std::error_code ignored;
+  if (!std::filesystem::exists(file, ignored)) return std::nullopt;
+  return file;
+}
+
+}  // namespace ringway::daemon

@@ -1,0 +1,66 @@
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "daemon/config.hpp"
+
+namespace ringway::daemon {
+
+class Value;
+struct Key;
+
+/// Whose names this host must know. A start cannot do without those under `create`; of those that
+/// have rights to topics it uses what is known.
+enum class MustExist { nobody, creators, everybody };
+
+/// A Config, and where each of its values comes from. Whatever is read later counts: the file, then
+/// the environment, then the command line. Every value that cannot be used is an Error(usage) that
+/// names where it stands, key, rule, and the nearest known key.
+class Configuration {
+ public:
+  /// A value as TOML, and "FILE:LINE", a variable, an option or "default".
+  struct Origin {
+    std::string value;
+    std::string where;
+  };
+
+  explicit Configuration(MustExist who = MustExist::nobody) : who_(who) {}
+
+  /// A TOML file that must be there.
+  void read_file(const std::filesystem::path& file);
+  /// The same from text; `name` stands for the file in errors.
+  void read_text(std::string_view text, const std::string& name);
+  /// RINGWAYD_KEY of every key, as TOML, or as text where it is none. Others that begin like that
+  /// are refused, but for RINGWAYD_CONFIG.
+  void read_environment(const char* const* variables);
+  /// One value that stands at `where`.
+  void set(std::string_view key, std::string_view value, const std::string& where);
+  /// Config::complete(). Nothing is read afterwards.
+  void complete();
+
+  const Config& config() const noexcept { return config_; }
+  /// By dotted key; of keys that nobody set their default. Complete after complete().
+  const std::map<std::string, Origin>& origins() const noexcept { return origins_; }
+  /// All of it as a TOML file with the origins as comments.
+  std::string text() const;
+
+ private:
+  void read(const Key& key, const Value& value);
+  void read_topics(const Value& topics);
+  void check_accounts(const Value& names) const;
+
+  MustExist who_;
+  Config config_;
+  std::map<std::string, Origin> origins_;
+};
+
+/// The file that is read when none is named: that of $RINGWAYD_CONFIG (empty: none); else, if it is
+/// there, /etc/ringway/ringwayd.toml of the host's supervisor, or
+/// $XDG_CONFIG_HOME/ringway/ringwayd.toml (~/.config) of anybody else's.
+std::optional<std::filesystem::path> default_config_file();
+
+}  // namespace ringway::daemon

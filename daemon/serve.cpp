@@ -1,0 +1,118 @@
+#include "daemon/serve.hpp"
+
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <csignal>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "daemon/keeper_client.hpp"
+#include "daemon/reload.hpp"
+#include "daemon/systemd.hpp"
+#include "daemon/service_store.hpp"
+#include "daemon/status_line.hpp"
+#include "daemon/supervisor.hpp"
+#include "daemon/watchdog.hpp"
+#include "ringway/error.hpp"
+#include "shm/descriptor_limit.hpp"
+#include "shm/landing.hpp"
+
+namespace ringway::daemon {
+namespace {
+
+/// key=value lines on stderr, or fields to the journal where that is what stderr is.
+EventLog::Sink log_sink() {
+  if (stderr_is_journal()) return write_to_journal;
+  const auto logger = spdlog::stderr_logger_mt("ringwayd");
+  logger->set_pattern("time=%Y-%m-%dT%H:%M:%S.%e%z level=%l %v");
+  logger->set_level(spdlog::level::trace);
+  logger->flush_on(spdlog::level::trace);
+  return [logger](const Event& event) {
+    constexpr spdlog::level::level_enum kSpdlogLevels[] = {
+        spdlog::level::debug, spdlog::level::info, spdlog::level::warn, spdlog::level::err};
+    logger->log(kSpdlogLevels[static_cast<int>(event.severity)], line_of(event));
+  };
+}
+
+Keepsakes::Open store_opener(const Config& config, std::vector<KeptDescriptor> kept) {
+  if (config.descriptor_store == StoreChoice::service) {
+    auto inherited = std::make_shared<std::vector<KeptDescriptor>>(std::move(kept));
+    return [inherited] { return std::make_unique<ServiceStore>(std::move(*inherited)); };
+  }
+  return [runtime_dir = config.runtime_dir.string(), state_dir = config.state_dir.string()] {
+    const std::string self = std::filesystem::read_symlink("/proc/self/exe");
+    return std::make_unique<KeeperClient>(self, runtime_dir, state_dir);
+  };
+}
+
+/// SIGHUP. What is wrong in it is refused as a whole.
+void reload(const Options& options, Configuration& configuration,
+            Supervisor& supervisor, EventLog& log) {
+  try {
+    Configuration fresh = options.read_configuration(MustExist::creators);
+    for (const auto& change : changes(configuration, fresh)) {
+      log.info("config_changed", {{"key", change.key},
+                                  {"from", change.from},
+                                  {"to", change.to},
+                                  {"counts", change.at_start ? "from the next start on" : "now"}});
+    }
+    supervisor.reconfigure(reloaded(supervisor.config(), fresh.config()));
+    log.set_least(severity_of(fresh.config().log_level));
+    configuration = std::move(fresh);
+    log.info("config_read", {{"effect", "counts from now on"}});
+  } catch (const Error& refused) {
+    log.error("config_refused", {{"why", refused.what()}, {"effect", "all stays as it was"}});
+  }
+}
+
+}  // namespace
+
+int serve(Options options) {
+  shm::install_landing();  // whatever clients punch into their memory (G7)
+  shm::raise_descriptor_limit();
+  boost::asio::io_context io(1);
+  Configuration& configuration = options.configuration;
+  const Config& config = configuration.config();
+  EventLog log(log_sink(), severity_of(config.log_level));
+  boost::asio::signal_set ending(io, SIGTERM, SIGINT, SIGUSR1);
+  boost::asio::signal_set reloading(io, SIGHUP);
+  std::signal(SIGPIPE, SIG_IGN);
+  Inherited inherited = take_inherited();
+  auto open_store = store_opener(config, std::move(inherited.kept));
+  Supervisor supervisor(
+      io, {config, std::move(open_store), std::move(inherited.listener)}, log);
+  notify("READY=1");
+  const StatusLine status_line(io, [&] { return supervisor.summary(); });
+  const Watchdog watchdog(io, log, supervisor.threads());
+  std::function<void()> await_reload = [&] {
+    reloading.async_wait([&](const boost::system::error_code& error, int) {
+      if (error) return;
+      reload(options, configuration, supervisor, log);
+      await_reload();
+    });
+  };
+  await_reload();
+  int status = 0;
+  ending.async_wait([&](const boost::system::error_code&, int signal) {
+    if (signal == SIGUSR1) {
+      notify("STOPPING=1\nSTATUS=Leaving the rings to the next one");
+      log.info("left", {{"effect", "the rings live on, for the next supervisor"}});
+      return io.stop();
+    }
+    notify("STOPPING=1\nSTATUS=Draining to the disk");
+    supervisor.stop([&](bool clean) {
+      status = clean ? 0 : 1;
+      io.stop();
+    });
+  });
+  io.run();
+  return status;
+}
+
+}  // namespace ringway::daemon

@@ -1,0 +1,219 @@
+"""The units under a real systemd (box.py): what the service manager does with ringwayd, and gets of it."""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import time
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+from box import Box, PATIENCE_SECONDS, why_not
+
+BUILD = os.environ['BUILD']
+THREAD_STOP = pathlib.Path(__file__).with_name('thread_stop')
+LINES = 200_000
+
+box = None
+
+
+def setUpModule():
+    global box
+    reason = why_not()
+    if reason:
+        raise unittest.SkipTest(reason)
+    box = Box()
+    unittest.addModuleCleanup(box.close)
+    box.say(f'meson install -C {BUILD} --no-rebuild && ldconfig && systemd-sysusers'
+            ' && systemctl daemon-reload && useradd alice && useradd bob')
+
+
+class Units(unittest.TestCase):
+    def setUp(self):
+        box.say('systemctl start ringwayd.socket')
+        self.addCleanup(box.say, 'systemctl stop ringwayd.socket ringwayd.service;'
+                        ' systemctl reset-failed; rm -rf /var/lib/ringway/* /etc/ringway'
+                        ' /etc/systemd/system/ringwayd*; systemctl daemon-reload')
+
+    def drop_in(self, *lines):
+        text = '\n'.join(('[Service]', *lines))
+        box.say('mkdir -p /etc/systemd/system/ringwayd.service.d'
+                f" && echo '{text}' >/etc/systemd/system/ringwayd.service.d/test.conf"
+                ' && systemctl daemon-reload')
+
+    def property(self, name, unit='ringwayd.service'):
+        return box.say(f'systemctl show {unit} -p {name} --value').strip()
+
+    def pid(self):
+        return int(self.property('MainPID'))
+
+    def events(self, name):
+        """What the journal has of it, as a dict of fields each, the oldest first."""
+        lines = box.say(f'journalctl -o json RINGWAY_EVENT={name}').splitlines()
+        return [json.loads(line) for line in lines]
+
+    def await_(self, what, condition):
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not condition():
+            if time.monotonic() > deadline:
+                self.fail(f'{what} did not come\n' + box.say('journalctl -u ringwayd -n 50'))
+            time.sleep(0.02)
+
+    def await_successor(self, pid):
+        """The next process serves."""
+        self.await_('a successor', lambda: self.pid() not in (0, pid)
+                    and self.property('ActiveState') == 'active')
+
+    def traffic(self):
+        """Lines go in for some seconds, with pauses; (their producer, who follows them)."""
+        box.say('ringway topic create stream')
+        producer = box.start(
+            f'for from in $(seq 1 1000 {LINES}); do seq $from $((from + 999)); sleep 0.01; done'
+            ' | ringway produce stream', stderr=subprocess.PIPE)
+        consumer = box.start(
+            f'ringway consume stream -o start -n {LINES} -f "%v\\n" | cmp - <(seq {LINES})',
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self.addCleanup(producer.communicate)
+        self.addCleanup(consumer.communicate)
+        return producer, consumer
+
+    def check_whole(self, producer, consumer):
+        told = producer.communicate(timeout=PATIENCE_SECONDS)[1]
+        self.assertEqual(producer.returncode, 0, told)
+        said = consumer.communicate(timeout=PATIENCE_SECONDS)[0]
+        self.assertEqual((consumer.returncode, said), (0, ''))
+        box.say(f'ringway consume stream -o start -e -f "%v\\n" | cmp - <(seq {LINES})')
+
+    def test_a_start_is_over_when_the_bus_serves(self):
+        box.say('systemctl start ringwayd && ringway status')
+        self.assertEqual(self.property('ActiveState'), 'active')
+        self.assertEqual(self.property('User'), 'ringway')
+
+    def test_the_status_line_says_what_it_does(self):
+        box.say('ringway topic create t')
+        self.await_('a status line',
+                    lambda: self.property('StatusText').startswith('Serving 1 topics'))
+
+    def test_a_client_that_starts_first_waits_for_the_bus(self):
+        self.assertEqual(self.property('ActiveState'), 'inactive')
+        box.say('ringway topic create early && ringway topic describe early')
+        self.assertEqual(self.property('ActiveState'), 'active')
+
+    def test_killed_under_traffic_it_loses_and_doubles_nothing(self):
+        streams = self.traffic()
+        for _ in range(4):
+            time.sleep(0.3)
+            pid = self.pid()
+            box.say(f'kill -9 {pid}')
+            self.await_successor(pid)
+        self.check_whole(*streams)
+        self.assertGreaterEqual(len(self.events('ring_adopted')), 4)
+
+    def test_a_restart_leaves_the_rings_to_the_next_one_under_traffic(self):
+        streams = self.traffic()
+        left = len(self.events('left'))
+        for _ in range(4):
+            time.sleep(0.3)
+            box.say('systemctl restart ringwayd')
+        self.check_whole(*streams)
+        self.assertEqual(len(self.events('left')) - left, 4)
+
+    def test_a_stop_drains_to_the_disk_and_keeps_nothing_in_memory(self):
+        box.say('ringway topic create t && seq 1 100000 | ringway produce t')
+        self.assertGreater(int(self.property('NFileDescriptorStore')), 0)
+        box.say('systemctl stop ringwayd')
+        self.assertEqual(self.property('Result'), 'success')
+        self.assertEqual(self.property('NFileDescriptorStore'), '0')
+        box.say('ringway consume t -o start -e -f "%v\\n" | cmp - <(seq 1 100000)')
+
+    def test_a_wedged_flusher_is_restarted(self):
+        def wedge(pid):
+            stopper = box.start(f'exec {THREAD_STOP} {pid} flusher', stdout=subprocess.PIPE)
+            self.addCleanup(stopper.communicate)
+            self.addCleanup(stopper.kill)
+            self.assertEqual(stopper.stdout.readline(), 'stopped\n')
+        before = len(self.events('thread_stands_still'))
+        self.drop_in('WatchdogSec=1s')
+        box.say('ringway topic create t && seq 1 1000 | ringway produce t')
+        pid = self.pid()
+        wedge(pid)
+        self.await_successor(pid)
+        stood = self.events('thread_stands_still')[before:]
+        self.assertEqual([event['RINGWAY_THREAD'] for event in stood], ['flusher'])
+        box.say('ringway consume t -o start -e -f "%v\\n" | cmp - <(seq 1 1000)')
+
+    def test_a_stopped_supervisor_is_restarted(self):
+        self.drop_in('WatchdogSec=1s')
+        box.say('ringway topic create t && seq 1 1000 | ringway produce t')
+        pid = self.pid()
+        box.say(f'kill -STOP {pid}')
+        self.await_successor(pid)
+        self.assertIn('Watchdog timeout', box.say('journalctl -u ringwayd'))
+        box.say('ringway consume t -o start -e -f "%v\\n" | cmp - <(seq 1 1000)')
+
+    def test_a_full_descriptor_store_refuses_topics_and_keeps_what_it_has(self):
+        self.drop_in('FileDescriptorStoreMax=20')
+        box.say('ringway topic create one && seq 1 1000 | ringway produce one')
+        said = box.say('for topic in $(seq 9); do ringway topic create more-$topic || exit; done',
+                       status=1)
+        self.assertIn('FileDescriptorStoreMax=', said)
+        box.say('ringway topic delete more-1 --yes')  # room for who is to read
+        pid = self.pid()
+        box.say(f'kill -9 {pid}')
+        self.await_successor(pid)
+        box.say('ringway consume one -o start -e -f "%v\n" | cmp - <(seq 1 1000)')
+
+    def test_memory_that_is_used_up_refuses_topics_and_kills_nobody(self):
+        self.drop_in('MemoryMax=128M', 'Environment=RINGWAYD_LIMITS_MEMORY=1GiB')
+        box.say('ringway topic create first --ring 16MiB')
+        pid = self.pid()
+        said = box.say('for topic in $(seq 9); do'
+                       ' ringway topic create big-$topic --ring 16MiB || exit; done', status=1)
+        self.assertIn('memory', said)
+        box.say('seq 1 200000 | ringway produce first'
+                ' && ringway consume first -o start -e -f "%v\\n" | cmp - <(seq 1 200000)')
+        self.assertEqual(self.pid(), pid, box.say('journalctl -u ringwayd -n 30; journalctl -k -n 20'))
+
+    def test_the_journal_has_fields(self):
+        box.say('ringway topic create named')
+        created = self.events('topic_created')[-1]
+        self.assertEqual((created['RINGWAY_TOPIC'], created['PRIORITY'], created['RINGWAY_BY_UID']),
+                         ('named', '6', '0'))
+        self.assertTrue(created['MESSAGE'].startswith('event=topic_created topic=named '))
+
+    def test_its_exposure_is_small(self):
+        box.say('systemctl start ringwayd && systemd-analyze security --threshold=20 ringwayd')
+
+    def test_a_second_bus_has_its_own_place(self):
+        self.addCleanup(box.say, 'systemctl stop ringwayd@lab.socket ringwayd@lab.service;'
+                        ' rm -rf /var/lib/ringway-lab')
+        box.say('systemctl start ringwayd@lab.socket'
+                ' && ringway topic create t --socket /run/ringway-lab/control.sock')
+        said = box.say('ringway topic describe t', status=3)
+        self.assertIn("'t'", said)
+        self.assertIn('/var/lib/ringway-lab',
+                      box.say('ringway status --socket /run/ringway-lab/control.sock'))
+
+    def test_a_reload_reads_the_configuration_again_and_says_what_changed(self):
+        box.say('ringway topic create t')
+        pid = self.pid()
+        box.say('mkdir -p /etc/ringway && echo "limits.topics = 1" >/etc/ringway/ringwayd.toml'
+                ' && systemctl reload ringwayd')
+        self.await_('the event', lambda: any(
+            event['RINGWAY_KEY'] == 'limits.topics' and event['RINGWAY_TO'] == '1'
+            for event in self.events('config_changed')))
+        self.assertIn('limits.topics', box.say('ringway topic create second', status=1))
+        box.say('echo "limits.topic = 1" >/etc/ringway/ringwayd.toml && systemctl reload ringwayd')
+        self.await_('a refusal', lambda: self.events('config_refused'))
+        self.assertEqual(self.pid(), pid)
+
+    def test_a_user_publishes_another_consumes_and_a_third_is_refused(self):
+        box.say('ringway topic create orders --write alice --read bob')
+        box.say('su alice -c "seq 1 10 | ringway produce orders"')
+        box.say('su bob -c "ringway consume orders -o start -e -f %v\\\\\\\\n" | cmp - <(seq 1 10)')
+        box.say('useradd carol; su carol -c "ringway consume orders -o start -e"', status=4)
+
+
+if __name__ == '__main__':
+    unittest.main()
