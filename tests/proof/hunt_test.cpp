@@ -10,6 +10,7 @@
 #include "proof/prey.hpp"
 #include "proof/stopped_producer.hpp"
 #include "proof/violation.hpp"
+#include "support/cue.hpp"
 
 namespace ringway::proof {
 namespace {
@@ -77,14 +78,26 @@ class Claimant {
       : process_([&](Child& self) {
           Bus bus = world.bus();
           Producer producer = bus.producer("kept");
+          self.reached();
+          cue_.await();
           const Claim claim = producer.claim(100);
           self.reached();
           self.stay();
         }) {
-    if (!process_.await()) throw Violation("no claim");
+    if (!process_.await()) throw Violation("no producer");
+  }
+
+  /// All of them at once: behind the first of their claims the traffic fills the ring, and then
+  /// there is no room for another.
+  template <class... Others>
+  void claim(Others&... others) {
+    cue_.give();
+    (others.cue_.give(), ...);
+    if (!(process_.await() && ... && others.process_.await())) throw Violation("no claim");
   }
 
  private:
+  test::Cue cue_;
   Child process_;
 };
 
@@ -208,6 +221,7 @@ TEST_CASE("hunt: a supervisor may die while it adopts what another has left", "[
             [&](World& world, int) {
               first.emplace(world);
               second.emplace(world);
+              first->claim(*second);
             },
         .meanwhile = [&] { first.reset(); },
         .act = await_service,
@@ -219,7 +233,11 @@ TEST_CASE("hunt: a supervisor may die while it replaces the keeper", "[proof]") 
   // Who dies last must be known to whoever has the ring.
   std::optional<Claimant> claimant;
   hunt({.name = "keeper take-over",
-        .prepare = [&](World& world, int) { claimant.emplace(world); },
+        .prepare =
+            [&](World& world, int) {
+              claimant.emplace(world);
+              claimant->claim();
+            },
         .act =
             [](const World& world, int) {
               const pid_t keeper = world.daemon.keeper();
