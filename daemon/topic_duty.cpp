@@ -1,7 +1,6 @@
 #include "daemon/topic_duty.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <utility>
 
 #include "shm/barrier.hpp"
@@ -23,9 +22,9 @@ constexpr std::chrono::milliseconds kHeldPause{10};
 /// A topic without a record for this long asks to be rung.
 constexpr std::chrono::milliseconds kQuietAfter{10};
 constexpr std::chrono::seconds kTroubleEvery{1};
-/// So many of a topic's tails are looked at in each round of those that are awake: enough for ten
-/// thousand within 10 ms, and few enough to cost nothing beside the round.
-constexpr std::size_t kTailsARound = 1000;
+/// So many of a topic's tails are looked at in each millisecond in which others are awake: enough
+/// for ten thousand within 10 ms, and few enough to cost nothing beside the rounds.
+constexpr int kTailsAPause = 1000;
 
 std::vector<std::unique_ptr<PartitionDuty>> duties_of(ServedTopic& topic,
                                                       storage::FileSystem& file_system,
@@ -131,7 +130,9 @@ void TopicDuty::ring_for_the_dead() const noexcept {
 SteadyTime TopicDuty::round(SteadyTime now, SteadyTime until) {
   const bool comes_soon = now - busy_at_ < kHeldAfter;  // the next round
   if (std::exchange(round_is_over_, false)) {
-    rest_.look(now, comes_soon ? kTailsARound : partitions_.size());
+    const std::chrono::nanoseconds pause = kRoundPause;
+    const auto share = std::min(now - round_at_, pause) * kTailsAPause / pause;
+    rest_.look(now, comes_soon ? static_cast<std::size_t>(share) + 1 : partitions_.size());
   }
   while (next_ < rest_.awake().size()) {
     const PartitionDuty::Round round = rest_.awake()[next_]->round(
@@ -163,10 +164,12 @@ std::chrono::nanoseconds TopicDuty::pause_behind(SteadyTime now, std::uint64_t m
   const std::uint64_t ring_bytes = topic_->settings().ring_bytes;
   if (!topic_->settings().persist && most != 0 && most < ring_bytes / 4) {
     // In pieces that can be jumped over (PartitionDuty): as long as a twelfth of the ring takes.
-    const std::chrono::duration<double, std::nano> twelfth =
+    using Precise = std::chrono::duration<double, std::nano>;
+    const Precise twelfth =
         since * (static_cast<double>(ring_bytes) / 12 / static_cast<double>(most));
-    if (twelfth >= kRoundPause) return kRoundPause;
-    if (twelfth >= kShortPause) return std::chrono::nanoseconds(std::llround(twelfth.count()));
+    if (most >= ring_bytes / 8 && twelfth < kShortPause) return {};
+    return std::chrono::round<std::chrono::nanoseconds>(
+        std::clamp<Precise>(twelfth, kShortPause, kRoundPause));
   }
   // Half a round's worth more could fill the ring: no pause.
   if (most >= ring_bytes / 8) return {};

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <catch2/catch.hpp>
+#include <chrono>
 #include <iterator>
 #include <list>
+#include <string>
 #include <vector>
 
 #include "daemon/log_flush.hpp"
@@ -88,6 +90,26 @@ TEST_CASE("topic duty: a round with time looks at all, and sleeps until somethin
   CHECK(scene.duty->round(now, now + std::chrono::hours(1)) > now);
   CHECK(scene.duty->round_is_over());
   for (std::uint32_t p = 0; p < kPartitions; ++p) CHECK(scene.committed(p) == 1);
+}
+
+TEST_CASE("topic duty: without a log rounds come as often as pieces that can be jumped over",
+          "[flusher]") {
+  using std::chrono::microseconds;
+  Scene scene(false, {.persist = false});
+  SteadyTime now = std::chrono::steady_clock::now();
+  const auto pause_behind = [&](int records, microseconds since) {
+    for (int i = 0; i < records; ++i) {
+      REQUIRE(publish_record(scene.writers.front(), std::string(224, 'x')).status == Status::ok);
+    }
+    now += since;
+    return scene.duty->round(now, now + std::chrono::hours(1)) - now;
+  };
+  pause_behind(0, microseconds(0));
+  CHECK(pause_behind(1, microseconds(1000)) == microseconds(1000));
+  CHECK(pause_behind(32, microseconds(300)) == microseconds(200));  // an eighth of the ring
+  // Sooner than can be slept: as soon as that may be, or at once where it is too late for a jump.
+  CHECK(pause_behind(24, microseconds(50)) == microseconds(100));
+  CHECK(pause_behind(40, microseconds(50)) == microseconds(0));
 }
 
 TEST_CASE("topic duty: while only a pin holds producers up it is looked at seldom, log or not",
