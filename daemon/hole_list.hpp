@@ -34,13 +34,15 @@ class HoleList {
   bool placed() const noexcept { return unplaced_.empty(); }
 
   /// A claim's offset is known only when everything before it is settled: called for each place
-  /// that is followed.
+  /// that is followed. One that was passed without meeting it was none, and has no offset.
   void place(const ring::Place& place) noexcept {
     if (unplaced_.empty()) return;
     std::erase_if(unplaced_, [&](layout::Hole* hole) {
-      if (hole->position.load(std::memory_order::relaxed) != place.position) return false;  // own
-      hole->offset.store(place.offset, std::memory_order::relaxed);  // for people
-      return true;
+      const std::uint64_t position = hole->position.load(std::memory_order::relaxed);  // own
+      if (position == place.position) {
+        hole->offset.store(place.offset, std::memory_order::relaxed);  // for people
+      }
+      return position <= place.position;
     });
   }
 

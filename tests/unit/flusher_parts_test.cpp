@@ -1,6 +1,7 @@
 #include <catch2/catch.hpp>
 
 #include "daemon/commit_follower.hpp"
+#include "daemon/hole_list.hpp"
 #include "daemon/partition_handles.hpp"
 #include "unit/ring_fixture.hpp"
 
@@ -111,6 +112,20 @@ TEST_CASE("follower: a jump publishes committed, and the only boundary of what i
   CHECK(follower.committed().offset == 13);
   CHECK(boundary[3].position.load() >= 3 * kSegment);
   CHECK(boundary[3].position.load() < 3 * kSegment + kSegment / 4 + 32);
+}
+
+TEST_CASE("holes: one that is passed without being met is waited for no more", "[flusher]") {
+  PlainRing ring;
+  HoleList holes(*ring.board);
+  for (const std::uint64_t position : {64, 128}) {
+    holes.add({1, 1, RepairOutcome{RepairStep::finished, position, 64, 1}, false});
+  }
+  holes.place({96, 3});
+  CHECK_FALSE(holes.placed());
+  holes.place({128, 4});
+  CHECK(holes.placed());
+  CHECK(ring.board->hole[0].offset.load() == layout::kNoOffset);
+  CHECK(ring.board->hole[1].offset.load() == 4);
 }
 
 TEST_CASE("handles: a released producer's claim is finished once, its slot is forgotten",
