@@ -47,7 +47,17 @@ class CommitFollower {
   CommitFollower(ring::PartitionView view, ring::Place start) noexcept
       : view_(view),
         place_(start),
-        next_segment_(start.position == 0 ? 0 : start.position / segment_bytes() + 1) {}
+        next_segment_(start.position == 0 ? 0 : start.position / segment_bytes() + 1),
+        jumped_to_(start),
+        unlooked_(start) {}
+
+  /// For a supervisor that adopts a ring without a log: its predecessor may have jumped over
+  /// anything.
+  static CommitFollower adopting(const ring::PartitionView& view) noexcept {
+    CommitFollower follower(view, last_boundary(view));
+    follower.unlooked_ = first_boundary(view.board(), follower.oldest(), follower.place_);
+    return follower;
+  }
 
   /// The newest true boundary that the board knows, for a supervisor that adopts a ring whose log
   /// does not say: the last entry of the table that was written whole and is still in the ring.
@@ -76,7 +86,7 @@ class CommitFollower {
     const std::uint64_t end = std::min(announced, before + bytes_max);
     const ring::Found found = ring::walk(
         view_, place_, end, [&](const ring::Place& place, const layout::RecordHeader& header) {
-          if (place.position >= next_segment_ * segment_bytes()) note_boundary(place);
+          note_boundary(place);
           visit(place, header);
         });
     if (place_.position != before) publish();
@@ -87,24 +97,23 @@ class CommitFollower {
   /// ring segments that begin there the table knows no boundary before it.
   void jump(const ring::Place& place) noexcept {
     if (looked_at_all()) unlooked_ = place_;
-    if (place.position >= next_segment_ * segment_bytes()) note_boundary(place);
-    place_ = place;
-    jumped_to_ = place.position;
+    place_ = jumped_to_ = place;
     publish();
   }
 
   /// Looks at what was jumped over and is still in the ring, at most about `bytes_max` of it.
-  /// False: something that no honest producer leaves there.
+  /// False: at unlooked() stands something that no honest producer leaves there.
   bool look_back(std::uint64_t bytes_max) noexcept {
     if (looked_at_all()) return true;
-    const std::uint64_t oldest =
-        view_.announced().load(std::memory_order::relaxed) - view_.ring_bytes();  // own
-    if (unlooked_.position < oldest) unlooked_ = first_boundary(view_.board(), oldest, place_);
-    const std::uint64_t end = std::min(jumped_to_, unlooked_.position + bytes_max);
-    const ring::Found found = ring::walk(view_, unlooked_, end, [](auto&&...) {});
-    return found == ring::Found::nothing && unlooked_.position >= end;
+    if (unlooked_.position < oldest()) {
+      unlooked_ = first_boundary(view_.board(), oldest(), jumped_to_);
+    }
+    const std::uint64_t end = std::min(jumped_to_.position, unlooked_.position + bytes_max);
+    if (ring::walk(view_, unlooked_, end, [](auto&&...) {}) != ring::Found::nothing) return false;
+    return looked_at_all() ? unlooked_ == jumped_to_ : unlooked_.position >= end;
   }
-  bool looked_at_all() const noexcept { return unlooked_.position >= jumped_to_; }
+  bool looked_at_all() const noexcept { return unlooked_.position >= jumped_to_.position; }
+  ring::Place unlooked() const noexcept { return unlooked_; }
 
   ring::Place committed() const noexcept { return place_; }
 
@@ -113,8 +122,16 @@ class CommitFollower {
     return ring::ring_segment_bytes(view_.ring_bytes());
   }
 
-  /// `place` is the first boundary at or behind the start of every segment up to its own.
+  /// From here on nothing was overwritten, pinned or not: no claim goes beyond limit. Its stamps
+  /// hold as long: a nonce is drawn again four laps later.
+  std::uint64_t oldest() const noexcept {
+    return view_.limit().load(std::memory_order::relaxed) - view_.ring_bytes();  // own
+  }
+
+  /// `place` is the first boundary at or behind the start of every segment up to its own that has
+  /// none yet.
   void note_boundary(const ring::Place& place) noexcept {
+    if (place.position < next_segment_ * segment_bytes()) return;
     const std::uint64_t last = place.position / segment_bytes();
     for (; next_segment_ <= last; ++next_segment_) {
       store_boundary(view_.board().boundary[next_segment_ % layout::kNonces], place);
@@ -122,6 +139,8 @@ class CommitFollower {
   }
 
   void publish() noexcept {
+    // Behind a long record, too, before another jump goes on from here.
+    note_boundary(place_);
     layout::BoardPartition& board = view_.board();
     // A watermark is never taken back, also not by a supervisor that follows again from further
     // back.
@@ -133,8 +152,8 @@ class CommitFollower {
   ring::PartitionView view_;
   ring::Place place_;
   std::uint64_t next_segment_;  // first ring segment without a boundary yet
-  std::uint64_t jumped_to_ = 0;
-  ring::Place unlooked_{0, 0};  // from here to `jumped_to_` only the slots were asked
+  ring::Place jumped_to_;
+  ring::Place unlooked_;  // from here to `jumped_to_` only the slots were asked
 };
 
 }  // namespace ringway::daemon

@@ -383,7 +383,6 @@ bool Handles::adopt(Session& session, const std::shared_ptr<Topic>& topic, std::
   const auto chunk = session.chunks.find(entry.chunk);
   if (chunk == session.chunks.end() || !chunk->second.runs.take_at(entry.first_slot, partitions)) {
     entry.state.store(kFree, std::memory_order::release);
-    topic->served->has_unknown_handles = true;
     return false;
   }
   Handle handle{.topic = topic,

@@ -50,7 +50,7 @@ PartitionDuty::PartitionDuty(ServedTopic& topic, std::uint32_t partition,
     log_.emplace(topic, partition, file_system, engine, events);
     follower_ = CommitFollower(view_, log_->noted());
   } else {
-    follower_ = CommitFollower(view_, CommitFollower::last_boundary(view_));
+    follower_ = CommitFollower::adopting(view_);
   }
   // As the limit says, not as the marks do: whoever served before may have died between the two,
   // and producers that wait at the limit bring nothing that would move the marks again.
@@ -90,14 +90,22 @@ PartitionDuty::Round PartitionDuty::follow_and_flush(SteadyTime now) {
 }
 
 void PartitionDuty::follow() {
+  if (!log_) {
+    const bool looks = !something_came() || consumer_lags();
+    if (const auto place = looks ? std::nullopt : place_to_jump_to()) {
+      follower_.jump(*place);
+      moved_ |= layout::kWaitsForAny;
+      return;
+    }
+    // Where few come, faster than they do.
+    if (!follower_.look_back(view_.ring_bytes() / (looks ? 2 : 32))) {
+      quarantine("what was claimed in it cannot be followed", follower_.unlooked());
+      return;
+    }
+  }
   bool log_keeps_up = log_ && log_->noted() == follower_.committed();
   const ring::Place before = follower_.committed();
   std::uint64_t bytes_max = view_.ring_bytes() / 4;
-  if (const auto place = place_to_jump_to(bytes_max)) {
-    follower_.jump(*place);
-    moved_ |= layout::kWaitsForAny;
-    return;
-  }
   if (ending_.retired()) bytes_max = std::min(bytes_max, end_position() - before.position);
   const ring::Found found = follower_.follow(
       bytes_max, [&](const ring::Place& place, const layout::RecordHeader& header) {
@@ -107,29 +115,36 @@ void PartitionDuty::follow() {
   if (follower_.committed() != before) moved_ |= layout::kWaitsForAny;
   if (found == ring::Found::corrupt) {
     quarantine("a producer wrote a record that cannot be followed");
-  } else if (follower_.committed() == before && !follower_.look_back(bytes_max)) {
-    quarantine("what was claimed in it cannot be followed");
   }
 }
 
 /// Without a log nobody needs to see each record where many come, and a look at all of them costs
 /// who runs on the same core a tenth of its time. What the slots say (ring/settled.hpp) is enough
-/// for the watermark and for handing back. Of the boundaries some are missing then, but none for
-/// more than `bytes_max`, which is less than is kept: a supervisor that adopts the ring, and who
-/// opens it, still find one. What was jumped over is looked at as soon as a round brings nothing:
-/// a claim that nobody made, or a record that cannot be followed, shows only there. Few records are
-/// looked at at once, as is all that holes lie in, and all where a slot is not known.
-std::optional<ring::Place> PartitionDuty::place_to_jump_to(std::uint64_t bytes_max) const noexcept {
+/// for the watermark and for handing back. A claim that nobody made, or a record that cannot be
+/// followed, does not show there: follow() asks something_came(), so that no such claim at
+/// `committed` is jumped over, and looks at the rest later. Where a look at the slots costs more
+/// than the records these are looked at at once, as is all that holes lie in.
+std::optional<ring::Place> PartitionDuty::place_to_jump_to() const noexcept {
+  constexpr std::uint64_t kAsMuchAsASlot = 256;
   const ring::Place from = follower_.committed();
-  const std::uint64_t many = from.position + view_.ring_bytes() / 64;
-  if (log_ || ending_.retired() || topic_.has_unknown_handles || !holes_.placed() ||
-      tail() < many || !something_came()) {
-    return {};
-  }
+  const std::uint64_t many =
+      from.position + std::max(view_.ring_bytes() / 64, handles_.producer_count() * kAsMuchAsASlot);
+  if (ending_.retired() || !holes_.placed() || tail() < many) return {};
   const auto place = handles_.settled_from(view_, from);
-  const bool worth_it =
-      place && place->position >= many && place->position - from.position <= bytes_max;
+  const bool worth_it = place && place->position >= many &&
+                        place->position - from.position <= view_.ring_bytes() / 8;
   return worth_it ? place : std::nullopt;
+}
+
+/// A consumer that is an eighth of the ring behind may stand at a claim that nobody made, and hold
+/// everybody up: nothing more is jumped over, and what was is looked at. Then `committed` is a
+/// quarter past that claim at most, and the jump over it began another eighth before: all that
+/// leads there is in the ring still (kept_without_log()).
+bool PartitionDuty::consumer_lags() const noexcept {
+  const std::uint64_t committed = follower_.committed().position;
+  const std::uint64_t oldest =
+      board_.limit.load(std::memory_order::relaxed) - view_.ring_bytes();  // own
+  return handles_.lowest_pin(oldest) < committed - std::min(committed, view_.ring_bytes() / 8);
 }
 
 void PartitionDuty::hand_back_space() {
@@ -281,12 +296,12 @@ void PartitionDuty::look_for_damage(SteadyTime now) {
   }
 }
 
-void PartitionDuty::quarantine(std::string_view reason) {
+void PartitionDuty::quarantine(std::string_view reason, ring::Place at) {
   quarantined_ = true;
   want_sharing();
   ring::close(view_);
   events_.say(Severity::error, "quarantined",
-              {{"offset", follower_.committed().offset},
+              {{"offset", at.offset},
                {"reason", reason},
                {"effect", "it takes no more records; what is in the log is served"},
                {"fix", "ringway topic alter NAME --ring SIZE makes a new ring"}});

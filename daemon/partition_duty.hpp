@@ -121,7 +121,8 @@ class PartitionDuty {
  private:
   Round follow_and_flush(SteadyTime now);
   void follow();
-  std::optional<ring::Place> place_to_jump_to(std::uint64_t bytes_max) const noexcept;
+  std::optional<ring::Place> place_to_jump_to() const noexcept;
+  bool consumer_lags() const noexcept;
   void publish_oldest_in_ring();
   void leave_out_of_log();
   void hand_back_space();
@@ -132,7 +133,8 @@ class PartitionDuty {
   /// keep room for the largest claim with filler before it, and a segment to round down.
   std::uint64_t kept_without_log() const noexcept { return view_.ring_bytes() / 8 * 3; }
   bool log_drained() const noexcept { return !log_ || log_->drained(follower_.committed()); }
-  void quarantine(std::string_view reason);
+  void quarantine(std::string_view reason) { quarantine(reason, follower_.committed()); }
+  void quarantine(std::string_view reason, ring::Place at);
   /// What there is goes out without delay.
   bool hurries() const noexcept { return draining_ || ending_.state() != RingEnding::State::none; }
   bool tail_is_closed() const noexcept {

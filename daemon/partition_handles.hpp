@@ -104,6 +104,16 @@ class PartitionHandles {
     return ring::settled<ring::PartitionView, layout::Slot>(view, claimants_, from);
   }
 
+  std::size_t producer_count() const noexcept { return claimants_.size(); }
+
+  /// Of those at or behind `from`; kNoPin where there is none.
+  std::uint64_t lowest_pin(std::uint64_t from) const noexcept {
+    std::uint64_t lowest = layout::kNoPin;
+    for (std::size_t i = 0; i < pins_.size(); ++i) {
+      if (const std::uint64_t at = pin(i); at >= from) lowest = std::min(lowest, at);
+    }
+    return lowest;
+  }
   std::size_t pin_count() const noexcept { return pins_.size(); }
   std::uint64_t pin(std::size_t index) const noexcept {
     return pins_[index]->pin.load(std::memory_order::acquire);  // PIN, UNPIN

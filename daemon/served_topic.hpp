@@ -83,8 +83,6 @@ class ServedTopic {
   /// Handles that were open when this ring was adopted. The flusher attaches them within add():
   /// were they to come after it, a first round could give away what they pin.
   std::vector<HandleSlots> adopted_handles;
-  /// Handles of an adopted ring are open whose session memory is gone. Set before add().
-  bool has_unknown_handles = false;
 
   /// Whether the ring lived on from an earlier supervisor: its tail, watermarks and stamps count.
   bool adopted = false;

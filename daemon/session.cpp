@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "daemon/named_cursors.hpp"
+#include "shm/memory_file.hpp"
 
 namespace ringway::daemon {
 
@@ -18,6 +19,11 @@ std::shared_ptr<const Chunk::Mapping> map(int fd, std::uint64_t bytes) {
 
 Chunk::Chunk(shm::Descriptor fd_, std::uint32_t slots)
     : fd(std::move(fd_)), mapping(map(fd.get(), layout::session_file_bytes(slots))), runs(slots) {}
+
+std::uint32_t Chunk::slots_in(int fd, const std::string& name) {
+  const std::uint64_t bytes = shm::verified_memory_bytes(fd, name);
+  return static_cast<std::uint32_t>((bytes - sizeof(layout::SessionHeader)) / sizeof(layout::Slot));
+}
 
 const layout::Slot* Chunk::slot(std::uint32_t index) const {
   return &mapping->region.at<const layout::Slot>(sizeof(layout::SessionHeader) +

@@ -21,6 +21,8 @@ namespace ringway::daemon {
 /// One of a session's memory files, and which of its slots are given away.
 struct Chunk {
   Chunk(shm::Descriptor fd, std::uint32_t slots);
+  /// How many slots such a file has. Throws where it is none.
+  static std::uint32_t slots_in(int fd, const std::string& name);
 
   /// Read-only: the slots are the client's. Where it punched holes, they read as zeros.
   struct Mapping {

@@ -5,7 +5,6 @@
 #include <algorithm>
 
 #include "ringway/error.hpp"
-#include "shm/memory_file.hpp"
 #include "shm/memory_name.hpp"
 #include "shm/process.hpp"
 
@@ -249,20 +248,17 @@ std::shared_ptr<Session> SessionTable::adopt_session(const layout::Attachment& e
   } else {
     session->doorbell = doorbells_.make();
   }
-  for (std::uint32_t number = 0;; ++number) {
-    const auto name = shm::to_string(shm::MemoryName::of_session(session->id, number));
-    const auto found = kept.find(name);
-    if (found == kept.end()) {
-      if (number >= session->chunks.size() + 64) break;  // numbers may have gaps
-      continue;
-    }
-    const std::uint64_t bytes = shm::verified_memory_bytes(found->second.descriptor.get(), name);
-    const auto slots =
-        static_cast<std::uint32_t>((bytes - sizeof(layout::SessionHeader)) / sizeof(layout::Slot));
-    session->chunks.emplace(number, Chunk(shm::duplicate(found->second.descriptor.get()), slots));
+  // Numbers may have gaps; no name of this session comes before that of its first.
+  auto found = kept.lower_bound(shm::to_string(shm::MemoryName::of_session(session->id, 0)));
+  while (found != kept.end()) {
+    const auto name = shm::parse_memory_name(found->first);
+    const auto number = name ? static_cast<std::uint32_t>(name->number) : 0;
+    if (name != shm::MemoryName::of_session(session->id, number)) break;
+    const int fd = found->second.descriptor.get();
+    session->chunks.emplace(number, Chunk(shm::duplicate(fd), Chunk::slots_in(fd, found->first)));
     parts_.keepsakes.keep_on(found->second, {{"kind", "session"}, {"session", session->id}},
                              session->chunks.at(number).fd.get());
-    kept.erase(found);
+    found = kept.erase(found);
   }
   handles_.keep_proof(*session);
   sessions_.emplace(session->id, session);

@@ -5,15 +5,19 @@
 #include <algorithm>
 #include <cerrno>
 #include <filesystem>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <stdexcept>
+#include <string>
 #include <utility>
 
 #include "control/topic_settings.hpp"
 #include "daemon/log_recoveries.hpp"
 #include "daemon/ring_opening.hpp"
 #include "daemon/ring_start.hpp"
+#include "daemon/session.hpp"
+#include "daemon/slot_runs.hpp"
 #include "daemon/topic_registry.hpp"
 #include "ringway/error.hpp"
 
@@ -32,15 +36,20 @@ void forget_kept(const Topic& topic, std::map<std::string, KeptDescriptor>& kept
   }
 }
 
-/// Whose intents and pins nobody can see: its claims would stay open for ever, and what it holds
-/// would be overwritten. 0: nobody. Keeper and supervisor may both have died, the latter when it
-/// had given the next keeper only a part.
-std::uint32_t pid_without_slots(const TopicMemory& memory,
+/// Whose intents and pins nobody can see: its claims would stay open for ever, or be passed, and
+/// what it holds would be overwritten. 0: nobody. Keeper and supervisor may both have died, the
+/// latter when it had given the next keeper only a part.
+std::uint32_t pid_without_slots(const ServedTopic& topic,
                                 const std::map<std::string, KeptDescriptor>& kept) {
-  for (const layout::Attachment& entry : memory.attachments()) {
+  std::map<std::string, SlotRuns> runs;
+  for (const layout::Attachment& entry : topic.memory().attachments()) {
     if (entry.state.load(std::memory_order::acquire) == layout::kFree) continue;
-    const auto slots = shm::MemoryName::of_session(entry.session, entry.chunk);
-    if (!kept.contains(shm::to_string(slots))) return entry.process.pid;
+    const auto name = shm::to_string(shm::MemoryName::of_session(entry.session, entry.chunk));
+    const auto found = kept.find(name);
+    if (found == kept.end()) return entry.process.pid;
+    const std::uint32_t slots = Chunk::slots_in(found->second.descriptor.get(), name);
+    const auto chunk = runs.try_emplace(name, slots).first;
+    if (!chunk->second.take_at(entry.first_slot, topic.partitions())) return entry.process.pid;
   }
   return 0;
 }
@@ -94,7 +103,7 @@ bool TopicRegistry::adopt(Topic& topic, const std::map<std::string, KeptDescript
     parts_.log.warning("kept_memory_dropped", {{"topic", topic.row.name}, {"why", error.what()}});
     return false;
   }
-  if (const std::uint32_t pid = pid_without_slots(topic.served->memory(), kept)) {
+  if (const std::uint32_t pid = pid_without_slots(*topic.served, kept)) {
     parts_.log.warning("kept_memory_dropped",
                        {{"topic", topic.row.name},
                         {"why", fmt::format("the session memory of pid {} is gone", pid)}});
