@@ -47,9 +47,11 @@ std::filesystem::path default_state_dir() {
 }  // namespace
 
 std::filesystem::path config_directory() {
+  if (const auto own = service_directory("CONFIGURATION_DIRECTORY"); !own.empty()) return own;
   if (::geteuid() == 0 || is_system_service()) return "/etc/ringway";
   if (const auto xdg = from_environment("XDG_CONFIG_HOME"); !xdg.empty()) return xdg / "ringway";
-  return from_environment("HOME") / ".config/ringway";
+  const auto home = from_environment("HOME");
+  return home.empty() ? home : home / ".config/ringway";
 }
 
 void Config::complete() {
@@ -57,7 +59,8 @@ void Config::complete() {
   if (state_dir.empty()) state_dir = default_state_dir();
   runtime_dir = std::filesystem::absolute(runtime_dir).lexically_normal();
   state_dir = std::filesystem::absolute(state_dir).lexically_normal();
-  socket = socket.empty() ? runtime_dir / "control.sock" : std::filesystem::absolute(socket);
+  if (socket.empty()) socket = runtime_dir / "control.sock";
+  socket = std::filesystem::absolute(socket).lexically_normal();
 }
 
 }  // namespace ringway::daemon

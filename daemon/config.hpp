@@ -56,8 +56,9 @@ struct Config {
   void complete();
 };
 
-/// Where the configuration of this user's supervisor is, or of the host's: /etc/ringway for root
-/// and what the system's service manager starts.
+/// Where the configuration is: $CONFIGURATION_DIRECTORY of a service; /etc/ringway for root and for
+/// what the system's service manager starts; else $XDG_CONFIG_HOME/ringway, or ~/.config/ringway.
+/// Empty: nowhere.
 std::filesystem::path config_directory();
 
 }  // namespace ringway::daemon

@@ -48,14 +48,14 @@ KeepFree keep_free(const Value& value) {
 constexpr std::array kKeys{
     Key{"runtime_dir", R"(#"/run/ringway")",
         "Where the sockets are. As a user: $XDG_RUNTIME_DIR/ringway.",
-        [](Config& c, const Value& v) { c.runtime_dir = v.text(); }, true},
+        [](Config& c, const Value& v) { c.runtime_dir = v.path(); }, true},
     Key{"state_dir", R"(#"/var/lib/ringway")",
         "Where catalog and log are. As a user: $XDG_STATE_HOME/ringway, else\n"
         "~/.local/state/ringway. Only one supervisor may use it at a time.",
-        [](Config& c, const Value& v) { c.state_dir = v.text(); }, true},
+        [](Config& c, const Value& v) { c.state_dir = v.path(); }, true},
     Key{"socket", R"(#"/run/ringway/control.sock")",
         "What clients connect to. Everybody may connect; rights are per topic.",
-        [](Config& c, const Value& v) { c.socket = v.text(); }, true},
+        [](Config& c, const Value& v) { c.socket = v.path(); }, true},
     Key{"descriptor_store", R"("keeper")",
         "What keeps the rings when the supervisor dies: keeper, a process of its own;\n"
         "service, the service manager (FileDescriptorStoreMax= of its unit).",
@@ -70,7 +70,8 @@ constexpr std::array kKeys{
         "\"@group\"s, or \"*\" for everybody who can connect.",
         [](Config& c, const Value& v) { c.create = v.names(); }},
     Key{"stop_patience", R"("5s")",
-        "How long an orderly stop waits for a producer to finish its claim.",
+        "How long an orderly stop may take: for producers to finish their claims, and for\n"
+        "what is in the rings to reach the disk.",
         [](Config& c, const Value& v) { c.stop_patience_ms = v.duration_ms(); }},
     Key{"limits.memory", R"("0B")",
         "Shared memory for all topics together. 0B: half of the RAM, or of the\n"

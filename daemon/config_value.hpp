@@ -57,6 +57,12 @@ class Value {
     return *text;
   }
 
+  std::string path() const {
+    std::string path = text();
+    if (path.empty()) throw wrong("is empty", "name a path, or leave the key out");
+    return path;
+  }
+
   std::vector<std::string> names() const {
     const toml::array* array = node_.as_array();
     if (array == nullptr) throw wrong("must be an array of strings");

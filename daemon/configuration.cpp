@@ -54,6 +54,7 @@ toml::table value_of(std::string_view text) {
 }  // namespace
 
 void Configuration::read_file(const std::filesystem::path& file) {
+  file_ = file;
   std::ifstream stream(file, std::ios::binary);
   std::string text;
   std::array<char, 4096> piece;
@@ -108,8 +109,8 @@ void Configuration::read_environment(const char* const* variables) {
       std::vector<std::string> known;
       for (const Key& each : keys) known.push_back(each.variable());
       const std::vector<std::string_view> views(known.begin(), known.end());
-      throw Error(ErrorCode::usage, name, "is no key of the configuration",
-                  suggestion(name, views));
+      unknown_[name] = suggestion(name, views);
+      continue;
     }
     set(key->name, variable.substr(std::min(name.size() + 1, variable.size())), name);
   }
@@ -165,9 +166,12 @@ void Configuration::complete() {
   for (const Key& key : config_keys()) {
     if (!key.depends()) by_default(key.name, std::string(key.sample));
   }
-  by_default("runtime_dir", toml_string(config_.runtime_dir));
-  by_default("state_dir", toml_string(config_.state_dir));
-  by_default("socket", toml_string(config_.socket));
+  for (const auto& [key, path] : {std::pair{"runtime_dir", &config_.runtime_dir},
+                                  {"state_dir", &config_.state_dir},
+                                  {"socket", &config_.socket}}) {
+    by_default(key, "");
+    origins_[key].value = toml_string(*path);
+  }
 }
 
 std::string Configuration::text() const {
@@ -195,9 +199,11 @@ std::optional<std::filesystem::path> default_config_file() {
     if (*named == '\0') return std::nullopt;
     return named;
   }
-  const std::filesystem::path file = config_directory() / "ringwayd.toml";
-  std::error_code ignored;
-  if (!std::filesystem::exists(file, ignored)) return std::nullopt;
+  const std::filesystem::path directory = config_directory();
+  if (directory.empty()) return std::nullopt;
+  const std::filesystem::path file = directory / "ringwayd.toml";
+  std::error_code unknown;  // whether it is there: reading it will tell
+  if (!std::filesystem::exists(file, unknown) && !unknown) return std::nullopt;
   return file;
 }
 

@@ -34,8 +34,7 @@ class Configuration {
   void read_file(const std::filesystem::path& file);
   /// The same from text; `name` stands for the file in errors.
   void read_text(std::string_view text, const std::string& name);
-  /// RINGWAYD_KEY of every key, as TOML, or as text where it is none. Others that begin like that
-  /// are refused, but for RINGWAYD_CONFIG.
+  /// RINGWAYD_KEY of every key, as TOML, or as text where it is none. Rights to topics have none.
   void read_environment(const char* const* variables);
   /// One value that stands at `where`.
   void set(std::string_view key, std::string_view value, const std::string& where);
@@ -45,6 +44,10 @@ class Configuration {
   const Config& config() const noexcept { return config_; }
   /// By dotted key; of keys that nobody set their default. Complete after complete().
   const std::map<std::string, Origin>& origins() const noexcept { return origins_; }
+  /// Of the file that was read; else empty.
+  const std::filesystem::path& file() const noexcept { return file_; }
+  /// Variables that begin like those of keys and are none, and what may have been meant.
+  const std::map<std::string, std::string>& unknown_variables() const noexcept { return unknown_; }
   /// All of it as a TOML file with the origins as comments.
   std::string text() const;
 
@@ -55,12 +58,13 @@ class Configuration {
 
   MustExist who_;
   Config config_;
+  std::filesystem::path file_;
+  std::map<std::string, std::string> unknown_;
   std::map<std::string, Origin> origins_;
 };
 
 /// The file that is read when none is named: that of $RINGWAYD_CONFIG (empty: none); else, if it is
-/// there, /etc/ringway/ringwayd.toml of the host's supervisor, or
-/// $XDG_CONFIG_HOME/ringway/ringwayd.toml (~/.config) of anybody else's.
+/// there, ringwayd.toml in config_directory().
 std::optional<std::filesystem::path> default_config_file();
 
 }  // namespace ringway::daemon

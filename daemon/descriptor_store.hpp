@@ -16,8 +16,8 @@ class DescriptorStore {
  public:
   virtual ~DescriptorStore() = default;
 
-  /// Keeps a duplicate of `fd`. When it returns, the descriptor is safe: only now may it reach a
-  /// client. What was kept under that name before was the same, with other meta at most.
+  /// Keeps a duplicate of `fd`; one of the same name is replaced. When it returns, the descriptor
+  /// is safe: only now may it reach a client.
   /// @throws Error unavailable when the store has died; limit when it can hold no more.
   virtual void put(const std::string& name, const nlohmann::json& meta, int fd) = 0;
 

@@ -1,17 +1,22 @@
 #include "daemon/serve.hpp"
 
+#include <fmt/format.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <csignal>
+#include <cstdlib>
+#include <exception>
 #include <filesystem>
 #include <functional>
 #include <memory>
 #include <utility>
 #include <vector>
 
+#include "control/keeper_connection.hpp"
+#include "daemon/journal.hpp"
 #include "daemon/keeper_client.hpp"
 #include "daemon/reload.hpp"
 #include "daemon/systemd.hpp"
@@ -40,10 +45,30 @@ EventLog::Sink log_sink() {
   };
 }
 
+/// Rings that the other store has would be lost to this start, and to nobody's use.
+void refuse_rings_of_a_keeper(const std::filesystem::path& runtime_dir) {
+  try {
+    const control::KeeperConnection living(runtime_dir);
+  } catch (const Error& none) {
+    if (none.code() == ErrorCode::unavailable) return;
+    throw;
+  }
+  throw Error(ErrorCode::usage, "descriptor_store \"service\"",
+              fmt::format("a keeper holds living rings for {}", runtime_dir.string()),
+              "start once more with \"keeper\", and stop in an orderly way");
+}
+
 Keepsakes::Open store_opener(const Config& config, std::vector<KeptDescriptor> kept) {
   if (config.descriptor_store == StoreChoice::service) {
+    refuse_rings_of_a_keeper(config.runtime_dir);
     auto inherited = std::make_shared<std::vector<KeptDescriptor>>(std::move(kept));
     return [inherited] { return std::make_unique<ServiceStore>(std::move(*inherited)); };
+  }
+  if (!kept.empty()) {
+    throw Error(ErrorCode::usage, "descriptor_store \"keeper\"",
+                fmt::format("the service manager holds {} descriptors of living rings",
+                            kept.size()),
+                "start once more with \"service\", and stop in an orderly way");
   }
   return [runtime_dir = config.runtime_dir.string(), state_dir = config.state_dir.string()] {
     const std::string self = std::filesystem::read_symlink("/proc/self/exe");
@@ -51,23 +76,32 @@ Keepsakes::Open store_opener(const Config& config, std::vector<KeptDescriptor> k
   };
 }
 
+void warn_of_unknown_variables(const Configuration& configuration, const EventLog& log) {
+  for (const auto& [variable, advice] : configuration.unknown_variables()) {
+    log.warning("variable_ignored", {{"variable", variable},
+                                     {"why", "is no key of the configuration"},
+                                     {"fix", advice}});
+  }
+}
+
 /// SIGHUP. What is wrong in it is refused as a whole.
-void reload(const Options& options, Configuration& configuration,
-            Supervisor& supervisor, EventLog& log) {
+void reload(const Options& options, Configuration& configuration, Supervisor& supervisor,
+            EventLog& log) {
   try {
     Configuration fresh = options.read_configuration(MustExist::creators);
-    for (const auto& change : changes(configuration, fresh)) {
+    supervisor.reconfigure(reloaded(supervisor.config(), fresh.config()));
+    for (const ConfigChange& change : changes(configuration, fresh)) {
       log.info("config_changed", {{"key", change.key},
                                   {"from", change.from},
                                   {"to", change.to},
                                   {"counts", change.at_start ? "from the next start on" : "now"}});
     }
-    supervisor.reconfigure(reloaded(supervisor.config(), fresh.config()));
+    warn_of_unknown_variables(fresh, log);
+    log.info("config_read", {{"file", fresh.file().string()}});
     log.set_least(severity_of(fresh.config().log_level));
     configuration = std::move(fresh);
-    log.info("config_read", {{"effect", "counts from now on"}});
-  } catch (const Error& refused) {
-    log.error("config_refused", {{"why", refused.what()}, {"effect", "all stays as it was"}});
+  } catch (const std::exception& refused) {
+    log.error("config_refused", {{"why", refused.what()}});
   }
 }
 
@@ -87,8 +121,9 @@ int serve(Options options) {
   auto open_store = store_opener(config, std::move(inherited.kept));
   Supervisor supervisor(
       io, {config, std::move(open_store), std::move(inherited.listener)}, log);
+  warn_of_unknown_variables(configuration, log);
   notify("READY=1");
-  const StatusLine status_line(io, [&] { return supervisor.summary(); });
+  StatusLine status_line(io, [&] { return supervisor.summary(); });
   const Watchdog watchdog(io, log, supervisor.threads());
   std::function<void()> await_reload = [&] {
     reloading.async_wait([&](const boost::system::error_code& error, int) {
@@ -103,8 +138,9 @@ int serve(Options options) {
     if (signal == SIGUSR1) {
       notify("STOPPING=1\nSTATUS=Leaving the rings to the next one");
       log.info("left", {{"effect", "the rings live on, for the next supervisor"}});
-      return io.stop();
+      std::_Exit(0);  // as if it were killed, which costs nothing
     }
+    status_line.end();
     notify("STOPPING=1\nSTATUS=Draining to the disk");
     supervisor.stop([&](bool clean) {
       status = clean ? 0 : 1;

@@ -15,7 +15,7 @@ constexpr std::chrono::seconds kPause{5};
 
 StatusLine::StatusLine(boost::asio::io_context& io, std::function<std::string()> line)
     : timer_(io), line_(std::move(line)) {
-  look();
+  if (is_service()) look();
 }
 
 void StatusLine::look() {

@@ -13,6 +13,9 @@ class StatusLine {
  public:
   StatusLine(boost::asio::io_context& io, std::function<std::string()> line);
 
+  /// Others speak now.
+  void end() { timer_.cancel(); }
+
  private:
   void look();
 

@@ -68,7 +68,10 @@ control::Listener listener_of(Supervisor::Options& options) {
   const std::string path = options.config.socket.string();
   if (!options.listener) return control::Listener(path);
   control::Listener given(std::move(*options.listener));
-  if (given.path() == path) return given;
+  // Its directory is there, and may be a link.
+  if (std::filesystem::weakly_canonical(given.path()) == std::filesystem::weakly_canonical(path)) {
+    return given;
+  }
   throw Error(ErrorCode::usage, path,
               fmt::format("is not where the service manager listens: {}", given.path()),
               "give `socket` and ListenSequentialPacket= of the socket unit the same path");
@@ -279,7 +282,7 @@ bool Supervisor::end_stop(bool complete) {
   } else {
     log_.warning("stopped",
                  {{"clean", "no"},
-                  {"effect", "the keeper keeps the rings for the next supervisor"}});
+                  {"effect", "the descriptor store keeps the rings for the next supervisor"}});
   }
   return clean;
 }

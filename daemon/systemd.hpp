@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "control/keeper_connection.hpp"
-#include "daemon/event_log.hpp"
 #include "shm/descriptor.hpp"
 
 namespace ringway::daemon {
@@ -41,11 +40,5 @@ struct Inherited {
 /// Takes it, once, before there are other threads.
 /// @throws Error usage when there are sockets that clients of a bus cannot connect to.
 Inherited take_inherited();
-
-/// Whether stderr goes to its journal, which then wants fields and not lines ($JOURNAL_STREAM).
-bool stderr_is_journal();
-
-/// An event for the journal: its line as MESSAGE, RINGWAY_EVENT, and RINGWAY_KEY of each field.
-void write_to_journal(const Event& event);
 
 }  // namespace ringway::daemon

@@ -47,7 +47,7 @@ void Watchdog::look() {
   if (!std::exchange(round_->named, true)) {
     log_.error("thread_stands_still",
                {{"thread", threads_[silent - round_->answered.begin()].name},
-                {"effect", "the service manager ends this process, and its successor goes on"}});
+                {"effect", "the service manager ends this process unless it goes on soon"}});
   }
   look_later();
 }

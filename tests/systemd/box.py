@@ -1,14 +1,16 @@
 """A real systemd to try units on: process 1 of namespaces of its own, up in a second.
 
-Its root is this machine's, copied on write into memory, but for /var/lib/ringway, which is on a disk;
+Its root is this machine's, copied on write into memory, but for /var/lib/ringway, which may be on a disk;
 cgroups, network, /run, /tmp, /dev/shm are its own, and all of it is gone with it. Needs root, and a kernel that lets root mount."""
 
+import contextlib
 import ctypes
 import os
 import pathlib
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -59,10 +61,8 @@ class Hierarchy:
         while self.group.exists():
             # From below; what the box's last processes are still in goes with them.
             for directory, _, _ in os.walk(self.group, topdown=False):
-                try:
+                with contextlib.suppress(OSError):
                     os.rmdir(directory)
-                except OSError:
-                    pass
             if time.monotonic() > deadline:
                 raise TimeoutError(f'{self.group} cannot be removed')
             time.sleep(0.01)
@@ -77,9 +77,12 @@ def hierarchies():
 
 
 class Box:
-    def __init__(self):
+    """Close it. SIGTERM ends this process in a way that lets that happen."""
+
+    def __init__(self, *, disk=True):
+        signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
         self.cgroups = hierarchies()
-        self.disk = tempfile.mkdtemp(prefix='ringway-box-', dir='/var/tmp')
+        self.disk = tempfile.mkdtemp(prefix='ringway-box-', dir='/var/tmp') if disk else ''
         self.outer = None
         self.first = None
         try:
@@ -140,15 +143,15 @@ class Box:
                 'bash', '-c', script]
 
     def close(self):
-        if self.outer is not None:
+        try:
             if self.first:
-                try:
+                with contextlib.suppress(ProcessLookupError):
                     os.kill(int(self.first[0]), signal.SIGKILL)
-                except ProcessLookupError:
-                    pass
-            self.outer.kill()
-            self.outer.communicate()
-        for cgroup in self.cgroups:
-            if cgroup.group.exists():
+            if self.outer is not None:
+                self.outer.kill()
+                self.outer.communicate()
+            for cgroup in self.cgroups:
                 cgroup.remove()
-        shutil.rmtree(self.disk)
+        finally:
+            if self.disk:
+                shutil.rmtree(self.disk)
