@@ -1,0 +1,94 @@
+"""The Debian packages: built, looked at by lintian, installed, upgraded, removed and purged under a real systemd."""
+
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / 'tests' / 'systemd'))
+from box import Box, why_not
+
+PROGRAM = '''
+#include <ringway/ringway.hpp>
+int main() {
+  auto bus = ringway::Bus::connect();
+  bus.create_topic("built");
+  return bus.producer("built").publish("x").status == ringway::Status::ok ? 0 : 1;
+}
+'''
+
+box = None
+packages = None
+
+
+def setUpModule():
+    global box, packages
+    reason = why_not()
+    if reason:
+        raise unittest.SkipTest(reason)
+    directory = tempfile.TemporaryDirectory(prefix='ringway-packages-', dir='/var/tmp')  # the box has its own /tmp
+    unittest.addModuleCleanup(directory.cleanup)
+    packages = pathlib.Path(directory.name)
+    built = subprocess.run([ROOT / 'tools/packaging/build', packages], text=True,
+                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    if built.returncode != 0:
+        raise AssertionError(built.stdout[-5000:])
+    box = Box(disk=False)  # what is purged is no mount
+    unittest.addModuleCleanup(box.close)
+    box.say('rm -f /usr/sbin/policy-rc.d')  # by which a machine may keep packages from starting services
+
+
+def debs(*names):
+    return ' '.join(str(next(packages.glob(f'{name}_*.deb'))) for name in names)
+
+
+class Debian(unittest.TestCase):
+    def setUp(self):
+        self.addCleanup(box.say, 'dpkg --purge ringway libringway-dev libringway0')
+
+    def install(self):
+        box.say(f'dpkg -i {debs("ringway", "libringway0", "libringway-dev")}')
+
+    def test_lintian_finds_no_error(self):
+        said = subprocess.run(['lintian', '--fail-on', 'error', *packages.glob('*.deb')], text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self.assertEqual(said.returncode, 0, said.stdout)
+
+    def test_installed_it_serves_and_an_upgrade_leaves_the_rings(self):
+        self.install()
+        box.say('systemctl is-enabled ringwayd ringwayd.socket && systemctl is-active ringwayd')
+        box.say('ringway topic create t && seq 1 1000 | ringway produce t')
+        box.say(f'dpkg -i {debs("ringway", "libringway0")}')
+        self.assertIn('event=ring_adopted topic=t', box.say('journalctl -u ringwayd -n 20'))
+        box.say('ringway consume t -o start -e -f "%v\\n" | cmp - <(seq 1 1000)')
+
+    def test_removed_it_leaves_the_log_and_purged_nothing(self):
+        self.install()
+        box.say('ringway topic create t && seq 1 1000 | ringway produce t')
+        box.say('dpkg --remove ringway')
+        box.say('systemctl is-active ringwayd.socket ringwayd', status=3)
+        box.say('test -f /var/lib/ringway/catalog.db')
+        self.install()
+        box.say('ringway consume t -o start -e -f "%v\\n" | cmp - <(seq 1 1000)')
+        box.say('dpkg --purge ringway')
+        self.assertEqual(box.say('ls -A /var/lib/ringway 2>/dev/null; ls -d /etc/ringway /run/ringway 2>/dev/null;'
+                                 ' getent passwd ringway; find / -xdev -user ringway 2>/dev/null; :'), '')
+
+    def test_programs_are_built_against_it(self):
+        self.install()
+        box.say(f"mkdir -p /tmp/p && cd /tmp/p && cat >program.cpp <<'E'\n{PROGRAM}\nE\n"
+                'c++ -std=c++20 program.cpp $(pkg-config --cflags --libs ringway) -o by-pkg-config'
+                ' && ./by-pkg-config && ringway topic delete built --yes'
+                " && printf 'cmake_minimum_required(VERSION 3.25)\\nproject(p CXX)\\nfind_package(ringway 0.1 REQUIRED)"
+                "\\nadd_executable(p program.cpp)\\ntarget_link_libraries(p ringway::ringway)\\n' >CMakeLists.txt"
+                ' && cmake -B by-cmake . && cmake --build by-cmake && by-cmake/p && ringway topic delete built --yes')
+
+    def test_the_names_of_the_library_have_a_version(self):
+        self.install()
+        self.assertIn('RINGWAY_0', box.say('objdump -p /usr/lib/*/libringway.so.0 | sed -n "/Version definitions/,$ p"'))
+
+
+if __name__ == '__main__':
+    unittest.main()
