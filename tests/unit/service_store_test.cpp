@@ -76,8 +76,9 @@ class ServiceManager {
   ServiceManager(const ServiceManager&) = delete;
   ServiceManager& operator=(const ServiceManager&) = delete;
 
-  /// What the next process is given.
+  /// What the next process is given, once all that was said has been heard.
   std::vector<KeptDescriptor> handed_over() {
+    await_service_manager();
     const std::lock_guard lock(mutex_);
     std::vector<KeptDescriptor> all;
     for (const auto& [name, descriptor] : kept_) {
@@ -189,7 +190,6 @@ TEST_CASE("service store: names of thousands of rings fit in what a start is giv
     ServiceStore next(manager.handed_over());
     const shm::Descriptor more = memory(memory_name(2000));
     next.put(memory_name(2000), {}, more.get());
-    await_service_manager();
     ServiceStore last(manager.handed_over());
     const auto listed = last.list();
     CHECK(listed.size() == 2001);
