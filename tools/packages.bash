@@ -14,7 +14,7 @@ build_packages=(
 )
 # What -Dtests=true and the runner need beside them.
 test_packages=(catch2 relacy-dev spin python3 e2fsprogs xfsprogs systemd iproute2
-  debhelper lintian cmake)
+  build-essential debhelper lintian cmake)
 # The second compiler, for the build without warnings.
 clang_packages=(clang-19 libclang-rt-19-dev)
 

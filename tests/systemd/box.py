@@ -106,7 +106,8 @@ class Box:
             stderr=subprocess.PIPE)
         deadline = time.monotonic() + PATIENCE_SECONDS
         children = pathlib.Path(f'/proc/{self.outer.pid}/task/{self.outer.pid}/children')
-        while not self.first or self.run('test -S /run/systemd/private', namespaces=('-m', '-p')) != 0:
+        up = 'test -e /run/box && test -S /run/systemd/private'  # not this machine's
+        while not self.first or self.run(up, namespaces=('-m', '-p', '-r')) != 0:
             if self.outer.poll() is not None:
                 raise RuntimeError(f'the box did not start: {self.outer.stderr.read().decode()}')
             if time.monotonic() > deadline:
