@@ -33,6 +33,8 @@ void MemoryMaker::stop() {
   orders_.enqueue({});
   thread_.join();
   jobs_.clear();
+  // What orders hold may hold this: memory that is to be freed here when it goes.
+  for (Order order; orders_.try_dequeue(order);) order = {};
 }
 
 void MemoryMaker::run() {

@@ -129,6 +129,23 @@ TEST_CASE(
   CHECK(scene.host.kept() == kept);
 }
 
+TEST_CASE("making: what is ordered when it stops holds nothing back", "[registry]") {
+  auto maker = std::make_shared<MemoryMaker>();
+  const std::weak_ptr<MemoryMaker> is_there = maker;
+  // Its thread comes to the order only once it is to stop: then it takes nothing to free any more.
+  maker->answer([asked = maker.get()] {
+    for (bool stopping = false; !stopping;) {
+      const auto last = std::make_shared<int>();
+      asked->let_go(last);
+      stopping = last.use_count() == 1;
+    }
+  });
+  maker->make({.name = "t"}, kSmall, 1, [maker](MemoryMaker::Outcome) {});
+  maker->stop();
+  maker.reset();
+  CHECK(is_there.expired());
+}
+
 TEST_CASE("making: a topic is deleted while its next ring's memory is made: both rings go",
           "[registry]") {
   Scene scene;
