@@ -29,14 +29,14 @@ class ControlServer {
 
   /// Listens from start() on: were clients to wait in its queue while rings are adopted, producers
   /// that only look for a new supervisor would stand still meanwhile. (Those of a service manager's
-  /// socket do wait, but not for long: see BusState::keep_attached().)
+  /// socket do wait, up to two seconds: see BusState::keep_attached().)
   ControlServer(boost::asio::io_context& io, Options options, Requests& requests,
                 SessionTable& sessions, const EventLog& log);
   ~ControlServer();
 
   void start();
   void set_clients_max(std::uint32_t clients) noexcept { options_.clients_max = clients; }
-  /// No more clients, no more requests; the socket's file is gone.
+  /// No more clients, no more requests; the socket's file is gone, but a service manager's.
   void stop();
 
  private:
