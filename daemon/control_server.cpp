@@ -51,7 +51,7 @@ void ControlServer::stop() {
     if (client->session) client->session->disconnect = {};
     client->connection->close();
   }
-  const control::Listener last = std::move(listener_);  // removes the socket's file, if it is its own
+  const control::Listener last = std::move(listener_);  // removes a file of its own
 }
 
 void ControlServer::wait_for_client() {
