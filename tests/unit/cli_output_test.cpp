@@ -7,6 +7,7 @@
 
 #include "tools/failure.hpp"
 #include "tools/output.hpp"
+#include "tools/redrawn_block.hpp"
 #include "tools/terminal.hpp"
 
 namespace cli_output_test {
@@ -129,6 +130,12 @@ TEST_CASE("terminal: a reader that left is told apart from a failure", "[cli]") 
   std::signal(SIGPIPE, before);
   close(ends[1]);
   CHECK_THROWS_AS(write_all(ends[1], "data"), Error);
+}
+
+TEST_CASE("output: a block is redrawn from the corner, and no longer than the screen", "[cli]") {
+  CHECK(redrawn("a\nb\nc\n", 24) ==
+        "\033[H\033[?7la\033[K\r\nb\033[K\r\nc\033[K\033[J\033[?7h");
+  CHECK(redrawn("a\nb\nc\n", 2) == "\033[H\033[?7la\033[K\r\nb\033[K\033[J\033[?7h");
 }
 
 }  // namespace cli_output_test

@@ -1,12 +1,20 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <memory>
+#include <optional>
+
 #include "client/administration.hpp"
 #include "tools/bus_access.hpp"
 #include "tools/command_line.hpp"
+#include "tools/pause.hpp"
 #include "tools/quantity.hpp"
+#include "tools/redrawn_block.hpp"
+#include "tools/stop_signal.hpp"
 #include "tools/terminal.hpp"
+#include "tools/timestamp.hpp"
 #include "tools/verbs/verbs.hpp"
+#include "tools/watch_interval.hpp"
 
 namespace ringway::cli {
 namespace {
@@ -86,27 +94,100 @@ std::string render(const Said& said) {
   return report.render(Format::table, style_of(STDOUT_FILENO));
 }
 
+std::string line_of(const Said& said, int indent) {
+  return said.dump(indent, ' ', false, Said::error_handler_t::replace) + "\n";
+}
+
 Exit status(const Common& common) {
   Bus bus = connect(common);
   const Said said = Administration(bus).status();
   const std::string text = common.format == Format::table
                                ? render(said)
-                               : said.dump(common.format == Format::json ? 2 : -1, ' ', false,
-                                           Said::error_handler_t::replace) +
-                                     "\n";
+                               : line_of(said, common.format == Format::json ? 2 : -1);
   static_cast<void>(write_all(STDOUT_FILENO, text));
   return said.value("state", "unknown") == "serving" ? Exit::ok : Exit::degraded;
+}
+
+struct StatusOptions {
+  bool watch = false;
+  std::string interval;
+};
+
+/// What is said while nobody answers; the next look may find somebody.
+Said unreachable(const Error& error, Format format) {
+  const Said line = Said::parse(error_line(error, Format::jsonl));
+  return {{"state", "unreachable"},
+          {"error", format == Format::table ? Said(error.what()) : line["error"]}};
+}
+
+/// One look; never throws for a supervisor that is away, stopped or being replaced.
+Said look(std::optional<Bus>& bus, const Common& common) {
+  try {
+    if (!bus) bus = connect(hastened(common));
+    return Administration(*bus).status();
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::unavailable && error.code() != ErrorCode::timeout) throw;
+    return unreachable(error, common.format);
+  }
+}
+
+std::int64_t now_ns() {
+  using namespace std::chrono;
+  return duration_cast<nanoseconds>(system_clock::now().time_since_epoch()).count();
+}
+
+std::string block_of(const Said& said) {
+  std::string heading;
+  append_rfc3339(heading, now_ns());
+  heading += "\n";
+  if (!said.contains("error")) return heading + render(said);
+  return fmt::format("{}State: unreachable, waits for a supervisor\n{}\n", heading,
+                     said["error"].get<std::string>());
+}
+
+Exit watch(const StatusOptions& options, const Common& common) {
+  const auto interval = parse_interval(options.interval);
+  Pause pause;
+  const StopSignal stop(pause);
+  RedrawnBlock block;
+  std::optional<Bus> bus;
+  do {
+    Said said = look(bus, common);
+    std::string text;
+    if (common.format == Format::table) {
+      text = block_of(said) + (block.redraws() ? "" : "\n");
+    } else {
+      said["at_ns"] = now_ns();
+      text = line_of(said, -1);
+    }
+    const Written written = common.format == Format::table ? block.show(text)
+                                                           : write_all(STDOUT_FILENO, text);
+    if (written == Written::closed) break;
+  } while (!stop.requested() && pause.wait(interval));
+  return Exit::ok;
 }
 
 }  // namespace
 
 void add_status(CommandLine& line) {
-  line.verb({.name = "status",
-             .why = "Say how the bus is. Exit status 0: it serves; 5: it serves, but something "
-                    "needs attention; 1: nobody serves.",
-             .examples = "  ringway status\n"
-                         "  ringway status --output json | jq .state"},
-            status);
+  const auto options = std::make_shared<StatusOptions>();
+  CLI::App& verb = line.verb(
+      {.name = "status",
+       .why = "Say how the bus is. Exit status 0: it serves; 5: it serves, but something needs "
+              "attention; 1: nobody serves. With --watch again and again, also while the "
+              "supervisor is away, until Ctrl-C, and then 0.",
+       .examples = "  ringway status\n"
+                   "  ringway status --output json | jq .state\n"
+                   "  ringway status --watch --interval 5s --output jsonl"},
+      [options](const Common& common) {
+        return options->watch ? watch(*options, common) : status(common);
+      });
+  CLI::Option* const watched = verb.add_flag(
+      "--watch", options->watch,
+      "Once an interval: redrawn on a terminal, else a block, or a line of JSON with at_ns");
+  verb.add_option("--interval", options->interval, "Time from one look to the next (default 1s)")
+      ->type_name("DUR")
+      ->needs(watched);
 }
 
 }  // namespace ringway::cli
