@@ -73,17 +73,19 @@ std::optional<MemoryName> name_behind(const std::string& link) {
   return shm::parse_memory_name(target);
 }
 
-std::vector<Sighting> sightings() {
-  std::vector<Sighting> seen;
-  for (const std::string& pid : numbers_in("/proc")) {
-    const std::string directory = fmt::format("/proc/{}/fd", pid);
-    for (const std::string& fd : numbers_in(directory)) {
-      std::string path = fmt::format("{}/{}", directory, fd);
-      if (const auto name = name_behind(path)) {
-        seen.push_back({*name, directory, std::move(path)});
-      }
+void look_into(const std::string& pid, std::vector<Sighting>& seen) {
+  const std::string directory = fmt::format("/proc/{}/fd", pid);
+  for (const std::string& fd : numbers_in(directory)) {
+    std::string path = fmt::format("{}/{}", directory, fd);
+    if (const auto name = name_behind(path)) {
+      seen.push_back({*name, directory, std::move(path)});
     }
   }
+}
+
+std::vector<Sighting> sightings() {
+  std::vector<Sighting> seen;
+  for (const std::string& pid : numbers_in("/proc")) look_into(pid, seen);
   return seen;
 }
 
@@ -202,6 +204,20 @@ std::optional<FoundMemory> memory_from_processes(const std::string& topic,
   }
   if (!found.ring) return {};
   return found;
+}
+
+std::map<FoundMemory::SessionChunk, shm::Descriptor> sessions_of_supervisor(pid_t supervisor) {
+  std::vector<Sighting> seen;
+  look_into(fmt::format("{}", supervisor), seen);
+  std::map<FoundMemory::SessionChunk, shm::Descriptor> sessions;
+  for (const Sighting& sighting : seen) {
+    if (sighting.name.kind != MemoryKind::session) continue;
+    if (shm::Descriptor file = open_sighting(sighting, {})) {
+      sessions.emplace(FoundMemory::SessionChunk{sighting.name.session, sighting.name.number},
+                       std::move(file));
+    }
+  }
+  return sessions;
 }
 
 }  // namespace ringway::cli

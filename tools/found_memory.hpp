@@ -38,4 +38,7 @@ std::optional<FoundMemory> memory_from_keeper(const std::string& runtime_dir,
 std::optional<FoundMemory> memory_from_processes(const std::string& topic,
                                                  std::optional<uid_t> owner);
 
+/// All sessions of a bus as its supervisor has them open, where this user may look into it.
+std::map<FoundMemory::SessionChunk, shm::Descriptor> sessions_of_supervisor(pid_t supervisor);
+
 }  // namespace ringway::cli

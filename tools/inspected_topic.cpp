@@ -24,6 +24,31 @@ shm::LandingArea watched(std::span<const std::byte> range) {
 
 }  // namespace
 
+std::vector<Handle> handles_in(std::span<const layout::Attachment> entries) {
+  std::vector<Handle> handles;
+  for (const layout::Attachment& shared : entries) {
+    if (shared.state.load(std::memory_order::acquire) == 0) continue;
+    const std::uint32_t flags = shared.flags.load(std::memory_order::relaxed);  // state orders it
+    handles.push_back({.role = shared.role,
+                       .producer = shared.producer,
+                       .process = shared.process,
+                       .user = text_of(shared.user, sizeof shared.user),
+                       .cursor = text_of(shared.cursor_name, sizeof shared.cursor_name),
+                       .exclusive = (flags & layout::kExclusive) != 0,
+                       .copies = (flags & layout::kCopies) != 0,
+                       .session = shared.session,
+                       .chunk = shared.chunk,
+                       .first_slot = shared.first_slot});
+    // Given away while it was copied: whose it is now is shown the next time.
+    std::atomic_thread_fence(std::memory_order::acquire);
+    if (shared.state.load(std::memory_order::relaxed) == 0 ||
+        shared.session != handles.back().session) {
+      handles.pop_back();
+    }
+  }
+  return handles;
+}
+
 InspectedTopic::InspectedTopic(FoundMemory found) : found_(std::move(found)) {
   const std::uint64_t board_bytes = shm::verified_memory_bytes(found_.board.get(), "board");
   board_ = shm::Region(found_.board.get(), shm::Access::read_only, 0, board_bytes);
@@ -87,29 +112,8 @@ layout::TopicState InspectedTopic::state() const noexcept {
 }
 
 std::vector<Handle> InspectedTopic::handles() const {
-  std::vector<Handle> handles;
-  for (const layout::Attachment& shared : board_.array<const layout::Attachment>(
-           layout::board_attachments_offset(partitions_), attachments_)) {
-    if (shared.state.load(std::memory_order::acquire) == 0) continue;
-    const std::uint32_t flags = shared.flags.load(std::memory_order::relaxed);  // state orders it
-    handles.push_back({.role = shared.role,
-                       .producer = shared.producer,
-                       .process = shared.process,
-                       .user = text_of(shared.user, sizeof shared.user),
-                       .cursor = text_of(shared.cursor_name, sizeof shared.cursor_name),
-                       .exclusive = (flags & layout::kExclusive) != 0,
-                       .copies = (flags & layout::kCopies) != 0,
-                       .session = shared.session,
-                       .chunk = shared.chunk,
-                       .first_slot = shared.first_slot});
-    // Given away while it was copied: whose it is now is shown the next time.
-    std::atomic_thread_fence(std::memory_order::acquire);
-    if (shared.state.load(std::memory_order::relaxed) == 0 ||
-        shared.session != handles.back().session) {
-      handles.pop_back();
-    }
-  }
-  return handles;
+  return handles_in(board_.array<const layout::Attachment>(
+      layout::board_attachments_offset(partitions_), attachments_));
 }
 
 const layout::Slot* InspectedTopic::slot(const Handle& handle, std::uint32_t partition) const {

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,9 @@ struct Handle {
   std::uint32_t chunk = 0;
   std::uint32_t first_slot = 0;
 };
+
+/// Copies of the entries of a board's table that are somebody's.
+std::vector<Handle> handles_in(std::span<const layout::Attachment> entries);
 
 /// A topic's memory, mapped read-only to be looked at while everybody goes on: board and ring, and
 /// the sessions' slots as far as they were found. Everything in it is untrusted; sizes are checked

@@ -11,6 +11,7 @@ int main(int argc, char** argv) {
   using namespace ringway::cli;
   CommandLine line;
   add_status(line);
+  add_top(line);
   line.noun("topic", "Create, alter, list, describe and delete topics");
   add_topic_create(line);
   add_topic_alter(line);

@@ -10,11 +10,11 @@ build_packages=(
   g++ meson ninja-build 'pkgconf|pkg-config'
   'libboost-dev|libboost1.81-dev' libconcurrentqueue-dev libfmt-dev libspdlog-dev
   libcli11-dev libtomlplusplus-dev nlohmann-json3-dev
-  libsqlite3-dev libxxhash-dev liburing-dev libsystemd-dev
+  libsqlite3-dev libxxhash-dev liburing-dev libsystemd-dev libncurses-dev
 )
 # What -Dtests=true and the runner need beside them.
 test_packages=(catch2 relacy-dev spin python3 e2fsprogs xfsprogs systemd iproute2
-  build-essential debhelper lintian cmake)
+  build-essential debhelper lintian cmake tmux)
 # The second compiler, for the build without warnings.
 clang_packages=(clang-19 libclang-rt-19-dev)
 

@@ -92,6 +92,13 @@ TopicMemory::TopicMemory(const Identity& identity, shm::Descriptor board, shm::D
   data_.resize(partitions_);
 }
 
+const std::atomic<std::uint64_t>& TopicMemory::tail(std::uint32_t partition) const noexcept {
+  return ring_region_
+      .at<const layout::PartitionTail>(layout::kPageBytes +
+                                       partition * sizeof(layout::PartitionTail))
+      .tail;
+}
+
 ring::PartitionView TopicMemory::view(std::uint32_t partition) {
   const bool writable = identity_.role == layout::Role::producer;
   const std::lock_guard lock(mutex_);

@@ -58,6 +58,10 @@ class TopicMemory {
   const layout::Attachment* attachment(std::uint32_t index) const noexcept {
     return index < attachments_.size() ? &attachments_[index] : nullptr;
   }
+  /// All entries, also those of nobody.
+  std::span<const layout::Attachment> attachments() const noexcept { return attachments_; }
+  /// How far a partition is claimed, without a mapping of its records.
+  const std::atomic<std::uint64_t>& tail(std::uint32_t partition) const noexcept;
   /// Writable for producers only.
   std::atomic<std::uint32_t>& bell_seq() const noexcept { return *bell_seq_; }
 

@@ -9,6 +9,7 @@ struct Benchmark;
 
 // One function a verb, each in a file of its name. Nouns are added by main first.
 void add_status(CommandLine& line);
+void add_top(CommandLine& line);
 void add_topic_alter(CommandLine& line);
 void add_topic_create(CommandLine& line);
 void add_topic_list(CommandLine& line);
