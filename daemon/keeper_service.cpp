@@ -120,6 +120,7 @@ bool KeeperService::visible(const Kept& kept, const control::Credentials& peer) 
 
 void KeeperService::look(const control::Credentials& peer, const Fields& fields,
                          nlohmann::json& json, Reply& reply) {
+  control::require_known(peer);
   const std::string topic = fields.text("topic", kNameBytesMax);
   const auto belongs = [&](const Kept& kept) {
     if (kept.kind == "session") return kept.topic.empty() || kept.topic == topic;

@@ -187,7 +187,9 @@ void Requests::handle(Asker session, const control::ListTopics& list, const Answ
 void Requests::handle(Asker session, const control::DescribeTopic& ask, const Answer& answer) {
   const auto topic = registry_.get(ask.name);
   if (!may_anything(*session, *topic)) demand(*session, Right::read, *topic);
-  answer(control::TopicDescription{topic->row.uuid, topic->settings, describe(*topic)});
+  nlohmann::json details = describe(*topic);
+  if (topic->settings.persist) details["log_writer"] = parts_.flusher.engine_name();
+  answer(control::TopicDescription{topic->row.uuid, topic->settings, std::move(details)});
 }
 
 void Requests::handle(Asker, const control::GetStatus&, const Answer& answer) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "client/administration.hpp"
@@ -16,7 +17,10 @@ BusPlaces bus_places(const Common& common) {
   BusPlaces places{runtime_directory(common), {}};
   try {
     const nlohmann::json said = Administration(connect(hasty)).status();
-    places.runtime_dir = said.value("runtime_dir", places.runtime_dir);
+    // In a container the directory has another name, which its socket has told.
+    const std::string runtime_dir = said.value("runtime_dir", places.runtime_dir);
+    std::error_code unseen;
+    if (std::filesystem::exists(runtime_dir, unseen)) places.runtime_dir = runtime_dir;
     places.state_dir = said.value("state_dir", "");
   } catch (const Error&) {
     // Dead or stopped: the keeper knows.

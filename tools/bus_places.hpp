@@ -12,8 +12,9 @@ struct BusPlaces {
   std::string state_dir;    ///< "": nobody could be asked
 };
 
-/// As the supervisor says; where none answers soon, it is taken that the control socket lies in the
-/// runtime directory, and the keeper there is asked. Never throws ringway::Error.
+/// As the supervisor says; where none answers soon, or says what is not to be seen from here (a
+/// container), it is taken that the control socket lies in the runtime directory, and the keeper
+/// there is asked. Never throws ringway::Error.
 BusPlaces bus_places(const Common& common);
 
 }  // namespace ringway::cli

@@ -1,5 +1,6 @@
 #include "control/access.hpp"
 
+#include <fmt/format.h>
 #include <grp.h>
 #include <pwd.h>
 
@@ -10,6 +11,7 @@
 
 #include "control/fields.hpp"
 #include "ringway/error.hpp"
+#include "shm/user_namespace.hpp"
 
 namespace ringway::control {
 namespace {
@@ -92,6 +94,19 @@ std::string_view to_string(Right right) noexcept {
       return "administer";
   }
   return "unknown";
+}
+
+void require_known(const Credentials& peer) {
+  const auto refuse = [&](const char* what, std::uint32_t number) {
+    throw Error(ErrorCode::denied, fmt::format("peer with pid {}", peer.pid),
+                fmt::format("{} is shown as {}, as all are that the supervisor's user namespace "
+                            "does not map, and so cannot be told from others",
+                            what, number),
+                "map it there (uidMappings of the container, /etc/subuid), or run the supervisor "
+                "in the host's user namespace (without PrivateUsers=)");
+  };
+  if (shm::may_be_unmapped_user(peer.uid)) refuse("its user", peer.uid);
+  if (shm::may_be_unmapped_group(peer.gid)) refuse("its group", peer.gid);
 }
 
 bool trusted(const Credentials& peer, uid_t supervisor) noexcept {

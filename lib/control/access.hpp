@@ -52,6 +52,11 @@ struct TopicAccess {
 bool allowed(Right right, const Credentials& peer, const TopicAccess& access,
              uid_t supervisor) noexcept;
 
+/// Who is in no list, since the kernel cannot say who it is: a user or a group that this user
+/// namespace does not map (user_namespace.hpp).
+/// @throws Error denied, with what to do.
+void require_known(const Credentials& peer);
+
 /// Root and the supervisor's own user.
 bool trusted(const Credentials& peer, uid_t supervisor) noexcept;
 

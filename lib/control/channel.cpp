@@ -14,6 +14,7 @@
 #include "control/socket_address.hpp"
 #include "ringway/error.hpp"
 #include "shm/descriptor_limit.hpp"
+#include "shm/user_namespace.hpp"
 
 namespace ringway::control {
 namespace {
@@ -236,6 +237,7 @@ Credentials Channel::peer() const {
     groups.resize(bytes / sizeof(gid_t));
   }
   groups.resize(bytes / sizeof(gid_t));
+  std::erase_if(groups, shm::may_be_unmapped_group);
   return credentials;
 }
 

@@ -93,6 +93,7 @@ class Channel {
   /// From now on the kernel names the sender of each message that arrives.
   void prove_senders();
 
+  /// Without the supplementary groups that the kernel cannot name here (user_namespace.hpp).
   /// @throws Error when the kernel does not tell.
   Credentials peer() const;
 

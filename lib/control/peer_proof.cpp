@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <nlohmann/json.hpp>
 
+#include "control/access.hpp"
 #include "ringway/error.hpp"
 #include "shm/process.hpp"
 #include "shm/uuid.hpp"
@@ -57,6 +58,7 @@ PeerProof::PeerProof(Channel& channel) : credentials_(channel.peer()) {
                 "it runs in another pid namespace, where its death cannot be seen",
                 "let both sides share a pid namespace");
   }
+  require_known(credentials_);
   pidfd_ = kernel_pidfd(channel.fd());
   if (pidfd_) return;
   auto opened = shm::open_pid(pid);

@@ -67,6 +67,13 @@ Report settings_report(const TopicSettings& settings) {
   return report;
 }
 
+/// pwrite is what the supervisor falls back to.
+Cell log_writer(const nlohmann::json& details) {
+  const std::string name = details.value("log_writer", "");
+  if (name.empty()) return Cell::none();
+  return {name == "io_uring" ? name : name + ", as the kernel refuses io_uring", name};
+}
+
 Exit describe(const std::string& topic, const Common& common) {
   Bus bus = connect(common);
   Administration administration(bus);
@@ -90,6 +97,7 @@ Exit describe(const std::string& topic, const Common& common) {
   const auto pid = description.details.value("exclusive_pid", std::uint64_t{0});
   report.add("Exclusive producer", "exclusive_pid",
              pid == 0 ? Cell::none() : Cell{fmt::format("pid {}", pid), pid});
+  report.add("Log written by", "log_writer", log_writer(description.details));
   report.add("PARTITIONS", "partitions", std::move(partitions));
   report.add("SETTINGS", "settings", settings_report(description.settings));
   static_cast<void>(
