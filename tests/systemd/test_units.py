@@ -256,6 +256,41 @@ class Units(unittest.TestCase):
         self.await_('a refusal', lambda: self.events('config_refused'))
         self.assertEqual(self.pid(), pid)
 
+    def test_memory_of_rings_is_charged_to_the_supervisor_whoever_fills_it(self):
+        box.say('ringway topic create t --ring 64MiB')
+        scope = 'systemd-run --quiet --scope -p MemoryMax=24M -p MemorySwapMax=0'
+        self.assertNotEqual(box.run(f'{scope} python3 -c "b\'x\' * (64 << 20)"'), 0)  # as a client's own
+        box.say(f'seq 1 2000000 | {scope} ringway produce t')  # some 90 MB
+        box.say(f'{scope} ringway consume t -o -1000000 -e -f "%v\\n"'
+                ' | cmp - <(seq 1000001 2000000)')
+
+    def test_a_user_has_a_bus_without_root(self):
+        user = 'runuser -u alice -- env XDG_RUNTIME_DIR=/run/user/$(id -u alice)'
+        self.addCleanup(box.say, 'systemctl stop user@$(id -u alice); rm -rf /home/alice')
+        box.say('mkdir -p /home/alice && chown alice /home/alice && systemctl start user@$(id -u alice)')
+        box.say(f'{user} systemctl --user start ringwayd && seq 1 1000 >/tmp/lines'
+                f' && {user} ringway topic create mine && {user} ringway produce mine </tmp/lines')
+        for act in ('restart', 'kill --signal=KILL'):
+            box.say(f'{user} systemctl --user {act} ringwayd')
+            self.await_('the bus', lambda: box.run(f'{user} ringway status') == 0)
+            box.say(f'{user} ringway consume mine -o start -e | cmp - /tmp/lines')
+        self.assertIn('ring_adopted', box.say('journalctl _UID=$(id -u alice) -o cat'))
+        self.assertIn('/home/alice/.local/state/ringway', box.say(f'{user} ringway status'))
+        self.assertEqual(self.property('ActiveState'), 'inactive')  # the host's has nothing to do with it
+
+    def test_the_examples_are_drop_ins_that_work(self):
+        examples = '/usr/local/share/doc/ringway/examples'
+        self.addCleanup(box.say, 'rm -rf /etc/systemd/system/ringway.slice.d && systemctl daemon-reload')
+        box.say(f'cd {examples} && for file in *.conf; do path=$(sed -n "1s/# //p" $file)'
+                ' && mkdir -p $(dirname $path) && cp $file $path; done && systemctl daemon-reload')
+        box.say('systemctl start ringwayd && ringway topic create t --ring 1MiB')
+        pid = self.pid()
+        self.assertEqual(box.say(f'taskset -pc {pid}').split()[-1], '0')
+        self.assertEqual(int(box.say(f'grep CapEff /proc/{pid}/status').split()[1], 16), 1 << 5)  # CAP_KILL
+        self.assertIn('bind:0', box.say(f'cat /proc/{pid}/numa_maps'))
+        self.assertEqual(self.property('MemoryMax', 'ringway.slice'), str(8 << 30))
+        box.say('ringway topic create u --partitions 8 --ring 1GiB', status=1)
+
     def test_a_user_publishes_another_consumes_and_a_third_is_refused(self):
         box.say('ringway topic create orders --write alice --read bob')
         box.say('su alice -c "seq 1 10 | ringway produce orders"')
