@@ -30,7 +30,8 @@ class Directories(unittest.TestCase):
         program = bus.program('RINGWAYD', nobody)
         bus.root.chmod(0o555)
         ended = subprocess.run([program, '--runtime-dir', bus.root / 'new', '--state-dir', bus.root / 'new'],
-                               capture_output=True, text=True, check=False, timeout=60, **nobody)
+                               env={**bus.env, 'HOME': str(bus.root)}, capture_output=True, text=True, check=False,
+                               timeout=60, **nobody)
         bus.root.chmod(0o755)
         self.assertEqual(ended.returncode, 1)
         self.assertIn(f'ringwayd: {bus.root}/new: cannot be created: Permission denied; ', ended.stderr)
