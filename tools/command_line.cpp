@@ -4,37 +4,16 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
-#include <cctype>
 #include <string_view>
 #include <vector>
 
+#include "tools/help_text.hpp"
 #include "tools/quantity.hpp"
 #include "tools/terminal.hpp"
 #include "tools/version.hpp"
 
 namespace ringway::cli {
 namespace {
-
-/// What people write where an option's help has the word.
-struct Quantity {
-  std::string_view word;
-  std::string_view meaning;
-};
-constexpr std::array kQuantities{
-    Quantity{"SIZE", "is an integer with B, KiB, MiB, GiB or TiB (K, M, G, T mean the same)."},
-    Quantity{"DUR", "is integers with us, ms, s, m, h or d: 5ms, 3s, 1h30m, 7d."},
-    Quantity{
-        "TIME",
-        "is RFC 3339 with a zone, a day (UTC), or Unix time: seconds below 10,000,000,000, else\n"
-        "milliseconds."}};
-
-constexpr const char* kFooter = R"(
-Data goes to standard output, everything else to standard error: errors too, as
-'ringway: thing: rule; fix', or with --output json and jsonl as one line
-{"error":{"code","thing","rule","fix"}}. Colour only on a terminal and without NO_COLOR.
-
-Exit status: 0 ok, 1 error, 2 usage, 3 not found, 4 denied, 5 degraded, 6 timeout.)";
 
 /// --output as far as it can be told before parsing, so that a refusal to parse obeys it too.
 Format foreseen_format(int argc, const char* const* argv) {
@@ -53,25 +32,6 @@ Format foreseen_format(int argc, const char* const* argv) {
     if (word == "jsonl") format = Format::jsonl;
   }
   return format;
-}
-
-bool speaks_of(const CLI::App& verb, std::string_view word) {
-  const auto is_there = [&](const std::string& text) {
-    const std::size_t at = text.find(word);
-    return at != std::string::npos && (at == 0 || (std::isupper(text[at - 1]) == 0));
-  };
-  return std::ranges::any_of(verb.get_options(), [&](const CLI::Option* option) {
-    return is_there(option->get_type_name()) || is_there(option->get_description());
-  });
-}
-
-/// Explains the quantities that a verb's options take, and shows it used.
-std::string footer_of(const CLI::App& verb, const std::string& examples) {
-  std::string footer = "\n";
-  for (const auto& [word, meaning] : kQuantities) {
-    if (speaks_of(verb, word)) footer += fmt::format("{} {}\n", word, meaning);
-  }
-  return footer + "\nExamples:\n" + examples;
 }
 
 /// An empty value would count as none, and the option would do nothing.
@@ -96,10 +56,7 @@ std::string spoken(const CLI::App& app) {
 CommandLine::CommandLine()
     : app_("Publish, follow and inspect the records of a Ringway bus on this machine", "ringway") {
   app_.require_subcommand(1);
-  std::string quantities = "\n";
-  for (const auto& [word, meaning] : kQuantities)
-    quantities += fmt::format("{} {}\n", word, meaning);
-  app_.footer(quantities + kFooter);
+  app_.footer(general_footer());
   app_.set_help_flag("-h,--help", "Say what can be done here");
   app_.set_version_flag("--version", std::string(),
                         "Print the versions of library, layout, log and protocol");
@@ -113,9 +70,10 @@ CLI::App& CommandLine::verb(const VerbInfo& info, Run run) {
   const Noun noun = info.noun.empty() ? Noun{&app_, Asks::supervisor} : nouns_.at(info.noun);
   CLI::App& verb = *noun.app->add_subcommand(info.name, info.why);
   verb.footer("");  // not its parent's
-  verb.footer([&verb, examples = info.examples] { return footer_of(verb, examples); });
+  verb.footer([&verb, examples = info.examples] { return verb_footer(verb, examples); });
   add_common(verb, noun.asks);
   verb.callback([this, run = std::move(run)] { chosen_ = run; });
+  verbs_.push_back({info, &verb});
   return verb;
 }
 
@@ -127,8 +85,8 @@ void CommandLine::add_common(CLI::App& verb, Asks asks) {
     common_.timeout = parse_duration("--timeout", text);
   };
   verb.add_option_function<std::string>(
-          "--output", set_format, "table for people, json or jsonl for programs (default table)")
-      ->type_name("FORMAT");
+          "--output", set_format, "For people, or for programs (default table)")
+      ->type_name("table|json|jsonl");
   if (asks == Asks::nobody) return;
   verb.add_option_function<std::string>("--timeout", set_timeout,
                                         "How long to wait for the supervisor (default 10s)")

@@ -19,7 +19,11 @@
 //    Options live in a shared_ptr because the function has returned when they are parsed.
 //    Quantities are options of type std::string, handed to parse_size() and its like in the run
 //    function, with the flag's name, so that a refusal names the flag.
-// 2. Declared in tools/verbs/verbs.hpp, called from main, listed in tools/meson.build.
+// 2. Declared in tools/verbs/verbs.hpp, called from every_verb.cpp, listed in tools/meson.build; its
+//    man page, which is made of the same, there too.
+//
+// An option's type name says what completion offers for it: "a|b|c" these words, TOPIC, CURSOR and
+// PARTITION what the bus has, FILE, PATH and DIR files, U,@G accounts, RANGE start and end.
 //
 // A run function returns its Exit or throws: ringway::Error ends as exit_of(its code) with
 // error_line() on standard error. It writes data to standard output with write_all().
@@ -29,6 +33,7 @@
 #include <functional>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "tools/failure.hpp"
 #include "tools/output.hpp"
@@ -66,6 +71,14 @@ class CommandLine {
   /// The reference lives as long as this object.
   CLI::App& verb(const VerbInfo& info, Run run);
 
+  /// For what is made of all verbs: man pages, completion.
+  struct Verb {
+    VerbInfo info;
+    const CLI::App* app;
+  };
+  const std::vector<Verb>& verbs() const noexcept { return verbs_; }
+  const CLI::App& grammar() const noexcept { return app_; }
+
   /// Parses and runs; every failure ends as a line on standard error. The process's exit status.
   int run(int argc, const char* const* argv);
 
@@ -80,6 +93,7 @@ class CommandLine {
 
   CLI::App app_;
   std::map<std::string, Noun> nouns_;
+  std::vector<Verb> verbs_;
   Common common_;
   Run chosen_;
 };

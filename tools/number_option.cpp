@@ -28,7 +28,7 @@ CLI::Option* add_partitions(CLI::App& verb, std::vector<std::uint32_t>& into,
     }
   };
   return verb.add_option_function<std::vector<std::string>>("-p,--partition", set, about)
-      ->type_name("N")
+      ->type_name("PARTITION")
       ->delimiter(',')
       ->allow_extra_args(false);
 }

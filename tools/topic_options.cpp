@@ -148,8 +148,8 @@ void add_alterable(CLI::App& verb, TopicOptions& options, LeftOut left_out) {
       "16MiB");
   add("--segment", options.segment, "SIZE", "Size of a file of its log, at least half the ring",
       "256MiB");
-  add("--sync", options.sync, "POLICY",
-      "When written records are synced: every_batch, interval or never", "interval");
+  add("--sync", options.sync, "every_batch|interval|never",
+      "When written records are synced", "interval");
   add("--sync-interval", options.sync_interval, "DUR",
       "How long a record may wait for --sync interval", "5ms");
   add("--retention-bytes", options.retention_bytes, "SIZE",
@@ -159,7 +159,7 @@ void add_alterable(CLI::App& verb, TopicOptions& options, LeftOut left_out) {
       "Remove segments that are older than this, never the newest; 0s: keep all that there is "
       "room for",
       "0s");
-  add("--when-stopped", options.when_stopped, "WHAT",
+  add("--when-stopped", options.when_stopped, "wait|fence|kill",
       "What is done about a producer that is alive but stands still in mid-claim: wait for it, "
       "fence it (the ring is replaced without its claim) or kill it",
       "wait");
@@ -173,11 +173,11 @@ void add_alterable(CLI::App& verb, TopicOptions& options, LeftOut left_out) {
       "How much of replaced rings consumers may hold in place; 0: four times the topic's rings; "
       "less than its rings: none is left to them",
       "0");
-  add("--when-pinned", options.when_pinned, "WHAT",
+  add("--when-pinned", options.when_pinned, "wait|copy|kill",
       "What is done about a consumer beyond --pin-budget where --retired-max allows no other "
       "ring: wait for it, give it copies instead from its next poll on (copy), or kill it",
       "wait");
-  add("--when-disk-fails", options.when_disk_fails, "WHAT",
+  add("--when-disk-fails", options.when_disk_fails, "wait|memory",
       "What a persisted topic does while its disk is full or fails: let producers wait, or go on "
       "in memory, leaving what its ring cannot keep out of the log",
       "wait");

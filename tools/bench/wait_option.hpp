@@ -27,7 +27,7 @@ inline void add_wait_to(CLI::App& verb, WaitStrategy& wait) {
           "How consumers wait: adaptive, latency (spin) or throughput (sleep at once); default " +
               wait_name(wait))
       ->check(CLI::IsMember(kWaitStrategies))
-      ->type_name("STRATEGY");
+      ->type_name("adaptive|latency|throughput");
 }
 
 }  // namespace ringway::cli

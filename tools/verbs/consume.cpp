@@ -242,7 +242,7 @@ void add_consume(CommandLine& line) {
   verb.add_option("--cursor", options->cursor,
                   "Go on at this named position, and move it over what has been printed; one "
                   "holder at a time. -o counts where it has no position yet")
-      ->type_name("NAME");
+      ->type_name("CURSOR");
   verb.add_option("-f,--format", options->format,
                   "What to print of each record: %t topic %p partition %o offset %k key %v value "
                   "%h{...} headers %d time in ms, %k{hex} %v{base64} %d{rfc3339} and so on as in "

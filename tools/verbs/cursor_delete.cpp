@@ -45,7 +45,7 @@ void add_cursor_delete(CommandLine& line) {
        .examples = "  ringway cursor delete orders billing"},
       [options](const Common& common) { return delete_cursor(*options, common); });
   verb.add_option("TOPIC", options->topic, "Topic that it is a place in")->required();
-  verb.add_option("NAME", options->cursor, "Cursor to delete")->required();
+  verb.add_option("CURSOR", options->cursor, "Cursor to delete")->required();
 }
 
 }  // namespace ringway::cli

@@ -228,7 +228,8 @@ void add_produce(CommandLine& line) {
       ->allow_extra_args(false);
   add_number(verb, "-p,--partition", options->partition,
              "Publish everything there (default: by key; records without one in turn, 64KiB "
-             "at a time)");
+             "at a time)")
+      ->type_name("PARTITION");
   CLI::Option* delimiter =
       verb.add_option("-D,--delimiter", options->delimiter,
                       "What ends a record, with \\n \\t \\0 \\xNN (default \\n)")
@@ -238,10 +239,10 @@ void add_produce(CommandLine& line) {
                 "'%V{big32}%v' prints")
       ->excludes(delimiter);
   verb.add_option("--wait", options->wait,
-                  "Level that everything must reach before the end: committed, written or durable; "
-                  "exit status 1 where something never will, 6 where it has not when a SIGINT ends "
-                  "the waiting (default committed)")
-      ->type_name("LEVEL");
+                  "Level that everything must reach before the end; exit status 1 where something "
+                  "never will, 6 where it has not when a SIGINT ends the waiting (default "
+                  "committed)")
+      ->type_name("committed|written|durable");
   add_number(verb, "--rate", options->rate, "Records per second (default: as fast as they come)",
              {.low = 1});
   verb.add_flag("--exclusive", options->exclusive,

@@ -49,7 +49,7 @@ void add_topic_alter(CommandLine& line) {
        .examples = "  ringway topic alter orders --ring 64MiB\n"
                    "  ringway topic alter orders --when-stopped fence --stopped-after 2s"},
       [options](const Common& common) { return alter_topic(*options, common); });
-  verb.add_option("NAME", options->topic, "Topic to alter")->required();
+  verb.add_option("TOPIC", options->topic, "Topic to alter")->required();
   add_alterable(verb, *options, LeftOut::stays);
 }
 

@@ -61,7 +61,7 @@ void add_topic_create(CommandLine& line) {
                   "What a full ring does without a log: block producers until the slowest consumer "
                   "has read (without one the oldest go), or overwrite the oldest records (default "
                   "block)")
-      ->type_name("WHAT")
+      ->type_name("block|overwrite")
       ->needs(no_persist);
   add_accounts(verb, "--read", options->readers, "Users and @groups that may read it");
   add_accounts(verb, "--write", options->writers, "Users and @groups that may publish to it");

@@ -63,7 +63,7 @@ void add_topic_delete(CommandLine& line) {
                         "Asks on a terminal, and needs --yes elsewhere.",
                  .examples = "  ringway topic delete orders --yes"},
                 [options](const Common& common) { return delete_topic(*options, common); });
-  verb.add_option("NAME", options->topic, "Topic to delete")->required();
+  verb.add_option("TOPIC", options->topic, "Topic to delete")->required();
   verb.add_flag("--yes", options->yes, "Do not ask");
 }
 

@@ -116,7 +116,7 @@ void add_topic_describe(CommandLine& line) {
                         "right to read it.",
                  .examples = "  ringway topic describe orders --output json"},
                 [topic](const Common& common) { return describe(*topic, common); });
-  verb.add_option("NAME", *topic, "Topic to describe")->required();
+  verb.add_option("TOPIC", *topic, "Topic to describe")->required();
 }
 
 }  // namespace ringway::cli

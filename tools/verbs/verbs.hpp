@@ -7,7 +7,10 @@ namespace ringway::cli {
 class CommandLine;
 struct Benchmark;
 
-// One function a verb, each in a file of its name. Nouns are added by main first.
+/// All of the below with their nouns, in the order of --help.
+void add_every_verb(CommandLine& line);
+
+// One function a verb, each in a file of its name.
 void add_status(CommandLine& line);
 void add_top(CommandLine& line);
 void add_topic_alter(CommandLine& line);

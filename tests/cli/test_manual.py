@@ -1,0 +1,145 @@
+"""The manual pages are there, are clean, and say what --help says; every example in them runs."""
+
+import os
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / 'tests' / 'support'))
+from bus import PATIENCE_SECONDS, wait_until
+from on_a_bus import OnABus
+
+PAGES = sorted(pathlib.Path(os.environ['MANUAL']).glob('*.[158]'))
+
+
+def shown(page):
+    """As people read it, but with one space between words."""
+    text = subprocess.run(['man', '-l', page], env={**os.environ, 'MANWIDTH': '300'},
+                          check=True, capture_output=True, text=True).stdout
+    return re.sub(r'\s+', ' ', text)
+
+
+def verbs(*words):
+    """All verbs, as words, by what --help lists."""
+    help_text = subprocess.run([os.environ['RINGWAY'], *words, '--help'], check=True, capture_output=True,
+                               text=True).stdout
+    listed = re.search(r'^Subcommands:\n((?:  .*\n)*)', help_text, re.MULTILINE)
+    if not listed:
+        return [words]
+    names = re.findall(r'^  (\S+)', listed[1], re.MULTILINE)
+    return [verb for name in names for verb in verbs(*words, name)]
+
+
+def examples(page):
+    """Its commands, without what is explained behind them."""
+    text = re.search(r'^\.SH EXAMPLES\n\.nf\n(.*?)^\.fi', page.read_text(), re.MULTILINE | re.DOTALL)[1]
+    for roff, plain in ((r'\-', '-'), (r'\(aq', "'"), (r'\(ti', '~'), (r'\e', '\\')):
+        text = text.replace(roff, plain)
+    return [re.sub(r'\s+# .*', '', line) for line in text.splitlines()]
+
+
+class Manual(unittest.TestCase):
+    @unittest.skipUnless(shutil.which('man'), 'needs man')
+    def test_no_page_has_a_warning(self):
+        for page in PAGES:
+            if page.read_text().startswith('.so '):
+                self.assertTrue((page.parent / pathlib.Path(page.read_text().split()[1]).name).exists())
+                continue
+            with self.subTest(page=page.name):
+                said = subprocess.run(['man', '--warnings', '-E', 'UTF-8', '-l', '-Tutf8', '-Z', page], check=True,
+                                      stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True).stderr
+                self.assertEqual(said, '')
+                subprocess.run(['lexgrog', page], check=True, stdout=subprocess.DEVNULL)  # for whatis
+
+    def test_every_verb_has_its_page(self):
+        names = {page.name for page in PAGES}
+        for words in verbs():
+            self.assertIn(f'ringway-{"-".join(words)}.1', names)
+        self.assertLessEqual({'ringway.1', 'ringwayd.8', 'ringwayd.toml.5'}, names)
+
+    @unittest.skipUnless(shutil.which('man'), 'needs man')
+    def test_a_page_has_the_options_and_their_values(self):
+        page = shown(pathlib.Path(os.environ['MANUAL'], 'ringway-topic-create.1'))
+        for words in ('ringway topic create [OPTIONS] NAME', '--sync every_batch|interval|never', '--partitions N',
+                      'SIZE is an integer with B, KiB', 'Needs --no-persist', 'ringway topic create orders --partitions 4'):
+            self.assertIn(words, page)
+        page = shown(pathlib.Path(os.environ['MANUAL'], 'ringwayd.toml.5'))
+        for words in ('limits.memory = "0B"', 'RINGWAYD_LIMITS_MEMORY', 'Counts from the next start on.'):
+            self.assertIn(words, page)
+
+
+class Examples(OnABus):
+    """Each as it stands, in a shell, on a bus with the topics they speak of."""
+
+    # Minutes of measuring, and what takes a terminal: tests of their own have them.
+    ELSEWHERE = ('ringway-bench-', 'ringway-top.')
+    # What ends by Ctrl-C, once it has opened its topic, or printed a line.
+    FOLLOWS = re.compile(r'ringway consume orders(?! -o)|tail -F |.* --watch')
+
+    def setUp(self):
+        super().setUp()
+        for topic in ('orders', 'access'):
+            self.create(topic, '--partitions', '2')
+        self.fill()
+        self.place = self.bus.root / 'place'
+        self.place.mkdir()
+        for name in ('orders.txt', 'access.log'):
+            (self.place / name).write_text('k 1\nk 2\n')
+
+    def fill(self):
+        for partition in ('0', '1'):
+            self.bus.run('produce', 'orders', '-p', partition, '--wait', 'durable', stdin=b'a\nb\n' * 10)
+
+    def run_example(self, command):
+        if 'jq' in command and not shutil.which('jq'):
+            command = command.replace('jq .state', 'cat')
+        command = command.replace('/backup/ringway', str(self.bus.state_dir)).replace('@staff', '@root')
+        env = {**self.bus.env, 'PATH': f'{pathlib.Path(os.environ["RINGWAY"]).parent}:{os.environ["PATH"]}'}
+        child = subprocess.Popen(['bash', '-o', 'pipefail', '-c', command], cwd=self.place, env=env,
+                                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                 start_new_session=True)
+        self.bus.children.append(child)
+        if self.FOLLOWS.match(command):
+            if '--watch' in command:
+                child.stdout.readline()
+            else:
+                wait_until(lambda: any(session['handles'] for session in self.bus.json('status')['sessions']),
+                           f'{command} to follow')
+            os.killpg(child.pid, signal.SIGINT)
+            _, err = child.communicate(timeout=PATIENCE_SECONDS)
+            self.assertNotIn('ringway: ', re.sub(r'ringway: \d+ records?, .*\n', '', err))
+            return
+        out, err = child.communicate(timeout=PATIENCE_SECONDS)
+        self.assertEqual(child.returncode, 0, f'{command}\n{out}\n{err}')
+
+    def test_every_example_runs(self):
+        ran = 0
+        for page in PAGES:
+            if '.SH EXAMPLES' not in page.read_text() or page.name.startswith(self.ELSEWHERE):
+                continue
+            for command in examples(page):
+                with self.subTest(page=page.name, command=command):
+                    self.prepare(command)
+                    self.run_example(command)
+                    ran += 1
+        self.assertGreater(ran, 20)
+
+    def prepare(self, command):
+        """What an example takes away is put back; what it makes is not there."""
+        topics = [row['topic'] for row in self.bus.json('topic', 'list')]
+        if 'orders' not in topics:
+            self.create('orders', '--partitions', '2')
+            self.fill()
+        if 'topic create' in command:
+            self.bus.run('topic', 'delete', command.split()[3], '--yes', status=None)
+        if 'cursor delete' in command:
+            self.bus.run('consume', 'orders', '-o', 'start', '-e', '--cursor', 'billing')
+
+
+if __name__ == '__main__':
+    unittest.main()

@@ -1,0 +1,183 @@
+#include "tools/man/verb_pages.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+#include <utility>
+
+#include "tools/help_text.hpp"
+#include "tools/man/roff.hpp"
+
+namespace ringway::man {
+namespace {
+
+using cli::CommandLine;
+
+std::string joined(const cli::VerbInfo& info, char with) {
+  return info.noun.empty() ? info.name : info.noun + with + info.name;
+}
+
+std::string page_name(const CommandLine::Verb& verb) {
+  return "ringway-" + joined(verb.info, '-');
+}
+
+/// How what it is for begins, as NAME has it.
+std::string in_short(std::string why) {
+  for (const char* end : {". ", "; ", ": "}) why = why.substr(0, why.find(end));
+  if (why.ends_with('.')) why.pop_back();
+  why[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(why[0])));
+  return why;
+}
+
+/// What it takes beside options, each behind a space.
+std::string arguments_of(const CLI::App& verb) {
+  std::string arguments;
+  for (const CLI::Option* option : verb.get_options()) {
+    if (!option->get_positional()) continue;
+    const std::string name = option->get_name() + (option->get_expected_max() > 1 ? "..." : "");
+    arguments += option->get_required() ? " " + name : " [" + name + "]";
+  }
+  return arguments;
+}
+
+std::string about(const CLI::Option& option) {
+  std::string text = option.get_description();
+  if (!option.get_default_str().empty()) {
+    text += fmt::format(" (default {})", option.get_default_str());
+  }
+  for (const CLI::Option* needed : option.get_needs()) {
+    text += fmt::format(". Needs {}", needed->get_name());
+  }
+  for (const CLI::Option* excluded : option.get_excludes()) {
+    text += fmt::format(". Not with {}", excluded->get_name());
+  }
+  return text + ".";
+}
+
+void add_options(Page& page, const CLI::App& verb) {
+  bool first = true;
+  for (const CLI::Option* option : verb.get_options()) {
+    if (!option->get_positional()) continue;
+    if (std::exchange(first, false)) page.section("ARGUMENTS");
+    page.tagged(option->get_name(), "", about(*option));
+  }
+  page.section("OPTIONS");
+  for (const CLI::Option* option : verb.get_options()) {
+    if (option->get_positional()) continue;
+    page.tagged(names_of(*option), value_of(*option), about(*option));
+  }
+}
+
+void add_values(Page& page, const CLI::App* verb) {
+  bool first = true;
+  for (const auto& [word, meaning] : cli::kQuantities) {
+    if (verb != nullptr && !cli::speaks_of(*verb, word)) continue;
+    if (std::exchange(first, false)) page.section("VALUES");
+    page.tagged(word, "", meaning);
+  }
+}
+
+/// Their common indentation is that of --help.
+std::string outdented(const std::string& examples) {
+  std::string lines;
+  for (std::size_t at = 0; at < examples.size();) {
+    const std::size_t end = std::min(examples.find('\n', at), examples.size());
+    const std::size_t text = std::min(examples.find_first_not_of(' ', at), end);
+    lines += examples.substr(text, end - text) + "\n";
+    at = end + 1;
+  }
+  return lines;
+}
+
+std::string page_of(const CommandLine& line, const CommandLine::Verb& verb) {
+  const std::string name = page_name(verb);
+  Page page(name, '1');
+  page.section("NAME");
+  page.paragraph(fmt::format("{} - {}", name, in_short(verb.info.why)));
+  page.section("SYNOPSIS");
+  page.synopsis("ringway " + joined(verb.info, ' '), "[OPTIONS]" + arguments_of(*verb.app));
+  page.section("DESCRIPTION");
+  page.paragraph(verb.info.why + (verb.info.why.ends_with('.') ? "" : "."));
+  add_options(page, *verb.app);
+  add_values(page, verb.app);
+  page.section("EXIT STATUS");
+  page.paragraph("0 where it was done; the others are those of every verb, and stand in");
+  page.reference("ringway", '1', ".");
+  page.section("EXAMPLES");
+  page.verbatim(outdented(verb.info.examples));
+  page.section("SEE ALSO");
+  page.reference("ringway", '1', ",");
+  for (const CommandLine::Verb& other : line.verbs()) {
+    if (verb.info.noun.empty() || other.info.noun != verb.info.noun || &other == &verb) continue;
+    page.reference(page_name(other), '1', ",");
+  }
+  page.reference("ringwayd", '8', "");
+  return page.text();
+}
+
+std::string overview(const CommandLine& line) {
+  Page page("ringway", '1');
+  page.section("NAME");
+  page.paragraph("ringway - " + in_short(line.grammar().get_description()));
+  page.section("SYNOPSIS");
+  page.synopsis("ringway", "VERB [OPTIONS] [ARGUMENTS]");
+  page.section("DESCRIPTION");
+  page.paragraph(
+      "The command line of Ringway, a bus of topics in shared memory with a log on disk. Each verb "
+      "has a page of its own.");
+  page.paragraph(cli::kConventions);
+  page.section("COMMANDS");
+  for (const CommandLine::Verb& verb : line.verbs()) {
+    page.tagged("ringway " + joined(verb.info, ' '), arguments_of(*verb.app),
+                in_short(verb.info.why) + ":");
+    page.reference(page_name(verb), '1', "");
+  }
+  page.section("OPTIONS");
+  for (const CLI::Option* option : line.grammar().get_options()) {
+    page.tagged(names_of(*option), value_of(*option), about(*option));
+  }
+  add_values(page, nullptr);
+  page.section("EXIT STATUS");
+  for (const auto& [exit, meaning] : cli::kExitMeanings) {
+    page.tagged(std::to_string(static_cast<int>(exit)), "", meaning);
+  }
+  page.section("ENVIRONMENT");
+  page.tagged("RINGWAY_SOCKET", "", "The control socket of the bus, where --socket is not given.");
+  page.tagged("NO_COLOR", "", "No colours, whatever the terminal.");
+  page.section("FILES");
+  page.tagged("/run/ringway/control.sock", "",
+              "The control socket of the host's bus; of a user's own: "
+              "$XDG_RUNTIME_DIR/ringway/control.sock.");
+  page.tagged("/var/lib/ringway", "",
+              "Its catalog and its log; of a user's own: $XDG_STATE_HOME/ringway, else "
+              "~/.local/state/ringway.");
+  page.section("SEE ALSO");
+  page.reference("ringwayd", '8', ",");
+  page.reference("ringwayd.toml", '5', "");
+  return page.text();
+}
+
+}  // namespace
+
+std::string names_of(const CLI::Option& option) {
+  std::string names;
+  for (const std::string& name : option.get_snames()) names += (names.empty() ? "-" : ", -") + name;
+  for (const std::string& name : option.get_lnames()) {
+    names += (names.empty() ? "--" : ", --") + name;
+  }
+  return names;
+}
+
+std::string value_of(const CLI::Option& option) {
+  return option.get_items_expected_max() == 0 ? "" : option.get_type_name();
+}
+
+void add_verb_pages(Pages& pages, const CommandLine& line) {
+  pages["ringway.1"] = overview(line);
+  for (const CommandLine::Verb& verb : line.verbs()) {
+    pages[page_name(verb) + ".1"] = page_of(line, verb);
+  }
+}
+
+}  // namespace ringway::man

@@ -1,0 +1,30 @@
+#include "tools/bench/benchmark.hpp"
+#include "tools/command_line.hpp"
+#include "tools/verbs/verbs.hpp"
+
+namespace ringway::cli {
+
+void add_every_verb(CommandLine& line) {
+  add_status(line);
+  add_top(line);
+  line.noun("topic", "Create, alter, list, describe and delete topics");
+  add_topic_create(line);
+  add_topic_alter(line);
+  add_topic_list(line);
+  add_topic_describe(line);
+  add_topic_delete(line);
+  add_produce(line);
+  add_consume(line);
+  add_inspect(line);
+  line.noun("cursor", "The positions that consumers keep under a name");
+  add_cursor_delete(line);
+  line.noun("log", "Check and print what is on disk, with or without a supervisor");
+  add_log_verify(line);
+  add_log_dump(line);
+  line.noun("bench", "Measure this machine's bus, on a private one that is gone afterwards",
+            Asks::nobody);
+  for (const Benchmark& each : benchmarks()) add_benchmark(line, each);
+  add_bench_all(line);
+}
+
+}  // namespace ringway::cli
