@@ -15,7 +15,7 @@ enum class Exit : int {
   usage = 2,
   not_found = 3,
   denied = 4,
-  degraded = 5,  ///< only status and log verify: they worked, and what they saw is not well
+  degraded = 5,  ///< status, doctor and log verify: they worked, and what they saw is not well
   timeout = 6,
 };
 

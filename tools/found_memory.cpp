@@ -21,6 +21,7 @@
 #include "ringway/error.hpp"
 #include "shm/memory_name.hpp"
 #include "tools/bus_access.hpp"
+#include "tools/process_state.hpp"
 
 namespace ringway::cli {
 namespace {
@@ -218,6 +219,31 @@ std::map<FoundMemory::SessionChunk, shm::Descriptor> sessions_of_supervisor(pid_
     }
   }
   return sessions;
+}
+
+std::vector<FoundBoard> boards_in_processes() {
+  std::vector<FoundBoard> boards;
+  for (const Sighting& sighting : sightings()) {
+    if (sighting.name.kind != MemoryKind::board) continue;
+    const shm::Descriptor file = open_sighting(sighting, {});
+    layout::BoardHeader header;
+    if (!file || pread(file.get(), &header, sizeof header, 0) != ssize_t{sizeof header}) continue;
+    // Relaxed: a copy that nobody else has.
+    const auto state =
+        static_cast<layout::TopicState>(header.state.load(std::memory_order::relaxed));
+    if (header.magic.load(std::memory_order::relaxed) != layout::kBoardMagic) continue;
+    if (state == layout::TopicState::replaced || state == layout::TopicState::deleted) continue;
+    std::uint32_t holder = 0;
+    const std::string_view pid = std::string_view(sighting.directory).substr(6);  // "/proc/"
+    std::from_chars(pid.data(), pid.data() + pid.size(), holder);
+    boards.push_back({.topic = {header.name, strnlen(header.name, sizeof header.name)},
+                      .layout = fmt::format("{}.{}", header.major,
+                                            header.minor.load(std::memory_order::relaxed)),
+                      .supervisor = header.supervisor.pid,
+                      .supervisor_state = std::string(process_state(header.supervisor)),
+                      .holder = holder});
+  }
+  return boards;
 }
 
 }  // namespace ringway::cli

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "shm/descriptor.hpp"
 #include "shm/uuid.hpp"
@@ -40,5 +41,17 @@ std::optional<FoundMemory> memory_from_processes(const std::string& topic,
 
 /// All sessions of a bus as its supervisor has them open, where this user may look into it.
 std::map<FoundMemory::SessionChunk, shm::Descriptor> sessions_of_supervisor(pid_t supervisor);
+
+/// A topic's board as one process holds it, and what it says of itself.
+struct FoundBoard {
+  std::string topic{};
+  std::string layout{};  ///< "1.2"
+  std::uint32_t supervisor = 0;
+  std::string supervisor_state{};  ///< as process_state() has it
+  std::uint32_t holder = 0;
+};
+
+/// Boards in use (not replaced, not deleted) in all processes that this user may look into.
+std::vector<FoundBoard> boards_in_processes();
 
 }  // namespace ringway::cli

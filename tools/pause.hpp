@@ -9,7 +9,7 @@
 namespace ringway::cli {
 
 /// A wait between two looks that a StopSignal ends. Owned by one verb; one thread waits.
-class Pause {
+class InterruptiblePause {
  public:
   /// Async-signal-safe; also ends a wait that begins later.
   void interrupt() noexcept { interrupt_.raise(); }

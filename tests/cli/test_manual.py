@@ -76,8 +76,8 @@ class Manual(unittest.TestCase):
 class Examples(OnABus):
     """Each as it stands, in a shell, on a bus with the topics they speak of."""
 
-    # Minutes of measuring, and what takes a terminal: tests of their own have them.
-    ELSEWHERE = ('ringway-bench-', 'ringway-top.')
+    # Minutes of measuring, what takes a terminal, and what judges this host: tests of their own have them.
+    ELSEWHERE = ('ringway-bench-', 'ringway-top.', 'ringway-doctor.')
     # What ends by Ctrl-C, once it has opened its topic, or printed a line.
     FOLLOWS = re.compile(r'ringway consume orders(?! -o)|tail -F |.* --watch')
 

@@ -16,6 +16,7 @@ void add_every_verb(CommandLine& line) {
   add_produce(line);
   add_consume(line);
   add_inspect(line);
+  add_doctor(line);
   line.noun("cursor", "The positions that consumers keep under a name");
   add_cursor_delete(line);
   line.noun("log", "Check and print what is on disk, with or without a supervisor");

@@ -147,7 +147,7 @@ std::string block_of(const Said& said) {
 
 Exit watch(const StatusOptions& options, const Common& common) {
   const auto interval = parse_interval(options.interval);
-  Pause pause;
+  InterruptiblePause pause;
   const StopSignal stop(pause);
   RedrawnBlock block;
   std::optional<Bus> bus;

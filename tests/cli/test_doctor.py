@@ -1,0 +1,72 @@
+"""`ringway doctor` on this host: what it finds, what it cannot look at, and that it changes nothing."""
+
+import os
+import pathlib
+import pwd
+import sys
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / 'support'))
+from bus import wait_until
+from on_a_bus import OnABus
+
+CHECKS = ['service', 'versions', 'stale_sockets', 'orphaned_memory', 'logout', 'kernel', 'membarrier', 'io_uring',
+          'seccomp', 'memory', 'huge_pages', 'numa', 'locked_memory', 'descriptors', 'mappings', 'tasks', 'clock',
+          'governor', 'cpu_quota', 'disk_room', 'sync_time']
+
+
+class Doctor(OnABus):
+    def findings(self, *words, **options):
+        found = self.bus.json('doctor', *words, status=None, **options)['findings']
+        self.assertEqual(list(dict.fromkeys(finding['check'] for finding in found)), CHECKS)
+        for finding in found:
+            # Who is told that something is amiss is told what to do.
+            self.assertEqual(finding['severity'] in ('note', 'warning', 'error'), finding['fix'] is not None)
+        return {finding['check']: finding for finding in found}
+
+    def test_of_a_bus_that_serves_it_says_so_and_how_fast_its_disk_is(self):
+        self.create()
+        before = sorted(self.bus.state_dir.rglob('*'))
+        found = self.findings()
+        self.assertEqual(found['service']['severity'], 'ok')
+        self.assertEqual(found['versions']['severity'], 'ok')
+        self.assertEqual(found['stale_sockets']['severity'], 'ok')
+        self.assertRegex(found['sync_time']['what'], r'4 KiB durable in .* \(median\)|tmpfs')
+        self.assertEqual(sorted(self.bus.state_dir.rglob('*')), before)
+        self.assertIn(b'not checked', self.bus.run('doctor', status=None).splitlines()[-1])
+
+    def test_what_was_killed_is_an_error_and_what_it_left_is_named(self):
+        self.create()
+        pid = self.bus.daemon.pid
+        self.bus.kill()
+        found = self.bus.json('doctor', status=1)['findings']
+        self.assertIn(('error', 'service'), [(each['severity'], each['check']) for each in found])
+        self.assertIn(str(self.bus.socket), [each for each in found if each['check'] == 'stale_sockets'][0]['what'])
+        orphans = [each for each in found if each['check'] == 'orphaned_memory' and f' {pid},' in each['what']]
+        self.assertIn(f'kill {self.bus.keepers()[0]}', orphans[0]['fix'])
+        self.bus.start()
+        wait_until(lambda: self.findings()['service']['severity'] == 'ok', 'the next one')
+
+    def test_features_that_the_supervisor_does_without_are_warnings(self):
+        self.bus.stop()
+        self.bus.env['RINGWAY_WITHOUT'] = 'io_uring,membarrier'
+        self.bus.start()
+        found = self.bus.json('doctor', status=5)['findings']
+        self.assertLessEqual({('warning', 'io_uring'), ('warning', 'membarrier')},
+                             {(each['severity'], each['check']) for each in found})
+
+    def test_an_ordinary_user_is_told_what_he_cannot_see(self):
+        if os.geteuid() != 0:
+            self.skipTest('takes root, to become another user')
+        os.chmod(self.bus.root, 0o755)
+        found = self.findings(user=pwd.getpwnam('nobody').pw_uid)
+        for check in ('orphaned_memory', 'mappings', 'sync_time'):
+            self.assertEqual(found[check]['severity'], 'unchecked', found[check])
+
+    def test_another_directory_and_one_that_is_not_there(self):
+        self.assertIn(str(self.bus.root), self.findings('--state-dir', self.bus.root)['disk_room']['what'])
+        self.assertIn('No such file', self.findings('--state-dir', '/no/such')['sync_time']['what'])
+
+
+if __name__ == '__main__':
+    unittest.main()

@@ -1,0 +1,301 @@
+#include <catch2/catch.hpp>
+#include <map>
+
+#include "tools/doctor/checks.hpp"
+#include "tools/doctor/diagnosis.hpp"
+#include "tools/doctor/proc_text.hpp"
+
+namespace cli_doctor_test {
+
+using namespace ringway;
+using namespace ringway::cli::doctor;
+using cli::Exit;
+
+namespace {
+
+constexpr const char* kLimits =
+    "Limit                     Soft Limit           Hard Limit           Units     \n"
+    "Max open files            1024                 524288               files     \n"
+    "Max locked memory         8388608              unlimited            bytes     \n";
+
+/// A host on which all is well.
+struct Host : Facts {
+  std::map<std::string, std::string> files{
+      {"/proc/sys/kernel/osrelease", "6.1.0-18-amd64\n"},
+      {"/proc/sys/kernel/io_uring_disabled", "0\n"},
+      {"/proc/7/status", "Seccomp:\t0\nMems_allowed_list:\t0\n"},
+      {"/proc/7/limits", kLimits},
+      {"/proc/7/maps", "a\nb\n"},
+      {"/proc/7/cgroup", "0::/system.slice/ringwayd.service\n"},
+      {"/proc/sys/vm/max_map_count", "65530\n"},
+      {"/proc/sys/vm/overcommit_memory", "0\n"},
+      {"/proc/meminfo",
+       "MemTotal: 9000000 kB\nMemAvailable:    8000000 kB\nCommitLimit: 1024 kB\n"
+       "Committed_AS: 24 kB\n"},
+      {"/sys/kernel/mm/transparent_hugepage/shmem_enabled", "always [within_size] advise never\n"},
+      {"/sys/devices/system/node/online", "0\n"},
+      {"/sys/devices/system/clocksource/clocksource0/current_clocksource", "tsc\n"},
+      {"/proc/cpuinfo", "flags\t\t: fpu constant_tsc nonstop_tsc sse\n"},
+      {"/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", "performance\n"},
+  };
+
+  Host() {
+    read = [this](const std::string& path) -> std::optional<std::string> {
+      const auto found = files.find(path);
+      if (found == files.end()) return {};
+      return found->second;
+    };
+    answers = true;
+    supervisor = 7;
+    status = {{"pid", 7},          {"version", "0.1.0"},
+              {"topics", 3},       {"sessions", nlohmann::json::array()},
+              {"memory", {{"used", 1 << 20}, {"limit", 1 << 30}}}};
+    version = "0.1.0";
+    layout = "1.2";
+    runtime_dir = "/run/ringway";
+    state_dir = "/var/lib/ringway";
+    membarrier = true;
+    sees_all = true;
+    user = "somebody";
+    sync.times = {std::chrono::microseconds(100), std::chrono::microseconds(200)};
+    disk = DiskRoom{1ULL << 40, 1ULL << 41};
+  }
+  Host(const Host&) = delete;
+  Host& operator=(const Host&) = delete;
+};
+
+/// The one finding of a check, which says why and how where it is not well.
+Finding only(const Findings& findings) {
+  REQUIRE(findings.size() == 1);
+  const Finding& finding = findings.front();
+  CHECK((finding.severity < Severity::note) == finding.why.empty());
+  CHECK(finding.why.empty() == finding.fix.empty());
+  if (finding.severity == Severity::unchecked) CHECK(finding.what.starts_with("not checked: "));
+  return finding;
+}
+
+Severity severity(const Findings& findings) {
+  return only(findings).severity;
+}
+
+}  // namespace
+
+TEST_CASE("doctor: on a host where all is well each check says so", "[cli]") {
+  const Host host;
+  const Findings all = run_checks(host);
+  CHECK(all.size() == 21);
+  for (const Finding& finding : all) {
+    INFO(finding.check << ": " << finding.what);
+    CHECK(finding.severity == Severity::ok);
+  }
+  CHECK(verdict(all) == Exit::ok);
+}
+
+TEST_CASE("doctor: what cannot be read is said, never skipped and never judged", "[cli]") {
+  Host host;
+  host.files.clear();
+  host.sees_all = false;
+  host.disk.reset();
+  host.sync = {.why_not = "nobody says where"};
+  const Findings all = run_checks(host);
+  CHECK(all.size() == 21);
+  std::size_t unchecked = 0;
+  for (const Finding& finding : all) {
+    INFO(finding.check << ": " << finding.what);
+    CHECK(finding.severity <= Severity::unchecked);
+    if (finding.severity == Severity::unchecked) ++unchecked;
+  }
+  CHECK(unchecked == 15);
+}
+
+TEST_CASE("doctor: nobody serves, or not all is well", "[cli]") {
+  Host host;
+  host.status["degraded"] = {"topic 'a': disk_full", "topic 'b': disk_error"};
+  CHECK(check_service(host).size() == 2);
+  CHECK(check_service(host)[1].severity == Severity::warning);
+  host.answers = false;
+  host.silence = "nobody listens";
+  CHECK(severity(check_service(host)) == Severity::error);
+  CHECK(severity(check_versions(host)) == Severity::unchecked);
+}
+
+TEST_CASE("doctor: versions that differ", "[cli]") {
+  Host host;
+  SECTION("of supervisor and command") {
+    host.status["version"] = "0.0.9";
+    CHECK(severity(check_versions(host)) == Severity::warning);
+  }
+  SECTION("of a client") {
+    host.status["sessions"] = {{{"pid", 9}, {"client", "old"}, {"version", "0.0.9"}},
+                               {{"pid", 10}, {"client", "same"}, {"version", "0.1.0"}}};
+    CHECK_THAT(only(check_versions(host)).what, Catch::Contains("pid 9"));
+  }
+  SECTION("of shared memory") {
+    host.boards = {{.topic = "a", .layout = "1.1", .supervisor = 7, .supervisor_state = "alive"}};
+    CHECK_THAT(only(check_versions(host)).what, Catch::Contains("1.1"));
+  }
+}
+
+TEST_CASE("doctor: what was left behind", "[cli]") {
+  Host host;
+  host.sockets = {{"/run/ringway/control.sock", true}, {"/run/ringway/keeper.sock", false}};
+  CHECK_THAT(only(check_stale_sockets(host)).what, Catch::Contains("keeper.sock"));
+  host.boards = {{.topic = "a", .supervisor = 7, .supervisor_state = "alive", .holder = 7},
+                 {.topic = "b", .supervisor = 5, .supervisor_state = "dead", .holder = 20},
+                 {.topic = "c", .supervisor = 5, .supervisor_state = "dead", .holder = 21}};
+  const Finding orphans = only(check_orphaned_memory(host));
+  CHECK_THAT(orphans.what, Catch::Contains("2 rings of supervisor 5"));
+  CHECK_THAT(orphans.fix, Catch::Contains("kill 20 21"));
+}
+
+TEST_CASE("doctor: a bus in the directory of a user's session ends with it", "[cli]") {
+  Host host;
+  host.runtime_dir = "/run/user/1000/ringway";
+  CHECK_THAT(only(check_logout(host)).fix, Catch::Contains("enable-linger somebody"));
+  host.files["/var/lib/systemd/linger/somebody"] = "";
+  CHECK(severity(check_logout(host)) == Severity::ok);
+}
+
+TEST_CASE("doctor: kernels that are too old, or lack something", "[cli]") {
+  Host host;
+  for (const auto& [release, expected] :
+       std::map<std::string, Severity>{{"6.0.9", Severity::error},
+                                       {"5.15.0-91-generic", Severity::error},
+                                       {"6.10.1", Severity::ok},
+                                       {"7.0.0", Severity::ok},
+                                       {"strange", Severity::unchecked}}) {
+    host.files["/proc/sys/kernel/osrelease"] = release;
+    INFO(release);
+    CHECK(severity(check_kernel(host)) == expected);
+  }
+  host.membarrier = false;
+  CHECK(severity(check_membarrier(host)) == Severity::warning);
+}
+
+TEST_CASE("doctor: io_uring that is forbidden, or that the supervisor lacks", "[cli]") {
+  Host host;
+  host.files["/proc/sys/kernel/io_uring_disabled"] = "2\n";
+  CHECK_THAT(only(check_io_uring(host)).fix, Catch::Contains("sysctl"));
+  host.files["/proc/sys/kernel/io_uring_disabled"] = "1\n";
+  CHECK(severity(check_io_uring(host)) == Severity::ok);
+  host.files["/proc/sys/kernel/io_uring_disabled"] = "0\n";
+  host.status["without"] = {"io_uring"};
+  CHECK_THAT(only(check_io_uring(host)).fix, Catch::Contains("systemctl edit"));
+  host.files["/proc/7/status"] = "Seccomp:\t2\n";
+  CHECK(severity(check_seccomp(host)) == Severity::warning);
+  host.status.erase("without");
+  CHECK(severity(check_seccomp(host)) == Severity::ok);
+}
+
+TEST_CASE("doctor: rings that were promised more memory than there is", "[cli]") {
+  Host host;
+  SECTION("in RAM") {
+    host.files["/proc/meminfo"] = "MemAvailable: 1000 kB\n";
+    CHECK_THAT(only(check_memory(host)).what, Catch::Contains("RAM"));
+  }
+  SECTION("in a cgroup above it") {
+    host.files["/sys/fs/cgroup/system.slice/memory.max"] = "104857600\n";
+    host.files["/sys/fs/cgroup/system.slice/memory.current"] = "4857600\n";
+    CHECK_THAT(only(check_memory(host)).what, Catch::Contains("system.slice/memory.max"));
+  }
+  SECTION("under strict accounting") {
+    host.files["/proc/sys/vm/overcommit_memory"] = "2\n";
+    CHECK_THAT(only(check_memory(host)).what, Catch::Contains("overcommit"));
+  }
+  SECTION("in a cgroup without a limit") {
+    host.files["/sys/fs/cgroup/system.slice/memory.max"] = "max\n";
+    host.files["/sys/fs/cgroup/system.slice/memory.current"] = "4857600\n";
+    CHECK(severity(check_memory(host)) == Severity::ok);
+  }
+}
+
+TEST_CASE("doctor: huge pages and nodes", "[cli]") {
+  Host host;
+  host.files["/sys/kernel/mm/transparent_hugepage/shmem_enabled"] = "always advise [never] deny";
+  CHECK(severity(check_huge_pages(host)) == Severity::note);
+  host.files["/sys/devices/system/node/online"] = "0-1\n";
+  CHECK(severity(check_numa(host)) == Severity::ok);  // it keeps to one
+  host.files["/proc/7/status"] = "Mems_allowed_list:\t0-1\n";
+  CHECK(severity(check_numa(host)) == Severity::note);
+}
+
+TEST_CASE("doctor: limits of the process", "[cli]") {
+  Host host;
+  host.files["/proc/7/limits"] =
+      "Max open files            256                 1024               files     \n"
+      "Max locked memory         65536               65536              bytes     \n";
+  CHECK(severity(check_locked_memory(host)) == Severity::warning);
+  CHECK_THAT(only(check_descriptors(host)).fix, Catch::Contains("LimitNOFILE"));
+  host.files["/proc/7/limits"] = kLimits;
+  host.status["topics"] = 100'000;
+  CHECK(severity(check_descriptors(host)) == Severity::warning);
+  host.files["/proc/sys/vm/max_map_count"] = "2\n";
+  CHECK(severity(check_mappings(host)) == Severity::warning);
+  host.files["/sys/fs/cgroup/system.slice/ringwayd.service/pids.max"] = "40\n";
+  host.files["/sys/fs/cgroup/system.slice/ringwayd.service/pids.current"] = "39\n";
+  CHECK(severity(check_tasks(host)) == Severity::warning);
+  host.files["/sys/fs/cgroup/system.slice/ringwayd.service/pids.current"] = "4\n";
+  CHECK(severity(check_tasks(host)) == Severity::ok);
+}
+
+TEST_CASE("doctor: clocks, governors and quotas that cost time", "[cli]") {
+  Host host;
+  const std::string clock = "/sys/devices/system/clocksource/clocksource0/current_clocksource";
+  host.files[clock] = "hpet\n";
+  CHECK(severity(check_clock(host)) == Severity::warning);
+  host.files[clock] = "kvm-clock\n";
+  CHECK(severity(check_clock(host)) == Severity::note);
+  host.files[clock] = "tsc\n";
+  host.files["/proc/cpuinfo"] = "flags\t\t: fpu tsc\n";
+  CHECK(severity(check_clock(host)) == Severity::note);
+  host.files["/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"] = "powersave\n";
+  CHECK(severity(check_governor(host)) == Severity::note);
+  host.files["/sys/fs/cgroup/cpu.max"] = "50000 100000\n";  // a container sees its own as the root
+  CHECK_THAT(only(check_cpu_quota(host)).what, Catch::StartsWith("50 %"));
+  host.files["/sys/fs/cgroup/cpu.max"] = "200000 100000\n";
+  CHECK(severity(check_cpu_quota(host)) == Severity::ok);
+}
+
+TEST_CASE("doctor: disks that are full, slow, or none", "[cli]") {
+  Host host;
+  host.disk = DiskRoom{1ULL << 30, 1ULL << 40};
+  CHECK(severity(check_disk_room(host)) == Severity::warning);
+  host.disk = DiskRoom{1000, 1ULL << 40};
+  CHECK(severity(check_disk_room(host)) == Severity::error);
+  host.sync.times = {std::chrono::milliseconds(30), std::chrono::milliseconds(40)};
+  CHECK(severity(check_sync_time(host)) == Severity::warning);
+  host.sync = {.times = {std::chrono::microseconds(1)}, .in_memory = true};
+  CHECK_THAT(only(check_sync_time(host)).what, Catch::Contains("tmpfs"));
+}
+
+TEST_CASE("doctor: the verdict is the worst finding, notes aside", "[cli]") {
+  const Finding note{Severity::note, "a", "b", "c", "d"};
+  const Finding warning{Severity::warning, "a", "b", "c", "d"};
+  const Finding error{Severity::error, "a", "b", "c", "d"};
+  CHECK(verdict({note}) == Exit::ok);
+  CHECK(verdict({note, warning}) == Exit::degraded);
+  CHECK(verdict({error, warning}) == Exit::error);
+  CHECK(render({warning}, cli::Format::table, cli::Style::plain) ==
+        "warning   a                b\n"
+        "          why: c\n"
+        "          fix: d\n"
+        "\n0 errors, 1 warning, 0 notes, 0 not checked\n");
+  const auto json = cli::Json::parse(render({error}, cli::Format::json, cli::Style::plain));
+  CHECK(json["errors"] == 1);
+  CHECK(json["findings"][0]["fix"] == "d");
+}
+
+TEST_CASE("doctor: texts of the kernel", "[cli]") {
+  CHECK(counted_in("0") == 1);
+  CHECK(counted_in("0-3,8") == 5);
+  CHECK(counted_in("") == 0);
+  CHECK(limit_in(kLimits, "Max locked memory")->hard == kUnlimited);
+  CHECK(limit_in(kLimits, "Max open files")->soft == 1024);
+  CHECK_FALSE(limit_in(kLimits, "Max processes"));
+  CHECK(cgroups_in("0::/a/b\n") ==
+        std::vector<std::string>{"/sys/fs/cgroup/a/b", "/sys/fs/cgroup/a", "/sys/fs/cgroup"});
+  CHECK(cgroups_in("0::/\n") == std::vector<std::string>{"/sys/fs/cgroup"});
+  CHECK(cgroups_in("4:memory:/x\n").empty());
+}
+
+}  // namespace cli_doctor_test

@@ -1,0 +1,123 @@
+#include "tools/doctor/examination.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <linux/magic.h>
+#include <sys/socket.h>
+#include <sys/statfs.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "client/administration.hpp"
+#include "control/keeper_connection.hpp"
+#include "control/socket_address.hpp"
+#include "layout/version.hpp"
+#include "shm/barrier.hpp"
+#include "shm/descriptor.hpp"
+#include "shm/process.hpp"
+#include "tools/bus_access.hpp"
+#include "tools/bus_places.hpp"
+
+namespace ringway::cli::doctor {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::size_t kSyncs = 32;
+constexpr std::chrono::seconds kSyncsAtMost{2};
+
+std::optional<std::string> read_file(const std::string& path) {
+  std::error_code ignored;
+  if (!std::filesystem::is_regular_file(path, ignored)) return {};
+  std::ifstream file(path);
+  if (!file) return {};
+  std::ostringstream text;
+  text << file.rdbuf();
+  // An empty file leaves failbit on the buffer's side only; a refusal shows here.
+  if (file.bad()) return {};
+  return text.str();
+}
+
+SyncTimes measure_syncs(const std::string& directory) {
+  SyncTimes result;
+  const auto refused = [&](const char* what) {
+    result.times.clear();
+    result.why_not = fmt::format("{}: {} ({})", directory, what, std::strerror(errno));
+    return result;
+  };
+  const shm::Descriptor file(::open(directory.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+  if (!file) return refused("no file can be made there");
+  struct statfs kind {};
+  if (fstatfs(file.get(), &kind) != 0) return refused("it cannot be looked at");
+  result.in_memory = kind.f_type == TMPFS_MAGIC || kind.f_type == RAMFS_MAGIC;
+  const std::array<char, 4096> block{};
+  const Clock::time_point begin = Clock::now();
+  for (std::size_t i = 0; i < kSyncs && Clock::now() - begin < kSyncsAtMost; ++i) {
+    const Clock::time_point before = Clock::now();
+    const auto at = static_cast<off_t>(i * block.size());
+    if (pwrite(file.get(), block.data(), block.size(), at) != ssize_t{block.size()}) {
+      return refused("it cannot be written to");
+    }
+    if (fdatasync(file.get()) != 0) return refused("it cannot be synced");
+    result.times.push_back(Clock::now() - before);
+  }
+  std::ranges::sort(result.times);
+  return result;
+}
+
+std::optional<FoundSocket> look_at(const std::string& path) {
+  std::error_code ignored;
+  if (!std::filesystem::is_socket(path, ignored)) return {};
+  const shm::Descriptor probe(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  const control::SocketAddress address(path);
+  const int refused = ::connect(probe.get(), address.get(), address.bytes());
+  // Anything but a refusal has somebody behind it, if only one that is not for this user.
+  return FoundSocket{path, refused == 0 || errno != ECONNREFUSED};
+}
+
+}  // namespace
+
+Facts examine(const Common& common, const std::string& state_dir) {
+  Facts facts;
+  facts.read = read_file;
+  facts.socket = socket_path(common);
+  facts.version = RINGWAY_VERSION;
+  facts.layout = fmt::format("{}.{}", layout::kLayoutVersion.major, layout::kLayoutVersion.minor);
+  facts.uid = geteuid();
+  facts.user = shm::user_name(facts.uid);
+  facts.membarrier = shm::ProcessBarrier::detect().available();
+  try {
+    facts.status = Administration(connect(hastened(common))).status();
+    facts.supervisor = facts.status.value("pid", 0);
+    facts.answers = true;
+  } catch (const Error& error) {
+    facts.silence = error.what();
+  }
+  const BusPlaces places = bus_places(common);
+  facts.runtime_dir = places.runtime_dir;
+  facts.state_dir = state_dir.empty() ? places.state_dir : state_dir;
+  for (const std::string& path : {facts.socket, control::keeper_socket(facts.runtime_dir)}) {
+    if (auto socket = look_at(path)) facts.sockets.push_back(std::move(*socket));
+  }
+  facts.boards = boards_in_processes();
+  facts.sees_all = facts.uid == 0;
+  if (facts.state_dir.empty()) {
+    facts.sync.why_not = "nobody says where the state directory is: --state-dir";
+    return facts;
+  }
+  facts.sync = measure_syncs(facts.state_dir);
+  struct statvfs disk {};
+  if (statvfs(facts.state_dir.c_str(), &disk) == 0) {
+    facts.disk = DiskRoom{disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize};
+  }
+  return facts;
+}
+
+}  // namespace ringway::cli::doctor

@@ -1,0 +1,63 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "tools/found_memory.hpp"
+
+namespace ringway::cli::doctor {
+
+/// How long it takes to make 4 KiB durable in the state directory.
+struct SyncTimes {
+  std::vector<std::chrono::nanoseconds> times{};  ///< sorted; empty: not measured
+  std::string why_not{};
+  bool in_memory = false;  ///< tmpfs: nothing there outlives a reboot
+};
+
+struct DiskRoom {
+  std::uint64_t free = 0;
+  std::uint64_t total = 0;
+};
+
+struct FoundSocket {
+  std::string path;
+  bool listened = false;
+};
+
+/// Everything that checks judge by, so that tests can set each of them.
+struct Facts {
+  /// The text of a file of /proc, /sys or /etc; none where there is none, or none to be read.
+  std::function<std::optional<std::string>(const std::string& path)> read;
+  bool answers = false;   ///< a supervisor does
+  std::string silence{};  ///< why none does
+  nlohmann::json status = nlohmann::json::object();  ///< as it says
+  pid_t supervisor = 0;     ///< 0: unknown
+  std::string socket{}, runtime_dir{}, state_dir{};
+  bool membarrier = false;
+  SyncTimes sync{};
+  std::optional<DiskRoom> disk{};
+  std::vector<FoundSocket> sockets{};
+  std::vector<FoundBoard> boards{};  ///< in processes that this user may look into
+  bool sees_all = false;             ///< these are all processes
+  uid_t uid = 0;
+  std::string user{};
+  std::string version{};  ///< of this program
+  std::string layout{};   ///< that it knows: "1.2"
+
+  /// Where the kernel shows what the supervisor has; without one, what this shell has.
+  std::string process() const {
+    return supervisor == 0 ? "/proc/self" : "/proc/" + std::to_string(supervisor);
+  }
+  std::string whose() const { return supervisor == 0 ? "this shell" : "ringwayd"; }
+  /// The file without white space around it.
+  std::optional<std::string> word(const std::string& path) const;
+};
+
+}  // namespace ringway::cli::doctor

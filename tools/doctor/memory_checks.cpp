@@ -1,0 +1,101 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "tools/doctor/checks.hpp"
+#include "tools/doctor/proc_text.hpp"
+#include "tools/quantity.hpp"
+
+namespace ringway::cli::doctor {
+namespace {
+
+std::optional<std::uint64_t> kilobytes(const std::string& meminfo, std::string_view name) {
+  const auto line = line_behind(meminfo, name);
+  const auto number = line ? number_in(*line) : std::nullopt;
+  if (!number) return {};
+  return *number * 1024;
+}
+
+struct Room {
+  std::uint64_t bytes;
+  std::string by;
+};
+
+/// The least that RAM, the kernel's accounting and every cgroup leave.
+std::optional<Room> room_for_rings(const Facts& facts, const std::string& meminfo) {
+  const auto available = kilobytes(meminfo, "MemAvailable:");
+  if (!available) return {};
+  Room room{*available, "RAM"};
+  const auto lower = [&](std::uint64_t bytes, std::string by) {
+    if (bytes < room.bytes) room = {bytes, std::move(by)};
+  };
+  if (facts.word("/proc/sys/vm/overcommit_memory") == "2") {
+    const auto limit = kilobytes(meminfo, "CommitLimit:");
+    const auto used = kilobytes(meminfo, "Committed_AS:");
+    if (limit && used) lower(*limit - std::min(*limit, *used), "vm.overcommit_memory = 2");
+  }
+  const std::string cgroup = facts.read(facts.process() + "/cgroup").value_or("");
+  for (const std::string& group : cgroups_in(cgroup)) {
+    const auto most = number_in(facts.word(group + "/memory.max").value_or("max"));
+    const auto used = number_in(facts.word(group + "/memory.current").value_or(""));
+    if (most && used) lower(*most - std::min(*most, *used), group + "/memory.max");
+  }
+  return room;
+}
+
+}  // namespace
+
+Findings check_memory(const Facts& facts) {
+  const auto meminfo = facts.read("/proc/meminfo");
+  const auto room = meminfo ? room_for_rings(facts, *meminfo) : std::nullopt;
+  if (!room) return not_checked("memory", "/proc/meminfo cannot be read");
+  const auto said = facts.status.value("memory", nlohmann::json::object());
+  const auto limit = said.value("limit", std::uint64_t{0});
+  const auto used = said.value("used", std::uint64_t{0});
+  const std::uint64_t promised = limit - std::min(limit, used);
+  const std::string left = fmt::format("{} left by {}", format_size(room->bytes), room->by);
+  if (promised <= room->bytes) {
+    return well("memory", limit == 0 ? left : fmt::format("{}, {} may still go to rings", left,
+                                                          format_size(promised)));
+  }
+  return {{Severity::warning, "memory",
+           fmt::format("rings may take {} more (limits.memory), but there is {}",
+                       format_size(promised), left),
+           "a new topic or ring is refused before its limit says so, and other programs are killed",
+           fmt::format("RINGWAYD_LIMITS_MEMORY={} in the unit, or limits.memory in the "
+                       "configuration; then systemctl restart ringwayd",
+                       format_size((used + room->bytes) >> 20 << 20))}};
+}
+
+Findings check_huge_pages(const Facts& facts) {
+  const std::string path = "/sys/kernel/mm/transparent_hugepage/shmem_enabled";
+  const auto text = facts.word(path);
+  if (!text) return not_checked("huge_pages", path + " cannot be read");
+  const std::string chosen = chosen_in(*text);
+  if (chosen == "always" || chosen == "within_size" || chosen == "force") {
+    return well("huge_pages", fmt::format("shared memory gets them ({})", chosen));
+  }
+  return {{Severity::note, "huge_pages", fmt::format("shared memory gets none ({})", chosen),
+           "large rings take more of the processor's translation cache; Ringway asks for no huge "
+           "pages itself, nor for hugetlb",
+           "echo within_size > " + path}};
+}
+
+Findings check_numa(const Facts& facts) {
+  const auto online = facts.word("/sys/devices/system/node/online");
+  if (!online) return not_checked("numa", "/sys/devices/system/node/online cannot be read");
+  const std::size_t nodes = counted_in(*online);
+  if (nodes <= 1) return well("numa", "one node");
+  const auto status = facts.read(facts.process() + "/status").value_or("");
+  const auto allowed = line_behind(status, "Mems_allowed_list:");
+  if (allowed && counted_in(*allowed) == 1) {
+    return well("numa", fmt::format("{} nodes, {} keeps to {}", nodes, facts.whose(), *allowed));
+  }
+  return {{Severity::note, "numa", fmt::format("{} nodes, and {} uses all", nodes, facts.whose()),
+           "a ring on another node than its producer and consumer costs latency",
+           "install -D -t /etc/systemd/system/ringwayd.service.d "
+           "/usr/share/doc/ringway/examples/numa.conf && systemctl daemon-reload && systemctl "
+           "restart ringwayd"}};
+}
+
+}  // namespace ringway::cli::doctor

@@ -1,0 +1,87 @@
+#include "tools/doctor/proc_text.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+namespace ringway::cli::doctor {
+namespace {
+
+constexpr std::string_view kSpace = " \t";
+
+std::string_view without_spaces(std::string_view text) {
+  const std::size_t first = text.find_first_not_of(kSpace);
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(kSpace) + 1 - first);
+}
+
+std::uint64_t limit_value(std::string_view& text) {
+  text = without_spaces(text);
+  const std::size_t end = std::min(text.find_first_of(kSpace), text.size());
+  const auto value = number_in(text.substr(0, end));
+  text.remove_prefix(end);
+  return value.value_or(kUnlimited);
+}
+
+}  // namespace
+
+std::optional<std::uint64_t> number_in(std::string_view text) {
+  text = without_spaces(text);
+  std::uint64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc{}) return {};
+  return number;
+}
+
+std::optional<std::string> line_behind(const std::string& text, std::string_view name) {
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = std::min(text.find('\n', at), text.size());
+    const auto line = std::string_view(text).substr(at, end - at);
+    if (line.starts_with(name)) return std::string(without_spaces(line.substr(name.size())));
+    at = end + 1;
+  }
+  return {};
+}
+
+std::optional<Limit> limit_in(const std::string& limits, std::string_view name) {
+  const auto line = line_behind(limits, name);
+  if (!line) return {};
+  std::string_view rest = *line;
+  Limit limit;
+  limit.soft = limit_value(rest);
+  limit.hard = limit_value(rest);
+  return limit;
+}
+
+std::string chosen_in(const std::string& text) {
+  const std::size_t open = text.find('[');
+  const std::size_t close = text.find(']', open == std::string::npos ? 0 : open);
+  if (open == std::string::npos || close == std::string::npos) return {};
+  return text.substr(open + 1, close - open - 1);
+}
+
+std::size_t counted_in(std::string_view ranges) {
+  std::size_t count = 0;
+  while (!ranges.empty()) {
+    const std::size_t comma = std::min(ranges.find(','), ranges.size());
+    const std::string_view range = ranges.substr(0, comma);
+    const std::size_t dash = range.find('-');
+    const auto first = number_in(range.substr(0, dash));
+    const auto last = dash == std::string_view::npos ? first : number_in(range.substr(dash + 1));
+    if (first && last && *last >= *first) count += *last - *first + 1;
+    ranges.remove_prefix(std::min(comma + 1, ranges.size()));
+  }
+  return count;
+}
+
+std::vector<std::string> cgroups_in(const std::string& cgroup) {
+  const auto own = line_behind(cgroup, "0::");
+  if (!own || !own->starts_with('/')) return {};
+  std::vector<std::string> directories;
+  for (std::string path = *own; !path.empty(); path.resize(path.rfind('/'))) {
+    if (path != "/") directories.push_back("/sys/fs/cgroup" + path);
+  }
+  directories.emplace_back("/sys/fs/cgroup");  // a container's own root has limits
+  return directories;
+}
+
+}  // namespace ringway::cli::doctor

@@ -1,0 +1,60 @@
+#include <fmt/format.h>
+
+#include "tools/doctor/checks.hpp"
+#include "tools/doctor/proc_text.hpp"
+
+namespace ringway::cli::doctor {
+
+Findings check_clock(const Facts& facts) {
+  const std::string path = "/sys/devices/system/clocksource/clocksource0/current_clocksource";
+  const auto source = facts.word(path);
+  const auto cpus = facts.read("/proc/cpuinfo");
+  if (!source || !cpus) return not_checked("clock", path + " or /proc/cpuinfo cannot be read");
+  const std::string flags = " " + line_behind(*cpus, "flags").value_or("") + " ";
+  const bool steady = flags.find(" constant_tsc ") != std::string::npos &&
+                      flags.find(" nonstop_tsc ") != std::string::npos;
+  if (*source == "tsc" && steady) return well("clock", "tsc, constant and nonstop");
+  if (*source == "hpet" || *source == "acpi_pm" || *source == "jiffies") {
+    return {{Severity::warning, "clock", *source,
+             "each look at the time is a system call of a microsecond or more, and every record "
+             "has one",
+             "echo tsc > " + path + "  # if the boot log does not call it unstable"}};
+  }
+  return {{Severity::note, "clock",
+           *source + (steady ? "" : ", whose counter may stop or change its pace"),
+           "the time of a record costs more, or is less exact, than with a steady tsc",
+           steady ? "echo tsc > " + path : "choose a machine type with an invariant TSC"}};
+}
+
+Findings check_governor(const Facts& facts) {
+  const std::string directory = "/sys/devices/system/cpu/cpu0/cpufreq/";
+  const auto governor = facts.word(directory + "scaling_governor");
+  if (!governor) {
+    return not_checked("governor",
+                       "the frequency is not this system's to choose (a virtual machine)");
+  }
+  if (*governor == "performance") return well("governor", "performance");
+  return {{Severity::note, "governor", *governor,
+           "a processor that has slowed down wakes a consumer late, and the first records are slow",
+           "cpupower frequency-set -g performance"}};
+}
+
+Findings check_cpu_quota(const Facts& facts) {
+  const auto cgroup = facts.read(facts.process() + "/cgroup");
+  if (!cgroup) return not_checked("cpu_quota", facts.process() + "/cgroup cannot be read");
+  for (const std::string& group : cgroups_in(*cgroup)) {
+    const std::string text = facts.word(group + "/cpu.max").value_or("max");
+    const std::size_t space = text.find(' ');
+    const auto quota = number_in(text);
+    const auto period =
+        space == std::string::npos ? std::nullopt : number_in(std::string_view(text).substr(space));
+    if (!quota || !period || *period == 0 || *quota >= *period) continue;
+    return {{Severity::warning, "cpu_quota",
+             fmt::format("{} % of a processor in {}", *quota * 100 / *period, group),
+             "threads stand still for the rest of each period: the log and repairs wait",
+             "systemctl edit ringwayd  # [Service] CPUQuota="}};
+  }
+  return well("cpu_quota", "a whole processor or more");
+}
+
+}  // namespace ringway::cli::doctor
