@@ -56,13 +56,21 @@ class Debian(unittest.TestCase):
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         self.assertEqual(said.returncode, 0, said.stdout)
 
-    def test_installed_it_serves_and_an_upgrade_leaves_the_rings(self):
+    def test_installed_it_serves_and_an_upgrade_under_traffic_leaves_the_rings(self):
         self.install()
         box.say('systemctl is-enabled ringwayd ringwayd.socket && systemctl is-active ringwayd')
-        box.say('ringway topic create t && seq 1 1000 | ringway produce t')
-        box.say(f'dpkg -i {debs("ringway", "libringway0")}')
+        box.say('ringway topic create t')
+        lines = box.start('(seq 1 1000; while ! test -e /tmp/upgraded; do sleep 0.1; done; seq 1001 2000)'
+                          ' | ringway produce t --wait durable && ringway consume t -o start -e -f "%v\\n"'
+                          ' | cmp - <(seq 1 2000)')
+        box.say('until ringway consume t -o -1 -e | grep -q 1000; do sleep 0.1; done')
+        box.say(f'for package in {debs("ringway", "libringway0")}; do dpkg-deb -R $package /tmp/next'
+                ' && sed -i "s/^Version: .*/&+next/; s/libringway0 (= .*)/libringway0/" /tmp/next/DEBIAN/control'
+                ' && dpkg-deb -b /tmp/next /tmp/$(basename $package) && rm -r /tmp/next || exit; done'
+                ' && cd /tmp && dpkg -i ringway_*.deb libringway0_*.deb && rm *.deb && touch /tmp/upgraded')
+        self.assertEqual(lines.wait(60), 0)
         self.assertIn('event=ring_adopted topic=t', box.say('journalctl -u ringwayd -n 20'))
-        box.say('ringway consume t -o start -e -f "%v\\n" | cmp - <(seq 1 1000)')
+        self.assertIn('+next', box.say('dpkg-query -W -f "${Version}\\n" ringway libringway0'))
 
     def test_removed_it_leaves_the_log_and_purged_nothing(self):
         self.install()
