@@ -13,7 +13,7 @@ build_packages=(
   libsqlite3-dev libxxhash-dev liburing-dev libsystemd-dev libncurses-dev
 )
 # What -Dtests=true and the runner need beside them.
-test_packages=(catch2 relacy-dev spin python3 e2fsprogs xfsprogs systemd iproute2
+test_packages=(catch2 relacy-dev spin python3 python3-yaml e2fsprogs xfsprogs systemd iproute2
   build-essential debhelper lintian cmake tmux man-db zsh fish)
 # The second compiler, for the build without warnings.
 clang_packages=(clang-19 libclang-rt-19-dev)
