@@ -91,8 +91,8 @@ class Flusher::Thread {
     done();
   }
 
-  void retire(const ServedTopic* topic, std::uint32_t partition, std::size_t count) {
-    if (TopicDuty* found = duty(topic)) found->retire(partition, count);
+  void retire(const ServedTopic* topic, std::uint32_t partition, std::uint64_t first_kept) {
+    if (TopicDuty* found = duty(topic)) found->retire(partition, first_kept);
   }
 
   TopicDuty* duty(const ServedTopic* topic) {
@@ -281,9 +281,9 @@ void Flusher::share(std::shared_ptr<ServedTopic> topic, std::function<void()> do
 }
 
 void Flusher::retire(std::shared_ptr<ServedTopic> topic, std::uint32_t partition,
-                     std::size_t count) {
-  thread_->post([topic = std::move(topic), partition, count](Thread& thread) {
-    thread.retire(topic.get(), partition, count);
+                     std::uint64_t first_kept) {
+  thread_->post([topic = std::move(topic), partition, first_kept](Thread& thread) {
+    thread.retire(topic.get(), partition, first_kept);
   });
 }
 

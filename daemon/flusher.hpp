@@ -99,8 +99,10 @@ class Flusher {
   /// An exclusive producer of the topic, if there is one, is asked to share; `done` when no store
   /// to a tail of the topic can come from it any more. Never, while it stands still in mid-claim.
   void share(std::shared_ptr<ServedTopic> topic, std::function<void()> done);
-  /// Removes the oldest `count` segments of a partition (retention's choice), never the last.
-  void retire(std::shared_ptr<ServedTopic> topic, std::uint32_t partition, std::size_t count);
+  /// Removes the segments of a partition that end at `first_kept` or before it (retention's choice,
+  /// or that of a trim), never the last. Asked twice, it removes no more.
+  void retire(std::shared_ptr<ServedTopic> topic, std::uint32_t partition,
+              std::uint64_t first_kept);
   /// Brings a topic's ring to its end: nobody claims any more, what is claimed is settled or, by
   /// `how`, void, and all below the end is durable. `done` may take as long as the device does.
   void end_ring(std::shared_ptr<ServedTopic> topic, RingEnd how,

@@ -313,9 +313,11 @@ void LogFlush::publish_segments() {
   topic_.segments(partition_).assign(std::move(segments));
 }
 
-void LogFlush::retire(std::size_t count) {
+void LogFlush::retire(std::uint64_t first_kept) {
   const std::vector<log::SegmentInfo> segments = log_.segments();
-  if (count == 0 || count >= segments.size()) return;
+  std::size_t count = 0;
+  while (count + 1 < segments.size() && segments[count].end.offset <= first_kept) ++count;
+  if (count == 0) return;
   // Before the file goes: whoever asks for less is told that it is gone.
   board_.first_offset.store(segments[count].first.offset, std::memory_order::release);
   topic_.segments(partition_)

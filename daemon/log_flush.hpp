@@ -86,7 +86,7 @@ class LogFlush {
     if (log_.idle()) log_.park();
   }
   /// Removes the oldest `count` segments.
-  void retire(std::size_t count);
+  void retire(std::uint64_t first_kept);
 
  private:
   bool syncs_at_once() const noexcept;

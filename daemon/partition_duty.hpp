@@ -114,8 +114,8 @@ class PartitionDuty {
     if (log_) log_->park();
   }
   /// Removes the oldest `count` segments of the log.
-  void retire_segments(std::size_t count) {
-    if (log_) log_->retire(count);
+  void retire_segments(std::uint64_t first_kept) {
+    if (log_) log_->retire(first_kept);
   }
 
  private:

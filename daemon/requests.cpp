@@ -9,6 +9,7 @@
 #include "control/topic_settings.hpp"
 #include "daemon/segment_search.hpp"
 #include "daemon/topic_report.hpp"
+#include "daemon/trim.hpp"
 #include "ringway/error.hpp"
 #include "shm/descriptor_limit.hpp"
 
@@ -312,6 +313,16 @@ void Requests::handle(Asker session, const control::DeleteCursor& remove, const 
   parts_.catalog.remove_cursor(topic->row.uuid, remove.name);
   topic->cursors.remove(remove.name);
   answer(control::Done{});
+}
+
+void Requests::handle(Asker session, const control::TrimTopic& asked, const Answer& answer) {
+  const auto topic = registry_.get(asked.name);
+  demand(*session, Right::administer, *topic);
+  demand_served(*topic);
+  // Who is answered finds the files gone.
+  parts_.flusher.answer([post = parts_.post, answer, trimmed = trim(parts_, *topic, asked)] {
+    post([answer, trimmed] { answer(trimmed); });
+  });
 }
 
 }  // namespace ringway::daemon

@@ -53,6 +53,7 @@ class Requests {
   void handle(Asker, const control::FindSegment&, const Answer&);
   void handle(Asker, const control::ListCursors&, const Answer&);
   void handle(Asker, const control::DeleteCursor&, const Answer&);
+  void handle(Asker, const control::TrimTopic&, const Answer&);
 
   bool may(const Session& session, control::Right right, const Topic& topic) const;
   bool may_anything(const Session& session, const Topic& topic) const;

@@ -49,7 +49,7 @@ void Retention::run(const TopicRegistry& registry) {
                        {"partition", p},
                        {"segments", decision.retire},
                        {"first_offset", segments[decision.retire].first.offset}});
-      parts_.flusher.retire(topic->served, p, decision.retire);
+      parts_.flusher.retire(topic->served, p, segments[decision.retire].first.offset);
     }
   }
   if (disk_is_short() && any && !retired) {

@@ -30,8 +30,8 @@ class TopicDuty {
   void release(std::uint64_t handle, Released done);
   /// `done`, now or in a later round, when no exclusive producer stores to a tail any more.
   void share(std::function<void()> done);
-  void retire(std::uint32_t partition, std::size_t count) {
-    partitions_[partition]->retire_segments(count);
+  void retire(std::uint32_t partition, std::uint64_t first_kept) {
+    partitions_[partition]->retire_segments(first_kept);
   }
 
   /// One look at every partition that does not rest, or at as many as `until` leaves time for, at

@@ -38,4 +38,8 @@ std::vector<control::CursorListing> Administration::cursors(std::string_view top
   return cursors;
 }
 
+control::TopicTrimmed Administration::trim(const control::TrimTopic& trim) {
+  return state_->call(trim);
+}
+
 }  // namespace ringway

@@ -26,6 +26,8 @@ class [[gnu::visibility("hidden")]] Administration {
   /// A topic's memory as a consumer has it, without being one any longer.
   std::shared_ptr<TopicMemory> memory(std::string_view topic);
   std::vector<control::CursorListing> cursors(std::string_view topic);
+  /// Removes whole segments from the beginning of a topic's log.
+  control::TopicTrimmed trim(const control::TrimTopic& trim);
 
  private:
   std::shared_ptr<BusState> state_;

@@ -44,7 +44,8 @@ typename R::Reply BusState::call(const R& request, std::vector<shm::Descriptor>&
   constexpr bool kRepeatable = !std::is_same_v<R, control::CreateTopic> &&
                                !std::is_same_v<R, control::AlterTopic> &&
                                !std::is_same_v<R, control::DeleteTopic> &&
-                               !std::is_same_v<R, control::DeleteCursor>;
+                               !std::is_same_v<R, control::DeleteCursor> &&
+                               !std::is_same_v<R, control::TrimTopic>;
   return with_connection(Patience::until_timeout, kRepeatable,
                          [&] { return connection_->call(request, attached); });
 }

@@ -75,6 +75,29 @@ struct DeleteTopic {
   std::string name{};
 };
 
+/// How far one partition was, or would be, trimmed.
+struct TrimmedPartition {
+  std::uint32_t partition = 0;
+  std::uint64_t segments = 0;      ///< removed
+  std::uint64_t bytes = 0;         ///< that they took
+  std::uint64_t first_offset = 0;  ///< of what is left
+  std::string kept_by{};           ///< why nothing more went: "", "segment", "last" or "cursor"
+  std::string cursor{};            ///< that one's name
+};
+struct TopicTrimmed {
+  std::vector<TrimmedPartition> partitions{};
+};
+/// Removes the segments of a log whose records all lie before an offset and a time.
+struct TrimTopic {
+  static constexpr std::string_view kOp = "trim_topic";
+  using Reply = TopicTrimmed;
+  std::string name{};
+  std::optional<std::uint64_t> before_offset{};
+  std::optional<std::int64_t> before_time_ns{};
+  std::optional<std::uint32_t> partition{};  ///< none: all
+  bool dry_run = false;                      ///< only say what would go
+};
+
 struct TopicListing {
   std::string name{};
   Uuid uuid{};
@@ -203,9 +226,9 @@ struct DeleteCursor {
 };
 
 using Request = std::variant<Hello, CreateTopic, AlterTopic, DeleteTopic, ListTopics, DescribeTopic,
-                             GetStatus, Open, Close, FindSegment, ListCursors, DeleteCursor>;
+                             GetStatus, Open, Close, FindSegment, ListCursors, DeleteCursor, TrimTopic>;
 using Reply = std::variant<Done, Welcome, TopicCreated, TopicList, TopicDescription, StatusReport,
-                           Opened, SegmentFound, CursorList>;
+                           Opened, SegmentFound, CursorList, TopicTrimmed>;
 
 /// A message whose number is known, so that what is wrong with the rest can be answered.
 struct Envelope {

@@ -189,6 +189,29 @@ void read(const Fields& fields, CursorList& list) {
   list.more = fields.flag("more");
 }
 
+void write(nlohmann::json& json, const TopicTrimmed& trimmed) {
+  auto& partitions = json["partitions"] = nlohmann::json::array();
+  for (const TrimmedPartition& one : trimmed.partitions) {
+    partitions.push_back({{"partition", one.partition},
+                          {"segments", one.segments},
+                          {"bytes", one.bytes},
+                          {"first_offset", one.first_offset},
+                          {"kept_by", one.kept_by},
+                          {"cursor", one.cursor}});
+  }
+}
+void read(const Fields& fields, TopicTrimmed& trimmed) {
+  for (const auto& entry : fields.array("partitions")) {
+    const Fields one(entry, "trimmed partition");
+    trimmed.partitions.push_back({.partition = one.number<std::uint32_t>("partition"),
+                                  .segments = one.number<std::uint64_t>("segments"),
+                                  .bytes = one.number<std::uint64_t>("bytes"),
+                                  .first_offset = one.number<std::uint64_t>("first_offset"),
+                                  .kept_by = one.text("kept_by"),
+                                  .cursor = one.text("cursor")});
+  }
+}
+
 [[noreturn]] void throw_refusal(const Fields& error) {
   const std::string code_text = error.text("code", 64);
   const auto* code =
@@ -239,5 +262,6 @@ template StatusReport decode_reply<StatusReport>(const Envelope&);
 template Opened decode_reply<Opened>(const Envelope&);
 template SegmentFound decode_reply<SegmentFound>(const Envelope&);
 template CursorList decode_reply<CursorList>(const Envelope&);
+template TopicTrimmed decode_reply<TopicTrimmed>(const Envelope&);
 
 }  // namespace ringway::control

@@ -154,6 +154,26 @@ void read(const Fields& fields, DeleteCursor& remove) {
   remove.name = fields.text("name", kNameBytesMax);
 }
 
+void write(nlohmann::json& json, const TrimTopic& trim) {
+  json["name"] = trim.name;
+  if (trim.before_offset) json["before_offset"] = *trim.before_offset;
+  if (trim.before_time_ns) json["before_time_ns"] = *trim.before_time_ns;
+  if (trim.partition) json["partition"] = *trim.partition;
+  if (trim.dry_run) json["dry_run"] = true;
+}
+void read(const Fields& fields, TrimTopic& trim) {
+  trim.name = fields.text("name", kNameBytesMax);
+  trim.before_offset = optional_number(fields, "before_offset");
+  if (fields.has("before_time_ns")) trim.before_time_ns = fields.signed_number("before_time_ns");
+  if (!trim.before_offset && !trim.before_time_ns) {
+    throw fields.wrong("before_offset", "or before_time_ns must be there");
+  }
+  if (fields.has("partition")) {
+    trim.partition = fields.number<std::uint32_t>("partition", 0, layout::kPartitionsMax - 1);
+  }
+  if (fields.has("dry_run")) trim.dry_run = fields.flag("dry_run");
+}
+
 /// What people call the text that stands in the field `name` of a request.
 std::string noun_of(const std::string& name, const std::string& op) {
   if (name != "name" && name != "after") return name;

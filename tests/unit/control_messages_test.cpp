@@ -90,6 +90,10 @@ TEST_CASE("messages: every request survives the wire", "[control]") {
         ~0ull);
   CHECK(round_trip(ListCursors{"t", "c"}).after == "c");
   CHECK(round_trip(DeleteCursor{"t", "c"}).name == "c");
+  const auto trim = round_trip(TrimTopic{
+      .name = "t", .before_offset = 5, .before_time_ns = -1, .partition = 3, .dry_run = true});
+  CHECK((trim.name == "t" && trim.before_offset == 5 && trim.before_time_ns == -1));
+  CHECK((trim.partition == 3 && trim.dry_run));
 }
 
 TEST_CASE("messages: every reply survives the wire", "[control]") {

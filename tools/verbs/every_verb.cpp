@@ -13,6 +13,7 @@ void add_every_verb(CommandLine& line) {
   add_topic_list(line);
   add_topic_describe(line);
   add_topic_delete(line);
+  add_topic_trim(line);
   add_produce(line);
   add_consume(line);
   add_inspect(line);

@@ -1,13 +1,13 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <iostream>
 #include <memory>
 #include <string>
 
 #include "ringway/error.hpp"
 #include "tools/bus_access.hpp"
 #include "tools/command_line.hpp"
+#include "tools/confirmation.hpp"
 #include "tools/terminal.hpp"
 #include "tools/verbs/verbs.hpp"
 
@@ -19,22 +19,12 @@ struct DeleteOptions {
   bool yes = false;
 };
 
-bool confirmed(const std::string& topic) {
-  if (!isatty(STDIN_FILENO)) {
-    throw Error(ErrorCode::usage, topic_thing(topic),
-                "deleting it takes all its records, and nobody is there to be asked", "add --yes");
-  }
-  static_cast<void>(write_all(
-      STDERR_FILENO, fmt::format("Delete {} with all its records? [y/N] ", topic_thing(topic))));
-  std::string answer;
-  std::getline(std::cin, answer);
-  return answer == "y" || answer == "Y" || answer == "yes";
-}
-
 Exit delete_topic(const DeleteOptions& options, const Common& common) {
   Bus bus = connect(common);
   bool deleted = false;
-  if (options.yes || confirmed(options.topic)) {
+  const std::string thing = topic_thing(options.topic);
+  if (options.yes || confirmed(fmt::format("Delete {} with all its records?", thing), thing,
+                               "deleting it takes all its records")) {
     try {
       bus.delete_topic(options.topic);
     } catch (const Error& error) {

@@ -18,6 +18,7 @@ void add_topic_create(CommandLine& line);
 void add_topic_list(CommandLine& line);
 void add_topic_describe(CommandLine& line);
 void add_topic_delete(CommandLine& line);
+void add_topic_trim(CommandLine& line);
 void add_produce(CommandLine& line);
 void add_consume(CommandLine& line);
 void add_inspect(CommandLine& line);
