@@ -7,6 +7,7 @@
 #include <cerrno>
 
 #include "control/topic_settings.hpp"
+#include "daemon/access_change.hpp"
 #include "daemon/segment_search.hpp"
 #include "daemon/topic_report.hpp"
 #include "daemon/trim.hpp"
@@ -95,9 +96,9 @@ void Requests::demand(const Session& session, Right right, const Topic& topic) c
                                                         : "admins";
   throw Error(ErrorCode::denied, fmt::format("topic '{}'", topic.row.name),
               fmt::format("user '{}' lacks the right to {}", session.user, missing),
-              fmt::format("add the user to the topic's {} in the supervisor's configuration, or "
-                          "create the topic with them",
-                          list));
+              fmt::format("an admin of the topic gives it: ringway acl grant TOPIC --{} USER; or add "
+                          "the user to its {} in the supervisor's configuration",
+                          right == Right::administer ? "admin" : missing, list));
 }
 
 void Requests::demand_served(const Topic& topic) {
@@ -313,6 +314,23 @@ void Requests::handle(Asker session, const control::DeleteCursor& remove, const 
   parts_.catalog.remove_cursor(topic->row.uuid, remove.name);
   topic->cursors.remove(remove.name);
   answer(control::Done{});
+}
+
+void Requests::handle(Asker session, const control::ChangeAccess& change, const Answer& answer) {
+  const auto topic = registry_.get(change.name);
+  demand(*session, Right::administer, *topic);
+  const TopicSettings settings = changed(topic->row.name, topic->settings, change,
+                                         control::Accounts::system());
+  registry_.set_access(*topic, settings);
+  parts_.log.info(change.grant ? "access_granted" : "access_revoked",
+                  {{"topic", topic->row.name}, {"by_uid", session->credentials.uid}});
+  answer(control::Done{});
+}
+
+void Requests::handle(Asker session, const control::ListAccess& list, const Answer& answer) {
+  const auto topic = registry_.get(list.name);
+  if (!may_anything(*session, *topic)) demand(*session, Right::read, *topic);
+  answer(access_report(*topic, parts_.config, parts_.self.uid));
 }
 
 void Requests::handle(Asker session, const control::TrimTopic& asked, const Answer& answer) {

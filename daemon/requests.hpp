@@ -54,6 +54,8 @@ class Requests {
   void handle(Asker, const control::ListCursors&, const Answer&);
   void handle(Asker, const control::DeleteCursor&, const Answer&);
   void handle(Asker, const control::TrimTopic&, const Answer&);
+  void handle(Asker, const control::ChangeAccess&, const Answer&);
+  void handle(Asker, const control::ListAccess&, const Answer&);
 
   bool may(const Session& session, control::Right right, const Topic& topic) const;
   bool may_anything(const Session& session, const Topic& topic) const;

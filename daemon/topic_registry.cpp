@@ -169,6 +169,20 @@ void TopicRegistry::resolve_rights() {
   }
 }
 
+void TopicRegistry::set_access(Topic& topic, const TopicSettings& settings) {
+  const std::string text = control::to_json(settings).dump();
+  parts_.catalog.set_settings(topic.row.uuid, text);
+  topic.row.settings = text;
+  topic.settings = settings;
+  if (topic.replacement) {  // what follows the ring has settings of its own, and keeps the others
+    topic.replacement->settings.readers = settings.readers;
+    topic.replacement->settings.writers = settings.writers;
+    topic.replacement->settings.admins = settings.admins;
+  }
+  topic.access = access_of(topic.row.name, settings, topic.access.owner, false);
+  if (topic.served) keep(topic, *topic.served);  // the keeper knows them, too
+}
+
 void TopicRegistry::keep(const Topic& topic, const ServedTopic& served) const {
   const auto fds = descriptors_of(served.memory());
   for (std::size_t i = 0; i < fds.size(); ++i) {

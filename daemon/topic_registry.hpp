@@ -101,6 +101,8 @@ class TopicRegistry {
   /// Rights as the configuration and this host's accounts have them now; for what is opened from
   /// now on.
   void resolve_rights();
+  /// Other readers, writers and admins, kept in the catalog; for what is opened from now on.
+  void set_access(Topic& topic, const TopicSettings& settings);
 
   /// Start, first half: every topic of the catalog gets its living ring from `kept`, or a new one.
   /// One that cannot be served is kept out with its fault; the others go on. Takes from `kept` what

@@ -138,6 +138,11 @@ Error named_by_flag(const Error& error) {
   return Error(error.code(), known->second, error.rule(), error.fix());
 }
 
+void add_accounts(CLI::App& verb, const char* flag, std::vector<std::string>& into,
+                  const std::string& about) {
+  verb.add_option(flag, into, about)->type_name("U,@G")->delimiter(',')->allow_extra_args(false);
+}
+
 void add_alterable(CLI::App& verb, TopicOptions& options, LeftOut left_out) {
   const auto add = [&](const char* flag, std::string& into, const char* type, std::string about,
                        const char* by_default) {

@@ -27,6 +27,10 @@ enum class LeftOut { has_default, stays };
 /// Adds the flags for what can be altered later, too.
 void add_alterable(CLI::App& verb, TopicOptions& options, LeftOut left_out);
 
+/// A list of users and @groups, repeated or with commas.
+void add_accounts(CLI::App& verb, const char* flag, std::vector<std::string>& into,
+                  const std::string& about);
+
 /// @throws Error usage, naming the flag.
 TopicChoices choices_of(const TopicOptions& options);
 

@@ -42,4 +42,12 @@ control::TopicTrimmed Administration::trim(const control::TrimTopic& trim) {
   return state_->call(trim);
 }
 
+void Administration::change_access(const control::ChangeAccess& change) {
+  state_->call(change);
+}
+
+std::vector<control::AccessEntry> Administration::access(std::string_view topic) {
+  return state_->call(control::ListAccess{std::string(topic)}).entries;
+}
+
 }  // namespace ringway

@@ -28,6 +28,8 @@ class [[gnu::visibility("hidden")]] Administration {
   std::vector<control::CursorListing> cursors(std::string_view topic);
   /// Removes whole segments from the beginning of a topic's log.
   control::TopicTrimmed trim(const control::TrimTopic& trim);
+  void change_access(const control::ChangeAccess& change);
+  std::vector<control::AccessEntry> access(std::string_view topic);
 
  private:
   std::shared_ptr<BusState> state_;

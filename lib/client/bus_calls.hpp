@@ -45,7 +45,8 @@ typename R::Reply BusState::call(const R& request, std::vector<shm::Descriptor>&
                                !std::is_same_v<R, control::AlterTopic> &&
                                !std::is_same_v<R, control::DeleteTopic> &&
                                !std::is_same_v<R, control::DeleteCursor> &&
-                               !std::is_same_v<R, control::TrimTopic>;
+                               !std::is_same_v<R, control::TrimTopic> &&
+                               !std::is_same_v<R, control::ChangeAccess>;
   return with_connection(Patience::until_timeout, kRepeatable,
                          [&] { return connection_->call(request, attached); });
 }

@@ -98,6 +98,30 @@ struct TrimTopic {
   bool dry_run = false;                      ///< only say what would go
 };
 
+/// Gives or takes rights to a topic that it was created with, or was given since.
+struct ChangeAccess {
+  static constexpr std::string_view kOp = "change_access";
+  using Reply = Done;
+  std::string name{};
+  bool grant = true;                             ///< else revoke
+  std::vector<std::string> readers{}, writers{}, admins{};  ///< users and @groups
+};
+
+/// Whom a right belongs to, and where that stands.
+struct AccessEntry {
+  std::string account{};
+  std::string right{};   ///< "read", "write" or "administer"
+  std::string source{};  ///< "topic", "configuration", "owner" or "supervisor"
+};
+struct AccessReport {
+  std::vector<AccessEntry> entries{};
+};
+struct ListAccess {
+  static constexpr std::string_view kOp = "list_access";
+  using Reply = AccessReport;
+  std::string name{};
+};
+
 struct TopicListing {
   std::string name{};
   Uuid uuid{};
@@ -226,9 +250,10 @@ struct DeleteCursor {
 };
 
 using Request = std::variant<Hello, CreateTopic, AlterTopic, DeleteTopic, ListTopics, DescribeTopic,
-                             GetStatus, Open, Close, FindSegment, ListCursors, DeleteCursor, TrimTopic>;
+                             GetStatus, Open, Close, FindSegment, ListCursors, DeleteCursor, TrimTopic,
+                             ChangeAccess, ListAccess>;
 using Reply = std::variant<Done, Welcome, TopicCreated, TopicList, TopicDescription, StatusReport,
-                           Opened, SegmentFound, CursorList, TopicTrimmed>;
+                           Opened, SegmentFound, CursorList, TopicTrimmed, AccessReport>;
 
 /// A message whose number is known, so that what is wrong with the rest can be answered.
 struct Envelope {

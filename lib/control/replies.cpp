@@ -212,6 +212,20 @@ void read(const Fields& fields, TopicTrimmed& trimmed) {
   }
 }
 
+void write(nlohmann::json& json, const AccessReport& report) {
+  auto& entries = json["entries"] = nlohmann::json::array();
+  for (const AccessEntry& entry : report.entries) {
+    entries.push_back(
+        {{"account", entry.account}, {"right", entry.right}, {"source", entry.source}});
+  }
+}
+void read(const Fields& fields, AccessReport& report) {
+  for (const auto& each : fields.array("entries")) {
+    const Fields entry(each, "access entry");
+    report.entries.push_back({entry.text("account"), entry.text("right"), entry.text("source")});
+  }
+}
+
 [[noreturn]] void throw_refusal(const Fields& error) {
   const std::string code_text = error.text("code", 64);
   const auto* code =
@@ -263,5 +277,6 @@ template Opened decode_reply<Opened>(const Envelope&);
 template SegmentFound decode_reply<SegmentFound>(const Envelope&);
 template CursorList decode_reply<CursorList>(const Envelope&);
 template TopicTrimmed decode_reply<TopicTrimmed>(const Envelope&);
+template AccessReport decode_reply<AccessReport>(const Envelope&);
 
 }  // namespace ringway::control

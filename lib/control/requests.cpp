@@ -174,6 +174,28 @@ void read(const Fields& fields, TrimTopic& trim) {
   if (fields.has("dry_run")) trim.dry_run = fields.flag("dry_run");
 }
 
+void write(nlohmann::json& json, const ChangeAccess& change) {
+  json["name"] = change.name;
+  json["grant"] = change.grant;
+  json["readers"] = change.readers;
+  json["writers"] = change.writers;
+  json["admins"] = change.admins;
+}
+void read(const Fields& fields, ChangeAccess& change) {
+  change.name = fields.text("name", kNameBytesMax);
+  change.grant = fields.flag("grant");
+  change.readers = fields.texts("readers");
+  change.writers = fields.texts("writers");
+  change.admins = fields.texts("admins");
+}
+
+void write(nlohmann::json& json, const ListAccess& list) {
+  json["name"] = list.name;
+}
+void read(const Fields& fields, ListAccess& list) {
+  list.name = fields.text("name", kNameBytesMax);
+}
+
 /// What people call the text that stands in the field `name` of a request.
 std::string noun_of(const std::string& name, const std::string& op) {
   if (name != "name" && name != "after") return name;

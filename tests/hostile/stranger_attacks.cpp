@@ -38,6 +38,8 @@ void guess_at_supervisor(const std::string& socket, const std::string& topic,
   ask(client, "delete", control::DeleteTopic{.name = topic});
   ask(client, "create", control::CreateTopic{.name = "new", .settings = {}});
   ask(client, "cursors", control::ListCursors{.topic = topic});
+  ask(client, "grant", control::ChangeAccess{.name = topic, .readers = {"nobody"}});
+  ask(client, "list access", control::ListAccess{.name = topic});
   ask(client, "trim topic", control::TrimTopic{.name = topic, .before_offset = 1});
   ask(client, "delete cursor", control::DeleteCursor{.topic = topic, .name = "c"});
   const auto parsed = shm::parse_uuid(uuid);

@@ -90,6 +90,10 @@ TEST_CASE("messages: every request survives the wire", "[control]") {
         ~0ull);
   CHECK(round_trip(ListCursors{"t", "c"}).after == "c");
   CHECK(round_trip(DeleteCursor{"t", "c"}).name == "c");
+  const auto access = round_trip(ChangeAccess{"t", false, {"a"}, {"@b"}, {"c"}});
+  CHECK((access.name == "t" && !access.grant && access.readers == std::vector<std::string>{"a"}));
+  CHECK((access.writers.front() == "@b" && access.admins.front() == "c"));
+  CHECK(round_trip(ListAccess{"t"}).name == "t");
   const auto trim = round_trip(TrimTopic{
       .name = "t", .before_offset = 5, .before_time_ns = -1, .partition = 3, .dry_run = true});
   CHECK((trim.name == "t" && trim.before_offset == 5 && trim.before_time_ns == -1));

@@ -14,6 +14,10 @@ void add_every_verb(CommandLine& line) {
   add_topic_describe(line);
   add_topic_delete(line);
   add_topic_trim(line);
+  line.noun("acl", "Who may do what with a topic");
+  add_acl_grant(line);
+  add_acl_revoke(line);
+  add_acl_list(line);
   add_produce(line);
   add_consume(line);
   add_inspect(line);

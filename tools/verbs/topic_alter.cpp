@@ -40,11 +40,10 @@ void add_topic_alter(CommandLine& line) {
   CLI::App& verb = line.verb(
       {.noun = "topic",
        .name = "alter",
-       .why = "Change a topic while it is in use; what is not named stays as it is. Partitions, "
-              "persistence and rights cannot be changed (but the configuration of ringwayd can add "
-              "rights). Where anything but retention is changed, the topic gets a new ring, for "
-              "which there must be memory beside the old one, and whoever has it open moves there "
-              "by itself. A ring of the present size brings a topic back whose ring is in "
+       .why = "Change a topic while it is in use; what is not named stays as it is. Partitions and "
+              "persistence cannot be changed, rights are by 'ringway acl'. Where anything but "
+              "retention is changed, the topic gets a new ring, for which there must be memory "
+              "beside the old one, and whoever has it open moves there by itself. A ring of the present size brings a topic back whose ring is in "
               "quarantine.",
        .examples = "  ringway topic alter orders --ring 64MiB\n"
                    "  ringway topic alter orders --when-stopped fence --stopped-after 2s"},

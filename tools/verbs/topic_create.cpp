@@ -32,11 +32,6 @@ Exit create_topic(const TopicOptions& options, const Common& common) {
   return Exit::ok;
 }
 
-void add_accounts(CLI::App& verb, const char* flag, std::vector<std::string>& into,
-                  const char* about) {
-  verb.add_option(flag, into, about)->type_name("U,@G")->delimiter(',')->allow_extra_args(false);
-}
-
 }  // namespace
 
 void add_topic_create(CommandLine& line) {

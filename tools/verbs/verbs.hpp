@@ -10,7 +10,7 @@ struct Benchmark;
 /// All of the below with their nouns, in the order of --help.
 void add_every_verb(CommandLine& line);
 
-// One function a verb, each in a file of its name.
+// One function a verb, each in a file of its name, but for those of acl.
 void add_status(CommandLine& line);
 void add_top(CommandLine& line);
 void add_topic_alter(CommandLine& line);
@@ -19,6 +19,9 @@ void add_topic_list(CommandLine& line);
 void add_topic_describe(CommandLine& line);
 void add_topic_delete(CommandLine& line);
 void add_topic_trim(CommandLine& line);
+void add_acl_grant(CommandLine& line);
+void add_acl_revoke(CommandLine& line);
+void add_acl_list(CommandLine& line);
 void add_produce(CommandLine& line);
 void add_consume(CommandLine& line);
 void add_inspect(CommandLine& line);
