@@ -70,7 +70,7 @@ class Debian(unittest.TestCase):
                 ' && cd /tmp && dpkg -i ringway_*.deb libringway0_*.deb && rm *.deb && touch /tmp/upgraded')
         self.assertEqual(lines.wait(60), 0)
         self.assertIn('event=ring_adopted topic=t', box.say('journalctl -u ringwayd -n 20'))
-        self.assertIn('+next', box.say('dpkg-query -W -f "${Version}\\n" ringway libringway0'))
+        self.assertIn('+next', box.say("dpkg-query -W -f '${Version}' ringway libringway0"))
 
     def test_removed_it_leaves_the_log_and_purged_nothing(self):
         self.install()

@@ -264,6 +264,21 @@ class Units(unittest.TestCase):
         box.say(f'{scope} ringway consume t -o -1000000 -e -f "%v\\n"'
                 ' | cmp - <(seq 1000001 2000000)')
 
+    def test_at_rest_it_takes_little(self):
+        box.say('ringway topic create t && seq 1 100000 | ringway produce t')
+        pid = self.pid()
+
+        def cpu_ns():
+            return int(box.say(f'cat /proc/{pid}/task/*/schedstat | awk "{{ ns += \\$1 }} END {{ print ns }}"'))
+        time.sleep(1)  # until what was published is on the disk
+        before = cpu_ns()
+        time.sleep(4)
+        share = (cpu_ns() - before) / 4e9
+        own = sum(int(box.say(f'grep {kind} /proc/{pid}/status').split()[1]) for kind in ('RssAnon', 'RssFile')) / 1024
+        print(f'at rest: {share:.2%} of a core, {own:.1f} MiB beyond its rings')
+        self.assertLess(share, 0.005)
+        self.assertLess(own, 30e6 / (1 << 20))
+
     def test_a_user_has_a_bus_without_root(self):
         user = 'runuser -u alice -- env XDG_RUNTIME_DIR=/run/user/$(id -u alice)'
         self.addCleanup(box.say, 'systemctl stop user@$(id -u alice); rm -rf /home/alice')
