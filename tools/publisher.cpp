@@ -32,12 +32,17 @@ Publisher::Publisher(Producer& producer, const StopSignal& stop, Options options
 void Publisher::publish(const InputRecord& record) {
   PublishOptions options{.headers = options_.headers};
   if (record.has_key) options.key = record.key;
+  publish(record.value, options);
+}
+
+void Publisher::publish(std::string_view value, PublishOptions options) {
+  const std::size_t key_bytes = options.key ? options.key->size() : 0;
   for (;;) {
     options.timeout = step();
-    const auto [status, offset] = producer_.publish(record.value, options);
+    const auto [status, offset] = producer_.publish(value, options);
     if (status == Status::ok) [[likely]] {
       ++records_;
-      bytes_ += record.key.size() + record.value.size();
+      bytes_ += key_bytes + value.size();
       return await_later(offset);
     }
     if (status == Status::interrupted) continue;

@@ -31,6 +31,8 @@ class Publisher {
   /// Waits while the ring is full. Throws Error: too large, deleted, damaged; timeout when asked to
   /// stop and the ring stays full.
   void publish(const InputRecord& record);
+  /// The same of any record; the options' timeout is the publisher's own.
+  void publish(std::string_view value, PublishOptions options);
   /// Waits until everything published has reached the level. Throws Error: something of it never
   /// will; timeout when asked to stop and it has not.
   void wait();

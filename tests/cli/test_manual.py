@@ -90,6 +90,8 @@ class Examples(OnABus):
         self.place.mkdir()
         for name in ('orders.txt', 'access.log'):
             (self.place / name).write_text('k 1\nk 2\n')
+        (self.place / 'orders.jsonl').write_bytes(self.bus.run('topic', 'export', 'orders'))
+        subprocess.run(['gzip', '-k', 'orders.jsonl'], cwd=self.place, check=True)
 
     def fill(self):
         for partition in ('0', '1'):

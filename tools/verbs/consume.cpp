@@ -1,30 +1,20 @@
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
-#include <map>
 #include <memory>
-#include <utility>
 
 #include "client/administration.hpp"
 #include "shm/clock.hpp"
 #include "tools/bus_access.hpp"
 #include "tools/command_line.hpp"
-#include "tools/gap_note.hpp"
+#include "tools/consuming.hpp"
 #include "tools/number_option.hpp"
 #include "tools/reading_span.hpp"
 #include "tools/record_printer.hpp"
-#include "tools/stop_signal.hpp"
-#include "tools/terminal.hpp"
 #include "tools/verbs/verbs.hpp"
 
 namespace ringway::cli {
 namespace {
-
-constexpr std::size_t kPollRecords = 1024;
-constexpr std::size_t kFlushBytes = 256 * 1024;
-constexpr std::chrono::milliseconds kIdle{250};
 
 struct ConsumeOptions {
   std::string topic;
@@ -35,135 +25,6 @@ struct ConsumeOptions {
   std::string cursor;
   std::string format;
   bool meta_only = false;
-};
-
-/// The loop from poll to standard output. Lives for one run of the verb.
-class Consuming {
- public:
-  Consuming(const ConsumeOptions& options, Consumer& consumer, ReadingSpan& span,
-            RecordPrinter& printer)
-      : options_(options),
-        consumer_(consumer),
-        span_(span),
-        printer_(printer),
-        left_(options.count != 0 ? options.count : UINT64_MAX) {}
-
-  Exit run() {
-    const StopSignal stop(consumer_);
-    while (left_ > 0 && !span_.finished(shm::realtime_ns()) && !stop.requested()) {
-      const std::size_t wanted = std::min<std::uint64_t>(kPollRecords, left_);
-      if (take(consumer_.poll(wanted)) > 0) {
-        if (out_.size() >= kFlushBytes && !flush()) return verdict();
-        continue;
-      }
-      // Nothing more for now: what there is goes out before the wait.
-      if (!flush()) return verdict();
-      if (span_.finished(shm::realtime_ns())) break;
-      take(consumer_.poll(wanted, kIdle));
-    }
-    printer_.end(out_);
-    static_cast<void>(flush());
-    return verdict();
-  }
-
- private:
-  std::size_t take(const RecordBatch& batch) {
-    const RecordPrinter::Mark before = printer_.mark(out_);
-    const std::uint64_t left_before = left_;
-    for (const RecordView& record : batch) {
-      if (!span_.wants(record)) continue;
-      printer_.append(out_, record);
-      --left_;
-    }
-    const Status intact = batch.empty() ? Status::ok : consumer_.validate();
-    if (intact != Status::ok) {
-      printer_.rewind(out_, before);
-      left_ = left_before;
-    }
-    if (intact == Status::lapped) {  // written over while it was looked at
-      for (const RecordView& record : batch) {
-        note_gap({record.partition(), record.offset(), record.offset() + 1, Status::lapped});
-      }
-    }
-    if (intact == Status::quarantined) {  // no longer there: the cursor stays in front of it
-      std::map<std::uint32_t, std::uint64_t> first;
-      for (const RecordView& record : batch) first.try_emplace(record.partition(), record.offset());
-      for (const auto& [partition, offset] : first) {
-        static_cast<void>(consumer_.seek(partition, at_offset(offset)));
-      }
-      judge(intact);
-    }
-    const Status status = batch.status();
-    const std::size_t records = batch.size();
-    consumer_.advance();  // nobody waits for them while the output is blocked: they are text now
-    for (const Gap& gap : consumer_.take_gaps()) note_gap(gap);
-    say_gap();
-    judge(status);
-    return records;
-  }
-
-  /// Joins what hangs together, so that it is one line.
-  void note_gap(const Gap& gap) {
-    if (gap_ && gap_->partition == gap.partition && gap_->to == gap.from &&
-        gap_->reason == gap.reason) {
-      gap_->to = gap.to;
-      return;
-    }
-    say_gap();
-    gap_ = gap;
-  }
-  void say_gap() {
-    if (!gap_) return;
-    damaged_ = damaged_ || gap_->reason == Status::corrupt;
-    note(gap_note(options_.topic, *gap_, consumer_.first_offset(gap_->partition)));
-    gap_.reset();
-  }
-
-  void judge(Status status) {
-    if (status != Status::disconnected) {
-      waits_ = false;
-    } else if (!std::exchange(waits_, true)) {
-      note("waiting for the supervisor: what comes next is on disk");
-    }
-    switch (status) {
-      case Status::quarantined:
-        finish_badly();
-        throw Error(ErrorCode::failed, topic_thing(options_.topic),
-                    "a ring's content is corrupt: what follows cannot be read",
-                    fmt::format("see: ringway inspect {}", shell_quoted(options_.topic)));
-      case Status::closed:
-        finish_badly();
-        throw Error(ErrorCode::not_found, topic_thing(options_.topic),
-                    "it was deleted, or the right to read it was taken away",
-                    "see: ringway topic list");
-      default:
-        break;  // gaps were told; the rest passes
-    }
-  }
-  void finish_badly() {
-    printer_.end(out_);
-    static_cast<void>(flush());
-  }
-
-  /// False when nobody reads any more. A cursor moves only over what has left.
-  bool flush() {
-    if (!out_.empty() && write_all(STDOUT_FILENO, out_) != Written::all) return false;
-    out_.clear();
-    if (!options_.cursor.empty()) static_cast<void>(consumer_.commit());
-    return true;
-  }
-
-  Exit verdict() const { return damaged_ ? Exit::error : Exit::ok; }
-
-  const ConsumeOptions& options_;
-  Consumer& consumer_;
-  ReadingSpan& span_;
-  RecordPrinter& printer_;
-  std::uint64_t left_;
-  std::string out_;
-  std::optional<Gap> gap_;
-  bool damaged_ = false;
-  bool waits_ = false;
 };
 
 /// Which partitions the named cursor has a position in.
@@ -208,7 +69,9 @@ Exit consume(const ConsumeOptions& options, const Common& common) {
   ReadingSpan span(consumer);
   span.start(options.topic, range, kept,
              options.until_end ? ReadingSpan::AtEnd::end : ReadingSpan::AtEnd::wait);
-  return Consuming(options, consumer, span, printer).run();
+  Consuming consuming({options.topic, options.count, options.cursor}, consumer, span, printer);
+  consuming.run();
+  return consuming.damaged() ? Exit::error : Exit::ok;
 }
 
 }  // namespace

@@ -14,6 +14,8 @@ void add_every_verb(CommandLine& line) {
   add_topic_describe(line);
   add_topic_delete(line);
   add_topic_trim(line);
+  add_topic_export(line);
+  add_topic_import(line);
   line.noun("acl", "Who may do what with a topic");
   add_acl_grant(line);
   add_acl_revoke(line);

@@ -19,6 +19,8 @@ void add_topic_list(CommandLine& line);
 void add_topic_describe(CommandLine& line);
 void add_topic_delete(CommandLine& line);
 void add_topic_trim(CommandLine& line);
+void add_topic_export(CommandLine& line);
+void add_topic_import(CommandLine& line);
 void add_acl_grant(CommandLine& line);
 void add_acl_revoke(CommandLine& line);
 void add_acl_list(CommandLine& line);

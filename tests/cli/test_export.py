@@ -1,0 +1,114 @@
+"""topic export and import: what goes out comes in again to the byte, and a file that is not whole says so."""
+
+import json
+import pathlib
+import sys
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / 'support'))
+from on_a_bus import OnABus
+
+
+class Export(OnABus):
+    def setUp(self):
+        super().setUp()
+        self.create('t', '--partitions', '3', '--ring', '256KiB', '--sync', 'every_batch')
+        values = [b'plain', b'', bytes(range(256)), b'\xff\xfe', 'grün "quoted" \\ \u2028'.encode(), b'x' * 30_000]
+        for partition in range(3):
+            framed = b''.join(len(value).to_bytes(4, 'big') + value for value in values)
+            self.bus.run('produce', 't', '-p', str(partition), '--length-prefixed', '-H', 'trace=17', '-H', 'empty=',
+                         stdin=framed)
+        self.bus.run('produce', 't', '-K', ':', stdin=b'a:1\n:2\n\xff\x00:3\nkey:\n' * 20)
+        self.bus.run('produce', 't', stdin=b'no key\n' * 20)
+
+    def export(self, *options, topic='t', status=0):
+        return self.bus.run('topic', 'export', topic, *options, status=status)
+
+    def committed(self):
+        return sum(partition['committed'] for partition in self.bus.json('topic', 'describe', 't')['partitions'])
+
+    def content(self, topic):
+        """All of it but offsets and producers, by partition."""
+        lines = self.bus.run('consume', topic, '-o', 'start', '-e', '--output', 'jsonl').splitlines()
+        records = [json.loads(line) for line in lines]
+        kept = ('partition', 'timestamp_ns', 'key', 'value', 'headers')
+        return {p: [[r[name] for name in kept] for r in records if r['partition'] == p] for p in range(3)}
+
+    def test_a_round_trip_is_exact(self):
+        exported = self.export()
+        report = self.bus.json('topic', 'import', 'copy', '--create', stdin=exported)
+        self.assertEqual(report['records'], 3 * 6 + 80 + 20)
+        self.assertEqual(self.content('copy'), self.content('t'))
+        again = self.export(topic='copy')
+        lines = [[json.loads(line) for line in text.splitlines()] for text in (exported, again)]
+        for head, *records in lines:
+            head.pop('topic', None)
+            for record in records:
+                for name in ('topic', 'offset', 'producer'):
+                    record.pop(name, None)
+        first, second = (sorted(part, key=lambda record: record.get('partition', -1)) for part in lines)
+        self.assertEqual(first, second)
+
+    def test_a_topic_that_is_created_has_the_settings_but_no_rights(self):
+        self.create('strict', '--read', 'root', '--ring', '64KiB', '--retention-age', '2d', '--when-stopped', 'kill')
+        self.bus.run('topic', 'import', 'copy', '--create', stdin=self.export(topic='strict'))
+        self.assertEqual(self.settings('copy'), {**self.settings('strict'), 'readers': []})
+
+    def test_the_file_is_as_described(self):
+        head, *records, end = [json.loads(line) for line in self.export('-p', '0').splitlines()]
+        self.assertEqual((head['ringway_export'], head['topic'], head['settings']['partitions']), (1, 't', 3))
+        self.assertEqual(end, {'end': True, 'records': len(records)})
+        self.assertEqual({record['partition'] for record in records}, {0})
+        self.assertEqual(records[3]['value'], {'base64': '//4='})
+        self.assertEqual(records[0]['headers'], [{'key': 'trace', 'value': '17'}, {'key': 'empty', 'value': ''}])
+
+    def test_a_range(self):
+        self.assertEqual(len(self.export('-o', '0:2').splitlines()), 2 + 3 * 2)
+        self.assertEqual(len(self.export('-o', 'end').splitlines()), 2)
+
+    def test_it_is_published_behind_what_is_there_over_kill_9_of_the_supervisor(self):
+        exported = self.export()
+        before = self.committed()
+        importing = self.bus.spawn('topic', 'import', 't')
+        importing.stdin.write(exported[:len(exported) // 2])
+        importing.stdin.flush()
+        self.wait_until(lambda: self.committed() > before, 'the first of them')
+        self.bus.restart()
+        importing.stdin.write(exported[len(exported) // 2:])
+        importing.stdin.close()
+        self.assertEqual(importing.wait(), 0)
+        for before_and_again in self.content('t').values():
+            half = len(before_and_again) // 2
+            self.assertEqual(before_and_again[:half], before_and_again[half:])
+
+    def test_a_file_that_is_cut_short_or_wrong_says_so(self):
+        whole = self.export()
+        lines = whole.splitlines(keepends=True)
+        self.create('one')
+        self.create('into', '--partitions', '3')
+        head, record = lines[0], lines[1]
+        for content, status, thing, rule in (
+                (b'', 2, 'standard input', 'is empty'),
+                (b'hello\n', 2, 'standard input, line 1', 'is no line of JSON'),
+                (record, 2, 'standard input, line 1', 'is not the head of an export'),
+                (head.replace(b'_export":1', b'_export":9'), 1, 'standard input, line 1', 'is of version 9'),
+                (b''.join(lines[:-1]), 1, 'standard input', 'its last line is missing'),
+                (whole[:-20], 2, f'standard input, line {len(lines)}', 'is no line of JSON'),
+                (head + record + b'{"end":true,"records":7}\n', 1, 'standard input, line 3', 'tells of 7 records'),
+                (head + b'{"partition":0}\n', 2, 'standard input, line 2', 'timestamp_ns'),
+                (head + record.replace(b'"partition":', b'"partition":1'), 2, 'standard input, line 2', 'is not one of 3'),
+                (head + record.replace(b'"value":"plain"', b'"value":{"base64":"!"}'), 2, 'standard input, line 2',
+                 'its value is neither')):
+            with self.subTest(thing=thing, rule=rule):
+                error = self.bus.refusal('topic', 'import', 'into', status=status, stdin=content)
+                self.assertEqual(error['thing'], thing)
+                self.assertIn(rule, error['rule'])
+                self.assertTrue(error['fix'])
+        error = self.bus.refusal('topic', 'import', 'one', status=2, stdin=whole)
+        self.assertEqual((error['thing'], error['rule']), ("topic 'one'", 'it has 1 partitions, the export 3'))
+        self.assertEqual(self.bus.refusal('topic', 'import', 'none', status=3, stdin=whole)['thing'], "topic 'none'")
+        self.assertEqual(self.bus.refusal('topic', 'export', 'none', status=3)['thing'], "topic 'none'")
+
+
+if __name__ == '__main__':
+    unittest.main()
