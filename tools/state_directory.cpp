@@ -196,6 +196,21 @@ CatalogTopic StateDirectory::topic(const std::string& name_or_uuid) const {
               "name it as 'ringway topic list' does, and the state directory with --state-dir");
 }
 
+std::vector<std::string> StateDirectory::topic_names() const {
+  const std::filesystem::path file = path_ / kCatalog;
+  if (access(file.c_str(), R_OK) != 0) throw refused(file, errno);
+  const Database database = open_catalog(file);
+  const Statement topics =
+      prepare(database.get(), file, "SELECT name FROM topics WHERE name <> ?1 ORDER BY name", "");
+  std::vector<std::string> names;
+  int stepped = SQLITE_ROW;
+  while ((stepped = sqlite3_step(topics.get())) == SQLITE_ROW) {
+    names.push_back(column_text(topics.get(), 0));
+  }
+  if (stepped != SQLITE_DONE) throw unreadable(file, database.get());
+  return names;
+}
+
 std::string StateDirectory::partition(const CatalogTopic& topic, std::uint32_t partition) const {
   const std::filesystem::path directory =
       path_ / "topics" / shm::to_string(topic.uuid) / std::to_string(partition);

@@ -32,6 +32,8 @@ class StateDirectory {
   const std::filesystem::path& path() const noexcept { return path_; }
   /// By name, or by UUID. Throws Error not_found, denied; failed when the catalog cannot be read.
   CatalogTopic topic(const std::string& name_or_uuid) const;
+  /// Names of all topics in the catalog. Throws Error denied; failed when it cannot be read.
+  std::vector<std::string> topic_names() const;
   /// Directory of a partition's segments. Throws Error not_found, denied when it cannot be read.
   std::string partition(const CatalogTopic& topic, std::uint32_t partition) const;
   /// Whether a supervisor lives that writes here, as far as this user can tell.

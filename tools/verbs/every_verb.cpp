@@ -29,6 +29,8 @@ void add_every_verb(CommandLine& line) {
   line.noun("log", "Check and print what is on disk, with or without a supervisor");
   add_log_verify(line);
   add_log_dump(line);
+  line.noun("debug", "What helps others to find out what went wrong");
+  add_debug_bundle(line);
   line.noun("bench", "Measure this machine's bus, on a private one that is gone afterwards",
             Asks::nobody);
   for (const Benchmark& each : benchmarks()) add_benchmark(line, each);

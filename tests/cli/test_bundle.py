@@ -1,0 +1,81 @@
+"""`ringway debug bundle`: what is in it, what never is, and that it can be made of a dead bus."""
+
+import json
+import os
+import pathlib
+import stat
+import sys
+import tarfile
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / 'support'))
+from on_a_bus import OnABus
+
+SECRETS = {'value': 'VALUE-that-is-nobodys-business', 'key': 'KEY-that-is-nobodys-business',
+           'header': 'HEADER-that-is-nobodys-business'}
+ALWAYS = {'manifest.json', 'version.json', 'doctor.txt', 'doctor.json', 'status.json', 'topics.json', 'config.txt',
+          'segments.txt', 'host/proc/meminfo', 'topics/0001/describe.json', 'topics/0001/inspect.json',
+          'topics/0001/log-verify.json'}
+
+
+class Bundle(OnABus):
+    def setUp(self):
+        super().setUp()
+        self.bus.env['PATH'] += f':{pathlib.Path(os.environ["RINGWAYD"]).parent}'  # not beside it before it is installed
+        self.create('orders', '--ring', '64KiB')
+        self.bus.run('produce', 'orders', '-K', ':', '-H', f'h={SECRETS["header"]}', '--wait', 'durable',
+                     stdin=f'{SECRETS["key"]}:{SECRETS["value"]}\n'.encode() * 20)
+        self.file = self.bus.root / 'x.tar'
+
+    def bundle(self, *words):
+        report = self.bus.json('debug', 'bundle', self.file, '--state-dir', self.bus.state_dir, *words)
+        self.assertEqual(report['bytes'], self.file.stat().st_size)
+        self.assertEqual(stat.S_IMODE(self.file.stat().st_mode), 0o600)
+        with tarfile.open(self.file) as tar:
+            files = {member.name.removeprefix('ringway-debug/'): tar.extractfile(member).read()
+                     for member in tar.getmembers()}
+        manifest = json.loads(files['manifest.json'])
+        self.assertEqual({line['file'] for line in manifest['files']} | {'manifest.json'}, set(files))
+        for secret in SECRETS.values():
+            self.assertNotIn(secret.encode(), self.file.read_bytes())
+        return files, manifest
+
+    def test_it_holds_what_one_asks_for_and_no_record(self):
+        files, manifest = self.bundle()
+        self.assertLessEqual(ALWAYS, set(files))
+        self.assertEqual(json.loads(files['status.json'])['pid'], self.bus.daemon.pid)
+        self.assertEqual(json.loads(files['topics/0001/inspect.json'])['partitions'][0]['committed'], 20)
+        self.assertEqual(json.loads(files['topics/0001/log-verify.json'])['partitions'][0]['records'], 20)
+        self.assertIn(b'.log', files['segments.txt'])
+        self.assertIn(b'[limits]', files['config.txt'])
+        self.assertIn('supervisor/limits', files)
+        self.assertIn('records: their values, keys and headers', [line['what'] for line in manifest['left_out']])
+
+    def test_of_a_dead_bus_and_of_one_that_left_only_its_logs(self):
+        self.bus.kill()
+        files, manifest = self.bundle()
+        self.assertLessEqual(ALWAYS, set(files))
+        self.assertIsNone(manifest['supervisor'])
+        self.assertEqual(json.loads(files['topics/0001/inspect.json'])['partitions'][0]['committed'], 20)
+        self.bus.kill_keeper()
+        self.file.unlink()
+        files, manifest = self.bundle()
+        exits = {line['file']: line.get('exit') for line in manifest['files']}
+        self.assertEqual(exits['topics/0001/log-verify.json'], 0)
+        self.assertEqual(exits['topics/0001/inspect.json'], 3)
+        self.assertIn(b'not_found', files['topics/0001/inspect.json.err'])
+
+    def test_nothing_is_overwritten_and_what_cannot_be_made_is_said(self):
+        self.file.write_text('mine')
+        self.assertEqual(self.bus.refusal('debug', 'bundle', self.file, status=1)['code'], 'exists')
+        self.assertEqual(self.file.read_text(), 'mine')
+        self.assertIn('/no/such', self.bus.refusal('debug', 'bundle', '/no/such/x.tar', status=1)['thing'])
+
+    def test_without_a_name_it_has_its_time_in_it(self):
+        report = self.bus.json('debug', 'bundle', cwd=self.bus.root)
+        self.assertRegex(report['file'], r'^ringway-debug-\d{8}T\d{6}Z\.tar$')
+        self.assertTrue((self.bus.root / report['file']).exists())
+
+
+if __name__ == '__main__':
+    unittest.main()

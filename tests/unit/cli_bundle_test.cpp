@@ -1,0 +1,84 @@
+#include <sys/stat.h>
+
+#include <catch2/catch.hpp>
+
+#include "ringway/error.hpp"
+#include "support/temporary_directory.hpp"
+#include "tools/bundle/archive.hpp"
+#include "tools/bundle/capture.hpp"
+#include "tools/bundle/collection.hpp"
+
+namespace cli_bundle_test {
+
+using namespace ringway;
+using namespace ringway::cli::bundle;
+using namespace std::chrono_literals;
+
+TEST_CASE("bundle: a tar archive is what tar(1) takes for one", "[cli]") {
+  test::TemporaryDirectory directory;
+  Archive archive(1'700'000'000);
+  archive.add("a/empty", "");
+  archive.add("a/block", std::string(512, 'b'));
+  archive.add("a/odd", std::string(1000, 'o') + '\0');
+  const std::string file = directory.path() + "/x.tar";
+  write_new_file(file, archive.take());
+  const Captured list = capture({"tar", "-tvf", file}, 10s, 4096);
+  CHECK(list.status == 0);
+  CHECK(list.err.empty());
+  CHECK_THAT(list.out, Catch::Contains("-rw-------") && Catch::Contains("1001") &&
+                           Catch::Contains("a/empty"));
+  CHECK(capture({"tar", "-xOf", file, "a/odd"}, 10s, 4096).out == std::string(1000, 'o') + '\0');
+}
+
+TEST_CASE("bundle: it is made for its owner alone, and overwrites nothing", "[cli]") {
+  test::TemporaryDirectory directory;
+  const std::string file = directory.path() + "/x.tar";
+  write_new_file(file, "one");
+  struct stat status {};
+  REQUIRE(stat(file.c_str(), &status) == 0);
+  CHECK((status.st_mode & 0777) == 0600);
+  try {
+    write_new_file(file, "two");
+    FAIL("it was not refused");
+  } catch (const Error& refused) {
+    CHECK(refused.code() == ErrorCode::exists);
+  }
+  CHECK(capture({"cat", file}, 10s, 4096).out == "one");
+}
+
+TEST_CASE("bundle: commands are ended in time, cut, and told of when they are not there", "[cli]") {
+  const Captured late = capture({"sleep", "100"}, 50ms, 4096);
+  CHECK(late.late);
+  CHECK_FALSE(late.status);
+  const Captured much = capture({"head", "-c", "100000", "/dev/zero"}, 10s, 1000);
+  CHECK(much.out.size() == 1000);
+  CHECK(much.cut);
+  const Captured none = capture({"no-such-command-here"}, 1s, 1000);
+  CHECK_FALSE(none.status);
+  CHECK_THAT(none.err, Catch::Contains("No such file"));
+  const Captured both = capture({"sh", "-c", "echo out; echo err >&2; exit 3"}, 10s, 1000);
+  CHECK(both.status == 3);
+  CHECK(both.out == "out\n");
+  CHECK(both.err == "err\n");
+}
+
+TEST_CASE("bundle: the manifest lists what is within and what is not", "[cli]") {
+  test::TemporaryDirectory directory;
+  Collection collection(10s);
+  collection.add_command("told.txt", "what was told", {"sh", "-c", "echo a; echo b >&2; exit 5"});
+  collection.add_file("host/none", "/no/such/file");
+  collection.leave_out("records", "never");
+  const std::string file = directory.path() + "/x.tar";
+  write_new_file(file, collection.take(0, {{"version", "1"}}));
+  const auto manifest = cli::Json::parse(
+      capture({"tar", "-xOf", file, "ringway-debug/manifest.json"}, 10s, 10000).out);
+  CHECK(manifest["version"] == "1");
+  REQUIRE(manifest["files"].size() == 2);
+  CHECK(manifest["files"][0]["exit"] == 5);
+  CHECK(manifest["files"][0]["bytes"] == 2);
+  CHECK(manifest["files"][1]["file"] == "told.txt.err");
+  CHECK(manifest["left_out"].size() == 2);
+  CHECK(manifest["left_out"][0]["what"] == "/no/such/file");
+}
+
+}  // namespace cli_bundle_test

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tools/bundle/archive.hpp"
+#include "tools/bundle/capture.hpp"
+#include "tools/output.hpp"
+
+namespace ringway::cli::bundle {
+
+/// What goes into a bundle, and the manifest that tells of it. Owned by one verb.
+class Collection {
+ public:
+  explicit Collection(std::chrono::milliseconds patience) : patience_(patience) {}
+
+  void add_text(const std::string& name, std::string_view about, std::string text);
+  /// The file of /proc, /sys or /etc as it reads now.
+  void add_file(const std::string& name, const std::string& path);
+  /// What a command prints, and on NAME.err what it says on standard error.
+  void add_command(const std::string& name, std::string_view about,
+                   const std::vector<std::string>& words);
+  void leave_out(std::string_view what, std::string_view why);
+
+  /// The archive: a directory with manifest.json first.
+  std::string take(std::int64_t time, Json about);
+
+ private:
+  struct Entry {
+    std::string name;
+    std::string content;
+    Json line;  ///< of the manifest
+  };
+
+  std::chrono::milliseconds patience_;
+  std::vector<Entry> entries_;
+  Json left_out_ = Json::array();
+};
+
+}  // namespace ringway::cli::bundle

@@ -1,0 +1,238 @@
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <ctime>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <set>
+
+#include "client/administration.hpp"
+#include "shm/process.hpp"
+#include "tools/bundle/collection.hpp"
+#include "tools/bus_access.hpp"
+#include "tools/bus_places.hpp"
+#include "tools/command_line.hpp"
+#include "tools/found_memory.hpp"
+#include "tools/quantity.hpp"
+#include "tools/state_directory.hpp"
+#include "tools/terminal.hpp"
+#include "tools/verbs/verbs.hpp"
+
+namespace ringway::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using bundle::Collection;
+
+struct BundleOptions {
+  std::string file;
+  std::string state_dir;
+  std::string patience = "60s";
+};
+
+/// What is known of the bus before anything is collected.
+struct Subject {
+  std::string command;                ///< this program
+  std::vector<std::string> for_all{};  ///< options that each of its calls gets
+  std::string state_dir{};
+  pid_t supervisor = 0;
+  std::string unit{};              ///< of the supervisor; "" for none
+  std::set<std::string> topics{};
+};
+
+std::vector<std::string> call(const Subject& subject, std::vector<std::string> words) {
+  words.insert(words.begin(), subject.command);
+  words.insert(words.end(), subject.for_all.begin(), subject.for_all.end());
+  return words;
+}
+
+/// ".../ringwayd.service" of /proc/PID/cgroup: "ringwayd.service".
+std::string unit_of(pid_t pid) {
+  std::ifstream file(fmt::format("/proc/{}/cgroup", pid));
+  std::string line;
+  std::getline(file, line);
+  const std::string last = line.substr(line.rfind('/') + 1);
+  return last.ends_with(".service") ? last : "";
+}
+
+Subject subject_of(const BundleOptions& options, const Common& common) {
+  Subject subject{.command = fs::read_symlink("/proc/self/exe").string()};
+  if (!common.socket.empty()) subject.for_all = {"--socket", common.socket};
+  const BusPlaces places = bus_places(common);
+  subject.state_dir = options.state_dir.empty() ? places.state_dir : options.state_dir;
+  try {
+    Bus bus = connect(hastened(common));
+    const nlohmann::json said = Administration(bus).status();
+    subject.supervisor = said.value("pid", 0);
+    subject.unit = unit_of(subject.supervisor);
+    for (const TopicSummary& topic : bus.topics()) subject.topics.insert(topic.name);
+    return subject;
+  } catch (const Error& error) {
+    note(fmt::format("nobody serves, so that less is known: {}", error.what()));
+  }
+  for (const FoundBoard& board : boards_in_processes()) subject.topics.insert(board.topic);
+  try {
+    for (std::string& name : StateDirectory(subject.state_dir).topic_names()) {
+      subject.topics.insert(std::move(name));
+    }
+  } catch (const Error& error) {
+    note(fmt::format("topics that have no memory are not known: {}", error.what()));
+  }
+  return subject;
+}
+
+std::string segments_below(const std::string& state_dir) {
+  std::string list;
+  std::error_code refused;
+  for (fs::recursive_directory_iterator
+           entry(state_dir, fs::directory_options::skip_permission_denied, refused),
+       end;
+       !refused && entry != end; entry.increment(refused)) {
+    struct stat status {};
+    if (lstat(entry->path().c_str(), &status) != 0) continue;
+    list += fmt::format("{:06o} {:>6} {:>14} {:>12} {}.{:09} {}\n", status.st_mode, status.st_uid,
+                        status.st_size, status.st_blocks * 512, status.st_mtim.tv_sec,
+                        status.st_mtim.tv_nsec, entry->path().string());
+  }
+  return list;
+}
+
+void collect_bus(Collection& into, const Subject& subject) {
+  into.add_command("version.json", "this command", {subject.command, "--version"});
+  into.add_command("doctor.txt", "what is amiss on this host", call(subject, {"doctor"}));
+  into.add_command("doctor.json", "the same for programs",
+                   call(subject, {"doctor", "--output", "json"}));
+  into.add_command("status.json", "the supervisor's report on itself",
+                   call(subject, {"status", "--output", "json"}));
+  into.add_command("topics.json", "topics that this user may see",
+                   call(subject, {"topic", "list", "--output", "json"}));
+  // Not the supervisor's own executable, which may be anybody's program.
+  const fs::path beside = fs::path(subject.command).parent_path() / "ringwayd";
+  const std::string daemon = fs::exists(beside) ? beside.string() : "ringwayd";
+  into.add_command("config.txt", "every key, its value and its source, as this shell has it",
+                   {daemon, "--print-config"});
+  if (subject.unit.empty()) {
+    into.leave_out("journal", "the supervisor is no unit of systemd, or does not live");
+    return;
+  }
+  into.add_command("journal.txt", "the unit's last 5,000 lines",
+                   {"journalctl", "-u", subject.unit, "-n", "5000", "--no-pager", "-o",
+                    "short-iso-precise"});
+  into.add_command("unit.txt", "the unit as systemd has it",
+                   {"systemctl", "show", subject.unit, "--no-pager"});
+}
+
+void collect_topics(Collection& into, const Subject& subject) {
+  std::size_t number = 0;
+  for (const std::string& topic : subject.topics) {
+    const std::string directory = fmt::format("topics/{:04}/", ++number);
+    into.add_command(directory + "describe.json", topic_thing(topic) + ": settings",
+                     call(subject, {"topic", "describe", topic, "--output", "json"}));
+    into.add_command(directory + "inspect.json", topic_thing(topic) + ": its rings, no records",
+                     call(subject, {"inspect", topic, "--output", "json"}));
+    std::vector<std::string> verify{"log", "verify", topic, "--output", "json"};
+    if (!subject.state_dir.empty()) {
+      verify.insert(verify.end(), {"--state-dir", subject.state_dir});
+    }
+    into.add_command(directory + "log-verify.json", topic_thing(topic) + ": its segments checked",
+                     call(subject, verify));
+  }
+}
+
+void collect_host(Collection& into, const Subject& subject) {
+  if (subject.state_dir.empty()) {
+    into.leave_out("segments.txt", "nobody says where the state directory is: --state-dir");
+  } else {
+    into.add_text("segments.txt",
+                  "files below " + subject.state_dir + ": mode, uid, size, on disk, changed",
+                  segments_below(subject.state_dir));
+  }
+  for (const char* path :
+       {"/proc/version", "/proc/meminfo", "/proc/cpuinfo", "/proc/loadavg", "/proc/uptime",
+        "/proc/pressure/cpu", "/proc/pressure/memory", "/proc/pressure/io", "/etc/os-release",
+        "/proc/sys/kernel/io_uring_disabled", "/proc/sys/vm/max_map_count",
+        "/proc/sys/vm/overcommit_memory", "/sys/kernel/mm/transparent_hugepage/shmem_enabled"}) {
+    into.add_file(fmt::format("host{}", path), path);
+  }
+  if (subject.supervisor == 0) {
+    into.leave_out("supervisor/", "none lives");
+    return;
+  }
+  for (const char* name : {"limits", "status", "cgroup", "smaps_rollup"}) {
+    into.add_file(fmt::format("supervisor/{}", name),
+                  fmt::format("/proc/{}/{}", subject.supervisor, name));
+  }
+}
+
+std::string default_name(std::time_t now) {
+  std::tm utc{};
+  gmtime_r(&now, &utc);
+  std::string name(64, '\0');
+  name.resize(std::strftime(name.data(), name.size(), "ringway-debug-%Y%m%dT%H%M%SZ.tar", &utc));
+  return name;
+}
+
+Exit make_bundle(const BundleOptions& options, const Common& common) {
+  const std::time_t now = std::time(nullptr);
+  const std::string file = options.file.empty() ? default_name(now) : options.file;
+  if (struct stat there {}; lstat(file.c_str(), &there) == 0) {
+    throw Error(ErrorCode::exists, file, "it is there already, and nothing is overwritten",
+                "name another file, or remove that one");
+  }
+  const auto patience = std::chrono::ceil<std::chrono::milliseconds>(
+      parse_duration("--patience", options.patience));
+  const Subject subject = subject_of(options, common);
+  Collection collection(patience);
+  collect_bus(collection, subject);
+  collect_topics(collection, subject);
+  collect_host(collection, subject);
+  for (const char* what : {"records: their values, keys and headers", "memory and segment files",
+                           "environments and command lines of processes"}) {
+    collection.leave_out(what, "they may be confidential: never in a bundle");
+  }
+  const std::string archive = collection.take(
+      now, {{"made_by", shm::user_name(geteuid())},
+            {"made_at", static_cast<std::int64_t>(now)},
+            {"version", RINGWAY_VERSION},
+            {"socket", socket_path(common)},
+            {"supervisor", subject.supervisor == 0 ? Json() : Json(subject.supervisor)}});
+  bundle::write_new_file(file, archive);
+  Report report;
+  report.add("Bundle", "file", Cell::of_text(file));
+  report.add("Size", "bytes", Cell::of_bytes(archive.size()));
+  report.add("Look into it", "look", Cell::of_text("tar -xOf " + shell_quoted(file) +
+                                                   " ringway-debug/manifest.json"));
+  static_cast<void>(
+      write_all(STDOUT_FILENO, report.render(common.format, style_of(STDOUT_FILENO))));
+  return Exit::ok;
+}
+
+}  // namespace
+
+void add_debug_bundle(CommandLine& line) {
+  const auto options = std::make_shared<BundleOptions>();
+  CLI::App& verb = line.verb(
+      {.noun = "debug",
+       .name = "bundle",
+       .why = "Make a tar archive for who is to find out what went wrong: versions, doctor, "
+              "status, each topic's description, rings and checked log, configuration, journal, "
+              "kernel and limits; manifest.json lists it. No record's value, key or header is in "
+              "it. Names of topics, cursors, users and files are. Works with the supervisor dead.",
+       .examples = "  ringway debug bundle\n"
+                   "  ringway debug bundle trouble.tar --patience 10s"},
+      [options](const Common& common) { return make_bundle(*options, common); });
+  verb.add_option("FILE", options->file,
+                  "Archive to make, readable by its owner alone (default "
+                  "ringway-debug-TIME.tar here); never overwritten");
+  verb.add_option("--state-dir", options->state_dir,
+                  "State directory (default: as the bus says, or where one usually is)")
+      ->type_name("DIR");
+  verb.add_option("--patience", options->patience,
+                  "How long each part may take; a log that takes longer to check is left out")
+      ->type_name("DUR")
+      ->capture_default_str();
+}
+
+}  // namespace ringway::cli
