@@ -211,6 +211,31 @@ std::vector<std::string> StateDirectory::topic_names() const {
   return names;
 }
 
+std::vector<control::CursorListing> StateDirectory::cursors(const CatalogTopic& topic) const {
+  const std::filesystem::path file = path_ / kCatalog;
+  if (access(file.c_str(), R_OK) != 0) return {};
+  const Database database = open_catalog(file);
+  const Statement rows = prepare(
+      database.get(), file,
+      "SELECT name, partition, offset, protects FROM cursors WHERE topic = ?1 ORDER BY name",
+      shm::to_string(topic.uuid));
+  std::vector<control::CursorListing> cursors;
+  while (sqlite3_step(rows.get()) == SQLITE_ROW) {
+    const std::string name = column_text(rows.get(), 0);
+    if (cursors.empty() || cursors.back().name != name) {
+      cursors.push_back({.name = name, .protects = sqlite3_column_int(rows.get(), 3) != 0});
+      cursors.back().offsets.resize(topic.settings.partitions);
+    }
+    const std::uint64_t partition = column_number(rows.get(), 1);
+    if (partition >= topic.settings.partitions) continue;
+    // A name that was given away and never committed has an offset that is none.
+    if (const std::uint64_t offset = column_number(rows.get(), 2); offset != layout::kNoOffset) {
+      cursors.back().offsets[partition] = offset;
+    }
+  }
+  return cursors;
+}
+
 std::string StateDirectory::partition(const CatalogTopic& topic, std::uint32_t partition) const {
   const std::filesystem::path directory =
       path_ / "topics" / shm::to_string(topic.uuid) / std::to_string(partition);

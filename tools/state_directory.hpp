@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "control/messages.hpp"
 #include "log/stream.hpp"
 #include "ringway/topic.hpp"
 #include "shm/uuid.hpp"
@@ -34,6 +35,9 @@ class StateDirectory {
   CatalogTopic topic(const std::string& name_or_uuid) const;
   /// Names of all topics in the catalog. Throws Error denied; failed when it cannot be read.
   std::vector<std::string> topic_names() const;
+  /// Named cursors as they were saved last, once a second while somebody moves them. None where the
+  /// catalog has nothing of the topic, or there is no catalog.
+  std::vector<control::CursorListing> cursors(const CatalogTopic& topic) const;
   /// Directory of a partition's segments. Throws Error not_found, denied when it cannot be read.
   std::string partition(const CatalogTopic& topic, std::uint32_t partition) const;
   /// Whether a supervisor lives that writes here, as far as this user can tell.

@@ -7,14 +7,19 @@
 #include "client/administration.hpp"
 #include "ringway/lost_pages.hpp"
 #include "shm/uuid.hpp"
+#include "storage/posix_file_system.hpp"
 #include "tools/bus_access.hpp"
 #include "tools/bus_places.hpp"
 #include "tools/command_line.hpp"
 #include "tools/found_memory.hpp"
 #include "tools/inspected_topic.hpp"
 #include "tools/inspection.hpp"
+#include "tools/log_selection.hpp"
+#include "tools/log_tail.hpp"
 #include "tools/number_option.hpp"
+#include "tools/post_mortem.hpp"
 #include "tools/process_state.hpp"
+#include "tools/state_directory.hpp"
 #include "tools/terminal.hpp"
 #include "tools/verbs/verbs.hpp"
 
@@ -26,7 +31,12 @@ struct InspectOptions {
   std::vector<std::uint32_t> partitions;
   std::size_t records = 0;
   std::string runtime_dir;
+  bool post_mortem = false;
+  std::string state_dir;
 };
+
+/// As many of each partition as a post-mortem shows where nobody says how many.
+constexpr std::size_t kLastRecords = 5;
 
 FoundMemory find_memory(const InspectOptions& options, const Common& common) {
   const std::string& topic = options.topic;
@@ -77,22 +87,76 @@ std::vector<control::CursorListing> kept_cursors(const InspectedTopic& topic,
   }
 }
 
+std::vector<std::uint32_t> chosen_partitions(const InspectOptions& options,
+                                             std::uint32_t partitions) {
+  std::vector<std::uint32_t> chosen = options.partitions;
+  for (std::uint32_t p = 0; options.partitions.empty() && p < partitions; ++p) chosen.push_back(p);
+  for (const std::uint32_t p : chosen) {
+    if (p < partitions) continue;
+    throw Error(ErrorCode::usage, fmt::format("-p {}", p),
+                fmt::format("the topic has {} partitions", partitions), "count from 0");
+  }
+  return chosen;
+}
+
+/// What the catalog knows of it; nothing is needed of it where there is memory.
+std::vector<control::CursorListing> saved_cursors(const InspectOptions& options,
+                                                  const std::string& uuid, const Common& common) {
+  try {
+    const StateDirectory state(options.state_dir.empty() ? bus_places(common).state_dir
+                                                         : options.state_dir);
+    return state.cursors(state.topic(uuid));
+  } catch (const Error& error) {
+    note(fmt::format("cursors that nobody holds are not shown: {}", error.what()));
+    return {};
+  }
+}
+
+void print(const std::string& text) {
+  static_cast<void>(write_all(STDOUT_FILENO, text));
+}
+
+Exit examine_log(const InspectOptions& options, std::size_t records, const Error& no_memory,
+                 const Common& common) {
+  note(fmt::format("no memory, looking into the log: {}", no_memory.what()));
+  const LogSelection logs =
+      select_logs({options.topic, options.partitions, options.state_dir}, common);
+  PostMortem found(logs.topic.name, logs.state.cursors(logs.topic), records);
+  storage::PosixFileSystem file_system;
+  for (const std::uint32_t p : logs.partitions) {
+    found.look(tail_of_log(file_system, logs.state.partition(logs.topic, p), records), p);
+  }
+  print(found.render(logs.state.path().string(), nullptr, common.format, style_of(STDOUT_FILENO)));
+  return Exit::ok;
+}
+
+Exit post_mortem(const InspectOptions& options, const Common& common) {
+  const std::size_t records = options.records == 0 ? kLastRecords : options.records;
+  std::optional<InspectedTopic> memory;
+  try {
+    memory.emplace(find_memory(options, common));
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::not_found) throw;
+    return examine_log(options, records, error, common);
+  }
+  PostMortem found(memory->name(),
+                   saved_cursors(options, shm::to_string(memory->uuid()), common), records);
+  for (const std::uint32_t p : chosen_partitions(options, memory->partitions())) {
+    found.look(*memory, p);
+  }
+  const layout::ProcessId supervisor = memory->supervisor();
+  print(found.render(memory->through(), &supervisor, common.format, style_of(STDOUT_FILENO)));
+  return Exit::ok;
+}
+
 Exit inspect(const InspectOptions& options, const Common& common) {
   survive_lost_pages();
+  if (options.post_mortem) return post_mortem(options, common);
   InspectedTopic topic(find_memory(options, common));
-  std::vector<std::uint32_t> partitions = options.partitions;
-  for (std::uint32_t p = 0; options.partitions.empty() && p < topic.partitions(); ++p) {
-    partitions.push_back(p);
-  }
-  for (const std::uint32_t p : partitions) {
-    if (p < topic.partitions()) continue;
-    throw Error(ErrorCode::usage, fmt::format("-p {}", p),
-                fmt::format("the topic has {} partitions", topic.partitions()), "count from 0");
-  }
+  const std::vector<std::uint32_t> partitions = chosen_partitions(options, topic.partitions());
   Inspection inspection(topic, kept_cursors(topic, common), options.records);
   for (const std::uint32_t p : partitions) inspection.look(p);
-  const std::string text = inspection.render(common.format, style_of(STDOUT_FILENO));
-  static_cast<void>(write_all(STDOUT_FILENO, text));
+  print(inspection.render(common.format, style_of(STDOUT_FILENO)));
   return Exit::ok;
 }
 
@@ -108,18 +172,29 @@ void add_inspect(CommandLine& line) {
            "that it works with the supervisor dead or stopped: through the keeper's socket, or "
            "as root through any process that has it mapped.",
        .examples = "  ringway inspect orders\n"
-                   "  ringway inspect orders -p 0 --records 5 --output json"},
+                   "  ringway inspect orders -p 0 --records 5 --output json\n"
+                   "  ringway inspect orders --post-mortem"},
       [options](const Common& common) { return inspect(*options, common); });
   verb.add_option("TOPIC", options->topic, "Topic to look into, by name (or UUID, as root)")
       ->required();
   add_partitions(verb, options->partitions, "Only these partitions; repeatable, or with commas");
   add_number(verb, "--records", options->records,
              "Print the last so many committed records of each ring, too");
+  CLI::Option* const post_mortem = verb.add_flag(
+      "--post-mortem", options->post_mortem,
+      "After a crash of everything: the last records (5, or --records) of each partition and who "
+      "published them, where consumers stood, who is dead, and what cannot be known any more; from "
+      "the memory, else from the log. Shows no record's value, key or header");
   verb.add_option(
           "--runtime-dir", options->runtime_dir,
           "Directory of the keeper's socket (default: as the supervisor says, else where the "
           "control socket is)")
       ->type_name("DIR");
+  verb.add_option("--state-dir", options->state_dir,
+                  "State directory, for cursors that nobody holds and where only the log is left "
+                  "(default: as the bus says, or where one usually is)")
+      ->type_name("DIR")
+      ->needs(post_mortem);
 }
 
 }  // namespace ringway::cli
