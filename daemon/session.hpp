@@ -68,6 +68,7 @@ struct Session {
   control::Credentials credentials{};
   std::string user;
   std::string client;    ///< as it calls itself
+  std::string version;   ///< of its library; "" where it did not say
   bool reached = false;  ///< by the asymmetric barrier: its producers can be fenced
   bool dead = false;     ///< proven
   shm::Descriptor pidfd;

@@ -27,6 +27,7 @@ std::shared_ptr<Session> SessionTable::begin(const control::Credentials& credent
   session->credentials = credentials;
   session->user = shm::user_name(credentials.uid);
   session->client = hello.client;
+  session->version = hello.version;
   session->reached = hello.membarrier;
   session->pidfd = std::move(pidfd);
   session->doorbell = doorbells_.make();
@@ -48,6 +49,7 @@ std::shared_ptr<Session> SessionTable::resume(const control::Credentials& creden
   if (session->disconnect) std::exchange(session->disconnect, {})();
   session->credentials = credentials;
   session->client = hello.client;
+  session->version = hello.version;
   session->reached = hello.membarrier;
   return session;
 }

@@ -338,6 +338,7 @@ nlohmann::json Supervisor::status() const {
     sessions.push_back({{"pid", session->process.pid},
                         {"user", session->user},
                         {"client", session->client},
+                        {"version", session->version.empty() ? "unknown" : session->version},
                         {"handles", session->handles.size()},
                         {"connected", static_cast<bool>(session->disconnect)}});
   }

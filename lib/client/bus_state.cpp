@@ -61,6 +61,7 @@ void BusState::connect_locked(std::chrono::milliseconds timeout) {
   std::vector<shm::Descriptor> attached;
   control::Hello hello;
   hello.client = program();
+  hello.version = RINGWAY_VERSION;
   hello.membarrier = fenced_by_sleepers_;
   hello.session = session_;
   if (session_) hello.last_handle = last_handle_;

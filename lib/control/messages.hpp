@@ -43,12 +43,13 @@ struct Hello {
   static constexpr std::string_view kOp = "hello";
   using Reply = Welcome;
   std::uint32_t protocol = kProtocolVersion;
-  std::string client{};                    ///< program and version, for people
+  std::string client{};                    ///< program, for people
   std::optional<std::uint64_t> session{};  ///< to go on with after the supervisor was restarted
   bool membarrier = false;                 ///< the asymmetric barrier reaches the process
   /// With a session: the last handle that a reply told of. Later ones were made, but the reply was
   /// lost with the connection: they are closed before the session goes on.
   std::optional<std::uint64_t> last_handle{};
+  std::string version{};  ///< of the library, for people; "" of one that does not say
 };
 
 struct TopicCreated {

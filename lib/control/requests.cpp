@@ -9,6 +9,7 @@ namespace ringway::control {
 namespace {
 
 constexpr std::size_t kNameBytesMax = 1024;  // the name's own rule says more
+constexpr std::size_t kVersionBytesMax = 64;
 
 void write(nlohmann::json& json, const Hello& hello) {
   json["protocol"] = hello.protocol;
@@ -16,6 +17,7 @@ void write(nlohmann::json& json, const Hello& hello) {
   if (hello.membarrier) json["membarrier"] = true;
   if (hello.session) json["session"] = *hello.session;
   if (hello.last_handle) json["last_handle"] = *hello.last_handle;
+  if (!hello.version.empty()) json["version"] = hello.version;
 }
 void read(const Fields& fields, Hello& hello) {
   hello.protocol = fields.number<std::uint32_t>("protocol");
@@ -23,6 +25,7 @@ void read(const Fields& fields, Hello& hello) {
   if (fields.has("membarrier")) hello.membarrier = fields.flag("membarrier");
   hello.session = optional_number(fields, "session");
   hello.last_handle = optional_number(fields, "last_handle");
+  if (fields.has("version")) hello.version = fields.text("version", kVersionBytesMax);
 }
 
 void write(nlohmann::json& json, const CreateTopic& create) {

@@ -53,6 +53,8 @@ TEST_CASE("messages: every request survives the wire", "[control]") {
   CHECK(round_trip(AlterTopic{"t", of_pins}).settings == of_pins);
   CHECK(round_trip(Open{.topic = "t", .moved = 7}).moved == 7);
   CHECK_FALSE(round_trip(Hello{1, "x", {}}).session);
+  CHECK(round_trip(Hello{.client = "x", .version = "0.1.0"}).version == "0.1.0");
+  CHECK(round_trip(Hello{.client = "x"}).version.empty());
   CreateTopic create{"a/b", {}};
   create.settings.partitions = 4;
   create.settings.sync = Sync::never;

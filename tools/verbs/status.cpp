@@ -64,12 +64,14 @@ std::string render(const Said& said) {
   Rows clients{{"PID", "pid", Align::right},
                {"USER", "user"},
                {"CLIENT", "client"},
+               {"VERSION", "version"},
                {"HANDLES", "handles", Align::right},
                {"CONNECTED", "connected"}};
   for (const Said& session : said.value("sessions", Said::array())) {
     clients.add({Cell::of_number(session.value("pid", std::uint64_t{0})),
                  Cell::of_text(session.value("user", "")),
                  Cell::of_text(session.value("client", "")),
+                 Cell::of_text(session.value("version", "unknown")),
                  Cell::of_number(session.value("handles", std::uint64_t{0})),
                  Cell::of_truth(session.value("connected", false))});
   }
