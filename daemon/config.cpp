@@ -61,6 +61,8 @@ void Config::complete() {
   state_dir = std::filesystem::absolute(state_dir).lexically_normal();
   if (socket.empty()) socket = runtime_dir / "control.sock";
   socket = std::filesystem::absolute(socket).lexically_normal();
+  if (metrics_socket.empty()) metrics_socket = socket.parent_path() / "metrics.sock";
+  metrics_socket = std::filesystem::absolute(metrics_socket).lexically_normal();
 }
 
 }  // namespace ringway::daemon

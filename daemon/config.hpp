@@ -37,6 +37,9 @@ struct Config {
   std::filesystem::path runtime_dir;
   std::filesystem::path state_dir;
   StoreChoice descriptor_store = StoreChoice::keeper;
+  std::filesystem::path metrics_socket;  ///< "" until complete(): metrics.sock beside the other
+  std::string metrics_listen;            ///< "127.0.0.1:9464"; "": nowhere
+  bool metrics_at_socket = true;
   std::string log_level = "info";
   std::vector<std::string> create;  ///< users, @groups, "*"; the supervisor's user and root always
 

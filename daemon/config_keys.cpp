@@ -8,6 +8,8 @@
 #include <cctype>
 #include <charconv>
 
+#include "daemon/metrics/listening.hpp"
+
 namespace ringway::daemon {
 namespace {
 
@@ -45,6 +47,19 @@ KeepFree keep_free(const Value& value) {
   return {.bytes = 0, .percent = percent};
 }
 
+constexpr std::string_view kOff = "off";
+
+std::string metrics_listen(const Value& value) {
+  const std::string text = value.text();
+  if (text == kOff) return "";
+  if (!metrics::parse_loopback(text)) {
+    throw value.wrong(fmt::format("'{}' is no port of a loopback address", text),
+                      "write 127.0.0.1:PORT, [::1]:PORT or off: what others may see of it they get "
+                      "through a proxy of yours");
+  }
+  return text;
+}
+
 constexpr std::array kKeys{
     Key{"runtime_dir", R"(#"/run/ringway")",
         "Where the sockets are. As a user: $XDG_RUNTIME_DIR/ringway.",
@@ -60,6 +75,18 @@ constexpr std::array kKeys{
         "What keeps the rings when the supervisor dies: keeper, a process of its own;\n"
         "service, the service manager (FileDescriptorStoreMax= of its unit).",
         [](Config& c, const Value& v) { c.descriptor_store = v.one_of(kStores); }, true},
+    Key{"metrics_socket", R"(#"/run/ringway/metrics.sock")",
+        "Where GET /metrics is answered, for Prometheus: a Unix socket beside what clients\n"
+        "connect to, with its rights; \"off\": not there.",
+        [](Config& c, const Value& v) {
+          c.metrics_at_socket = v.text() != kOff;
+          c.metrics_socket = c.metrics_at_socket ? v.path() : "";
+        },
+        true},
+    Key{"metrics_listen", R"("off")",
+        "The same on a port of this host, where everybody on it may ask: 127.0.0.1:9464\n"
+        "or [::1]:9464.",
+        [](Config& c, const Value& v) { c.metrics_listen = metrics_listen(v); }, true},
     Key{"log_level", R"("info")", "debug, info, warning or error.",
         [](Config& c, const Value& v) {
           v.one_of(kLevels);

@@ -168,10 +168,12 @@ void Configuration::complete() {
   }
   for (const auto& [key, path] : {std::pair{"runtime_dir", &config_.runtime_dir},
                                   {"state_dir", &config_.state_dir},
-                                  {"socket", &config_.socket}}) {
+                                  {"socket", &config_.socket},
+                                  {"metrics_socket", &config_.metrics_socket}}) {
     by_default(key, "");
     origins_[key].value = toml_string(*path);
   }
+  if (!config_.metrics_at_socket) origins_["metrics_socket"].value = toml_string("off");
 }
 
 std::string Configuration::text() const {

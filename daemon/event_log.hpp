@@ -56,7 +56,12 @@ class EventLog {
   /// From now on nothing below it is written. Any thread.
   void set_least(Severity least) noexcept { least_.store(least, std::memory_order::relaxed); }
 
+  /// From now on `seen` is called with each event, whether it is written or not, but for those of
+  /// level debug. Before other threads write.
+  void watch(Sink seen) { seen_ = std::move(seen); }
+
   void write(Severity severity, std::string_view event, std::span<const LogField> fields) const {
+    if (seen_ && severity > Severity::debug) seen_({severity, event, fields});
     // Relaxed: nothing hangs on which events of other threads it still counts for.
     if (severity >= least_.load(std::memory_order::relaxed)) sink_({severity, event, fields});
   }
@@ -76,6 +81,7 @@ class EventLog {
 
  private:
   Sink sink_;
+  Sink seen_;
   std::atomic<Severity> least_;
 };
 

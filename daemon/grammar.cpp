@@ -15,6 +15,10 @@ std::unique_ptr<CLI::App> grammar(Written& into) {
   app->add_option("--socket", into.socket, "what clients connect to")->type_name("PATH");
   app->add_option("--runtime-dir", into.runtime_dir, "where the sockets are")->type_name("DIR");
   app->add_option("--state-dir", into.state_dir, "where catalog and log are")->type_name("DIR");
+  app->add_option("--metrics-socket", into.metrics_socket, "where GET /metrics is answered, or off")
+      ->type_name("PATH");
+  app->add_option("--metrics-listen", into.metrics_listen, "and on this port of the host, or off")
+      ->type_name("127.0.0.1:PORT");
   app->add_option("--keeper", into.keeper,
                   "run as the descriptor keeper of a supervisor (internal)")
       ->expected(2)

@@ -9,7 +9,7 @@ namespace ringway::daemon {
 
 /// The command line of ringwayd, as written.
 struct Written {
-  std::string config_file, socket, runtime_dir, state_dir;
+  std::string config_file, socket, runtime_dir, state_dir, metrics_socket, metrics_listen;
   std::vector<std::string> keeper;
   bool check = false, print = false, sample = false;
 };

@@ -100,6 +100,7 @@ void LogFlush::flush(SteadyTime now, bool hurries) {
   // Before it is settled nothing else goes out: who refuses that sync refuses everything.
   const bool settles = !log_.settled();
   if (log_.can_sync() && wanted && (!settles || now >= retry_at_)) {
+    sync_began_ = std::chrono::steady_clock::now();
     const int result = log_.submit_sync(reinterpret_cast<std::uint64_t>(this) | kSyncBit);
     if (result < 0 && settles) {
       refused(result, now);
@@ -148,6 +149,7 @@ void LogFlush::nobody_rings() noexcept {
 }
 
 void LogFlush::submit(SteadyTime now, std::optional<std::uint64_t> sync_token) {
+  if (sync_token) sync_began_ = std::chrono::steady_clock::now();
   sync_wanted_ = false;
   const log::LogPoint end = log_.noted();
   const int result = log_.submit(topic_.stream(partition_), shm::realtime_ns(),
@@ -257,6 +259,11 @@ void LogFlush::wrote(int result) {
 }
 
 void LogFlush::synced(int result) {
+  if (result >= 0) {
+    const auto took = std::chrono::steady_clock::now() - sync_began_;
+    layout::add_latency(topic_.sync_times(), static_cast<std::uint64_t>(
+                                                 std::max(took, took.zero()).count()));
+  }
   log_.synced(result);
   synced_ = true;
   publish_marks();

@@ -132,6 +132,7 @@ class LogFlush {
   Moved moved_;
   SteadyTime pending_since_{};
   SteadyTime wrote_at_{};  ///< when a batch last went out
+  SteadyTime sync_began_{};  ///< of the one under way
   std::uint64_t batch_records_ = 0;  ///< of the last
   std::uint64_t company_ = 0;        ///< with those that had come when it was synced
   SteadyTime gathers_until_{};

@@ -62,6 +62,12 @@ Options parse_options(int argc, char** argv) {
     if (!written.state_dir.empty()) {
       configuration.set("state_dir", toml_string(written.state_dir), "--state-dir");
     }
+    if (!written.metrics_socket.empty()) {
+      configuration.set("metrics_socket", toml_string(written.metrics_socket), "--metrics-socket");
+    }
+    if (!written.metrics_listen.empty()) {
+      configuration.set("metrics_listen", toml_string(written.metrics_listen), "--metrics-listen");
+    }
     configuration.complete();
     return configuration;
   };

@@ -31,6 +31,9 @@ Config reloaded(const Config& before, const Config& wanted) {
   config.runtime_dir = before.runtime_dir;
   config.state_dir = before.state_dir;
   config.descriptor_store = before.descriptor_store;
+  config.metrics_socket = before.metrics_socket;
+  config.metrics_at_socket = before.metrics_at_socket;
+  config.metrics_listen = before.metrics_listen;
   return config;
 }
 

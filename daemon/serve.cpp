@@ -18,6 +18,9 @@
 #include "control/keeper_connection.hpp"
 #include "daemon/journal.hpp"
 #include "daemon/keeper_client.hpp"
+#include "daemon/metrics/event_counts.hpp"
+#include "daemon/metrics/listening.hpp"
+#include "daemon/metrics/server.hpp"
 #include "daemon/reload.hpp"
 #include "daemon/systemd.hpp"
 #include "daemon/service_store.hpp"
@@ -105,6 +108,50 @@ void reload(const Options& options, Configuration& configuration, Supervisor& su
   }
 }
 
+constexpr mode_t kMetricsMode = 0666;  // as of the control socket: nothing that `status` hides
+
+/// What keeps it from being served is said, and keeps the bus from nothing.
+std::unique_ptr<metrics::Server> serve_metrics(const Config& config,
+                                               const metrics::EventCounts& events,
+                                               Supervisor& supervisor, const EventLog& log) {
+  if (!config.metrics_at_socket && config.metrics_listen.empty()) return nullptr;
+  const auto attempt = [&](auto&& deed) {
+    try {
+      deed();
+    } catch (const Error& error) {
+      supervisor.add_trouble(fmt::format("metrics: {}", error.what()));
+      log.error("metrics_not_served", {{"why", error.what()}});
+    }
+  };
+  metrics::Server::Options options{
+      .state_dir = config.state_dir,
+      .events = events,
+      .ask = [&](auto take) { supervisor.ask_for_inventory(std::move(take)); }};
+  std::string port;
+  if (config.metrics_at_socket) {
+    attempt([&] {
+      options.unix_socket = metrics::listen_on_unix(config.metrics_socket, kMetricsMode);
+      options.unix_path = config.metrics_socket;
+    });
+  }
+  if (!config.metrics_listen.empty()) {
+    attempt([&] {
+      options.tcp_socket =
+          metrics::listen_on_loopback(*metrics::parse_loopback(config.metrics_listen));
+      port = metrics::bound_to(options.tcp_socket);
+    });
+  }
+  std::unique_ptr<metrics::Server> server;
+  attempt([&] {
+    const bool at_socket = static_cast<bool>(options.unix_socket);
+    if (!at_socket && port.empty()) return;
+    server = std::make_unique<metrics::Server>(std::move(options));
+    log.info("serving_metrics", {{"socket", at_socket ? config.metrics_socket.string() : "off"},
+                                 {"listen", port.empty() ? "off" : port}});
+  });
+  return server;
+}
+
 }  // namespace
 
 int serve(Options options) {
@@ -114,6 +161,8 @@ int serve(Options options) {
   Configuration& configuration = options.configuration;
   const Config& config = configuration.config();
   EventLog log(log_sink(), severity_of(config.log_level));
+  metrics::EventCounts events;
+  log.watch([&](const Event& event) { events.count(event); });
   boost::asio::signal_set ending(io, SIGTERM, SIGINT, SIGUSR1);
   boost::asio::signal_set reloading(io, SIGHUP);
   std::signal(SIGPIPE, SIG_IGN);
@@ -122,6 +171,7 @@ int serve(Options options) {
   Supervisor supervisor(
       io, {config, std::move(open_store), std::move(inherited.listener)}, log);
   warn_of_unknown_variables(configuration, log);
+  auto metrics_server = serve_metrics(config, events, supervisor, log);
   notify("READY=1");
   StatusLine status_line(io, [&] { return supervisor.summary(); });
   const Watchdog watchdog(io, log, supervisor.threads());
@@ -142,6 +192,7 @@ int serve(Options options) {
     }
     status_line.end();
     notify("STOPPING=1\nSTATUS=Draining to the disk");
+    metrics_server.reset();
     supervisor.stop([&](bool clean) {
       status = clean ? 0 : 1;
       io.stop();

@@ -9,6 +9,7 @@
 
 #include "daemon/flusher.hpp"
 #include "daemon/topic_memory.hpp"
+#include "layout/latency.hpp"
 #include "log/partition_log.hpp"
 #include "ringway/topic.hpp"
 
@@ -76,6 +77,9 @@ class ServedTopic {
     return partitions_[partition].device_refuses;
   }
 
+  /// How long syncs took. Written by the flusher.
+  layout::Latencies& sync_times() const { return sync_times_; }
+
   void set_state(layout::TopicState state) const noexcept;
   /// Everybody who sleeps on the topic looks again.
   void wake_everybody() const noexcept;
@@ -97,6 +101,7 @@ class ServedTopic {
   Options options_;
   TopicMemory memory_;
   mutable std::vector<Partition> partitions_;
+  mutable layout::Latencies sync_times_{};
 };
 
 }  // namespace ringway::daemon

@@ -4,6 +4,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdint>
 
 namespace ringway::daemon {
@@ -26,7 +27,19 @@ struct Attributes {
 };
 static_assert(sizeof(Attributes) == 48);
 
+constexpr std::int32_t kNice = 10;
+
 }  // namespace
+
+void let_others_go_first() noexcept {
+  Attributes attributes{};
+  if (::syscall(SYS_sched_getattr, 0, &attributes, sizeof attributes, 0) != 0) return;
+  if (attributes.policy != SCHED_OTHER) return;
+  attributes.policy = SCHED_BATCH;
+  attributes.nice = std::max(attributes.nice, kNice);
+  attributes.runtime = 0;
+  static_cast<void>(::syscall(SYS_sched_setattr, 0, &attributes, 0));
+}
 
 void ask_for_short_slices() noexcept {
   Attributes attributes{};

@@ -327,6 +327,31 @@ std::vector<std::string> Supervisor::degraded() const {
   for (const std::string& held : retention_.held()) all.push_back(held);
   for (const std::string& waits : registry_.waiting()) all.push_back(waits);
   all.insert(all.end(), troubles_.begin(), troubles_.end());
+  all.insert(all.end(), lasting_troubles_.begin(), lasting_troubles_.end());
+  return all;
+}
+
+void Supervisor::ask_for_inventory(std::function<void(metrics::Inventory)> take) {
+  parts_.post([this, take = std::move(take)] { take(inventory()); });
+}
+
+/// Without a look at partitions: whoever asked has the boards.
+metrics::Inventory Supervisor::inventory() const {
+  metrics::Inventory all;
+  metrics::take_stock(all, registry_, sessions_);
+  for (const auto& [name, topic] : registry_.all()) {
+    if (topic->deleting) continue;
+    all.troubles += topic->served ? topic->damage.size() : 1;
+  }
+  all.troubles += retention_.held().size() + registry_.waiting().size() + troubles_.size() +
+                  lasting_troubles_.size();
+  all.epoch = epoch_;
+  all.started_ns = static_cast<std::uint64_t>(started_ns_);
+  all.memory_used = registry_.memory_used();
+  all.memory_limit = registry_.memory_limit();
+  const TroubleResponse::Killed killed = trouble_response_.killed();
+  all.killed_producers = killed.producers;
+  all.killed_consumers = killed.consumers;
   return all;
 }
 

@@ -17,12 +17,14 @@
 #include "daemon/flusher.hpp"
 #include "daemon/handles.hpp"
 #include "daemon/keepsakes.hpp"
+#include "daemon/metrics/inventory.hpp"
 #include "daemon/requests.hpp"
 #include "daemon/retention.hpp"
 #include "daemon/session_table.hpp"
 #include "daemon/topic_registry.hpp"
 #include "daemon/trouble_response.hpp"
 #include "daemon/watchdog.hpp"
+#include "shm/clock.hpp"
 #include "storage/posix_file_system.hpp"
 
 namespace ringway::daemon {
@@ -53,6 +55,12 @@ class Supervisor {
 
   /// The threads beside the control thread.
   std::vector<WatchedThread> threads();
+  /// What is on the bus, for metrics. Any thread; `take` is called in the control thread, or never
+  /// where that has ended.
+  void ask_for_inventory(std::function<void(metrics::Inventory)> take);
+  /// Something of this program is not as it should be, for as long as it runs: `status` shows it.
+  void add_trouble(std::string trouble) { lasting_troubles_.push_back(std::move(trouble)); }
+
   /// What it does, in a line.
   std::string summary() const;
 
@@ -71,12 +79,14 @@ class Supervisor {
   void drain(std::chrono::steady_clock::time_point until, std::function<void(bool complete)> done);
   bool end_stop(bool complete);
   nlohmann::json status() const;
+  metrics::Inventory inventory() const;
   std::vector<std::string> degraded() const;
 
   boost::asio::io_context& io_;
   Options options_;
   const EventLog& log_;
   const std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
+  const std::int64_t started_ns_ = shm::realtime_ns();
   DirectoryLock state_lock_;
   DirectoryLock runtime_lock_;
   storage::PosixFileSystem file_system_;
@@ -99,6 +109,7 @@ class Supervisor {
   boost::asio::posix::stream_descriptor keeper_watch_;
   boost::asio::steady_timer ticker_;
   bool stopping_ = false;
+  std::vector<std::string> lasting_troubles_;
   std::vector<std::string> troubles_;  ///< what of the last tick's chores failed, and why
 };
 

@@ -11,10 +11,12 @@ build_packages=(
   'libboost-dev|libboost1.81-dev' libconcurrentqueue-dev libfmt-dev libspdlog-dev
   libcli11-dev libtomlplusplus-dev nlohmann-json3-dev
   libsqlite3-dev libxxhash-dev liburing-dev libsystemd-dev libncurses-dev
+  libmicrohttpd-dev
 )
 # What -Dtests=true and the runner need beside them.
 test_packages=(catch2 relacy-dev spin python3 python3-yaml e2fsprogs xfsprogs systemd iproute2
-  build-essential debhelper lintian cmake tmux man-db zsh fish)
+  build-essential debhelper lintian cmake tmux man-db zsh fish
+  prometheus curl)
 # The second compiler, for the build without warnings.
 clang_packages=(clang-19 libclang-rt-19-dev)
 

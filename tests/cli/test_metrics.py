@@ -1,0 +1,302 @@
+"""GET /metrics: what it says, who may ask and how, and a real Prometheus that asks."""
+
+import contextlib
+import http.client
+import json
+import os
+import pathlib
+import re
+import socket
+import stat
+import subprocess
+import tempfile
+import time
+import unittest
+import urllib.parse
+import urllib.request
+
+from support.bus import Bus, PATIENCE_SECONDS, wait_until
+from support.scrape import Samples, UnixConnection, answer, program, text_of
+
+RECORDS = 1000
+CONNECTIONS_MAX = 16  # at each socket
+
+
+def metrics_socket(bus):
+    return bus.runtime_dir / 'metrics.sock'
+
+
+def scrape(bus):
+    return Samples(text_of(metrics_socket(bus)))
+
+
+def port_of(bus):
+    return int(re.findall(r'event=serving_metrics .*listen=127\.0\.0\.1:(\d+)', bus.log.read_text())[-1])
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(('127.0.0.1', 0))
+        return probe.getsockname()[1]
+
+
+def lines(count, size=100):
+    return b''.join(b'%0*d\n' % (size, number) for number in range(count))
+
+
+class Content(unittest.TestCase):
+    maxDiff = None
+
+    def test_partitions_show_what_was_published(self):
+        with Bus() as bus:
+            bus.run('topic', 'create', 'orders', '--partitions', '2', '--ring', '1MiB')
+            bus.run('produce', 'orders', '-p', '1', '--wait', 'durable', stdin=lines(RECORDS))
+            said = scrape(bus)
+            for name in ('committed_offset', 'written_offset', 'durable_offset', 'records_total'):
+                self.assertEqual(said(f'ringway_partition_{name}', topic='orders', partition='1'), RECORDS, name)
+                self.assertEqual(said(f'ringway_partition_{name}', topic='orders', partition='0'), 0, name)
+            # 100 bytes and a header of 32, rounded up to units of 32.
+            self.assertEqual(said('ringway_partition_bytes_total', topic='orders', partition='1'), RECORDS * 160)
+            self.assertGreater(said('ringway_partition_log_bytes', topic='orders', partition='1'), RECORDS * 160)
+            self.assertEqual(said('ringway_partition_first_offset', topic='orders', partition='1'), 0)
+            self.assertEqual(said('ringway_topic_ring_bytes', topic='orders'), 1 << 20)
+            self.assertGreaterEqual(said('ringway_sync_seconds_count', topic='orders'), 1)
+            self.assertGreater(said('ringway_sync_seconds_sum', topic='orders'), 0)
+            self.assertEqual(said('ringway_sync_seconds_bucket', topic='orders', le='+Inf'),
+                             said('ringway_sync_seconds_count', topic='orders'))
+            self.assertEqual(said('ringway_degraded'), 0)
+            self.assertEqual(said('ringway_topics'), 1)
+            self.assertAlmostEqual(said('ringway_start_time_seconds'), time.time(), delta=PATIENCE_SECONDS)
+
+    def test_counters_begin_anew_with_another_ring_and_offsets_go_on(self):
+        with Bus() as bus:
+            bus.run('topic', 'create', 'orders')
+            bus.run('produce', 'orders', '--wait', 'durable', stdin=lines(10))
+            bus.run('topic', 'alter', 'orders', '--ring', '1MiB')
+            bus.run('produce', 'orders', '--wait', 'durable', stdin=lines(3))
+            said = scrape(bus)
+            self.assertEqual(said('ringway_partition_records_total', topic='orders'), 3)
+            self.assertEqual(said('ringway_partition_committed_offset', topic='orders'), 13)
+            self.assertEqual(said('ringway_rings_replaced_total', reason='altered'), 1)
+
+    def test_consumers_show_their_lag_with_a_name_and_without(self):
+        with Bus() as bus:
+            bus.run('topic', 'create', 'orders')
+            bus.run('produce', 'orders', '--wait', 'durable', stdin=lines(10))
+            bus.run('consume', 'orders', '--cursor', 'billing', '-o', 'start', '-n', '4')
+            said = scrape(bus)
+            self.assertEqual(said('ringway_consumer_lag_records', consumer='billing'), 6)
+            self.assertEqual(said('ringway_consumer_lag_bytes', consumer='billing'), 6 * 160)
+            self.assertGreater(said('ringway_consumer_lag_seconds', consumer='billing'), 0)
+            self.assertEqual(said('ringway_consumer_living', consumer='billing'), 0)
+            follower = bus.spawn('consume', 'orders', '--cursor', 'billing')
+            for _ in range(6):
+                follower.stdout.readline()
+            wait_until(lambda: scrape(bus)('ringway_consumer_lag_records', consumer='billing') == 0, 'no lag')
+            self.assertEqual(scrape(bus)('ringway_consumer_living', consumer='billing'), 1)
+            nameless = bus.spawn('consume', 'orders', '-o', 'start')
+            nameless.stdout.readline()
+            wait_until(lambda: scrape(bus)('ringway_topic_consumers', topic='orders') == 2, 'two consumers')
+            said = scrape(bus)
+            self.assertEqual(said('ringway_consumer_lag_records', pid=str(nameless.pid)), 0)
+            self.assertEqual(said('ringway_clients', state='connected'), 2)
+
+    def test_a_consumer_that_stands_still_lags_in_records_bytes_and_seconds(self):
+        with Bus() as bus:
+            bus.run('topic', 'create', 'orders')
+            bus.run('produce', 'orders', stdin=lines(1))
+            slow = bus.spawn('consume', 'orders', '-o', 'start')
+            slow.stdout.readline()
+            os.kill(slow.pid, 19)  # SIGSTOP
+            bus.run('produce', 'orders', '--wait', 'durable', stdin=lines(50))
+            published = time.time()
+            time.sleep(0.6)  # the inventory is half a second old at most, and so is its lag at least
+            said = scrape(bus)
+            lag = said('ringway_consumer_lag_seconds', pid=str(slow.pid))
+            self.assertEqual(said('ringway_consumer_lag_records', pid=str(slow.pid)), 50)
+            self.assertEqual(said('ringway_consumer_lag_bytes', pid=str(slow.pid)), 50 * 160)
+            self.assertGreater(lag, 0.5)
+            self.assertLess(lag, time.time() - published + PATIENCE_SECONDS)
+
+    def test_a_topic_that_is_held_up_says_why(self):
+        with Bus() as bus:
+            bus.run('topic', 'create', 'ticks', '--no-persist', '--ring', '64KiB')
+            slow = bus.spawn('consume', 'ticks', '-o', 'start')
+            bus.run('produce', 'ticks', stdin=lines(1))
+            slow.stdout.readline()
+            os.kill(slow.pid, 19)
+            bus.spawn('produce', 'ticks', stdin=subprocess.PIPE).stdin.write(lines(600))
+            wait_until(lambda: scrape(bus)('ringway_held_partitions', reason='slow_consumer') == 1, 'a hold')
+            said = scrape(bus)
+            self.assertEqual(said('ringway_partition_held', topic='ticks', reason='slow_consumer'), 1)
+            self.assertEqual(said('ringway_degraded'), 1)
+
+    def test_names_of_topics_are_escaped(self):
+        with Bus() as bus:
+            bus.run('topic', 'create', 'a"b\\c')
+            self.assertEqual(scrape(bus)('ringway_topic_served', topic='a"b\\c'), 1)
+
+    def test_consumers_beyond_the_limit_are_counted(self):
+        most, more = 256, 3
+        with Bus() as bus:
+            bus.run('topic', 'create', 'orders')
+            bus.run('produce', 'orders', stdin=lines(1))
+            for number in range(most + more):
+                bus.run('consume', 'orders', '--cursor', f'c{number:03}', '-o', 'start', '-n', '1')
+            said = scrape(bus)
+            self.assertEqual(len(said.labels('ringway_consumer_lag_records')), most)
+            self.assertEqual(said('ringway_consumers_left_out'), more)
+
+
+class Service(unittest.TestCase):
+    maxDiff = None
+
+    def test_the_socket_has_the_rights_of_the_control_socket_and_goes_with_an_orderly_stop(self):
+        with Bus() as bus:
+            mode = stat.S_IMODE(metrics_socket(bus).stat().st_mode)
+            self.assertEqual(mode, stat.S_IMODE(bus.socket.stat().st_mode))
+            bus.restart()  # over the socket of one that was killed
+            scrape(bus)
+            self.assertEqual(bus.stop(), 0)
+            self.assertFalse(metrics_socket(bus).exists())
+
+    def test_it_can_be_off_and_elsewhere(self):
+        with Bus('metrics_socket = "off"') as bus:
+            self.assertFalse(metrics_socket(bus).exists())
+            printed = subprocess.run([os.environ['RINGWAYD'], '--config', bus.config, '--print-config'],
+                                     capture_output=True, text=True, check=True).stdout
+            self.assertRegex(printed, r'metrics_socket = [\'"]off[\'"]')
+        bus = Bus()
+        bus.env['RINGWAYD_METRICS_SOCKET'] = str(bus.root / 'm')
+        with bus:
+            Samples(text_of(bus.root / 'm'))
+
+    def test_an_address_that_others_reach_is_refused(self):
+        for address in ('0.0.0.0:9464', '192.0.2.1:9464', '[::]:9464', 'localhost:9464', '127.0.0.1', '127.0.0.1:99999'):
+            done = subprocess.run([os.environ['RINGWAYD'], '--check-config', '--metrics-listen', address],
+                                  capture_output=True, text=True, check=False)
+            self.assertEqual(done.returncode, 2, address)
+            self.assertIn(f"'{address}' is no port of a loopback address", done.stderr)
+            self.assertIn('write 127.0.0.1:PORT', done.stderr)
+
+    def test_a_port_that_is_taken_is_said_and_the_bus_serves(self):
+        with socket.socket() as other:
+            other.bind(('127.0.0.1', 0))
+            other.listen()
+            with Bus(f'metrics_listen = "127.0.0.1:{other.getsockname()[1]}"') as bus:
+                self.assertIn('event=metrics_not_served', bus.log.read_text())
+                self.assertIn('cannot be bound', bus.json('status', status=5)['degraded'][0])
+                self.assertEqual(scrape(bus)('ringway_degraded'), 1)
+
+    def test_other_methods_paths_and_huge_requests_are_refused(self):
+        with Bus() as bus:
+            def status(*request, **more):
+                return answer(UnixConnection(metrics_socket(bus)), *request, **more)[0]
+            self.assertEqual(status('GET', '/'), 404)
+            self.assertEqual(status('GET', '/metrics/'), 404)
+            self.assertEqual(answer(UnixConnection(metrics_socket(bus)), 'HEAD')[2], '')
+            for method in ('POST', 'PUT', 'DELETE', 'OPTIONS', 'BREW'):
+                got, headers, _ = answer(UnixConnection(metrics_socket(bus)), method, body=b'x' * 10)
+                self.assertEqual((got, headers['Allow']), (405, 'GET, HEAD'), method)
+            self.assertIn(status('GET', headers={'X': 'x' * 200_000}), (413, 431))
+            for rubbish in (b'\0' * 5000, b'GET\r\n\r\n', b'\xff\xfe HTTP/9.9\r\n\r\n' * 100):
+                with socket.socket(socket.AF_UNIX) as rude, contextlib.suppress(OSError):
+                    rude.settimeout(PATIENCE_SECONDS)
+                    rude.connect(str(metrics_socket(bus)))
+                    rude.sendall(rubbish)
+                    rude.shutdown(socket.SHUT_WR)
+                    while rude.recv(4096):
+                        pass
+            scrape(bus)
+
+    def test_who_says_nothing_and_who_does_not_read_hold_up_neither_bus_nor_scrapes_for_long(self):
+        with Bus() as bus, contextlib.ExitStack() as stack:
+            bus.run('topic', 'create', 'many', '--partitions', '1000', '--ring', '64KiB')
+            for number in range(CONNECTIONS_MAX):
+                rude = stack.enter_context(socket.socket(socket.AF_UNIX))
+                rude.connect(str(metrics_socket(bus)))
+                if number % 2:
+                    rude.sendall(b'GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n')
+            began = time.monotonic()
+            bus.run('produce', 'many', '--wait', 'durable', stdin=lines(100))
+            bus.run('status')
+            self.assertLess(time.monotonic() - began, PATIENCE_SECONDS / 2)
+            self.assertEqual(len(scrape(bus).labels('ringway_partition_records_total')), 1000)
+
+
+class Prometheus(unittest.TestCase):
+    """A real one, on a port of its own."""
+    maxDiff = None
+
+    def start(self, stack, target):
+        root = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(prefix='ringway-prometheus-')))
+        config = root / 'prometheus.yml'
+        config.write_text('global: {scrape_interval: 200ms, scrape_timeout: 200ms}\n'
+                          'scrape_configs:\n'
+                          '  - job_name: ringway\n'
+                          f'    static_configs: [{{targets: ["{target}"]}}]\n')
+        self.url = f'127.0.0.1:{free_port()}'
+        log = stack.enter_context(open(root / 'log', 'wb'))
+        process = subprocess.Popen(
+            [program('prometheus'), f'--config.file={config}', f'--storage.tsdb.path={root / "data"}',
+             f'--web.listen-address={self.url}'], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        stack.callback(process.wait)
+        stack.callback(process.kill)
+
+    def ask(self, query):
+        """The values of an instant query, by their labels; none while there is nobody to answer."""
+        url = f'http://{self.url}/api/v1/query?{urllib.parse.urlencode({"query": query})}'
+        with contextlib.suppress(OSError, http.client.HTTPException), urllib.request.urlopen(url) as answered:
+            return [float(result['value'][1]) for result in json.load(answered)['data']['result']]
+        return []
+
+    def await_value(self, query, value):
+        wait_until(lambda: self.ask(query) == [value], f'{query} to be {value}')
+
+    def test_it_has_what_was_published_and_read(self):
+        with Bus('metrics_listen = "127.0.0.1:0"') as bus, contextlib.ExitStack() as stack:
+            self.start(stack, f'127.0.0.1:{port_of(bus)}')
+            bus.run('topic', 'create', 'orders', '--partitions', '4')
+            bus.run('produce', 'orders', '--wait', 'durable', stdin=lines(RECORDS))
+            bus.run('consume', 'orders', '--cursor', 'billing', '-o', 'start', '-n', '300')
+            self.await_value('up{job="ringway"}', 1)
+            for level in ('committed', 'written', 'durable'):
+                self.await_value(f'sum(ringway_partition_{level}_offset{{topic="orders"}})', RECORDS)
+            self.await_value('sum(ringway_partition_records_total)', RECORDS)
+            self.await_value('sum(ringway_partition_bytes_total)', RECORDS * 160)
+            self.await_value('ringway_consumer_lag_records{consumer="billing"}', RECORDS - 300)
+            self.await_value('count(ringway_build_info)', 1)
+            quantile = 'histogram_quantile(0.5, sum by (le) (ringway_sync_seconds_bucket)) < 10'
+            wait_until(lambda: self.ask(quantile), quantile)
+            # It sees the supervisor go, and the next one.
+            bus.kill()
+            self.await_value('up{job="ringway"}', 0)
+
+    def test_promtool_finds_nothing_to_complain_of(self):
+        with Bus() as bus:
+            bus.run('topic', 'create', 'orders')
+            bus.run('produce', 'orders', '--wait', 'durable', stdin=lines(1))
+            bus.run('consume', 'orders', '--cursor', 'billing', '-o', 'start', '-n', '1')
+            checked = subprocess.run([program('promtool'), 'check', 'metrics'], input=text_of(metrics_socket(bus)),
+                                     capture_output=True, text=True, check=False)
+            self.assertEqual((checked.returncode, checked.stdout, checked.stderr), (0, '', ''))
+
+
+class Versions(unittest.TestCase):
+    def test_status_says_of_which_version_each_client_is(self):
+        with Bus() as bus, socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as old:
+            old.connect(str(bus.socket))
+            old.send(b'{"id":1,"op":"hello","protocol":1,"client":"ancient"}')
+            old.recv(4096)
+            said = bus.json('status')
+            self.assertEqual([(one['client'], one['version'], one['pid']) for one in said['sessions']
+                              if one['client'] == 'ancient'], [('ancient', 'unknown', os.getpid())])
+            self.assertEqual({one['version'] for one in said['sessions'] if one['client'] == 'ringway'},
+                             {said['version']})
+            table = bus.run('status').decode()
+            self.assertRegex(table, r'CLIENT +VERSION')
+            self.assertRegex(table, r'ancient +unknown')
+
+
+if __name__ == '__main__':
+    unittest.main()
