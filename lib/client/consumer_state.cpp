@@ -174,7 +174,7 @@ bool ConsumerState::ring_was_replaced() noexcept {
 bool ConsumerState::make_room(std::size_t records_max) noexcept {
   if (records_.capacity() >= records_max) return true;
   try {
-    records_.reserve(records_max);
+    records_ = RecordList(records_max);
   } catch (const std::bad_alloc&) {
     // Less at a time, then.
   }
@@ -233,9 +233,9 @@ RecordBatch ConsumerState::poll(std::size_t records_max, Timeout timeout) noexce
   if (in_stream_ && timeout > Timeout::zero()) keep_distance(timeout);
   Status status = collect(records_max);
   if (loss != Status::ok) [[unlikely]]
-    return {records_, loss};
+    return {records_.views(), loss};
   if (!records_.empty() || (status != Status::ok && status != Status::disconnected)) [[likely]] {
-    return {records_, status};
+    return {records_.views(), status};
   }
   if (timeout <= Timeout::zero()) {
     if (const Status going = keep_going(); going != Status::ok) status = going;
@@ -244,7 +244,7 @@ RecordBatch ConsumerState::poll(std::size_t records_max, Timeout timeout) noexce
   if (comes_at_once()) {
     status = collect(records_max);
     if (!records_.empty() || (status != Status::ok && status != Status::disconnected)) [[likely]]
-      return {records_, status};
+      return {records_.views(), status};
   }
   const Deadline deadline(timeout);
   for (;;) {
@@ -253,7 +253,7 @@ RecordBatch ConsumerState::poll(std::size_t records_max, Timeout timeout) noexce
     const std::uint64_t before = progress();
     status = collect(records_max);
     if (!records_.empty() || (status != Status::ok && status != Status::disconnected)) {
-      return {records_, status};
+      return {records_.views(), status};
     }
     // What came was nothing to read: however much of that there is, the caller waits no longer.
     if (interrupt_.take()) return {{}, Status::interrupted};

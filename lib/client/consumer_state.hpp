@@ -77,7 +77,7 @@ class [[gnu::visibility("hidden")]] ConsumerState {
   std::optional<TopicBell> bell_;
   Interrupt interrupt_;
   std::uint32_t pages_lost_ = 0;  // of shm::pages_lost, what this handle has dealt with
-  std::vector<RecordView> records_;
+  RecordList records_;
   std::vector<Gap> gaps_;
   std::size_t turn_ = 0;  // which cursor the next poll starts with
   bool in_stream_ = false;  // the last poll gave several, out of rings

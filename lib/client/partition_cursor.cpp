@@ -231,6 +231,46 @@ bool PartitionCursor::lost_more() noexcept {
   return pages_lost_ != before;
 }
 
+/// Moves over what is committed in front of `bound`, as far as the harvest has room: what each
+/// record costs a consumer. So what it needs is in copies, which need not be loaded again behind
+/// each stamp, and it does not wait for a header to know where the next one is, as long as records
+/// look like the one before (Stride).
+ring::Found PartitionCursor::take_run(std::uint64_t bound, Harvest& harvest) noexcept {
+  const ring::PartitionView view = view_;
+  const bool mirrored = view.mapping() == ring::Mapping::mirrored;
+  const std::uint64_t wanted_from = not_before_ns_ ? kNowhere : wanted_;
+  const std::uint32_t partition = partition_;
+  ring::Place at = place_;
+  ring::Stride stride(view.ring_bytes());
+  ring::Found found = ring::Found::nothing;
+  RecordView* to = harvest.records.free();
+  const RecordView* const room = to + (harvest.records_max - harvest.records.size());
+  while (to != room && at.position < bound) {
+    found = stride.peek(view, at.position);
+    if (found != ring::Found::record) break;
+    __builtin_prefetch(view.at(at.position + kPrefetchBytes));
+    const layout::HeaderWords words = stride.words();
+    if (!stride.data() || at.offset < wanted_from) [[unlikely]] {
+      const RecordHeader header = layout::header_of(words);
+      if (!wanted(header, at.offset)) {
+        at.pass(header);
+        continue;
+      }
+    }
+    const std::byte* body = view.at(at.position) + sizeof(RecordHeader);
+    if (!mirrored) [[unlikely]] {
+      body = body_in_ring(at.position, stride.bytes() - sizeof(RecordHeader));
+      if (body == nullptr) break;
+    }
+    *to++ = view_of(layout::header_of(words), body, at.offset, partition);
+    at.position += stride.bytes();
+    ++at.offset;
+  }
+  harvest.records.take_until(to);
+  place_ = at;
+  return found;
+}
+
 Status PartitionCursor::collect_ring(Harvest& harvest) noexcept {
   if (copies_ && take_records(harvest)) [[unlikely]]
     return Status::ok;
@@ -253,38 +293,20 @@ Status PartitionCursor::collect_ring(Harvest& harvest) noexcept {
   const auto begun_not_before_ns = not_before_ns_;
   const std::uint32_t lost = shm::pages_lost.load(std::memory_order::acquire);
   const std::size_t before = harvest.records.size();
-  ring::Found found = ring::Found::nothing;
-  RecordHeader header;
-  const std::uint64_t bound =
-      std::min({announced, reader_.end(), std::exchange(until_, kNowhere)});
-  // Copies: behind each stamp the members would be loaded again.
-  ring::PartitionView view = view_;
-  ring::Place at = place_;
-  while (harvest.records.size() < harvest.records_max && at.position < bound) {
-    found = ring::peek(view, at.position, header);
-    if (found != ring::Found::record) break;
-    const std::uint64_t bytes = layout::record_bytes(header);
-    __builtin_prefetch(view.at(at.position + kPrefetchBytes));
-    if (wanted(header, at.offset)) [[likely]] {
-      const std::byte* const body = body_in_ring(at.position, bytes - sizeof header);
-      if (body == nullptr) break;
-      harvest.records.push_back(view_of(header, body, at.offset, partition_));
-    }
-    at.pass(header);
-  }
-  place_ = at;
+  const ring::Found found =
+      take_run(std::min({announced, reader_.end(), std::exchange(until_, kNowhere)}), harvest);
   const bool some_lost = shm::pages_lost.load(std::memory_order::acquire) != lost;
   if (place_.position > reader_.end() || (some_lost && lost_more())) [[unlikely]] {
     // Retired while it was read: again, up to its end. Or a page was lost, between a stamp and what
     // it vouches for perhaps: again, up to that page.
-    harvest.records.resize(before);
+    harvest.records.drop_behind(before);
     place_ = begun;
     not_before_ns_ = begun_not_before_ns;
     return collect_ring(harvest);
   }
   if (mode_ == TopicMode::memory_overwrite && !reader_.still_there(held_from_)) {
     // Nothing of it may be believed, not even where it led.
-    harvest.records.resize(before);
+    harvest.records.drop_behind(before);
     place_ = begun;
     not_before_ns_ = begun_not_before_ns;
     return left_ring(harvest);
@@ -415,7 +437,9 @@ Status PartitionCursor::collect_log(Harvest& harvest) noexcept {
 bool PartitionCursor::take_records(Harvest& harvest) noexcept {
   std::span<const std::byte> left = chunk_;
   ring::Place at = place_;
-  while (harvest.records.size() < harvest.records_max) {
+  RecordView* to = harvest.records.free();
+  const RecordView* const room = to + (harvest.records_max - harvest.records.size());
+  while (to != room) {
     RecordHeader header;
     if (!whole_record(left, header)) {
       left = {};
@@ -423,11 +447,12 @@ bool PartitionCursor::take_records(Harvest& harvest) noexcept {
     }
     if (wanted(header, at.offset)) [[likely]] {
       const std::byte* const body = left.data() + sizeof header;
-      harvest.records.push_back(view_of(header, body, at.offset, partition_));
+      *to++ = view_of(header, body, at.offset, partition_);
     }
     left = left.subspan(layout::record_bytes(header));
     at.pass(header);
   }
+  harvest.records.take_until(to);
   const bool any = at.position != place_.position;
   chunk_ = left;
   place_ = at;

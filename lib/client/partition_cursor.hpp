@@ -7,6 +7,7 @@
 
 #include "client/committed_walk.hpp"
 #include "client/log_source.hpp"
+#include "client/record_list.hpp"
 #include "layout/session.hpp"
 #include "ring/partition_view.hpp"
 #include "ring/reader.hpp"
@@ -24,7 +25,7 @@ class PartitionCursor {
  public:
   /// Where to collect to: views of one poll, and the gaps passed on the way.
   struct Harvest {
-    std::vector<RecordView>& records;
+    RecordList& records;
     std::size_t records_max;  ///< at most the capacity of `records`
     std::vector<Gap>& gaps;
   };
@@ -99,6 +100,7 @@ class PartitionCursor {
   Status join_ring() noexcept;
   bool lost_more() noexcept;
   Status collect_ring(Harvest& harvest) noexcept;
+  ring::Found take_run(std::uint64_t bound, Harvest& harvest) noexcept;
   Status copy_ring(std::uint64_t announced, Harvest& harvest) noexcept;
   bool copy_out(std::uint64_t position, std::uint64_t bytes) noexcept;
   LogEnd log_end() const noexcept;

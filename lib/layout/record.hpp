@@ -82,22 +82,41 @@ inline void store_data_header(std::byte* to, const DataHeader& header) noexcept 
   }
 }
 
-/// The way back, for a header of either kind: all but its stamp, which is 0 in what is returned. By
-/// words, too: what is put together in memory is slow to load as a whole.
-inline RecordHeader load_header(const std::byte* from) noexcept {
-  std::uint64_t sizes, time, rest;
-  std::memcpy(&sizes, from + offsetof(RecordHeader, payload_bytes), sizeof sizes);
-  std::memcpy(&time, from + offsetof(RecordHeader, timestamp_ns), sizeof time);
-  std::memcpy(&rest, from + offsetof(RecordHeader, key_bytes), sizeof rest);
+/// A header of either kind without its stamp, as words: what is put together in memory is slow to
+/// load as a whole.
+struct HeaderWords {
+  std::uint64_t sizes;  ///< payload_bytes, producer
+  std::uint64_t time;   ///< timestamp_ns
+  std::uint64_t rest;   ///< everything from key_bytes on
+
+  std::uint32_t payload_bytes() const noexcept { return static_cast<std::uint32_t>(sizes); }
+  std::uint32_t producer() const noexcept { return static_cast<std::uint32_t>(sizes >> 32); }
+  std::int64_t timestamp_ns() const noexcept { return static_cast<std::int64_t>(time); }
+};
+
+inline HeaderWords load_words(const std::byte* from) noexcept {
+  HeaderWords words;
+  std::memcpy(&words.sizes, from + offsetof(RecordHeader, payload_bytes), sizeof words.sizes);
+  std::memcpy(&words.time, from + offsetof(RecordHeader, timestamp_ns), sizeof words.time);
+  std::memcpy(&words.rest, from + offsetof(RecordHeader, key_bytes), sizeof words.rest);
+  return words;
+}
+
+/// What the words say. Its stamp is 0.
+constexpr RecordHeader header_of(const HeaderWords& words) noexcept {
   return {.stamp = 0,
-          .payload_bytes = static_cast<std::uint32_t>(sizes),
-          .producer = static_cast<std::uint32_t>(sizes >> 32),
-          .timestamp_ns = static_cast<std::int64_t>(time),
-          .key_bytes = static_cast<std::uint16_t>(rest),
-          .headers_bytes = static_cast<std::uint16_t>(rest >> 16),
-          .kind = static_cast<std::uint8_t>(rest >> 32),
-          .flags = static_cast<std::uint8_t>(rest >> 40),
-          .reserved = static_cast<std::uint16_t>(rest >> 48)};
+          .payload_bytes = static_cast<std::uint32_t>(words.sizes),
+          .producer = static_cast<std::uint32_t>(words.sizes >> 32),
+          .timestamp_ns = static_cast<std::int64_t>(words.time),
+          .key_bytes = static_cast<std::uint16_t>(words.rest),
+          .headers_bytes = static_cast<std::uint16_t>(words.rest >> 16),
+          .kind = static_cast<std::uint8_t>(words.rest >> 32),
+          .flags = static_cast<std::uint8_t>(words.rest >> 40),
+          .reserved = static_cast<std::uint16_t>(words.rest >> 48)};
+}
+
+inline RecordHeader load_header(const std::byte* from) noexcept {
+  return header_of(load_words(from));
 }
 
 inline constexpr std::uint64_t kKeyBytesMax = 65535;
@@ -134,7 +153,8 @@ constexpr RecordHeader skip_header(std::uint64_t bytes, std::uint64_t offsets) n
 
 /// Whether a header copied from untrusted memory can be followed: known kind, a size that stays
 /// within `bytes_max` (the distance to the bound the caller trusts), offsets that fit its size.
-constexpr bool plausible(const RecordHeader& header, std::uint64_t bytes_max) noexcept {
+[[gnu::always_inline]] constexpr bool plausible(const RecordHeader& header,
+                                                std::uint64_t bytes_max) noexcept {
   const std::uint64_t bytes = record_bytes(header);
   if (bytes > bytes_max) return false;
   if (header.kind == static_cast<std::uint8_t>(RecordKind::data)) return true;

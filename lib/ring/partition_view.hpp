@@ -74,6 +74,9 @@ class PartitionView {
   layout::RecordHeader load_header(std::uint64_t position) const noexcept {
     return layout::load_header(at(position));
   }
+  layout::HeaderWords load_words(std::uint64_t position) const noexcept {
+    return layout::load_words(at(position));
+  }
   /// Everything but the stamp.
   void store_header(std::uint64_t position, const layout::RecordHeader& header) const noexcept {
     std::memcpy(at(position) + sizeof header.stamp,

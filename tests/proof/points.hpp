@@ -35,7 +35,7 @@ inline constexpr std::array kRecordedPoints{
     RecordedPoints{"claim beside rivals", 3290},
     RecordedPoints{"batch", 2340},
     RecordedPoints{"abort", 1260},
-    RecordedPoints{"poll, pin, advance, unpin", 12380},
+    RecordedPoints{"poll, pin, advance, unpin", 9420},
     RecordedPoints{"ring the bell", 370},
     RecordedPoints{"fall asleep on the bell", 140},
     RecordedPoints{"repair", 6700},

@@ -73,7 +73,7 @@ Act reads() {
 
 struct Polling {
   std::shared_ptr<PartitionCursor> cursor;
-  std::vector<RecordView> records;
+  RecordList records{3};
   std::vector<Gap> gaps;
 };
 
@@ -85,7 +85,6 @@ Act polls(TopicMode mode, std::optional<std::uint64_t> from = {}) {
         0, cast.view(), cast.stage().slot(seat), mode,
         std::make_unique<EmptiedLog>(log::LogPoint{cast.place().position, cast.place().offset}));
     polling->cursor->go_to({Status::ok, from.value_or(cast.place().offset), {}});
-    polling->records.reserve(3);
     polling->gaps.reserve(3);
     return [polling, told = &cast.stage().told()] {
       for (int poll = 0; poll < 3; ++poll) {

@@ -43,9 +43,8 @@ int go_round(TwoMappings& memory) {
   PartitionCursor cursor(0, memory.view(memory.readable), reader_slot,
                          layout::TopicMode::memory_block, nullptr);
   cursor.go_to({Status::ok, 0});
-  std::vector<RecordView> records;
+  RecordList records(8);
   std::vector<Gap> gaps;
-  records.reserve(8);
   int across = 0;
   for (std::uint64_t number = 0; follower.committed().position < 5 * kBytes; ++number) {
     const std::string payload(1'000 + number * 37 % 3'000, static_cast<char>('a' + number % 26));

@@ -89,8 +89,7 @@ struct World {
     plain.publish(follower.committed());
   }
   std::vector<std::uint64_t> poll(PartitionCursor& cursor, std::size_t max = 1000) {
-    records.clear();
-    records.reserve(max);
+    records = RecordList(max);
     PartitionCursor::Harvest harvest{records, max, gaps};
     status = cursor.collect(harvest);
     std::vector<std::uint64_t> offsets;
@@ -108,7 +107,7 @@ struct World {
   daemon::CommitFollower follower{plain.view(), {0, 0}};
   MemoryLog::Content log;
   std::uint64_t published = 0;
-  std::vector<RecordView> records;
+  RecordList records;
   std::vector<Gap> gaps;
   Status status = Status::ok;
 };

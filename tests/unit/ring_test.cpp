@@ -235,6 +235,57 @@ TEST_CASE("peek: a stamp over an impossible header is corrupt", "[ring]") {
   CHECK(peek(ring.view(), claim.position, header) == Found::corrupt);
 }
 
+TEST_CASE("stride: goes from record to record as a peek at each does", "[ring]") {
+  PlainRing ring;
+  Slot slot{};
+  PlainWriter writer(ring.view(), slot);
+  for (const char* payload : {"one", "two", "three and so on, far into another unit", "six", ""}) {
+    publish_record(writer, payload);
+  }
+  writer.abort(writer.try_claim(64, 1), 1);
+  writer.abort(writer.try_claim(64, 2), 2);  // as long, with more offsets
+  publish_record(writer, "ten");
+  publish_record(writer, "end");
+  Stride stride(PlainRing::kBytes);
+  Place place{0, 0};
+  layout::RecordHeader header;
+  int found = 0;
+  for (; peek(ring.view(), place.position, header) == Found::record; ++found) {
+    REQUIRE(stride.peek(ring.view(), place.position) == Found::record);
+    CHECK(stride.bytes() == layout::record_bytes(header));
+    CHECK(stride.data() == (header.kind == static_cast<std::uint8_t>(layout::RecordKind::data)));
+    CHECK(layout::header_of(stride.words()).producer == header.producer);
+    place.pass(header);
+  }
+  CHECK(found == 9);
+  CHECK(stride.peek(ring.view(), place.position) == Found::nothing);
+}
+
+TEST_CASE("stride: what looks like nothing, or like the record before, is not believed", "[ring]") {
+  PlainRing ring;
+  Slot slot{};
+  PlainWriter writer(ring.view(), slot);
+  publish_record(writer, "sound");
+  writer.abort(writer.try_claim(64, 1), 1);
+  const Claimed claim = publish_record(writer, "sound");
+  Stride fresh(PlainRing::kBytes), used(PlainRing::kBytes);
+  CHECK(used.peek(ring.view(), 0) == Found::record);
+  for (const bool over_a_skip : {false, true}) {
+    if (over_a_skip) CHECK(used.peek(ring.view(), 64) == Found::record);
+    layout::RecordHeader header{};
+    ring.view().store_header(claim.first, header);  // of no kind
+    CHECK(fresh.peek(ring.view(), claim.first) == Found::corrupt);
+    CHECK(used.peek(ring.view(), claim.first) == Found::corrupt);
+    header.payload_bytes = 5;
+    ring.view().store_header(claim.first, header);
+    CHECK(used.peek(ring.view(), claim.first) == Found::corrupt);
+    header.kind = static_cast<std::uint8_t>(layout::RecordKind::data);
+    header.payload_bytes = 1u << 31;
+    ring.view().store_header(claim.first, header);
+    CHECK(used.peek(ring.view(), claim.first) == Found::corrupt);
+  }
+}
+
 TEST_CASE("repair: an owned claim becomes a skip of its length, and records behind it appear",
           "[repair]") {
   PlainRing ring;
