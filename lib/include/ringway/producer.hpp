@@ -116,8 +116,9 @@ class [[nodiscard]] Batch {
   std::uint32_t left() const noexcept { return left_; }
   /// The writable payload of one more record, 32-byte aligned; or nullopt when no record is left or
   /// it does not fit in what remains. Of the options only key, headers and timestamp_ns count.
+  std::optional<std::span<std::byte>> append(std::size_t payload_bytes) noexcept;
   std::optional<std::span<std::byte>> append(std::size_t payload_bytes,
-                                             const PublishOptions& options = {}) noexcept;
+                                             const PublishOptions& options) noexcept;
   /// append() and copy.
   bool append_copy(Bytes payload, const PublishOptions& options = {}) noexcept;
 
