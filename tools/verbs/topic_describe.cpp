@@ -2,76 +2,34 @@
 #include <unistd.h>
 
 #include <memory>
+#include <utility>
 
 #include "client/administration.hpp"
 #include "client/topic_memory.hpp"
-#include "control/topic_settings.hpp"
 #include "shm/uuid.hpp"
 #include "tools/bus_access.hpp"
 #include "tools/command_line.hpp"
 #include "tools/partition_facts.hpp"
-#include "tools/quantity.hpp"
+#include "tools/shown_settings.hpp"
 #include "tools/terminal.hpp"
 #include "tools/verbs/verbs.hpp"
 
 namespace ringway::cli {
 namespace {
 
-Cell accounts(const std::vector<std::string>& names) {
-  std::string text;
-  for (const std::string& name : names) text += (text.empty() ? "" : ",") + name;
-  return {text.empty() ? "-" : text, names};
-}
-
-Cell limit(std::uint64_t value, std::string shown) {
-  return {value == 0 ? "no limit" : std::move(shown), value};
-}
-
-Report settings_report(const TopicSettings& settings) {
-  using std::chrono::milliseconds;
-  Report report;
-  report.add("Partitions", "partitions", Cell::of_number(settings.partitions));
-  report.add("Ring", "ring_bytes", Cell::of_bytes(settings.ring_bytes));
-  report.add("Segment", "segment_bytes", Cell::of_bytes(settings.segment_bytes));
-  report.add("Sync", "sync", Cell::of_text(std::string(control::to_string(settings.sync))));
-  report.add("Sync interval", "sync_interval_ms",
-             {format_duration(milliseconds(settings.sync_interval_ms)), settings.sync_interval_ms});
-  report.add("Sync after", "sync_bytes", Cell::of_bytes(settings.sync_bytes));
-  report.add("Persist", "persist", Cell::of_truth(settings.persist));
-  report.add("When full", "when_full",
-             Cell::of_text(std::string(control::to_string(settings.when_full))));
-  report.add("Retention bytes", "retention_bytes",
-             limit(settings.retention_bytes, format_size(settings.retention_bytes)));
-  report.add(
-      "Retention age", "retention_age_ms",
-      limit(settings.retention_age_ms, format_duration(milliseconds(settings.retention_age_ms))));
-  report.add("When stopped", "when_stopped",
-             Cell::of_text(std::string(control::to_string(settings.when_stopped))));
-  report.add("Stopped after", "stopped_after_ms",
-             {format_duration(milliseconds(settings.stopped_after_ms)), settings.stopped_after_ms});
-  report.add("Pin budget", "pin_budget_ms",
-             limit(settings.pin_budget_ms, format_duration(milliseconds(settings.pin_budget_ms))));
-  const std::uint64_t rings = settings.ring_bytes * settings.partitions;
-  report.add("Retired max", "retired_bytes_max",
-             {settings.retired_bytes_max == 0
-                  ? fmt::format("{} (four times its rings)", format_size(4 * rings))
-                  : format_size(settings.retired_bytes_max),
-              settings.retired_bytes_max});
-  report.add("When pinned", "when_pinned",
-             Cell::of_text(std::string(control::to_string(settings.when_pinned))));
-  report.add("When disk fails", "when_disk_fails",
-             Cell::of_text(std::string(control::to_string(settings.when_disk_fails))));
-  report.add("Readers", "readers", accounts(settings.readers));
-  report.add("Writers", "writers", accounts(settings.writers));
-  report.add("Admins", "admins", accounts(settings.admins));
-  return report;
-}
-
 /// pwrite is what the supervisor falls back to.
 Cell log_writer(const nlohmann::json& details) {
   const std::string name = details.value("log_writer", "");
   if (name.empty()) return Cell::none();
   return {name == "io_uring" ? name : name + ", as the kernel refuses io_uring", name};
+}
+
+Report settings_report(const TopicSettings& settings) {
+  Report report;
+  for (ShownSetting& setting : shown_settings(settings)) {
+    report.add(std::move(setting.heading), std::move(setting.name), std::move(setting.cell));
+  }
+  return report;
 }
 
 Exit describe(const std::string& topic, const Common& common) {
