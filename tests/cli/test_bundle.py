@@ -21,9 +21,11 @@ ALWAYS = {'manifest.json', 'version.json', 'doctor.txt', 'doctor.json', 'status.
 class Bundle(OnABus):
     def setUp(self):
         super().setUp()
-        self.bus.env['PATH'] += f':{pathlib.Path(os.environ["RINGWAYD"]).parent}'  # not beside it before it is installed
-        self.create('orders', '--ring', '64KiB')
-        self.bus.run('produce', 'orders', '-K', ':', '-H', f'h={SECRETS["header"]}', '--wait', 'durable',
+        self.topic = self.bus.root.name  # no other bus of this machine has one of that name
+        # Not beside the command before both are installed.
+        self.bus.env['PATH'] += f':{pathlib.Path(os.environ["RINGWAYD"]).parent}'
+        self.create(self.topic, '--ring', '64KiB')
+        self.bus.run('produce', self.topic, '-K', ':', '-H', f'h={SECRETS["header"]}', '--wait', 'durable',
                      stdin=f'{SECRETS["key"]}:{SECRETS["value"]}\n'.encode() * 20)
         self.file = self.bus.root / 'x.tar'
 

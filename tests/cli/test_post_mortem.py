@@ -16,14 +16,15 @@ from on_a_bus import OnABus
 class PostMortem(OnABus):
     def setUp(self):
         super().setUp()
-        self.create('orders', '--partitions', '2', '--ring', '1MiB')
-        self.producers = [self.bus.spawn('produce', 'orders', '-p', str(p), '--rate', '20000') for p in (0, 1)]
+        self.topic = self.bus.root.name  # no other bus of this machine has one of that name
+        self.create(self.topic, '--partitions', '2', '--ring', '1MiB')
+        self.producers = [self.bus.spawn('produce', self.topic, '-p', str(p), '--rate', '20000') for p in (0, 1)]
         self.feeders = [threading.Thread(target=self.feed, args=(each,), daemon=True) for each in self.producers]
         for feeder in self.feeders:
             feeder.start()
-        self.consumer = self.bus.spawn('consume', 'orders', '--cursor', 'billing', '-o', 'start',
+        self.consumer = self.bus.spawn('consume', self.topic, '--cursor', 'billing', '-o', 'start',
                                        stdout=open(os.devnull, 'wb'))
-        wait_until(lambda: all(self.partition('orders', p)['committed'] > 2000 for p in (0, 1)), 'traffic')
+        wait_until(lambda: all(self.partition(self.topic, p)['committed'] > 2000 for p in (0, 1)), 'traffic')
         wait_until(lambda: all(each['offset'] for each in self.cursors()), 'the consumer')
 
     def feed(self, producer):
@@ -37,7 +38,7 @@ class PostMortem(OnABus):
             pass  # it is dead
 
     def cursors(self):
-        found = self.bus.json('inspect', 'orders')['partitions']
+        found = self.bus.json('inspect', self.topic)['partitions']
         return [cursor for each in found for cursor in each['cursors']] or [{'offset': None}]
 
     def kill_all(self, *others):
@@ -51,12 +52,12 @@ class PostMortem(OnABus):
             feeder.join()
 
     def examined(self, *words):
-        return self.bus.json('inspect', 'orders', '--post-mortem', '--state-dir', self.bus.state_dir, *words)
+        return self.bus.json('inspect', self.topic, '--post-mortem', '--state-dir', self.bus.state_dir, *words)
 
     def published(self):
         """What the next supervisor gives a consumer: by partition and offset."""
         self.bus.start()
-        lines = self.bus.run('consume', 'orders', '-o', 'start', '-e', '--output', 'jsonl').splitlines()
+        lines = self.bus.run('consume', self.topic, '-o', 'start', '-e', '--output', 'jsonl').splitlines()
         records = {(each['partition'], each['offset']): each for each in map(json.loads, lines)}
         for p in (0, 1):  # whose lines were all published in order: nothing is lost or doubled before the end
             values = [int(records[key]['value']) for key in sorted(records) if key[0] == p]
@@ -126,8 +127,8 @@ class PostMortem(OnABus):
     def test_what_is_nowhere_and_options_that_go_with_nothing_are_refused(self):
         error = self.bus.refusal('inspect', 'none', '--post-mortem', '--state-dir', self.bus.state_dir, status=3)
         self.assertIn("topic 'none'", error['thing'])
-        self.assertEqual(self.bus.refusal('inspect', 'orders', '--state-dir', '/', status=2)['code'], 'usage')
-        self.assertIn('-p 2', self.bus.refusal('inspect', 'orders', '--post-mortem', '-p', '2', status=2)['thing'])
+        self.assertEqual(self.bus.refusal('inspect', self.topic, '--state-dir', '/', status=2)['code'], 'usage')
+        self.assertIn('-p 2', self.bus.refusal('inspect', self.topic, '--post-mortem', '-p', '2', status=2)['thing'])
 
 
 if __name__ == '__main__':

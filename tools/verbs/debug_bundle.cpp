@@ -72,13 +72,14 @@ Subject subject_of(const BundleOptions& options, const Common& common) {
   } catch (const Error& error) {
     note(fmt::format("nobody serves, so that less is known: {}", error.what()));
   }
-  for (const FoundBoard& board : boards_in_processes()) subject.topics.insert(board.topic);
   try {
     for (std::string& name : StateDirectory(subject.state_dir).topic_names()) {
       subject.topics.insert(std::move(name));
     }
   } catch (const Error& error) {
+    // Memory may be another bus's, too: only where nothing says more.
     note(fmt::format("topics that have no memory are not known: {}", error.what()));
+    for (const FoundBoard& board : boards_in_processes()) subject.topics.insert(board.topic);
   }
   return subject;
 }
