@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import socket
 import stat
 import subprocess
@@ -18,6 +19,10 @@ import urllib.request
 from support.bus import Bus, PATIENCE_SECONDS, wait_until
 from support.scrape import Samples, UnixConnection, answer, program, text_of
 
+OBSERVABILITY = pathlib.Path(__file__).resolve().parents[2] / 'daemon/observability'
+DASHBOARD = OBSERVABILITY / 'ringway-dashboard.json'
+RULES = OBSERVABILITY / 'ringway.rules.yml'
+ALERTS_TEST = pathlib.Path(__file__).with_name('alerts.test.yml')
 RECORDS = 1000
 CONNECTIONS_MAX = 16  # at each socket
 
@@ -280,6 +285,49 @@ class Prometheus(unittest.TestCase):
             checked = subprocess.run([program('promtool'), 'check', 'metrics'], input=text_of(metrics_socket(bus)),
                                      capture_output=True, text=True, check=False)
             self.assertEqual((checked.returncode, checked.stdout, checked.stderr), (0, '', ''))
+
+
+class Observability(unittest.TestCase):
+    """The files that are installed for Prometheus and Grafana."""
+    maxDiff = None
+
+    def test_the_rules_are_right_and_their_alerts_fire_when_they_are_to(self):
+        with tempfile.TemporaryDirectory() as place:
+            for file in (RULES, ALERTS_TEST):
+                shutil.copy(file, place)
+            for what, file in (('check', RULES), ('test', ALERTS_TEST)):
+                done = subprocess.run([program('promtool'), what, 'rules', pathlib.Path(place) / file.name],
+                                      capture_output=True, text=True, check=False)
+                self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        alerts = set(re.findall(r'- alert: (\w+)', RULES.read_text()))
+        self.assertEqual(alerts, set(re.findall(r'alertname="(\w+)"', ALERTS_TEST.read_text())))
+
+    def test_each_metric_of_dashboard_and_rules_is_one_that_is_served(self):
+        with Bus() as bus:
+            bus.run('topic', 'create', 'orders')
+            kinds = scrape(bus).kinds
+        served = {*kinds, *(f'{name}_{part}' for name, kind in kinds.items() if kind == 'histogram'
+                            for part in ('bucket', 'sum', 'count'))}
+        panels = json.loads(DASHBOARD.read_text())['panels']
+        expressions = [target['expr'] for panel in panels for target in panel['targets']]
+        used = set(re.findall(r'\bringway_\w+', ' '.join(expressions)))
+        used |= set(re.findall(r'\bringway_\w+', RULES.read_text()))
+        self.assertGreater(len(used), 15)
+        self.assertEqual(used - served, set())
+
+    def test_the_dashboards_expressions_are_such(self):
+        """As promtool sees it: each as a rule."""
+        rules = []
+        for panel in json.loads(DASHBOARD.read_text())['panels']:
+            for target in panel['targets']:
+                expr = target['expr'].replace('$__rate_interval', '1m').replace('$instance', '.*').replace('$topic', '.*')
+                rules.append({'record': 'x', 'expr': expr, 'labels': {'of': f'{panel["title"]} {target["refId"]}'}})
+        with tempfile.NamedTemporaryFile('w', suffix='.json') as file:
+            json.dump({'groups': [{'name': 'dashboard', 'rules': rules}]}, file)
+            file.flush()
+            done = subprocess.run([program('promtool'), 'check', 'rules', file.name], capture_output=True, text=True,
+                                  check=False)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
 
 
 class Versions(unittest.TestCase):

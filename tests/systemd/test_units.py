@@ -306,6 +306,17 @@ class Units(unittest.TestCase):
         self.assertEqual(self.property('MemoryMax', 'ringway.slice'), str(8 << 30))
         box.say('ringway topic create u --partitions 8 --ring 1GiB', status=1)
 
+    def test_metrics_are_at_their_socket_and_with_a_drop_in_at_a_port(self):
+        said = box.say('systemctl start ringwayd && until test -S /run/ringway/metrics.sock; do sleep 0.05; done'
+                       ' && su alice -c "curl -s --unix-socket /run/ringway/metrics.sock http://x/metrics"')
+        self.assertIn('ringway_build_info{', said)
+        drop_in = '/etc/systemd/system/ringwayd.service.d'
+        self.addCleanup(box.say, f'rm -rf {drop_in}; systemctl daemon-reload')
+        box.say(f'mkdir -p {drop_in} && cp /usr/local/share/doc/ringway/examples/metrics-port.conf {drop_in}'
+                ' && systemctl daemon-reload && systemctl restart ringwayd && ip link set lo up')
+        self.assertIn('ringway_build_info{', box.say('curl -s http://127.0.0.1:9464/metrics'))
+        box.say('systemd-analyze security --threshold=20 ringwayd')
+
     def test_a_user_publishes_another_consumes_and_a_third_is_refused(self):
         box.say('ringway topic create orders --write alice --read bob')
         box.say('su alice -c "seq 1 10 | ringway produce orders"')
