@@ -30,7 +30,7 @@ class SegmentList {
 /// A topic that is being served: its memory, its partitions' directories and segments. Made by the
 /// registry in the control thread, given to the flusher with add(), shared by both until the
 /// flusher has answered remove(). What the two threads share beside the board is guarded where it
-/// stands; the rest never changes. Who writes which of the board's words: daemon/README.md. A crash
+/// stands; the rest never changes. Who writes which of the board's words: daemon/INSIDE.md. A crash
 /// costs nothing: the keeper holds the memory.
 class ServedTopic {
  public:

@@ -26,7 +26,7 @@ Findings check_service(const Facts& facts) {
     found.push_back({Severity::warning, "service",
                      trouble.is_string() ? trouble.get<std::string>() : trouble.dump(),
                      "it serves, but what is named here does not do all that it should",
-                     "ringway status; daemon/README.md: when something is full"});
+                     "ringway status; daemon/README.md: what to do when"});
   }
   if (found.empty()) {
     return well("service", fmt::format("pid {} serves at {}", facts.supervisor, facts.socket));
