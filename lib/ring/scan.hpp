@@ -15,16 +15,20 @@ enum class Found : unsigned char {
   corrupt,  ///< a commit stamp over a header that cannot be followed
 };
 
+/// Whether a record, or a skip, is committed at the boundary.
+template <class View>
+[[gnu::always_inline]] inline bool is_committed(const View& view, std::uint64_t position) noexcept {
+  return view.stamp(position).load(std::memory_order::acquire) ==  // COMMIT
+         current_stamp(view, position);
+}
+
 /// Looks at the record boundary `position`, which must be below an `announced` that the caller
 /// loaded (acquire) in this walk, and protected from reuse by a pin or by being the supervisor.
 /// Never search for stamps: only positions reached from a known boundary mean anything.
 template <class View>
 [[gnu::always_inline]] inline Found peek(const View& view, std::uint64_t position,
                                          layout::RecordHeader& header) noexcept {
-  if (view.stamp(position).load(std::memory_order::acquire) !=  // COMMIT
-      current_stamp(view, position)) {
-    return Found::nothing;
-  }
+  if (!is_committed(view, position)) return Found::nothing;
   header = view.load_header(position);
   // A claim is at most a quarter of the ring, or half with filler before it.
   return layout::plausible(header, view.ring_bytes() / 2) ? Found::record : Found::corrupt;
@@ -41,10 +45,7 @@ class Stride {
   /// As ring::peek(). What was found is in the members below.
   template <class View>
   [[gnu::always_inline]] Found peek(const View& view, std::uint64_t position) noexcept {
-    if (view.stamp(position).load(std::memory_order::acquire) !=  // COMMIT
-        current_stamp(view, position)) {
-      return Found::nothing;
-    }
+    if (!is_committed(view, position)) return Found::nothing;
     words_ = view.load_words(position);
     if (words_.payload_bytes() == payload_bytes_ && words_.rest == rest_) [[likely]]
       return Found::record;

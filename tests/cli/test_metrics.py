@@ -10,14 +10,16 @@ import shutil
 import socket
 import stat
 import subprocess
+import sys
 import tempfile
 import time
 import unittest
 import urllib.parse
 import urllib.request
 
-from support.bus import Bus, PATIENCE_SECONDS, wait_until
-from support.scrape import Samples, UnixConnection, answer, program, text_of
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / 'support'))
+from bus import Bus, PATIENCE_SECONDS, wait_until
+from scrape import Samples, UnixConnection, answer, program, text_of
 
 OBSERVABILITY = pathlib.Path(__file__).resolve().parents[2] / 'daemon/observability'
 DASHBOARD = OBSERVABILITY / 'ringway-dashboard.json'
