@@ -1,5 +1,6 @@
 """Completion in the shells themselves: what a person who presses Tab is offered, on a bus and without one."""
 
+import contextlib
 import os
 import pathlib
 import pty
@@ -25,6 +26,12 @@ _ringway ringway "${COMP_WORDS[-1]}" "${COMP_WORDS[-2]}"
 printf '%s\n' "${COMPREPLY[@]}" "${left_to_shell:+<$left_to_shell>}"
 '''
 # Tab, then what the line has become.
+INTERACTIVE_BASH = r'''
+PS1='ready>'; source {scripts}/ringway.bash; cd {place}
+tell() {{ printf '%s\n' "$READLINE_LINE" >{answer}.new; READLINE_LINE=; mv {answer}.new {answer}; }}
+bind -x '"\C-g": tell'; bind 'set enable-bracketed-paste off'; bind 'set bell-style none'
+echo ready >{answer}
+'''
 ZSH = r'''
 PS1='ready>'; fpath=({scripts} $fpath); autoload -U compinit; compinit -u -D
 tell() {{ print -r -- "$BUFFER" >{answer}.new; mv {answer}.new {answer} }}; zle -N tell; bindkey '^G' tell
@@ -94,6 +101,24 @@ class Completion(OnABus):
         self.assertEqual(self.bash('consume', 'it'), [r'it\'s\ a:b'])
         self.assertEqual(self.bash('consume', r'it\'s\ a', ':'), ['b'])
         self.assertEqual(self.bash('consume', '"it'), ["it's a:b"])
+        self.assertEqual(self.bash('consume', "'it"), [r"it'\''s a:b"])
+        self.assertEqual(self.bash('consume', r"'it'\''s"), ['s a:b'])
+        self.assertEqual(self.bash('consume', '"it"'), [])
+
+    def test_no_name_is_run_by_the_shell_that_completes_it(self):
+        self.create('q$(touch ran)`touch ran`"\\!x\'; touch ran')
+        self.assertEqual(self.bash('consume', '"q'), [r'''q\$(touch ran)\`touch ran\`\"\\"'!'"x'; touch ran'''])
+        with tempfile.TemporaryDirectory() as place, self.interactive('bash', place) as typed:
+            for start in ('q', '"q', "'q", '"q"\'$', 'q"$'):
+                with self.subTest(start=start):
+                    line = typed(f'ringway consume {start}\t\x07')
+                    said = subprocess.run(['bash', '-c', f'ringway() {{ printf %s "$2"; }}; {line}'], cwd=place,
+                                          capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=True)
+                    self.assertEqual(said.stdout, 'q$(touch ran)`touch ran`"\\!x\'; touch ran', line)
+                    # As somebody types it, whose shell looks into its history, too.
+                    self.assertEqual(typed(f'{line[:-1]} -e >/dev/null 2>&1\nringway consume or\t\x07'),
+                                     'ringway consume orders ')
+            self.assertEqual(os.listdir(place), ['rc'])
 
     def test_files_and_directories_are_left_to_the_shell(self):
         self.assertEqual(self.bash('produce', 'orders', ''), ['<-o default>'])
@@ -128,32 +153,7 @@ class Completion(OnABus):
 
     @unittest.skipUnless(shutil.which('zsh'), 'needs zsh')
     def test_zsh(self):
-        with tempfile.TemporaryDirectory() as place:
-            self.zsh_completes(place)
-
-    def zsh_completes(self, place):
-        answer = pathlib.Path(place, 'answer')
-        pid, terminal = pty.fork()
-        if pid == 0:
-            os.execvpe('zsh', ['zsh', '-f', '-i'], {**self.env, 'TERM': 'dumb', 'HOME': place, 'ZDOTDIR': place})
-        try:
-            def typed(keys):
-                """What zsh makes of them."""
-                os.write(terminal, keys.encode())
-
-                def answered():
-                    while select.select([terminal], [], [], 0.05)[0]:
-                        os.read(terminal, 65536)
-                    return answer.exists()
-                self.wait_until(answered, f'zsh to say what it made of {keys!r}')
-                text = answer.read_text().rstrip('\n')
-                answer.unlink()
-                return text
-
-            script = pathlib.Path(place, 'rc')
-            script.write_text(ZSH.format(scripts=SCRIPTS, answer=answer))
-            self.assertEqual(typed(f'source {script}\n'), 'ready')
-            line = '\x15'  # what was there is gone
+        with tempfile.TemporaryDirectory() as place, self.interactive('zsh', place) as typed:
             for before, after in (('ringway topic des', 'ringway topic describe '),
                                   ('ringway consume or', 'ringway consume orders '),
                                   ('ringway consume it', r"ringway consume it\'s\ a:b "),
@@ -161,7 +161,34 @@ class Completion(OnABus):
                                   ('ringway topic create n --sync e', 'ringway topic create n --sync every_batch '),
                                   ('ringway status --output=t', 'ringway status --output=table ')):
                 with self.subTest(line=before):
-                    self.assertEqual(typed(f'{line}{before}\t\x07'), after)
+                    self.assertEqual(typed(f'\x15{before}\t\x07'), after)
+
+    @contextlib.contextmanager
+    def interactive(self, shell, place):
+        """A shell at a terminal: keys, and what it makes of them."""
+        answer = pathlib.Path(place, 'answer')
+        command, text = {'bash': (['bash', '--norc', '--noprofile', '-i'], INTERACTIVE_BASH),
+                         'zsh': (['zsh', '-f', '-i'], ZSH)}[shell]
+        pid, terminal = pty.fork()
+        if pid == 0:
+            os.execvpe(shell, command, {**self.env, 'TERM': 'dumb', 'HOME': place, 'ZDOTDIR': place, 'HISTFILE': ''})
+        try:
+            def typed(keys):
+                os.write(terminal, keys.encode())
+
+                def answered():
+                    while select.select([terminal], [], [], 0.05)[0]:
+                        os.read(terminal, 65536)
+                    return answer.exists()
+                self.wait_until(answered, f'{shell} to say what it made of {keys!r}')
+                text = answer.read_text().rstrip('\n')
+                answer.unlink()
+                return text
+
+            script = pathlib.Path(place, 'rc')
+            script.write_text(text.format(scripts=SCRIPTS, answer=answer, place=place))
+            self.assertEqual(typed(f'source {script}\n'), 'ready')
+            yield typed
         finally:
             os.kill(pid, 9)
             os.waitpid(pid, 0)
