@@ -15,14 +15,6 @@ namespace {
 constexpr std::string_view kBold = "\033[1m";
 constexpr std::string_view kNormal = "\033[0m";
 
-/// Text from elsewhere must not drive the terminal: control characters show as '?'.
-std::string printable(std::string text) {
-  for (char& c : text) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
-  }
-  return text;
-}
-
 /// Terminal columns, counting each code point as one.
 std::size_t width(std::string_view text) {
   return static_cast<std::size_t>(
@@ -41,6 +33,13 @@ void append_styled(std::string& out, std::string_view text, Style style) {
 }
 
 }  // namespace
+
+std::string printable(std::string text) {
+  for (char& c : text) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
+  }
+  return text;
+}
 
 Format parse_format(std::string_view flag, std::string_view text) {
   if (text == "table") return Format::table;

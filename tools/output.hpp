@@ -21,6 +21,9 @@ Format parse_format(std::string_view flag, std::string_view text);
 enum class Align : unsigned char { left, right };
 enum class Style : unsigned char { plain, coloured };
 
+/// Text from elsewhere must not drive the terminal: control characters show as '?'.
+std::string printable(std::string text);
+
 using Json = nlohmann::ordered_json;
 
 /// One value with both its faces: the text people read and the JSON that programs read.

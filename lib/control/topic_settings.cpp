@@ -51,7 +51,7 @@ std::string_view character_fault(std::string_view text) {
   while (!text.empty()) {
     const std::int32_t point = next_code_point(text);
     if (point < 0) return "is not valid UTF-8";
-    if (point < 0x20 || (point >= 0x7f && point < 0xa0)) return "holds a control character";
+    if (is_control(point)) return "holds a control character";
   }
   return {};
 }

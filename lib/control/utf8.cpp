@@ -36,12 +36,16 @@ bool is_utf8(std::string_view text) {
 std::string with_escaped_bytes(std::string_view text) {
   std::string shown;
   while (!text.empty()) {
-    const std::string_view before = text;
-    if (next_code_point(text) >= 0) {
-      shown.append(before, 0, before.size() - text.size());
-    } else {
-      shown += fmt::format("\\x{:02x}", static_cast<unsigned char>(text.front()));
-      text.remove_prefix(1);
+    std::string_view rest = text;
+    const std::int32_t point = next_code_point(rest);
+    const std::string_view bytes = text.substr(0, point < 0 ? 1 : text.size() - rest.size());
+    text.remove_prefix(bytes.size());
+    if (point >= 0 && !is_control(point)) {
+      shown += bytes;
+      continue;
+    }
+    for (const char byte : bytes) {
+      shown += fmt::format("\\x{:02x}", static_cast<unsigned char>(byte));
     }
   }
   return shown;

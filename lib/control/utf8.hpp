@@ -10,9 +10,14 @@ namespace ringway::control {
 /// forms and surrogates are not), and then nothing is removed. `text` must not be empty.
 std::int32_t next_code_point(std::string_view& text);
 
+/// Those below space, and those behind '~' to U+009F.
+constexpr bool is_control(std::int32_t code_point) noexcept {
+  return code_point < 0x20 || (code_point >= 0x7f && code_point < 0xa0);
+}
+
 bool is_utf8(std::string_view text);
 
-/// `text` to be shown: a byte that belongs to no code point as \xNN.
+/// `text` to be shown: bytes that belong to no code point, or to a control character, as \xNN.
 std::string with_escaped_bytes(std::string_view text);
 
 }  // namespace ringway::control

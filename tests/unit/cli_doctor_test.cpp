@@ -285,6 +285,15 @@ TEST_CASE("doctor: the verdict is the worst finding, notes aside", "[cli]") {
   CHECK(json["findings"][0]["fix"] == "d");
 }
 
+TEST_CASE("doctor: what strangers call themselves drives no terminal and forges no line", "[cli]") {
+  const Finding finding{Severity::warning, "versions", "x\033[2J\n  fix: rm", "a\rb", "c\x7f"};
+  CHECK(render({finding}, cli::Format::table, cli::Style::plain) ==
+        "warning   versions         x?[2J?  fix: rm\n"
+        "          why: a?b\n"
+        "          fix: c?\n"
+        "\n0 errors, 1 warning, 0 notes, 0 not checked\n");
+}
+
 TEST_CASE("doctor: texts of the kernel", "[cli]") {
   CHECK(counted_in("0") == 1);
   CHECK(counted_in("0-3,8") == 5);

@@ -1,6 +1,7 @@
 #include <catch2/catch.hpp>
 
 #include "control/messages.hpp"
+#include "control/utf8.hpp"
 
 namespace control_messages_test {
 
@@ -170,6 +171,9 @@ TEST_CASE("messages: what is no message is refused, naming the field", "[control
            {R"({"id":1,"op":"hello","protocol":1.0,"client":"x"})", "'protocol'"},
            {R"({"id":1,"op":"hello","protocol":1,"client":7})", "'client'"},
            {R"({"id":1,"op":"hello","protocol":1,"client":"x","session":-1})", "'session'"},
+           {R"({"id":1,"op":"hello","protocol":1,"client":"x\u001b[2J"})", "'client'"},
+           {R"({"id":1,"op":"hello","protocol":1,"client":"x","version":"1\n"})", "'version'"},
+           {R"({"id":1,"op":"hello","protocol":1,"client":"x","version":"1\u009b"})", "'version'"},
            {R"({"id":1,"op":"create_topic","name":"t"})", "'settings'"},
            {R"({"id":1,"op":"create_topic","name":"t","settings":[]})", "settings"},
            {R"({"id":1,"op":"create_topic","name":"t","settings":{"persist":1}})", "'persist'"},
@@ -190,6 +194,11 @@ TEST_CASE("messages: what is no message is refused, naming the field", "[control
     CAPTURE(text);
     CHECK(refusal(text).find(field) != std::string::npos);
   }
+}
+
+TEST_CASE("messages: what a program is called can always be shown", "[control]") {
+  CHECK(with_escaped_bytes("gr\xc3\xbcn\033[2J\xff\xc2\x9b") ==
+        "gr\xc3\xbcn\\x1b[2J\\xff\\xc2\\x9b");
 }
 
 TEST_CASE("messages: unknown fields are ignored and missing settings are not chosen", "[control]") {

@@ -48,9 +48,10 @@ std::string render(const Findings& findings, Format format, Style style) {
   std::string text;
   for (const Finding& finding : findings) {
     text += fmt::format("{} {:<16} {}\n", painted(finding.severity, style), finding.check,
-                        finding.what);
+                        printable(finding.what));
     if (finding.why.empty()) continue;
-    text += fmt::format("          why: {}\n          fix: {}\n", finding.why, finding.fix);
+    text += fmt::format("          why: {}\n          fix: {}\n", printable(finding.why),
+                        printable(finding.fix));
   }
   return text + fmt::format("\n{}, {}, {}, {} not checked\n",
                             counted(count(findings, Severity::error), "error"),
