@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import signal
 import sys
 import unittest
 
@@ -80,6 +81,26 @@ class Export(OnABus):
         for before_and_again in self.content('t').values():
             half = len(before_and_again) // 2
             self.assertEqual(before_and_again[:half], before_and_again[half:])
+
+    def test_what_follows_the_last_line_is_refused_and_not_dropped(self):
+        whole = self.export()
+        lines = whole.count(b'\n')
+        self.create('into', '--partitions', '3')
+        error = self.bus.refusal('topic', 'import', 'into', status=2, stdin=whole * 2)
+        self.assertEqual(error['thing'], f'standard input, line {lines + 1}')
+        self.assertIn('stands behind the last line', error['rule'])
+        self.assertEqual(self.content('into'), self.content('t'))
+
+    def test_an_import_that_is_interrupted_says_so_and_how_far_it_came(self):
+        head, *records = self.export('-p', '0').splitlines(keepends=True)
+        before = self.committed()
+        importing = self.bus.spawn('topic', 'import', 't')
+        importing.stdin.write(head + records[0] + records[1])
+        importing.stdin.flush()
+        self.wait_until(lambda: self.committed() == before + 2, 'the first two')
+        importing.send_signal(signal.SIGINT)
+        self.assertEqual(importing.wait(), 1)
+        self.assertIn(b'interrupted; 2 records are published', importing.stderr.read())
 
     def test_a_file_that_is_cut_short_or_wrong_says_so(self):
         whole = self.export()

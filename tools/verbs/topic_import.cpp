@@ -47,12 +47,12 @@ class Lines {
       }
     }
   }
+  /// Since end_with(): then what is missing may be in the file.
+  bool stopped() const noexcept { return stop_ != nullptr && stop_->requested(); }
   std::string place() const { return fmt::format("{}, line {}", name_, number_); }
   const std::string& name() const noexcept { return name_; }
 
  private:
-  bool stopped() const noexcept { return stop_ != nullptr && stop_->requested(); }
-
   std::string name_;
   const StopSignal* stop_ = nullptr;
   RecordSource source_;
@@ -91,12 +91,20 @@ void publish(Publisher& publisher, const ExportedRecord& record) {
   publisher.publish(record.value, options);
 }
 
+/// Another export behind the first one, as cat(1) makes it, must not be lost without a word.
+void demand_end(Lines& lines) {
+  if (!lines.next()) return;
+  throw Error(ErrorCode::usage, lines.place(),
+              "stands behind the last line of an export; what came before it is published",
+              "import one export at a time");
+}
+
 /// Until the last line. Throws where there is none.
 void publish_all(Lines& lines, Publisher& publisher, std::uint32_t partitions) {
   while (const auto line = lines.next()) {
     const ExportedLine read = parse_export_line(*line, lines.place());
     if (!read.record) {
-      if (read.records == publisher.records()) return;
+      if (read.records == publisher.records()) return demand_end(lines);
       throw Error(ErrorCode::failed, lines.place(),
                   fmt::format("tells of {} records, and {} came before it", read.records,
                               publisher.records()),
@@ -109,6 +117,11 @@ void publish_all(Lines& lines, Publisher& publisher, std::uint32_t partitions) {
                   "give what 'ringway topic export' wrote");
     }
     publish(publisher, *read.record);
+  }
+  if (lines.stopped()) {
+    throw Error(ErrorCode::failed, lines.name(),
+                fmt::format("interrupted; {} records are published", publisher.records()),
+                "import it into a new topic, or without the lines of those records");
   }
   throw Error(ErrorCode::failed, lines.name(),
               fmt::format("is cut short: behind {} records its last line is missing",
