@@ -53,6 +53,13 @@ class Bundle(OnABus):
         self.assertIn('supervisor/limits', files)
         self.assertIn('records: their values, keys and headers', [line['what'] for line in manifest['left_out']])
 
+    def test_a_topic_whose_name_begins_as_options_do(self):
+        self.bus.run('topic', 'create', '--ring', '64KiB', '--', '--help')
+        files, _ = self.bundle()
+        for name in ('describe', 'inspect', 'log-verify'):
+            self.assertEqual({json.loads(files[f'topics/000{number}/{name}.json'])['topic'] for number in (1, 2)},
+                             {'--help', self.topic})
+
     def test_of_a_dead_bus_and_of_one_that_left_only_its_logs(self):
         self.bus.kill()
         files, manifest = self.bundle()

@@ -120,6 +120,12 @@ class Completion(OnABus):
                                      'ringway consume orders ')
             self.assertEqual(os.listdir(place), ['rc'])
 
+    def test_a_name_that_looks_like_an_option_is_offered_where_it_is_a_name(self):
+        self.bus.run('topic', 'create', '--', '--yes')
+        self.assertNotIn('--yes', self.bash('topic', 'delete', ''))
+        self.assertIn('--yes', self.bash('topic', 'delete', '--', ''))
+        self.assertEqual(self.bash('topic', 'delete', '--', '--'), ['--yes'])
+
     def test_files_and_directories_are_left_to_the_shell(self):
         self.assertEqual(self.bash('produce', 'orders', ''), ['<-o default>'])
         self.assertEqual(self.bash('log', 'verify', 'orders', '--state-dir', ''), ['<-o dirnames>'])

@@ -1,4 +1,5 @@
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <catch2/catch.hpp>
 
@@ -7,6 +8,7 @@
 #include "tools/bundle/archive.hpp"
 #include "tools/bundle/capture.hpp"
 #include "tools/bundle/collection.hpp"
+#include "tools/bundle/unit.hpp"
 
 namespace cli_bundle_test {
 
@@ -28,6 +30,36 @@ TEST_CASE("bundle: a tar archive is what tar(1) takes for one", "[cli]") {
   CHECK_THAT(list.out, Catch::Contains("-rw-------") && Catch::Contains("1001") &&
                            Catch::Contains("a/empty"));
   CHECK(capture({"tar", "-xOf", file, "a/odd"}, 10s, 4096).out == std::string(1000, 'o') + '\0');
+}
+
+TEST_CASE("bundle: the unit of a process, and whose service manager is asked", "[cli]") {
+  const Unit system = unit_in("0::/system.slice/ringwayd.service\n");
+  CHECK(system.name == "ringwayd.service");
+  CHECK_FALSE(system.of_user);
+  const Unit own = unit_in(
+      "4:memory:/x\n0::/user.slice/user-7.slice/user@7.service/app.slice/ringwayd.service\n");
+  CHECK(own.name == "ringwayd.service");
+  CHECK(own.of_user);
+  CHECK(unit_in("0::/user.slice/user-7.slice/session-1.scope\n").name.empty());
+  CHECK(unit_in("").name.empty());
+  using Catch::VectorContains;
+  CHECK_THAT(state_command(own), VectorContains(std::string("--user")));
+  CHECK_THAT(state_command(system), !VectorContains(std::string("--user")));
+  CHECK_THAT(journal_command(own), VectorContains(std::string("--user-unit=ringwayd.service")));
+  CHECK_THAT(journal_command(system), VectorContains(std::string("--unit=ringwayd.service")));
+  CHECK_FALSE(is_ringwayd(getpid()));
+}
+
+TEST_CASE("bundle: of a unit no environment and no command line is shown", "[cli]") {
+  for (const std::string& word : state_command({"x.service", false})) {
+    if (!word.starts_with("--property=")) continue;
+    const std::string shown = "," + word.substr(word.find('=') + 1) + ",";
+    for (const char* secret : {",Environment", ",ExecStart,", ",ExecStop,", ",ExecReload,"}) {
+      CHECK_THAT(shown, !Catch::Contains(secret));
+    }
+    return;
+  }
+  FAIL("systemctl show without a list shows all");
 }
 
 TEST_CASE("bundle: it is made for its owner alone, and overwrites nothing", "[cli]") {

@@ -93,10 +93,10 @@ class Filling {
         at = end + 1;
       }
     } else if (type == "TOPIC") {
-      offer_all(before, live_.topics(socket()));
+      offer_names(option, before, live_.topics(socket()));
     } else if (type == "CURSOR") {
       if (const std::string topic = topic_typed(); !topic.empty()) {
-        offer_all(before, live_.cursors(socket(), topic));
+        offer_names(option, before, live_.cursors(socket(), topic));
       }
     } else if (type == "PARTITION") {
       const std::string listed = before + listed_already(before);
@@ -142,6 +142,14 @@ class Filling {
 
   void offer_all(const std::string& before, const LiveNames::Names& names) {
     for (const std::string& name : names) offer(before + name);
+  }
+  /// Not those that would be taken for options where they stand.
+  void offer_names(const CLI::Option& option, const std::string& before,
+                   LiveNames::Names names) {
+    if (option.get_positional() && !typed_.only_positionals) {
+      std::erase_if(names, [](const std::string& name) { return name.starts_with('-'); });
+    }
+    offer_all(before, names);
   }
   /// "a,b," of the word's value where values stand in a list.
   std::string listed_already(const std::string& before) const {

@@ -4,13 +4,13 @@
 
 #include <ctime>
 #include <filesystem>
-#include <fstream>
 #include <memory>
 #include <set>
 
 #include "client/administration.hpp"
 #include "shm/process.hpp"
 #include "tools/bundle/collection.hpp"
+#include "tools/bundle/unit.hpp"
 #include "tools/bus_access.hpp"
 #include "tools/bus_places.hpp"
 #include "tools/command_line.hpp"
@@ -38,7 +38,7 @@ struct Subject {
   std::vector<std::string> for_all{};  ///< options that each of its calls gets
   std::string state_dir{};
   pid_t supervisor = 0;
-  std::string unit{};              ///< of the supervisor; "" for none
+  bundle::Unit unit{};  ///< of the supervisor
   std::set<std::string> topics{};
 };
 
@@ -48,13 +48,12 @@ std::vector<std::string> call(const Subject& subject, std::vector<std::string> w
   return words;
 }
 
-/// ".../ringwayd.service" of /proc/PID/cgroup: "ringwayd.service".
-std::string unit_of(pid_t pid) {
-  std::ifstream file(fmt::format("/proc/{}/cgroup", pid));
-  std::string line;
-  std::getline(file, line);
-  const std::string last = line.substr(line.rfind('/') + 1);
-  return last.ends_with(".service") ? last : "";
+/// A verb of one topic, whose name may begin as options do.
+std::vector<std::string> call(const Subject& subject, std::vector<std::string> words,
+                              const std::string& topic) {
+  words = call(subject, std::move(words));
+  words.insert(words.end(), {"--", topic});
+  return words;
 }
 
 Subject subject_of(const BundleOptions& options, const Common& common) {
@@ -66,7 +65,7 @@ Subject subject_of(const BundleOptions& options, const Common& common) {
     Bus bus = connect(hastened(common));
     const nlohmann::json said = Administration(bus).status();
     subject.supervisor = said.value("pid", 0);
-    subject.unit = unit_of(subject.supervisor);
+    subject.unit = bundle::unit_of(subject.supervisor);
     for (const TopicSummary& topic : bus.topics()) subject.topics.insert(topic.name);
     return subject;
   } catch (const Error& error) {
@@ -114,15 +113,16 @@ void collect_bus(Collection& into, const Subject& subject) {
   const std::string daemon = fs::exists(beside) ? beside.string() : "ringwayd";
   into.add_command("config.txt", "every key, its value and its source, as this shell has it",
                    {daemon, "--print-config"});
-  if (subject.unit.empty()) {
+  if (subject.unit.name.empty()) {
     into.leave_out("journal", "the supervisor is no unit of systemd, or does not live");
     return;
   }
-  into.add_command("journal.txt", "the unit's last 5,000 lines",
-                   {"journalctl", "-u", subject.unit, "-n", "5000", "--no-pager", "-o",
-                    "short-iso-precise"});
-  into.add_command("unit.txt", "the unit as systemd has it",
-                   {"systemctl", "show", subject.unit, "--no-pager"});
+  into.add_command("unit.txt", "state and limits of the unit", state_command(subject.unit));
+  if (!bundle::is_ringwayd(subject.supervisor)) {
+    into.leave_out("journal", "the supervisor is inside another program, whose journal it is");
+    return;
+  }
+  into.add_command("journal.txt", "the unit's last 5,000 lines", journal_command(subject.unit));
 }
 
 void collect_topics(Collection& into, const Subject& subject) {
@@ -130,15 +130,15 @@ void collect_topics(Collection& into, const Subject& subject) {
   for (const std::string& topic : subject.topics) {
     const std::string directory = fmt::format("topics/{:04}/", ++number);
     into.add_command(directory + "describe.json", topic_thing(topic) + ": settings",
-                     call(subject, {"topic", "describe", topic, "--output", "json"}));
+                     call(subject, {"topic", "describe", "--output", "json"}, topic));
     into.add_command(directory + "inspect.json", topic_thing(topic) + ": its rings, no records",
-                     call(subject, {"inspect", topic, "--output", "json"}));
-    std::vector<std::string> verify{"log", "verify", topic, "--output", "json"};
+                     call(subject, {"inspect", "--output", "json"}, topic));
+    std::vector<std::string> verify{"log", "verify", "--output", "json"};
     if (!subject.state_dir.empty()) {
       verify.insert(verify.end(), {"--state-dir", subject.state_dir});
     }
     into.add_command(directory + "log-verify.json", topic_thing(topic) + ": its segments checked",
-                     call(subject, verify));
+                     call(subject, verify, topic));
   }
 }
 
