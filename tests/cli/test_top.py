@@ -166,6 +166,20 @@ class Top(OnABus):
         self.assertIn('1 topic and 1 that you may not see', screen)
         self.assertNotIn('shut', screen)
 
+    def test_a_right_that_goes_while_it_watches_does_not_end_it(self):
+        if os.geteuid() != 0:
+            self.skipTest('takes root, to become another user')
+        self.create('given', '--ring', '64KiB', '--read', 'nobody', '--write', 'nobody')
+        self.bus.spawn('consume', 'given', '--cursor', 'roots')  # whose place the supervisor is asked for
+        wait_until(lambda: self.bus.json('inspect', 'given')['partitions'][0]['cursors'], 'the consumer')
+        os.chmod(self.bus.root, 0o755)
+        nobody = pwd.getpwnam('nobody').pw_uid
+        words = self.bus.command('top', '--interval', '100ms', options={'user': nobody})
+        terminal = self.top(command=['setpriv', f'--reuid={nobody}', '--clear-groups', *map(str, words)])
+        wait_until(lambda: 'serving' in self.line(terminal, 'given'), 'the topic')
+        self.bus.run('acl', 'revoke', 'given', '--read', 'nobody')
+        self.assertNotIn(ENDED, terminal.wait_for('no right to read it'))
+
     def test_without_a_terminal_and_with_a_strange_one_it_says_what_to_do(self):
         self.assertIn('prints no JSON', self.bus.refusal('top', status=2)['rule'])
         self.bus.run('top', status=2)

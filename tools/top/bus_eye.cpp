@@ -83,15 +83,13 @@ void BusEye::forget_topics_but(const std::vector<TopicSummary>& listed) {
 }
 
 void BusEye::open(const std::string& name, Watched& watched) {
-  if (watched.memory) {
-    const auto state = watched.memory->board().state.load(std::memory_order::acquire);
-    if (state == static_cast<std::uint32_t>(layout::TopicState::serving)) {
-      return ask_for_cursors(name, watched);
-    }
-  }
+  const bool serves =
+      watched.memory && watched.memory->board().state.load(std::memory_order::acquire) ==
+                            static_cast<std::uint32_t>(layout::TopicState::serving);
   const auto now = std::chrono::steady_clock::now();
-  if (now < watched.try_again) return;
+  if (!serves && now < watched.try_again) return;
   try {
+    if (serves) return ask_for_cursors(name, watched);  // whose right may be gone meanwhile
     watched.memory = Administration(*bus_).memory(name);
     watched.trouble.clear();
   } catch (const Error& error) {
