@@ -113,7 +113,7 @@ class PartitionDuty {
   void park() noexcept {
     if (log_) log_->park();
   }
-  /// Removes the oldest `count` segments of the log.
+  /// Removes the segments of the log that lie before `first_kept`.
   void retire_segments(std::uint64_t first_kept) {
     if (log_) log_->retire(first_kept);
   }
