@@ -6,7 +6,6 @@ import re
 import signal
 import subprocess
 import sys
-import tempfile
 import unittest
 
 import yaml
@@ -59,37 +58,6 @@ class Serve(unittest.TestCase):
         self.assertEqual(self.bus.keepers(), [])
         self.bus.start()
         self.assertEqual(self.bus.run('consume', 't', '-o', 'start', '-e'), b'one\n')
-
-
-class ServeWhatFails(unittest.TestCase):
-    def start(self, status):
-        """Over a ringwayd that notes when it was started, and ends at once."""
-        directory = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
-        self.starts = directory / 'starts'
-        program = directory / 'ringwayd'
-        program.write_text(f'#!/bin/sh\ndate +%s.%N >>{self.starts}\nexit {status}\n')
-        program.chmod(0o755)
-        shell = subprocess.Popen([CONTAINER / 'serve'], env={'PATH': f'{directory}:{os.environ["PATH"]}'},
-                                 stderr=subprocess.DEVNULL)
-        self.addCleanup(shell.wait)
-        self.addCleanup(shell.kill)
-        return shell
-
-    def times(self):
-        return [float(line) for line in self.starts.read_text().split()] if self.starts.exists() else []
-
-    def test_what_is_configured_wrongly_ends_it(self):
-        self.assertEqual(self.start(2).wait(PATIENCE_SECONDS), 2)
-        self.assertEqual(len(self.times()), 1)
-
-    def test_what_cannot_start_is_tried_again_less_and_less_often_and_can_be_stopped(self):
-        shell = self.start(1)
-        wait_until(lambda: len(self.times()) >= 5, 'the fifth start')
-        times = self.times()
-        for before, after, pause in zip(times, times[1:], (0.1, 0.2, 0.4, 0.8)):
-            self.assertGreaterEqual(after - before, pause)
-        shell.terminate()
-        shell.wait(PATIENCE_SECONDS)
 
 
 class Files(unittest.TestCase):
