@@ -54,8 +54,8 @@ class Serve(unittest.TestCase):
         self.bus.run('produce', 't', stdin=b'one\n')
         self.shell.terminate()
         self.shell.wait(PATIENCE_SECONDS)
-        self.assertIn('event=stopped', self.bus.log.read_text())
-        self.assertEqual(self.bus.keepers(), [])
+        wait_until(lambda: 'event=stopped' in self.bus.log.read_text(), 'the drain')
+        wait_until(lambda: not self.bus.keepers(), 'the end of the keeper')
         self.bus.start()
         self.assertEqual(self.bus.run('consume', 't', '-o', 'start', '-e'), b'one\n')
 
