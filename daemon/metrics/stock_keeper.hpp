@@ -15,14 +15,16 @@ class StockKeeper {
  public:
   using Ask = std::function<void(std::function<void(Inventory)> take)>;
 
-  explicit StockKeeper(Ask ask) : ask_(std::move(ask)) {}
+  explicit StockKeeper(Ask ask, std::chrono::milliseconds patience = std::chrono::seconds(2))
+      : ask_(std::move(ask)), patience_(patience) {}
 
-  /// Nothing when the control thread does not answer within two seconds, or end() was called. The
-  /// answer then counts for who asks next.
+  /// Nothing when the control thread does not answer within the patience, or end() was called. An
+  /// answer that comes later counts for who waits for it by then, and for nobody who asks anew.
   std::shared_ptr<const Inventory> stock() {
     if (now() - taken_at_ < kFreshFor) return taken_;
     std::unique_lock lock(shared_->mutex);
     if (!std::exchange(shared_->asked, true)) {
+      shared_->answer.reset();  // one that came late
       lock.unlock();
       ask_([shared = shared_](Inventory inventory) {
         const std::lock_guard answered(shared->mutex);
@@ -32,7 +34,7 @@ class StockKeeper {
       });
       lock.lock();
     }
-    shared_->changed.wait_for(lock, kPatience, [&] { return shared_->answer || shared_->over; });
+    shared_->changed.wait_for(lock, patience_, [&] { return shared_->answer || shared_->over; });
     if (!shared_->answer) return nullptr;
     taken_ = std::move(shared_->answer);
     taken_at_ = now();
@@ -48,7 +50,6 @@ class StockKeeper {
 
  private:
   static constexpr std::chrono::milliseconds kFreshFor{500};
-  static constexpr std::chrono::seconds kPatience{2};
 
   /// With answers that come late.
   struct Shared {
@@ -62,6 +63,7 @@ class StockKeeper {
   static std::chrono::steady_clock::time_point now() { return std::chrono::steady_clock::now(); }
 
   Ask ask_;
+  std::chrono::milliseconds patience_;
   std::shared_ptr<Shared> shared_ = std::make_shared<Shared>();
   std::shared_ptr<const Inventory> taken_;
   std::chrono::steady_clock::time_point taken_at_{};
