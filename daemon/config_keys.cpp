@@ -76,8 +76,8 @@ constexpr std::array kKeys{
         "service, the service manager (FileDescriptorStoreMax= of its unit).",
         [](Config& c, const Value& v) { c.descriptor_store = v.one_of(kStores); }, true},
     Key{"metrics_socket", R"(#"/run/ringway/metrics.sock")",
-        "Where GET /metrics is answered, for Prometheus: a Unix socket beside what clients\n"
-        "connect to, with its rights; \"off\": not there.",
+        "Where GET /metrics is answered: a Unix socket beside what clients connect to, for\n"
+        "the service's own user and group; \"off\": not there.",
         [](Config& c, const Value& v) {
           c.metrics_at_socket = v.text() != kOff;
           c.metrics_socket = c.metrics_at_socket ? v.path() : "";

@@ -108,7 +108,9 @@ void reload(const Options& options, Configuration& configuration, Supervisor& su
   }
 }
 
-constexpr mode_t kMetricsMode = 0666;  // as of the control socket: nothing that `status` hides
+/// For the service's user and group: it names topics and cursors that `status` hides from who may
+/// not read them, and has room for few connections.
+constexpr mode_t kMetricsMode = 0660;
 
 /// What keeps it from being served is said, and keeps the bus from nothing.
 std::unique_ptr<metrics::Server> serve_metrics(const Config& config,
@@ -118,7 +120,7 @@ std::unique_ptr<metrics::Server> serve_metrics(const Config& config,
   const auto attempt = [&](auto&& deed) {
     try {
       deed();
-    } catch (const Error& error) {
+    } catch (const std::exception& error) {
       supervisor.add_trouble(fmt::format("metrics: {}", error.what()));
       log.error("metrics_not_served", {{"why", error.what()}});
     }
@@ -192,9 +194,9 @@ int serve(Options options) {
     }
     status_line.end();
     notify("STOPPING=1\nSTATUS=Draining to the disk");
-    metrics_server.reset();
     supervisor.stop([&](bool clean) {
       status = clean ? 0 : 1;
+      metrics_server.reset();  // it shows the drain; to wait for its thread costs no time of that
       io.stop();
     });
   });

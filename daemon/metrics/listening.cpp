@@ -79,7 +79,7 @@ shm::Descriptor listen_on_unix(const std::filesystem::path& path, mode_t mode) {
   if (::bind(socket.get(), address.get(), address.bytes()) != 0) {
     throw system_error(errno, thing, "cannot be bound", "name another path as metrics_socket");
   }
-  if (::chmod(path.c_str(), mode) != 0) throw system_error(errno, thing, "cannot be opened to all");
+  if (::chmod(path.c_str(), mode) != 0) throw system_error(errno, thing, "its mode cannot be set");
   listen(socket, thing);
   return socket;
 }

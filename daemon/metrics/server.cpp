@@ -35,7 +35,8 @@ constexpr std::size_t kConnectionBytes = 64 * 1024;
 constexpr std::size_t kPieceBytes = 16 * 1024;
 /// Without a byte of the request, or one that is taken of the answer.
 constexpr unsigned kSilenceSeconds = 5;
-/// For all of it.
+/// Until the header of the request is there, and for all of it.
+constexpr std::chrono::seconds kHeaderLasts{3};
 constexpr std::chrono::seconds kConnectionLasts{30};
 constexpr std::chrono::milliseconds kLookAtConnections{1000};
 
@@ -155,14 +156,14 @@ class Server::Thread {
         MHD_UNSIGNED_LONG_LONG ms = 0;
         if (MHD_get_timeout(daemon, &ms) == MHD_YES) at_most(ms);
       }
-      if (!since_.empty()) at_most(static_cast<std::uint64_t>(kLookAtConnections.count()));
+      if (!open_.empty()) at_most(static_cast<std::uint64_t>(kLookAtConnections.count()));
       ::poll(wait.data(), wait.size(), timeout);
-      const std::size_t before = since_.size();
+      const std::size_t before = open_.size();
       for (MHD_Daemon* const daemon : daemons_) MHD_run(daemon);
       end_old_connections();
       // At the limit a listening socket is not looked at, and again only by a run behind the one
       // that closed connections.
-      if (since_.size() < before) {
+      if (open_.size() < before) {
         for (MHD_Daemon* const daemon : daemons_) MHD_run(daemon);
       }
     }
@@ -171,8 +172,8 @@ class Server::Thread {
   /// A byte now and then is no silence.
   void end_old_connections() {
     const auto now = Clock::now();
-    for (auto& [connection, since] : since_) {
-      if (now - since < kConnectionLasts) continue;
+    for (const auto& [connection, open] : open_) {
+      if (now - open.since < (open.has_asked ? kConnectionLasts : kHeaderLasts)) continue;
       const auto* const info = MHD_get_connection_info(
           connection, MHD_CONNECTION_INFO_CONNECTION_FD);
       if (info != nullptr) ::shutdown(info->connect_fd, SHUT_RDWR);
@@ -181,11 +182,11 @@ class Server::Thread {
 
   static void connected(void* self, MHD_Connection* connection, void** /*context*/,
                         MHD_ConnectionNotificationCode what) {
-    auto& since = static_cast<Thread*>(self)->since_;
+    auto& open = static_cast<Thread*>(self)->open_;
     if (what == MHD_CONNECTION_NOTIFY_STARTED) {
-      since[connection] = Clock::now();
+      open[connection] = {.since = Clock::now()};
     } else {
-      since.erase(connection);
+      open.erase(connection);
     }
   }
 
@@ -200,6 +201,7 @@ class Server::Thread {
   }
 
   MHD_Result answer(MHD_Connection* connection, std::string_view path, std::string_view method) {
+    open_.at(connection).has_asked = true;
     if (method != MHD_HTTP_METHOD_GET && method != MHD_HTTP_METHOD_HEAD) {
       return refuse(connection, MHD_HTTP_METHOD_NOT_ALLOWED,
                     "Only GET and HEAD are served here.\n");
@@ -225,7 +227,11 @@ class Server::Thread {
   shm::Descriptor wake_;
   std::atomic<bool> stopping_{false};
   std::vector<MHD_Daemon*> daemons_;
-  std::map<MHD_Connection*, Clock::time_point> since_;
+  struct Open {
+    Clock::time_point since;
+    bool has_asked = false;  ///< the header of its request is there
+  };
+  std::map<MHD_Connection*, Open> open_;
   std::thread thread_;
 };
 

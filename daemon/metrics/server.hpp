@@ -13,8 +13,9 @@ namespace ringway::daemon::metrics {
 
 /// GET /metrics, for Prometheus, by a thread of its own that others run before. It asks the control
 /// thread for an inventory, twice a second at most however many ask it, and looks at the boards by
-/// itself. Each connection is for one request, has half a minute, and takes some tens of KiB; there
-/// are sixteen at most at each socket. Whatever those who connect do, only they wait for it.
+/// itself. Each connection is for one request, has three seconds to send it and half a minute
+/// for all, and takes some tens of KiB; there are sixteen at most at each socket. Who takes them
+/// all keeps others from connecting there meanwhile, and holds up nothing of the bus.
 class Server {
  public:
   struct Options {

@@ -160,8 +160,7 @@ class Service(unittest.TestCase):
 
     def test_the_socket_has_the_rights_of_the_control_socket_and_goes_with_an_orderly_stop(self):
         with Bus() as bus:
-            mode = stat.S_IMODE(metrics_socket(bus).stat().st_mode)
-            self.assertEqual(mode, stat.S_IMODE(bus.socket.stat().st_mode))
+            self.assertEqual(stat.S_IMODE(metrics_socket(bus).stat().st_mode), 0o660)
             bus.restart()  # over the socket of one that was killed
             scrape(bus)
             self.assertEqual(bus.stop(), 0)
@@ -278,6 +277,27 @@ class Prometheus(unittest.TestCase):
             # It sees the supervisor go, and the next one.
             bus.kill()
             self.await_value('up{job="ringway"}', 0)
+    def test_who_sends_a_request_byte_by_byte_keeps_no_place_for_long(self):
+        with Bus() as bus, contextlib.ExitStack() as stack:
+            rude = []
+            for _ in range(CONNECTIONS_MAX):
+                rude.append(stack.enter_context(socket.socket(socket.AF_UNIX)))
+                rude[-1].connect(str(metrics_socket(bus)))
+                rude[-1].sendall(b'GET /metrics HTTP/1.1\r\nX: ')
+            began = time.monotonic()
+            alive = set(rude)
+            while alive and time.monotonic() - began < PATIENCE_SECONDS:
+                for one in list(alive):
+                    try:
+                        one.sendall(b'x')
+                    except OSError:
+                        alive.discard(one)
+                time.sleep(0.2)
+            self.assertEqual(alive, set())
+            # With a request that is whole there is half a minute, with one that comes only three seconds.
+            self.assertLess(time.monotonic() - began, 15)
+            scrape(bus)
+
 
     def test_promtool_finds_nothing_to_complain_of(self):
         with Bus() as bus:

@@ -307,9 +307,12 @@ class Units(unittest.TestCase):
         box.say('ringway topic create u --partitions 8 --ring 1GiB', status=1)
 
     def test_metrics_are_at_their_socket_and_with_a_drop_in_at_a_port(self):
-        said = box.say('systemctl start ringwayd && until test -S /run/ringway/metrics.sock; do sleep 0.05; done'
-                       ' && su alice -c "curl -s --unix-socket /run/ringway/metrics.sock http://x/metrics"')
-        self.assertIn('ringway_build_info{', said)
+        box.say('systemctl start ringwayd && until test -S /run/ringway/metrics.sock; do sleep 0.05; done')
+        ask = 'su alice -c "curl -s --unix-socket /run/ringway/metrics.sock http://x/metrics"'
+        box.say(ask, status=7)  # curl: it could not connect
+        self.addCleanup(box.say, 'gpasswd --delete alice ringway')
+        box.say('gpasswd --add alice ringway')
+        self.assertIn('ringway_build_info{', box.say(ask))
         drop_in = '/etc/systemd/system/ringwayd.service.d'
         self.addCleanup(box.say, f'rm -rf {drop_in}; systemctl daemon-reload')
         box.say(f'mkdir -p {drop_in} && cp /usr/local/share/doc/ringway/examples/metrics-port.conf {drop_in}'
