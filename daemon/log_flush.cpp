@@ -261,8 +261,7 @@ void LogFlush::wrote(int result) {
 void LogFlush::synced(int result) {
   if (result >= 0) {
     const auto took = std::chrono::steady_clock::now() - sync_began_;
-    layout::add_latency(topic_.sync_times(), static_cast<std::uint64_t>(
-                                                 std::max(took, took.zero()).count()));
+    topic_.sync_times().add(static_cast<std::uint64_t>(std::max(took, took.zero()).count()));
   }
   log_.synced(result);
   synced_ = true;

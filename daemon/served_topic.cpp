@@ -1,5 +1,7 @@
 #include "daemon/served_topic.hpp"
 
+#include <algorithm>
+
 #include "daemon/told_waiters.hpp"
 #include "shm/park.hpp"
 
@@ -13,6 +15,14 @@ void SegmentList::assign(std::vector<log::SegmentInfo> segments) {
 std::vector<log::SegmentInfo> SegmentList::snapshot() const {
   const std::lock_guard lock(mutex_);
   return segments_;
+}
+
+std::optional<SegmentList::End> SegmentList::reaching_beyond(std::uint64_t offset) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = std::ranges::upper_bound(
+      segments_, offset, {}, [](const log::SegmentInfo& segment) { return segment.end.offset; });
+  if (found == segments_.end()) return {};
+  return End{found->end.position, found->time_max};
 }
 
 void ServedTopic::set_state(layout::TopicState state) const noexcept {

@@ -4,12 +4,13 @@
 #include <cstdint>
 #include <filesystem>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "daemon/flusher.hpp"
+#include "daemon/sync_times.hpp"
 #include "daemon/topic_memory.hpp"
-#include "layout/latency.hpp"
 #include "log/partition_log.hpp"
 #include "ringway/topic.hpp"
 
@@ -21,6 +22,14 @@ class SegmentList {
  public:
   void assign(std::vector<log::SegmentInfo> segments);
   std::vector<log::SegmentInfo> snapshot() const;
+
+  /// The end of a segment, as far as it was told.
+  struct End {
+    std::uint64_t position;
+    std::int64_t time_max;  ///< of all its records; log::kNoTime: it has none
+  };
+  /// Of the oldest segment that has records at or behind `offset`.
+  std::optional<End> reaching_beyond(std::uint64_t offset) const;
 
  private:
   mutable std::mutex mutex_;
@@ -78,7 +87,7 @@ class ServedTopic {
   }
 
   /// How long syncs took. Written by the flusher.
-  layout::Latencies& sync_times() const { return sync_times_; }
+  SyncTimes& sync_times() const { return sync_times_; }
 
   void set_state(layout::TopicState state) const noexcept;
   /// Everybody who sleeps on the topic looks again.
@@ -101,7 +110,7 @@ class ServedTopic {
   Options options_;
   TopicMemory memory_;
   mutable std::vector<Partition> partitions_;
-  mutable layout::Latencies sync_times_{};
+  mutable SyncTimes sync_times_;
 };
 
 }  // namespace ringway::daemon

@@ -1,7 +1,6 @@
 #include "daemon/metrics/consumer_lag.hpp"
 
 #include <algorithm>
-#include <vector>
 
 #include "client/boundary_table.hpp"
 #include "ring/scan.hpp"
@@ -9,88 +8,67 @@
 namespace ringway::daemon::metrics {
 namespace {
 
-/// Skips that are passed on the way to a record that has a time.
-constexpr int kHopsMax = 64;
+/// Of one walk.
+constexpr std::uint64_t kWalkMax = 1 << 17;
+/// Skips that are passed on the way from a boundary to a record that has a time.
+constexpr std::uint64_t kSkipsMax = 64;
 
-/// When the first record at or behind a boundary of the ring was published; nothing where it is not
-/// to be found, or not in the ring any more.
-std::optional<std::int64_t> time_in_ring(const ring::PartitionView& view, ring::Place place) {
+/// What is known of a place in a partition's ring.
+struct Seen {
+  std::uint64_t position;
+  std::optional<std::int64_t> time_ns{};  ///< of the first record from there on; none: none is near
+};
+
+/// Walks from a boundary to what has `offset`; nothing where it is not reached within `hops`, of
+/// which it takes what it needs, or has left the ring meanwhile.
+std::optional<Seen> walk_to(const ring::PartitionView& view, ring::Place place,
+                            std::uint64_t offset, std::uint64_t& hops) {
+  const std::uint64_t from = place.position;
+  const std::uint64_t announced = view.announced().load(std::memory_order::acquire);  // ANNOUNCE
+  std::optional<Seen> seen;
   layout::RecordHeader header;
-  for (int hop = 0; hop < kHopsMax; ++hop) {
-    const std::uint64_t announced = view.announced().load(std::memory_order::acquire);  // ANNOUNCE
-    if (place.position >= announced || !in_window(view, place.position) ||
-        ring::peek(view, place.position, header) != ring::Found::record) {
-      return {};
-    }
-    // The read side of a sequence lock, as in ring::Reader::still_there().
-    ring::PartitionView::read_fence();
-    if (!in_window(view, place.position)) return {};
-    if (header.kind == static_cast<std::uint8_t>(layout::RecordKind::data)) {
-      return header.timestamp_ns;
+  for (; hops > 0 && place.position < announced; --hops) {
+    if (ring::peek(view, place.position, header) != ring::Found::record) break;
+    if (place.offset + layout::record_offsets(header) > offset) {
+      if (!seen) seen = Seen{place.position};
+      if (header.kind == static_cast<std::uint8_t>(layout::RecordKind::data)) {
+        seen->time_ns = header.timestamp_ns;
+        break;
+      }
     }
     place.pass(header);
   }
-  return {};
+  // The read side of a sequence lock, as in ring::Reader::still_there().
+  ring::PartitionView::read_fence();
+  if (!in_window(view, from)) return {};
+  return seen;
 }
 
-/// What is known of a place in a partition's stream.
-struct Mark {
-  std::uint64_t offset;
-  std::uint64_t position;
-  std::optional<std::int64_t> time_ns;
+/// The boundaries of the ring on both sides of an offset.
+struct Around {
+  std::optional<ring::Place> before;  ///< at it or before; none: it has left the ring
+  std::optional<ring::Place> behind;  ///< none: nothing behind it is in the table yet
 };
 
-std::optional<std::int64_t> known(std::int64_t time_ns) {
-  return time_ns == log::kNoTime ? std::nullopt : std::optional(time_ns);
+Around boundaries_around(const ring::PartitionView& view, std::uint64_t offset) {
+  Around around;
+  around.before = latest_boundary(view, [&](const ring::Place& place) {
+    if (place.offset > offset) around.behind = place;
+    return place.offset <= offset;
+  });
+  return around;
 }
 
-/// From old to new.
-std::vector<Mark> marks_of(const ServedTopic& topic, std::uint32_t partition,
-                           std::uint64_t base, std::uint64_t committed,
-                           std::uint64_t committed_position) {
-  std::vector<Mark> marks;
-  const std::vector<log::SegmentInfo> segments = topic.segments(partition).snapshot();
-  for (std::size_t i = 0; i < segments.size(); ++i) {
-    const log::SegmentInfo& segment = segments[i];
-    marks.push_back({segment.first.offset, segment.first.position, known(segment.time_min)});
-    // The newest has grown since its entry was made.
-    if (i + 1 < segments.size()) {
-      marks.push_back({segment.end.offset, segment.end.position, known(segment.time_max)});
-    }
-  }
-  const ring::PartitionView view = topic.view(partition);
-  if (const auto oldest = oldest_boundary(view)) {
-    marks.push_back({oldest->offset, base + oldest->position, time_in_ring(view, *oldest)});
-  }
-  marks.push_back({committed, committed_position, {}});
-  std::ranges::sort(marks, {}, &Mark::offset);
-  return marks;
-}
-
-/// The value at an offset that lies between two marks that have one, in proportion; of one mark
-/// alone, its own.
-template <class Value, class Of>
-std::optional<Value> between(const std::vector<Mark>& marks, std::uint64_t offset, Of&& of) {
-  const Mark* before = nullptr;
-  const Mark* behind = nullptr;
-  for (const Mark& mark : marks) {
-    if (!of(mark)) continue;
-    if (mark.offset <= offset) before = &mark;
-    if (mark.offset > offset && behind == nullptr) behind = &mark;
-  }
-  if (before == nullptr && behind == nullptr) return {};
-  if (before == nullptr) return of(*behind);
-  if (behind == nullptr) return of(*before);
-  const auto part = static_cast<double>(offset - before->offset) /
-                    static_cast<double>(behind->offset - before->offset);
-  const auto low = static_cast<double>(*of(*before));
-  return static_cast<Value>(low + (static_cast<double>(*of(*behind)) - low) * part);
+/// The earlier of two, where they are known.
+template <class Value>
+void at_most(std::optional<Value>& least, std::optional<Value> other) {
+  if (other && (!least || *other < *least)) least = other;
 }
 
 }  // namespace
 
 ConsumerLag lag_behind(const ServedTopic& topic, std::uint32_t partition, std::uint64_t offset,
-                       std::optional<std::uint64_t> position) {
+                       std::uint64_t& hops_left) {
   const ring::PartitionView view = topic.view(partition);
   const layout::BoardPartition& board = view.board();
   // Relaxed, here and below: numbers for people, each true for itself.
@@ -100,23 +78,38 @@ ConsumerLag lag_behind(const ServedTopic& topic, std::uint32_t partition, std::u
   const std::uint64_t committed_position =
       base + board.committed_position.load(std::memory_order::relaxed);
   ConsumerLag lag{.records = committed - offset};
-  // Untrusted: who reads has written it.
-  if (position && *position < committed_position) {
-    lag.bytes = committed_position - *position;
-    if (*position >= base) {
-      const std::uint64_t aligned = (*position - base) / layout::kUnitBytes * layout::kUnitBytes;
-      lag.since_ns = time_in_ring(view, {aligned, offset});
+  const auto bytes_from = [&](std::uint64_t position) {
+    return committed_position - std::min(position, committed_position);
+  };
+  const Around around = boundaries_around(view, offset);
+  // A record has an offset: where it is too far in offsets, it mostly is in hops.
+  std::uint64_t hops = std::min(hops_left, kWalkMax);
+  if (around.before && offset - around.before->offset < hops) {
+    hops_left -= hops;
+    const auto seen = walk_to(view, *around.before, offset, hops);
+    hops_left += hops;
+    if (seen) {
+      lag.bytes = bytes_from(base + seen->position);
+      lag.since_ns = seen->time_ns;
+      return lag;
     }
-    if (lag.since_ns) return lag;
   }
-  const std::vector<Mark> marks = marks_of(topic, partition, base, committed, committed_position);
-  if (!lag.bytes) {
-    const auto at = between<std::uint64_t>(
-        marks, offset, [](const Mark& mark) { return std::optional(mark.position); });
-    if (at && *at <= committed_position) lag.bytes = committed_position - *at;
+  std::optional<std::uint64_t> position;
+  if (around.behind) {
+    position = base + around.behind->position;
+    hops = kSkipsMax;
+    if (const auto seen = walk_to(view, *around.behind, around.behind->offset, hops)) {
+      at_most(lag.since_ns, seen->time_ns);
+    }
   }
-  lag.since_ns =
-      between<std::int64_t>(marks, offset, [](const Mark& mark) { return mark.time_ns; });
+  // All that a segment has are as old as its youngest, or older.
+  if (const auto segment = topic.segments(partition).reaching_beyond(offset)) {
+    at_most(position, std::optional(segment->position));
+    if (segment->time_max != log::kNoTime) {
+      at_most(lag.since_ns, std::optional(segment->time_max));
+    }
+  }
+  if (position) lag.bytes = bytes_from(*position);
   return lag;
 }
 

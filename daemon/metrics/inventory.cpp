@@ -35,13 +35,12 @@ class Stock {
     }
   }
 
-  void add(const Session& session, std::uint64_t id, const Handle& handle) {
+  void add(const Session& session, const Handle& handle) {
     const TopicEntry* const topic = entry_of(handle);
     // One that has not moved to the topic's present ring yet speaks of another.
     if (topic == nullptr || handle.generation != handle.topic->row.generation || full()) return;
     inventory_.consumers.push_back({.topic = indices_.at(handle.topic.get()),
                                     .cursor = handle.cursor,
-                                    .handle = id,
                                     .pid = session.process.pid,
                                     .memory = session.chunks.at(handle.chunk).mapping,
                                     .first_slot = handle.first_slot,
@@ -93,7 +92,7 @@ void take_stock(Inventory& inventory, const TopicRegistry& registry, const Sessi
     for (const auto& [id, session] : sessions.all()) {
       for (const auto& [handle_id, handle] : session->handles) {
         if (handle.role == layout::Role::consumer && handle.cursor.empty() != named) {
-          stock.add(*session, handle_id, handle);
+          stock.add(*session, handle);
         }
       }
     }

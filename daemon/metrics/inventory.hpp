@@ -35,7 +35,6 @@ struct TopicEntry {
 struct ConsumerEntry {
   std::size_t topic = 0;  ///< of Inventory::topics
   std::string cursor;     ///< "" where it has no name
-  std::uint64_t handle = 0;
   std::uint32_t pid = 0;  ///< 0: nobody holds it
   std::weak_ptr<const Chunk::Mapping> memory;
   std::uint32_t first_slot = 0;

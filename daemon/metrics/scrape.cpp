@@ -7,7 +7,6 @@
 #include "control/messages.hpp"
 #include "daemon/layout_minor.hpp"
 #include "daemon/metrics/consumer_lag.hpp"
-#include "layout/latency.hpp"
 #include "layout/version.hpp"
 #include "shm/clock.hpp"
 
@@ -15,6 +14,8 @@ namespace ringway::daemon::metrics {
 namespace {
 
 constexpr double kSecondsPerNs = 1e-9;
+/// Records that are passed on the way to where consumers are, in one scrape.
+constexpr std::uint64_t kHopsMax = 1 << 20;
 /// Partitions in a piece.
 constexpr std::uint32_t kPartitionsAtOnce = 256;
 
@@ -121,20 +122,17 @@ bool is_trouble(layout::Hold hold) {
   return hold != layout::Hold::none && hold != layout::Hold::disk_slow;
 }
 
-/// `least_ns`: shorter ones share the first bucket that is printed.
-void append_histogram(Text& text, std::string_view name, Labels labels,
-                      const layout::Latencies& times, std::uint64_t least_ns) {
+void append_histogram(Text& text, std::string_view name, Labels labels, const SyncTimes& times) {
   const std::size_t before = labels.size();
   const std::string bucket = std::string(name) + "_bucket";
   std::uint64_t sum = 0;
-  for (std::size_t i = 0; i < layout::kLatencyBoundsNs.size(); ++i) {
+  for (std::size_t i = 0; i < SyncTimes::kBoundsNs.size(); ++i) {
     sum += value(times.counts[i]);
-    if (layout::kLatencyBoundsNs[i] < least_ns) continue;
-    labels.add("le", fmt::format("{}", seconds(layout::kLatencyBoundsNs[i])));
+    labels.add("le", fmt::format("{}", seconds(SyncTimes::kBoundsNs[i])));
     text.sample(bucket, labels, sum);
     labels.cut(before);
   }
-  sum += value(times.counts[layout::kLatencyBoundsNs.size()]);
+  sum += value(times.counts.back());
   labels.add("le", "+Inf");
   text.sample(bucket, labels, sum);
   labels.cut(before);
@@ -309,7 +307,6 @@ bool Scrape::append_holds(Text text) {
 
 bool Scrape::append_syncs(Text text) {
   constexpr std::string_view kSync = "ringway_sync_seconds";
-  constexpr std::uint64_t kLeastNs = 25'000;
   if (entry_ == 0) {
     text.family(kSync, Kind::histogram,
                 "How long syncs of the log took, with the writes that went out with them.");
@@ -318,8 +315,7 @@ bool Scrape::append_syncs(Text text) {
        ++entry_) {
     const auto served = inventory_->topics[entry_].served.lock();
     if (!served || !served->settings().persist) continue;
-    append_histogram(text, kSync, Labels().add("topic", served->name()), served->sync_times(),
-                     kLeastNs);
+    append_histogram(text, kSync, Labels().add("topic", served->name()), served->sync_times());
     ++done;
   }
   return entry_ == inventory_->topics.size();
@@ -327,19 +323,20 @@ bool Scrape::append_syncs(Text text) {
 
 /// Each once, for all families: of a consumer that lags far behind that is some work.
 void Scrape::look_at_consumers() {
+  std::map<std::size_t, std::size_t> nameless;  // where in seen_, by topic
   const std::int64_t now = shm::realtime_ns();
+  std::uint64_t hops_left = kHopsMax;
   for (const ConsumerEntry& consumer : inventory_->consumers) {
     const auto served = inventory_->topics[consumer.topic].served.lock();
     const auto memory = consumer.memory.lock();
     if (!served || (consumer.pid != 0 && !memory)) continue;
     Seen seen{Labels().add("topic", served->name()).add("consumer", consumer.cursor),
               !consumer.cursor.empty(), consumer.pid != 0};
-    if (!seen.named) seen.labels.add("pid", consumer.pid).add("handle", consumer.handle);
     std::optional<std::int64_t> since;
     bool all_bytes = true;
     std::uint64_t bytes = 0;
     for (std::uint32_t p = 0; p < served->partitions(); ++p) {
-      std::optional<std::uint64_t> offset, position;
+      std::optional<std::uint64_t> offset;
       if (memory) {
         const layout::Slot& slot = memory->region.at<const layout::Slot>(
             sizeof(layout::SessionHeader) + (consumer.first_slot + p) * sizeof(layout::Slot));
@@ -349,20 +346,40 @@ void Scrape::look_at_consumers() {
       }
       // Not read by it, or not begun.
       if (!offset || *offset == layout::kNoOffset) continue;
-      const ConsumerLag lag = lag_behind(*served, p, *offset, position);
+      const ConsumerLag lag = lag_behind(*served, p, *offset, hops_left);
       seen.records += lag.records;
       all_bytes = all_bytes && lag.bytes;
       bytes += lag.bytes.value_or(0);
-      if (lag.since_ns) since = std::min(since.value_or(now), *lag.since_ns);
+      // Untrusted: its producer's clock, or what it likes.
+      if (lag.since_ns) {
+        since = std::min(since.value_or(now), std::clamp<std::int64_t>(*lag.since_ns, 0, now));
+      }
     }
     if (all_bytes) seen.bytes = bytes;
     if (seen.records == 0) {
       seen.seconds = 0;
     } else if (since) {
-      seen.seconds = static_cast<double>(std::max<std::int64_t>(0, now - *since)) * kSecondsPerNs;
+      seen.seconds = static_cast<double>(now - *since) * kSecondsPerNs;
     }
-    seen_.push_back(std::move(seen));
+    if (seen.named) {
+      seen_.push_back(std::move(seen));
+      continue;
+    }
+    const auto [found, first] = nameless.emplace(consumer.topic, seen_.size());
+    if (first) {
+      seen_.push_back(std::move(seen));
+    } else {
+      seen_[found->second].take_in(seen);
+    }
   }
+}
+
+/// Of consumers without a name the topic shows how many there are, and the largest lags.
+void Scrape::Seen::take_in(const Seen& other) {
+  count += other.count;
+  records = std::max(records, other.records);
+  bytes = std::max(bytes, other.bytes);
+  seconds = std::max(seconds, other.seconds);
 }
 
 bool Scrape::append_consumers(Text text) {
@@ -375,10 +392,14 @@ bool Scrape::append_consumers(Text text) {
   };
   family("ringway_consumer_lag_records", "Offsets that are committed and not read yet.",
          [](const Seen& seen) { return std::optional(seen.records); });
-  family("ringway_consumer_lag_bytes", "The same in bytes of ring and log.",
+  family("ringway_consumer_lag_bytes", "Bytes of ring and log that they take, at least.",
          [](const Seen& seen) { return seen.bytes; });
-  family("ringway_consumer_lag_seconds", "Age of the oldest record that is not read yet.",
+  family("ringway_consumer_lag_seconds", "Age of the oldest record that is not read yet, at least.",
          [](const Seen& seen) { return seen.seconds; });
+  family("ringway_nameless_consumers",
+         "Consumers without a name, of which the lags show the largest.", [](const Seen& seen) {
+           return seen.named ? std::nullopt : std::optional(seen.count);
+         });
   family("ringway_consumer_living", "Of consumers with a name: 1 while a process holds it.",
          [](const Seen& seen) {
            return seen.named ? std::optional(std::uint64_t{seen.held}) : std::nullopt;

@@ -15,7 +15,8 @@
 namespace ringway::daemon::metrics {
 
 /// What one scrape prints, piece by piece: however many partitions there are, no more than a piece
-/// is in memory. Reads boards and session memory, holds no lock, and waits for nobody. One thread.
+/// is in memory. Reads boards and session memory. A lock is held only for a look at one list of
+/// segments (SegmentList), for which the flusher may have to wait. One thread.
 class Scrape {
  public:
   Scrape(std::shared_ptr<const Inventory> inventory, EventCounts::Counts events,
@@ -38,14 +39,18 @@ class Scrape {
   void look_at_consumers();
   bool append_consumers(Text text);
 
-  /// What is known of one consumer: looked up once, printed in several families.
+  /// What is known of one consumer, or of all without a name that a topic has: looked up once,
+  /// printed in several families.
   struct Seen {
     Labels labels;
     bool named;
     bool held;
+    std::uint64_t count = 1;
     std::uint64_t records = 0;
     std::optional<std::uint64_t> bytes{};
     std::optional<double> seconds{};
+
+    void take_in(const Seen& other);
   };
 
   std::shared_ptr<const Inventory> inventory_;

@@ -105,7 +105,8 @@ class Content(unittest.TestCase):
             nameless.stdout.readline()
             wait_until(lambda: scrape(bus)('ringway_topic_consumers', topic='orders') == 2, 'two consumers')
             said = scrape(bus)
-            self.assertEqual(said('ringway_consumer_lag_records', pid=str(nameless.pid)), 0)
+            self.assertEqual(said('ringway_nameless_consumers', topic='orders'), 1)
+            self.assertEqual(said('ringway_consumer_lag_records', topic='orders', consumer=''), 0)
             self.assertEqual(said('ringway_clients', state='connected'), 2)
 
     def test_a_consumer_that_stands_still_lags_in_records_bytes_and_seconds(self):
@@ -119,11 +120,58 @@ class Content(unittest.TestCase):
             published = time.time()
             time.sleep(0.6)  # the inventory is half a second old at most, and so is its lag at least
             said = scrape(bus)
-            lag = said('ringway_consumer_lag_seconds', pid=str(slow.pid))
-            self.assertEqual(said('ringway_consumer_lag_records', pid=str(slow.pid)), 50)
-            self.assertEqual(said('ringway_consumer_lag_bytes', pid=str(slow.pid)), 50 * 160)
+            lag = said('ringway_consumer_lag_seconds', consumer='')
+            self.assertEqual(said('ringway_consumer_lag_records', consumer=''), 50)
+            self.assertEqual(said('ringway_consumer_lag_bytes', consumer=''), 50 * 160)
             self.assertGreater(lag, 0.5)
             self.assertLess(lag, time.time() - published + PATIENCE_SECONDS)
+
+    def test_what_was_read_long_ago_makes_no_lag_older(self):
+        with Bus() as bus:
+            bus.run('topic', 'create', 'orders')
+            bus.run('produce', 'orders', '--wait', 'durable', stdin=lines(10))
+            bus.run('consume', 'orders', '--cursor', 'billing', '-o', 'start', '-n', '10')
+            time.sleep(3)
+            bus.run('produce', 'orders', '--wait', 'durable', stdin=lines(1))
+            published = time.time()
+            said = scrape(bus)
+            self.assertEqual(said('ringway_consumer_lag_records', consumer='billing'), 1)
+            self.assertEqual(said('ringway_consumer_lag_bytes', consumer='billing'), 160)
+            self.assertLess(said('ringway_consumer_lag_seconds', consumer='billing'), time.time() - published + 2)
+
+    def test_a_lag_beyond_the_ring_is_at_least_what_is_said(self):
+        with Bus() as bus:
+            bus.run('topic', 'create', 'orders', '--ring', '64KiB')
+            bus.run('produce', 'orders', '--wait', 'durable', stdin=lines(4))
+            bus.run('consume', 'orders', '--cursor', 'billing', '-o', 'start', '-n', '4')
+            began = time.time()
+            bus.run('produce', 'orders', '--wait', 'durable', stdin=lines(4000))
+            time.sleep(0.6)  # so old is all of it by now
+            said = scrape(bus)
+            self.assertEqual(said('ringway_consumer_lag_records', consumer='billing'), 4000)
+            # Nothing of it is left in the ring, which has gone round several times.
+            self.assertGreater(said('ringway_consumer_lag_bytes', consumer='billing'), 0)
+            self.assertLessEqual(said('ringway_consumer_lag_bytes', consumer='billing'), 4000 * 160)
+            self.assertGreater(said('ringway_consumer_lag_seconds', consumer='billing'), 0.5)
+            self.assertLess(said('ringway_consumer_lag_seconds', consumer='billing'), time.time() - began)
+
+    def test_consumers_without_a_name_are_shown_together(self):
+        with Bus() as bus:
+            bus.run('topic', 'create', 'orders')
+            bus.run('produce', 'orders', '--wait', 'durable', stdin=lines(1))
+            followers = [bus.spawn('consume', 'orders', '-o', 'start') for _ in range(3)]
+            for follower in followers:
+                follower.stdout.readline()
+            os.kill(followers[1].pid, 19)  # SIGSTOP
+            bus.run('produce', 'orders', '--wait', 'durable', stdin=lines(50))
+            for follower in (followers[0], followers[2]):
+                for _ in range(50):
+                    follower.stdout.readline()
+            wait_until(lambda: scrape(bus)('ringway_nameless_consumers', topic='orders') == 3, 'three consumers')
+            said = scrape(bus)
+            self.assertEqual(said.labels('ringway_consumer_lag_records'), [{'topic': 'orders', 'consumer': ''}])
+            self.assertEqual(said('ringway_consumer_lag_records', topic='orders'), 50)
+            self.assertEqual(said('ringway_consumer_lag_bytes', topic='orders'), 50 * 160)
 
     def test_a_topic_that_is_held_up_says_why(self):
         with Bus() as bus:
@@ -158,7 +206,7 @@ class Content(unittest.TestCase):
 class Service(unittest.TestCase):
     maxDiff = None
 
-    def test_the_socket_has_the_rights_of_the_control_socket_and_goes_with_an_orderly_stop(self):
+    def test_the_socket_is_for_user_and_group_and_goes_with_an_orderly_stop(self):
         with Bus() as bus:
             self.assertEqual(stat.S_IMODE(metrics_socket(bus).stat().st_mode), 0o660)
             bus.restart()  # over the socket of one that was killed
@@ -229,6 +277,27 @@ class Service(unittest.TestCase):
             self.assertLess(time.monotonic() - began, PATIENCE_SECONDS / 2)
             self.assertEqual(len(scrape(bus).labels('ringway_partition_records_total')), 1000)
 
+    def test_who_sends_a_request_byte_by_byte_keeps_no_place_for_long(self):
+        with Bus() as bus, contextlib.ExitStack() as stack:
+            rude = []
+            for _ in range(CONNECTIONS_MAX):
+                rude.append(stack.enter_context(socket.socket(socket.AF_UNIX)))
+                rude[-1].connect(str(metrics_socket(bus)))
+                rude[-1].sendall(b'GET /metrics HTTP/1.1\r\nX: ')
+            began = time.monotonic()
+            alive = set(rude)
+            while alive and time.monotonic() - began < PATIENCE_SECONDS:
+                for one in list(alive):
+                    try:
+                        one.sendall(b'x')
+                    except OSError:
+                        alive.discard(one)
+                time.sleep(0.2)
+            self.assertEqual(alive, set())
+            # With a request that is whole there is half a minute, with one that comes only three seconds.
+            self.assertLess(time.monotonic() - began, 15)
+            scrape(bus)
+
 
 class Prometheus(unittest.TestCase):
     """A real one, on a port of its own."""
@@ -277,27 +346,6 @@ class Prometheus(unittest.TestCase):
             # It sees the supervisor go, and the next one.
             bus.kill()
             self.await_value('up{job="ringway"}', 0)
-    def test_who_sends_a_request_byte_by_byte_keeps_no_place_for_long(self):
-        with Bus() as bus, contextlib.ExitStack() as stack:
-            rude = []
-            for _ in range(CONNECTIONS_MAX):
-                rude.append(stack.enter_context(socket.socket(socket.AF_UNIX)))
-                rude[-1].connect(str(metrics_socket(bus)))
-                rude[-1].sendall(b'GET /metrics HTTP/1.1\r\nX: ')
-            began = time.monotonic()
-            alive = set(rude)
-            while alive and time.monotonic() - began < PATIENCE_SECONDS:
-                for one in list(alive):
-                    try:
-                        one.sendall(b'x')
-                    except OSError:
-                        alive.discard(one)
-                time.sleep(0.2)
-            self.assertEqual(alive, set())
-            # With a request that is whole there is half a minute, with one that comes only three seconds.
-            self.assertLess(time.monotonic() - began, 15)
-            scrape(bus)
-
 
     def test_promtool_finds_nothing_to_complain_of(self):
         with Bus() as bus:
