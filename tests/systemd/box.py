@@ -119,6 +119,10 @@ class Box:
             (cgroup.home / 'cgroup.procs').write_text(str(self.outer.pid))
         self.run('systemctl is-system-running --wait')
 
+    def install(self, build):
+        """What `meson install` brings of a build, and what is done behind it."""
+        self.say(f'meson install -C {build} --no-rebuild && ldconfig && systemd-sysusers && systemctl daemon-reload')
+
     def run(self, script, *, namespaces=('-a', '-r', '-w')):
         """The exit status of a bash script in the box."""
         return subprocess.run(self.command(script, namespaces), stdin=subprocess.DEVNULL,

@@ -30,8 +30,6 @@ BEFORE = {
     'systemctl status ringwayd': 'systemctl start ringwayd',
     'ringwayd': 'systemctl stop ringwayd.socket ringwayd.service',
     'systemd-sysusers && systemctl daemon-reload': 'pkill -x -INT ringwayd; rm -f quotes',
-    'ringway doctor --output json | jq -r \'.findings[] | select(.fix) | .fix\'':
-        'command -v jq >/dev/null || { echo "#!/bin/sh" >/usr/local/bin/jq && chmod +x /usr/local/bin/jq; }',
     'journalctl RINGWAY_TOPIC=orders': 'ringway topic create orders && sleep 0.5',
 }
 # What the line stands for, as somebody types it.
@@ -57,7 +55,7 @@ def setUpModule():
         raise unittest.SkipTest(reason)
     box = Box()
     unittest.addModuleCleanup(box.close)
-    box.say(f'meson install -C {BUILD} --no-rebuild && ldconfig && systemd-sysusers && systemctl daemon-reload')
+    box.install(BUILD)
 
 
 def blocks(text):
