@@ -11,15 +11,6 @@ namespace {
 constexpr std::size_t kNameBytesMax = 1024;  // the name's own rule says more
 constexpr std::size_t kVersionBytesMax = 64;
 
-/// What people are shown of a stranger: it must not drive their terminal.
-std::string shown_text(const Fields& fields, const char* name, std::size_t bytes_max) {
-  std::string text = fields.text(name, bytes_max);
-  for (std::string_view rest = text; !rest.empty();) {
-    if (is_control(next_code_point(rest))) throw fields.wrong(name, "holds a control character");
-  }
-  return text;
-}
-
 void write(nlohmann::json& json, const Hello& hello) {
   json["protocol"] = hello.protocol;
   json["client"] = hello.client;
@@ -30,11 +21,11 @@ void write(nlohmann::json& json, const Hello& hello) {
 }
 void read(const Fields& fields, Hello& hello) {
   hello.protocol = fields.number<std::uint32_t>("protocol");
-  hello.client = shown_text(fields, "client", kNameBytesMax);
+  hello.client = fields.text("client", kNameBytesMax);
   if (fields.has("membarrier")) hello.membarrier = fields.flag("membarrier");
   hello.session = optional_number(fields, "session");
   hello.last_handle = optional_number(fields, "last_handle");
-  if (fields.has("version")) hello.version = shown_text(fields, "version", kVersionBytesMax);
+  if (fields.has("version")) hello.version = fields.text("version", kVersionBytesMax);
 }
 
 void write(nlohmann::json& json, const CreateTopic& create) {
