@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "daemon/death_watch.hpp"
 #include "ringway/error.hpp"
 #include "shm/memory_name.hpp"
 #include "shm/process.hpp"
@@ -81,10 +82,7 @@ void SessionTable::take_back_behind(const std::shared_ptr<Session>& session,
 
 void SessionTable::watch(const std::shared_ptr<Session>& session) {
   session->watch.assign(shm::duplicate(session->pidfd.get()).release());
-  session->watch.async_wait(asio::posix::stream_descriptor::wait_read,
-                            [this, session](const boost::system::error_code& error) {
-                              if (!error) died(session);
-                            });
+  await_death(session->watch, [this, session] { died(session); });
 }
 
 void SessionTable::disconnected(const std::shared_ptr<Session>& session) {

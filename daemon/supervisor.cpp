@@ -14,6 +14,7 @@
 
 #include "control/directories.hpp"
 #include "control/peer_proof.hpp"
+#include "daemon/death_watch.hpp"
 #include "daemon/short_slice.hpp"
 #include "daemon/topic_report.hpp"
 #include "ringway/error.hpp"
@@ -174,21 +175,20 @@ void Supervisor::watch_keeper() {
   keeper_watch_.close(ignored);
   if (keepsakes_.death_fd() < 0) return;
   keeper_watch_.assign(shm::duplicate(keepsakes_.death_fd()).release());
-  keeper_watch_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
-                           [this](const boost::system::error_code& error) {
-                             if (error || stopping_) return;
-                             try {
-                               keepsakes_.replace();
-                               watch_keeper();
-                             } catch (const Error& failed) {
-                               // The next tick tries again, because nothing is watched any more;
-                               // until then a crash would lose rings.
-                               boost::system::error_code closed;
-                               keeper_watch_.close(closed);
-                               troubles_.emplace_back(failed.what());
-                               log_.error("keeper_not_replaced", {{"why", failed.what()}});
-                             }
-                           });
+  await_death(keeper_watch_, [this] {
+    if (stopping_) return;
+    try {
+      keepsakes_.replace();
+      watch_keeper();
+    } catch (const Error& failed) {
+      // The next tick tries again, because nothing is watched any more; until then a crash would
+      // lose rings.
+      boost::system::error_code closed;
+      keeper_watch_.close(closed);
+      troubles_.emplace_back(failed.what());
+      log_.error("keeper_not_replaced", {{"why", failed.what()}});
+    }
+  });
 }
 
 /// What nobody waits for any more must not end the supervisor when it fails.

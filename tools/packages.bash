@@ -14,7 +14,7 @@ build_packages=(
   libmicrohttpd-dev
 )
 # What -Dtests=true and the runner need beside them.
-test_packages=(catch2 relacy-dev spin python3 python3-yaml e2fsprogs xfsprogs systemd iproute2 jq
+test_packages=(catch2 relacy-dev spin python3 python3-yaml e2fsprogs xfsprogs systemd libpam-systemd iproute2 jq
   build-essential debhelper lintian cmake tmux man-db zsh fish
   prometheus curl)
 # The second compiler, for the build without warnings.
