@@ -20,6 +20,12 @@ constexpr std::uint32_t kShareOfOneUser = 4;
 /// Taken in one go before others get their turn.
 constexpr int kAcceptedAtOnce = 16;
 
+Error too_long(std::size_t bytes) {
+  return Error(ErrorCode::limit, "reply",
+               fmt::format("has {} bytes; a message holds {}", bytes, control::kMessageBytesMax),
+               "");
+}
+
 }  // namespace
 
 ControlServer::ControlServer(boost::asio::io_context& io, Options options, Requests& requests,
@@ -116,7 +122,12 @@ Answer ControlServer::answer_to(const ClientPtr& client, std::uint64_t id) const
   connection->begin_work();
   return {.reply =
               [connection, id](control::Reply reply, std::vector<shm::Descriptor> descriptors) {
-                connection->send(control::encode(id, reply), std::move(descriptors));
+                std::string text = control::encode(id, reply);
+                if (text.size() > control::kMessageBytesMax) {
+                  text = control::encode(id, too_long(text.size()));
+                  descriptors.clear();
+                }
+                connection->send(std::move(text), std::move(descriptors));
                 connection->end_work();
               },
           .refuse =

@@ -19,8 +19,10 @@ namespace {
 
 using control::Right;
 
+// So that a page is one message, whatever the names are.
+constexpr std::size_t kTopicsAPage = 256;
 constexpr std::size_t kCursorsAPage = 256;
-constexpr std::size_t kCursorOffsetsAPage = 8'000;  // so that a page is one message
+constexpr std::size_t kCursorOffsetsAPage = 8'000;
 
 }  // namespace
 
@@ -173,10 +175,11 @@ void Requests::handle(Asker session, const control::DeleteTopic& remove, const A
 
 void Requests::handle(Asker session, const control::ListTopics& list, const Answer& answer) {
   control::TopicList page;
+  const std::size_t most = std::min<std::size_t>(list.max, kTopicsAPage);
   for (auto next = registry_.all().upper_bound(list.after); next != registry_.all().end(); ++next) {
     const Topic& topic = *next->second;
     if (topic.deleting || !may_anything(*session, topic)) continue;
-    if (page.topics.size() == list.max) {
+    if (page.topics.size() == most) {
       page.more = true;
       break;
     }

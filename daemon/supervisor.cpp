@@ -15,6 +15,7 @@
 #include "control/directories.hpp"
 #include "control/peer_proof.hpp"
 #include "daemon/death_watch.hpp"
+#include "daemon/short_list.hpp"
 #include "daemon/short_slice.hpp"
 #include "daemon/topic_report.hpp"
 #include "ringway/error.hpp"
@@ -28,6 +29,13 @@ namespace {
 constexpr std::chrono::seconds kTick{1};
 /// While stopping, how long to wait for a ring that is being replaced between two looks.
 constexpr std::chrono::milliseconds kReplacementPause{10};
+
+// Of the lists in a status report, which is one message (control/channel.hpp) and says more.
+constexpr std::size_t kClientBytes = 200;  // as the library's names at most
+constexpr std::size_t kSessionsBytes = 136 * 1024;
+constexpr std::size_t kDegradedBytes = 56 * 1024;
+constexpr std::size_t kExclusiveBytes = 16 * 1024;
+constexpr std::size_t kCopyingBytes = 16 * 1024;
 
 constexpr const char* kCatalog = "catalog.db";
 
@@ -318,11 +326,7 @@ std::vector<std::string> Supervisor::degraded() const {
       continue;
     }
     all.insert(all.end(), topic->damage.begin(), topic->damage.end());
-    for (std::uint32_t p = 0; p < topic->settings.partitions; ++p) {
-      const std::string state = partition_state(*topic, p);
-      if (state == "serving" || state == "disk_slow") continue;
-      all.push_back(fmt::format("topic '{}' partition {}: {}", name, p, state));
-    }
+    std::ranges::move(held_partitions(*topic), std::back_inserter(all));
   }
   for (const std::string& held : retention_.held()) all.push_back(held);
   for (const std::string& waits : registry_.waiting()) all.push_back(waits);
@@ -358,27 +362,34 @@ metrics::Inventory Supervisor::inventory() const {
 nlohmann::json Supervisor::status() const {
   using std::chrono::duration_cast;
   const auto uptime = std::chrono::steady_clock::now() - started_;
-  auto sessions = nlohmann::json::array();
+  ShortList sessions(kSessionsBytes);
   for (const auto& [id, session] : sessions_.all()) {
-    sessions.push_back({{"pid", session->process.pid},
-                        {"user", session->user},
-                        {"client", session->client},
-                        {"version", session->version.empty() ? "unknown" : session->version},
-                        {"handles", session->handles.size()},
-                        {"connected", static_cast<bool>(session->disconnect)}});
+    sessions.add({{"pid", session->process.pid},
+                  {"user", session->user},
+                  {"client", session->client.substr(0, kClientBytes)},
+                  {"version", session->version.empty() ? "unknown" : session->version},
+                  {"handles", session->handles.size()},
+                  {"connected", static_cast<bool>(session->disconnect)}});
   }
-  auto exclusive = nlohmann::json::array();
-  auto copying = nlohmann::json::array();
+  ShortList exclusive(kExclusiveBytes);
+  ShortList copying(kCopyingBytes);
   for (const auto& [name, topic] : registry_.all()) {
     if (topic->deleting || !topic->served) continue;
     if (const auto pid = exclusive_pid(*topic)) {
-      exclusive.push_back({{"topic", name}, {"exclusive_pid", *pid}});
+      exclusive.add({{"topic", name}, {"exclusive_pid", *pid}});
     }
     for (const std::uint32_t pid : copying_pids(*topic)) {
-      copying.push_back({{"topic", name}, {"pid", pid}});
+      copying.add({{"topic", name}, {"pid", pid}});
     }
   }
-  std::vector<std::string> troubles = degraded();
+  const std::vector<std::string> troubles = degraded();
+  ShortList told(kDegradedBytes);
+  for (const std::string& trouble : troubles) told.add(trouble);
+  nlohmann::json left_out = nlohmann::json::object();
+  for (const auto& [name, list] : std::initializer_list<std::pair<const char*, const ShortList*>>{
+           {"sessions", &sessions}, {"exclusive", &exclusive}, {"copying", &copying}, {"degraded", &told}}) {
+    if (list->left_out() != 0) left_out[name] = list->left_out();
+  }
   const TroubleResponse::Killed killed = trouble_response_.killed();
   struct statvfs disk{};
   ::statvfs(options_.config.state_dir.c_str(), &disk);
@@ -391,16 +402,17 @@ nlohmann::json Supervisor::status() const {
       {"state_dir", options_.config.state_dir.string()},
       {"uptime_s", duration_cast<std::chrono::seconds>(uptime).count()},
       {"topics", registry_.all().size()},
-      {"sessions", std::move(sessions)},
-      {"exclusive", std::move(exclusive)},
-      {"copying", std::move(copying)},
+      {"sessions", sessions.entries()},
+      {"exclusive", exclusive.entries()},
+      {"copying", copying.entries()},
       {"memory", {{"used", registry_.memory_used()}, {"limit", registry_.memory_limit()}}},
       {"disk", {{"free", disk.f_bavail * disk.f_frsize}, {"total", disk.f_blocks * disk.f_frsize}}},
       {"killed", {{"producers", killed.producers}, {"consumers", killed.consumers}}},
       {"keeper", keepsakes_.pid()},
       {"without", without_},
       {"state", troubles.empty() ? "serving" : "degraded"},
-      {"degraded", std::move(troubles)}};
+      {"degraded", told.entries()},
+      {"left_out", std::move(left_out)}};
 }
 
 }  // namespace ringway::daemon

@@ -2,10 +2,15 @@
 
 #include <fmt/format.h>
 
-#include "control/topic_settings.hpp"
+#include <map>
+
+#include "daemon/partition_runs.hpp"
 
 namespace ringway::daemon {
 
+namespace {
+
+/// "serving", or why the partition does not move.
 std::string partition_state(const Topic& topic, std::uint32_t partition) {
   const layout::BoardPartition& board = topic.served->view(partition).board();
   // Relaxed, here and below: numbers for people, each true for itself.
@@ -13,6 +18,21 @@ std::string partition_state(const Topic& topic, std::uint32_t partition) {
   const std::uint32_t pid = board.hold_pid.load(std::memory_order::relaxed);
   return pid == 0 ? std::string(to_string(hold))
                   : fmt::format("{} by pid {}", to_string(hold), pid);
+}
+
+}  // namespace
+
+std::vector<std::string> held_partitions(const Topic& topic) {
+  std::map<std::string, PartitionRuns> by_state;
+  for (std::uint32_t p = 0; p < topic.settings.partitions; ++p) {
+    const std::string state = partition_state(topic, p);
+    if (state != "serving" && state != "disk_slow") by_state[state].add(p);
+  }
+  std::vector<std::string> lines;
+  for (const auto& [state, partitions] : by_state) {
+    lines.push_back(fmt::format("topic '{}' {}: {}", topic.row.name, partitions.text(), state));
+  }
+  return lines;
 }
 
 std::optional<std::uint32_t> exclusive_pid(const Topic& topic) {
@@ -34,27 +54,7 @@ std::set<std::uint32_t> copying_pids(const Topic& topic) {
 }
 
 nlohmann::json describe(const Topic& topic) {
-  auto partitions = nlohmann::json::array();
-  for (std::uint32_t p = 0; topic.served && p < topic.settings.partitions; ++p) {
-    const layout::BoardPartition& board = topic.served->view(p).board();
-    const auto value = [](const std::atomic<std::uint64_t>& word) {
-      return word.load(std::memory_order::relaxed);
-    };
-    partitions.push_back({{"partition", p},
-                          {"first_offset", value(board.first_offset)},
-                          {"committed", value(board.committed_offset)},
-                          {"written", value(board.written_offset)},
-                          {"durable", value(board.durable_offset)},
-                          {"ring_bytes", topic.settings.ring_bytes},
-                          {"log_bytes", value(board.log_bytes)},
-                          {"state", partition_state(topic, p)}});
-  }
-  nlohmann::json report{{"topic", topic.row.name},
-                        {"uuid", shm::to_string(topic.row.uuid)},
-                        {"owner", topic.row.owner},
-                        {"generation", topic.row.generation},
-                        {"partitions", std::move(partitions)},
-                        {"settings", control::to_json(topic.settings)}};
+  nlohmann::json report{{"owner", topic.row.owner}, {"generation", topic.row.generation}};
   if (const auto pid = exclusive_pid(topic)) report["exclusive_pid"] = *pid;
   if (!topic.served) report["fault"] = topic.fault;
   return report;

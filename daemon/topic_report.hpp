@@ -3,6 +3,8 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
+#include <string>
+#include <vector>
 
 #include "daemon/topic.hpp"
 
@@ -14,10 +16,11 @@ std::optional<std::uint32_t> exclusive_pid(const Topic& topic);
 /// The processes whose consumers are given copies because they held records for too long.
 std::set<std::uint32_t> copying_pids(const Topic& topic);
 
-/// A topic for people and tools: settings, and what the board says of each partition.
+/// What is known of a topic beyond its settings and its board.
 nlohmann::json describe(const Topic& topic);
 
-/// A partition's `state`: "serving", or why it does not move.
-std::string partition_state(const Topic& topic, std::uint32_t partition);
+/// What keeps partitions of a served topic from moving, a line for each reason: for people. However
+/// many they are, the line stays short.
+std::vector<std::string> held_partitions(const Topic& topic);
 
 }  // namespace ringway::daemon

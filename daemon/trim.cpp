@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
+#include "control/channel.hpp"
 #include "log/trim.hpp"
 #include "ringway/error.hpp"
 
@@ -39,6 +42,17 @@ void demand_log(const Topic& topic, const control::TrimTopic& asked) {
   }
 }
 
+/// Only who asks as earlier versions did, for all of very many partitions, meets it.
+void demand_one_message(const Topic& topic, const control::TopicTrimmed& trimmed) {
+  constexpr std::uint64_t kLongestId = UINT64_MAX;
+  if (control::encode(kLongestId, trimmed).size() <= control::kMessageBytesMax) return;
+  throw Error(ErrorCode::limit, fmt::format("topic '{}'", topic.row.name),
+              fmt::format("what there is to say of {} partitions is too long for this version of "
+                          "the client; nothing was trimmed",
+                          trimmed.partitions.size()),
+              "install the supervisor's version of ringway, or trim each partition (-p)");
+}
+
 }  // namespace
 
 control::TopicTrimmed trim(const SupervisorParts& parts, const Topic& topic,
@@ -47,9 +61,15 @@ control::TopicTrimmed trim(const SupervisorParts& parts, const Topic& topic,
   log::TrimLimit limit;
   if (asked.before_offset) limit.offset = *asked.before_offset;
   if (asked.before_time_ns) limit.time_ns = *asked.before_time_ns;
+  const std::uint32_t all = topic.settings.partitions;
+  std::uint32_t first = std::min(asked.first, all);
+  std::uint32_t end = all - first > asked.max.value_or(all) ? first + *asked.max : all;
+  if (asked.partition) {
+    first = *asked.partition;
+    end = first + 1;
+  }
   control::TopicTrimmed trimmed;
-  for (std::uint32_t p = 0; p < topic.settings.partitions; ++p) {
-    if (asked.partition && *asked.partition != p) continue;
+  for (std::uint32_t p = first; p < end; ++p) {
     const auto segments = topic.served->segments(p).snapshot();
     const NamedCursors::Protection protection = topic.cursors.protection(p);
     const log::TrimDecision decision = log::decide_trim(segments, limit, protection.offset);
@@ -63,13 +83,16 @@ control::TopicTrimmed trim(const SupervisorParts& parts, const Topic& topic,
             ? segments[decision.remove].first.offset
             : topic.served->view(p).board().first_offset.load(std::memory_order::acquire);
     trimmed.partitions.push_back(std::move(one));
-    if (decision.remove == 0 || asked.dry_run) continue;
-    const std::uint64_t first_kept = segments[decision.remove].first.offset;
+  }
+  if (end < all && !asked.partition) trimmed.next = end;
+  demand_one_message(topic, trimmed);
+  for (const control::TrimmedPartition& one : trimmed.partitions) {
+    if (one.segments == 0 || asked.dry_run) continue;
     parts.log.info("log_trimmed", {{"topic", topic.row.name},
-                                   {"partition", p},
-                                   {"segments", decision.remove},
-                                   {"first_offset", first_kept}});
-    parts.flusher.retire(topic.served, p, first_kept);
+                                   {"partition", one.partition},
+                                   {"segments", one.segments},
+                                   {"first_offset", one.first_offset}});
+    parts.flusher.retire(topic.served, one.partition, one.first_offset);
   }
   return trimmed;
 }

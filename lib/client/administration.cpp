@@ -6,6 +6,11 @@
 #include "client/bus_calls.hpp"
 
 namespace ringway {
+namespace {
+
+constexpr std::uint32_t kTrimmedAtOnce = 256;
+
+}  // namespace
 
 Administration::Administration(const Bus& bus) : state_(bus.state_) {}
 
@@ -38,8 +43,16 @@ std::vector<control::CursorListing> Administration::cursors(std::string_view top
   return cursors;
 }
 
-control::TopicTrimmed Administration::trim(const control::TrimTopic& trim) {
-  return state_->call(trim);
+std::vector<control::TrimmedPartition> Administration::trim(control::TrimTopic trim) {
+  std::vector<control::TrimmedPartition> partitions;
+  trim.max = kTrimmedAtOnce;
+  for (bool more = true; more;) {
+    control::TopicTrimmed page = state_->call(trim);
+    more = page.next > trim.first;
+    if (more) trim.first = *page.next;
+    std::move(page.partitions.begin(), page.partitions.end(), std::back_inserter(partitions));
+  }
+  return partitions;
 }
 
 void Administration::change_access(const control::ChangeAccess& change) {

@@ -26,8 +26,9 @@ class [[gnu::visibility("hidden")]] Administration {
   /// A topic's memory as a consumer has it, without being one any longer.
   std::shared_ptr<TopicMemory> memory(std::string_view topic);
   std::vector<control::CursorListing> cursors(std::string_view topic);
-  /// Removes whole segments from the beginning of a topic's log.
-  control::TopicTrimmed trim(const control::TrimTopic& trim);
+  /// Removes whole segments from the beginning of a topic's log, some partitions after the others:
+  /// where it throws, those before are trimmed.
+  std::vector<control::TrimmedPartition> trim(control::TrimTopic trim);
   void change_access(const control::ChangeAccess& change);
   std::vector<control::AccessEntry> access(std::string_view topic);
 

@@ -87,6 +87,7 @@ struct TrimmedPartition {
 };
 struct TopicTrimmed {
   std::vector<TrimmedPartition> partitions{};
+  std::optional<std::uint32_t> next{};  ///< ask again, from this partition on
 };
 /// Removes the segments of a log whose records all lie before an offset and a time.
 struct TrimTopic {
@@ -97,6 +98,10 @@ struct TrimTopic {
   std::optional<std::int64_t> before_time_ns{};
   std::optional<std::uint32_t> partition{};  ///< none: all
   bool dry_run = false;                      ///< only say what would go
+  std::uint32_t first = 0;                   ///< of all: from this partition on, to go on with
+  /// Of all: so many at once at most. None, as earlier versions ask: all that remain, or refused
+  /// where the reply would be too long for a message.
+  std::optional<std::uint32_t> max{};
 };
 
 /// Gives or takes rights to a topic that it was created with, or was given since.

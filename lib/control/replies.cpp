@@ -199,6 +199,7 @@ void write(nlohmann::json& json, const TopicTrimmed& trimmed) {
                           {"kept_by", one.kept_by},
                           {"cursor", one.cursor}});
   }
+  if (trimmed.next) json["next"] = *trimmed.next;
 }
 void read(const Fields& fields, TopicTrimmed& trimmed) {
   for (const auto& entry : fields.array("partitions")) {
@@ -209,6 +210,9 @@ void read(const Fields& fields, TopicTrimmed& trimmed) {
                                   .first_offset = one.number<std::uint64_t>("first_offset"),
                                   .kept_by = one.text("kept_by"),
                                   .cursor = one.text("cursor")});
+  }
+  if (fields.has("next")) {
+    trimmed.next = fields.number<std::uint32_t>("next", 0, layout::kPartitionsMax - 1);
   }
 }
 

@@ -163,6 +163,8 @@ void write(nlohmann::json& json, const TrimTopic& trim) {
   if (trim.before_time_ns) json["before_time_ns"] = *trim.before_time_ns;
   if (trim.partition) json["partition"] = *trim.partition;
   if (trim.dry_run) json["dry_run"] = true;
+  if (trim.first != 0) json["first"] = trim.first;
+  if (trim.max) json["max"] = *trim.max;
 }
 void read(const Fields& fields, TrimTopic& trim) {
   trim.name = fields.text("name", kNameBytesMax);
@@ -175,6 +177,10 @@ void read(const Fields& fields, TrimTopic& trim) {
     trim.partition = fields.number<std::uint32_t>("partition", 0, layout::kPartitionsMax - 1);
   }
   if (fields.has("dry_run")) trim.dry_run = fields.flag("dry_run");
+  if (fields.has("first")) {
+    trim.first = fields.number<std::uint32_t>("first", 0, layout::kPartitionsMax - 1);
+  }
+  if (fields.has("max")) trim.max = fields.number<std::uint32_t>("max", 1);
 }
 
 void write(nlohmann::json& json, const ChangeAccess& change) {

@@ -68,7 +68,7 @@ class RawClient {
   std::vector<shm::Descriptor> descriptors;  ///< of the last reply
 
  private:
-  static constexpr std::chrono::milliseconds kPatience{20'000};
+  static constexpr std::chrono::milliseconds kPatience{60'000};
   control::Channel channel_;
   std::uint64_t last_id_ = 0;
 };

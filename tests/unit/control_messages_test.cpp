@@ -100,7 +100,9 @@ TEST_CASE("messages: every request survives the wire", "[control]") {
   const auto trim = round_trip(TrimTopic{
       .name = "t", .before_offset = 5, .before_time_ns = -1, .partition = 3, .dry_run = true});
   CHECK((trim.name == "t" && trim.before_offset == 5 && trim.before_time_ns == -1));
-  CHECK((trim.partition == 3 && trim.dry_run));
+  CHECK((trim.partition == 3 && trim.dry_run && trim.first == 0 && trim.max == std::nullopt));
+  const auto page = round_trip(TrimTopic{.name = "t", .before_offset = 5, .first = 7, .max = 9});
+  CHECK((page.first == 7 && page.max == 9));
 }
 
 TEST_CASE("messages: every reply survives the wire", "[control]") {
@@ -137,6 +139,8 @@ TEST_CASE("messages: every reply survives the wire", "[control]") {
   CHECK(reply_trip(SegmentFound{.in_ring = true}).in_ring);
   const auto cursors = reply_trip(CursorList{{{"c", {1, std::nullopt}, false, 42}}, false});
   CHECK(cursors.cursors[0].holder_pid == 42);
+  CHECK(reply_trip(TopicTrimmed{{}, 7}).next == 7);
+  CHECK(reply_trip(TopicTrimmed{}).next == std::nullopt);
 }
 
 TEST_CASE("messages: an error arrives as it was thrown", "[control]") {

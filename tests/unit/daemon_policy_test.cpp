@@ -9,9 +9,11 @@
 #include "daemon/doorbells.hpp"
 #include "daemon/event_log.hpp"
 #include "daemon/named_cursors.hpp"
+#include "daemon/partition_runs.hpp"
 #include "daemon/pin_policy.hpp"
 #include "daemon/ring_start.hpp"
 #include "daemon/segment_search.hpp"
+#include "daemon/short_list.hpp"
 #include "daemon/slot_runs.hpp"
 #include "ringway/error.hpp"
 
@@ -40,6 +42,30 @@ TEST_CASE("slots: a run is given once, and again when it was given back", "[daem
   CHECK(runs.take(1) == 4);
   for (std::uint32_t slot = 0; slot < 10; ++slot) runs.give(slot, 1);
   CHECK(runs.empty());
+}
+
+TEST_CASE("partition runs: however many there are, the text stays short", "[daemon]") {
+  const auto text = [](std::uint32_t first, std::uint32_t end, std::uint32_t step) {
+    PartitionRuns runs;
+    for (std::uint32_t p = first; p < end; p += step) runs.add(p);
+    return runs.text();
+  };
+  CHECK(text(3, 4, 1) == "partition 3");
+  CHECK(text(0, 10'000, 1) == "partitions 0 to 9999");
+  CHECK(text(0, 16, 2) == "partitions 0, 2, 4, 6, 8, 10, 12, 14");
+  CHECK(text(1, 10'000, 2) == "partitions 1, 3, 5, 7, 9, 11, 13, 15 and others, 5000 in all");
+}
+
+TEST_CASE("short list: its beginning, within its bytes, and how many there are more", "[daemon]") {
+  ShortList list(40);
+  for (int i = 0; i < 10; ++i) list.add({{"pid", 1000 + i}});  // 12 bytes and a comma
+  CHECK(list.entries().size() == 3);
+  CHECK(list.left_out() == 7);
+  list.add(1);  // there would be room, but not in order
+  CHECK(list.left_out() == 8);
+  ShortList bytes(10);
+  bytes.add("\xff\xff\xff\xff");  // as the reply has it: U+FFFD each
+  CHECK(bytes.left_out() == 1);
 }
 
 TEST_CASE("ring start: after an orderly stop offsets go on exactly", "[daemon]") {

@@ -93,6 +93,17 @@ std::string render(const Said& said) {
     trouble.add({Cell::of_text(what.is_string() ? what.get<std::string>() : what.dump())});
   }
   if (!trouble.empty()) report.add("DEGRADED", "degraded", std::move(trouble));
+  std::string more;
+  const Said left_out = said.value("left_out", Said::object());
+  for (const auto& [list, noun] : std::initializer_list<std::pair<const char*, const char*>>{
+           {"sessions", "client"},
+           {"exclusive", "exclusive producer"},
+           {"copying", "copying consumer"},
+           {"degraded", "trouble"}}) {
+    const auto count = left_out.value(list, std::uint64_t{0});
+    if (count != 0) more += (more.empty() ? "" : ", ") + counted(count, noun);
+  }
+  if (!more.empty()) report.add("Not shown", "left_out", Cell::of_text(more));
   return report.render(Format::table, style_of(STDOUT_FILENO));
 }
 

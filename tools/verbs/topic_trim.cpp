@@ -59,7 +59,7 @@ Exit trim_topic(const TrimOptions& options, const Common& common) {
                  "trimming it deletes records")) {
     return Exit::error;
   }
-  control::TopicTrimmed trimmed;
+  std::vector<control::TrimmedPartition> trimmed;
   try {
     trimmed = Administration(bus).trim(trim);
   } catch (const Error& error) {
@@ -70,7 +70,7 @@ Exit trim_topic(const TrimOptions& options, const Common& common) {
             {"BYTES", "bytes", Align::right},
             {"FIRST OFFSET", "first_offset", Align::right},
             {"WHY NO MORE", "kept_by"}};
-  for (const control::TrimmedPartition& one : trimmed.partitions) {
+  for (const control::TrimmedPartition& one : trimmed) {
     const std::string why = reason(one);
     rows.add({Cell::of_number(one.partition), Cell::of_number(one.segments),
               Cell::of_bytes(one.bytes), Cell::of_number(one.first_offset),
