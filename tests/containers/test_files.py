@@ -13,32 +13,61 @@ import yaml
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CONTAINER = ROOT / 'tools' / 'packaging' / 'container'
 sys.path.insert(0, str(ROOT / 'tests' / 'support'))
-from bus import Bus, PATIENCE_SECONDS, wait_until
+from bus import Bus, PATIENCE_SECONDS, command_line, pids, wait_until
 
 
-class Serve(unittest.TestCase):
+def environment_of(pid):
+    try:
+        return pathlib.Path(f'/proc/{pid}/environ').read_text(errors='replace')
+    except OSError:
+        return ''
+
+
+class Serving(unittest.TestCase):
+    """A bus in a directory of its own, and `serve` that finds the programs of `self.programs` first."""
+
     def setUp(self):
         self.bus = Bus()
         self.addCleanup(self.bus.close)
         self.log = open(self.bus.log, 'ab')
         self.addCleanup(self.log.close)
-        environment = self.bus.env | {
-            'PATH': f'{pathlib.Path(os.environ["RINGWAYD"]).parent}:{os.environ["PATH"]}', 'RINGWAYD_CONFIG': '',
-            'RINGWAYD_RUNTIME_DIR': str(self.bus.runtime_dir), 'RINGWAYD_STATE_DIR': str(self.bus.state_dir)}
-        self.shell = subprocess.Popen([CONTAINER / 'serve'], env=environment, stderr=self.log)
+        self.programs = self.bus.root / 'programs'
+        self.programs.mkdir()
         self.addCleanup(self.end)
-        self.await_bus()
+        self.shell = None
+
+    def program(self, name, text):
+        path = self.programs / name
+        path.write_text(f'#!/bin/sh\n{text}\n')
+        path.chmod(0o755)
+
+    def serve(self, **environment):
+        environment = self.bus.env | {
+            'PATH': f'{self.programs}:{pathlib.Path(os.environ["RINGWAYD"]).parent}:{os.environ["PATH"]}',
+            'RINGWAYD_CONFIG': '', 'RINGWAYD_RUNTIME_DIR': str(self.bus.runtime_dir),
+            'RINGWAYD_STATE_DIR': str(self.bus.state_dir)} | environment
+        self.shell = subprocess.Popen([CONTAINER / 'serve'], env=environment, stderr=self.log)
 
     def end(self):
-        if self.shell.poll() is None:
-            self.shell.terminate()
-            self.shell.wait(PATIENCE_SECONDS)
+        if self.shell and self.shell.poll() is None:
+            self.shell.kill()
+            self.shell.wait()
+            for pid in pids():
+                if str(self.bus.runtime_dir) in environment_of(pid) and 'ringwayd' in command_line(pid)[0]:
+                    os.kill(pid, signal.SIGKILL)
 
     def await_bus(self):
         wait_until(lambda: self.bus.run_for_status('topic', 'list') == 0, 'the bus')
 
     def supervisor(self):
         return self.bus.json('status')['pid']
+
+
+class Serve(Serving):
+    def setUp(self):
+        super().setUp()
+        self.serve()
+        self.await_bus()
 
     def test_after_a_crash_the_next_one_takes_the_rings_over(self):
         self.bus.json('topic', 'create', 't')
@@ -58,6 +87,62 @@ class Serve(unittest.TestCase):
         wait_until(lambda: not self.bus.keepers(), 'the end of the keeper')
         self.bus.start()
         self.assertEqual(self.bus.run('consume', 't', '-o', 'start', '-e'), b'one\n')
+
+
+class Failing(Serving):
+    """A ringwayd that cannot serve."""
+
+    def lines(self, name):
+        path = self.bus.root / name
+        return path.read_text().splitlines() if path.exists() else []
+
+    def test_a_wrong_configuration_ends_it_with_its_status(self):
+        self.program('sleep', 'exit 0')
+        self.serve(RINGWAYD_LIMITS_MEMORY='nonsense')
+        self.assertEqual(self.shell.wait(PATIENCE_SECONDS), 2)
+        self.assertEqual(self.bus.log.read_text().count('ringwayd: '), 1)
+
+    def pauses(self, count):
+        """How long it waits between a ringwayd that fails and the next."""
+        self.program('ringwayd', 'exit 1')
+        self.program('sleep', f'echo $1 >> {self.bus.root}/pauses')
+        self.serve()
+        wait_until(lambda: len(self.lines('pauses')) >= count, f'{count} pauses')
+        return self.lines('pauses')[:count]
+
+    def test_what_fails_at_once_is_tried_less_and_less_often(self):
+        self.assertEqual(self.pauses(9), ['0.1', '0.2', '0.4', '0.8', '1.6', '3.2', '5.0', '5.0', '5.0'])
+
+    def test_what_fails_after_ten_seconds_is_tried_again_soon(self):
+        self.program('date', f'echo $(( $(wc -l < {self.bus.root}/dates) * 10 )); echo >> {self.bus.root}/dates')
+        (self.bus.root / 'dates').touch()
+        self.assertEqual(self.pauses(4), ['0.1'] * 4)
+
+    def test_a_stop_between_two_of_them_drains_what_the_dead_one_left(self):
+        self.program('ringwayd', f'echo >> {self.bus.root}/starts\n'
+                                 f'[ -e {self.bus.root}/broken ] && exit 1\nexec {os.environ["RINGWAYD"]}')
+        self.serve()
+        self.await_bus()
+        self.bus.json('topic', 'create', 't', '--sync', 'never')
+        self.bus.run('produce', 't', stdin=b'one\n')
+        (self.bus.root / 'broken').touch()
+        os.kill(self.supervisor(), signal.SIGKILL)
+        wait_until(lambda: len(self.lines('starts')) >= 6, 'the pauses to grow')  # the next one takes 1.6 s
+        (self.bus.root / 'broken').unlink()
+        self.shell.terminate()
+        self.assertEqual(self.shell.wait(PATIENCE_SECONDS), 0)
+        self.assertIn('event=stopped', self.bus.log.read_text())
+        wait_until(lambda: not self.bus.keepers(), 'the end of the keeper')
+        self.bus.start()
+        self.assertEqual(self.bus.run('consume', 't', '-o', 'start', '-e'), b'one\n')
+
+    def test_a_stop_in_the_first_moment_ends_with_0(self):
+        self.program('ringwayd', f'echo $$ >> {self.bus.root}/starts\nexec {os.environ["RINGWAYD"]}')
+        self.serve()
+        wait_until(lambda: self.lines('starts'), 'the start')  # it can hardly take SIGTERM yet
+        self.shell.terminate()
+        self.assertEqual(self.shell.wait(PATIENCE_SECONDS), 0)
+        self.assertIn('event=stopped', self.bus.log.read_text())
 
 
 class Files(unittest.TestCase):
