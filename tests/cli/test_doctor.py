@@ -63,6 +63,27 @@ class Doctor(OnABus):
         for check in ('orphaned_memory', 'mappings', 'sync_time'):
             self.assertEqual(found[check]['severity'], 'unchecked', found[check])
 
+    def test_the_room_that_is_configured_to_stay_free_is_what_counts(self):
+        self.assertIn('disk.keep_free', self.findings()['disk_room']['what'])
+        self.bus.kill()
+        self.bus.config.write_text('disk.keep_free = "99%"')
+        self.bus.start()
+        short = self.findings()['disk_room']
+        self.assertEqual(short['severity'], 'warning', short)
+        self.bus.kill()
+        self.bus.config.write_text('disk.keep_free = "1MiB"')
+        self.bus.start()
+        kept = self.findings()['disk_room']
+        self.assertEqual((kept['severity'], '1 MiB stay free' in kept['what']), ('ok', True), kept)
+
+    def test_limits_of_cgroups_that_it_cannot_read_are_not_well(self):
+        words = [line.split(':') for line in pathlib.Path('/proc/self/cgroup').read_text().splitlines()]
+        older = {controller for number, names, _ in words if number != '0' for controller in names.split(',')}
+        found = self.findings()
+        for check, controller in (('memory', 'memory'), ('tasks', 'pids'), ('cpu_quota', 'cpu')):
+            if controller in older:
+                self.assertNotEqual(found[check]['severity'], 'ok', found[check])
+
     def test_another_directory_and_one_that_is_not_there(self):
         self.assertIn(str(self.bus.root), self.findings('--state-dir', self.bus.root)['disk_room']['what'])
         self.assertIn('No such file', self.findings('--state-dir', '/no/such')['sync_time']['what'])

@@ -37,6 +37,16 @@ struct Host : Facts {
       {"/sys/devices/system/clocksource/clocksource0/current_clocksource", "tsc\n"},
       {"/proc/cpuinfo", "flags\t\t: fpu constant_tsc nonstop_tsc sse\n"},
       {"/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", "performance\n"},
+      {"/sys/fs/cgroup/cgroup.controllers", "cpu memory pids\n"},
+      {"/sys/fs/cgroup/system.slice/cgroup.controllers", "cpu memory pids\n"},
+      {"/sys/fs/cgroup/system.slice/cpu.max", "max 100000\n"},
+      {"/sys/fs/cgroup/system.slice/memory.max", "max\n"},
+      {"/sys/fs/cgroup/system.slice/memory.current", "4096\n"},
+      {"/sys/fs/cgroup/system.slice/pids.max", "max\n"},
+      {"/sys/fs/cgroup/system.slice/ringwayd.service/cgroup.controllers", "memory pids\n"},
+      {"/sys/fs/cgroup/system.slice/ringwayd.service/memory.max", "max\n"},
+      {"/sys/fs/cgroup/system.slice/ringwayd.service/memory.current", "4096\n"},
+      {"/sys/fs/cgroup/system.slice/ringwayd.service/pids.max", "max\n"},
   };
 
   Host() {
@@ -59,6 +69,7 @@ struct Host : Facts {
     user = "somebody";
     sync.times = {std::chrono::microseconds(100), std::chrono::microseconds(200)};
     disk = DiskRoom{1ULL << 40, 1ULL << 41};
+    keep_free = 1ULL << 36;
   }
   Host(const Host&) = delete;
   Host& operator=(const Host&) = delete;
@@ -105,7 +116,85 @@ TEST_CASE("doctor: what cannot be read is said, never skipped and never judged",
     CHECK(finding.severity <= Severity::unchecked);
     if (finding.severity == Severity::unchecked) ++unchecked;
   }
-  CHECK(unchecked == 15);
+  CHECK(unchecked == 16);
+}
+
+TEST_CASE("doctor: limits that cannot be seen are never taken for none", "[cli]") {
+  Host host;
+  const auto all_hidden = [&](const char* where) {
+    for (const auto& check : {check_memory, check_tasks, check_cpu_quota}) {
+      const Finding finding = only(check(host));
+      INFO(finding.check << ": " << finding.what);
+      CHECK(finding.severity == Severity::unchecked);
+      CHECK_THAT(finding.what, Catch::Contains(where));
+    }
+  };
+  std::string& cgroup = host.files["/proc/7/cgroup"];
+  SECTION("version 1") {
+    cgroup = "9:name=systemd:/\n8:pids:/\n4:memory:/a\n1:cpu,cpuacct:/\n";
+    all_hidden("version 1");
+  }
+  SECTION("a hybrid") {
+    cgroup = "8:pids:/\n4:memory:/a\n1:cpuacct,cpu:/\n0::/system.slice/ringwayd.service\n";
+    all_hidden("version 1");
+  }
+  SECTION("a hybrid without a controller that limits") {
+    cgroup = "8:freezer:/\n1:cpuset:/\n0::/system.slice/ringwayd.service\n";
+    CHECK(severity(check_memory(host)) == Severity::ok);
+    CHECK(severity(check_tasks(host)) == Severity::ok);
+    CHECK(severity(check_cpu_quota(host)) == Severity::ok);
+  }
+  SECTION("/sys is not mounted") {
+    std::erase_if(host.files, [](const auto& file) { return file.first.starts_with("/sys/"); });
+    all_hidden("not to be seen from here");
+    for (const auto& check : {check_huge_pages, check_numa, check_clock, check_governor}) {
+      CHECK_THAT(only(check(host)).what, Catch::Contains("cannot be read"));
+    }
+  }
+  SECTION("a group beyond what is mounted") {
+    cgroup = "0::/../other/ringwayd.service\n";
+    all_hidden("not to be seen from here");
+  }
+  SECTION("/proc/PID is not for this user") {
+    host.files.erase("/proc/7/cgroup");
+    all_hidden("/proc/7/cgroup cannot be read");
+  }
+  SECTION("one file") {
+    host.files.erase("/sys/fs/cgroup/system.slice/memory.max");
+    CHECK_THAT(only(check_memory(host)).what, Catch::Contains("system.slice/memory.max cannot"));
+  }
+  SECTION("its use") {
+    host.files["/sys/fs/cgroup/system.slice/memory.max"] = "9999999999\n";
+    host.files.erase("/sys/fs/cgroup/system.slice/memory.current");
+    CHECK_THAT(only(check_memory(host)).what, Catch::Contains("memory.current cannot"));
+  }
+  SECTION("what is seen is too little all the same") {
+    cgroup = "4:memory:/a\n";
+    host.files["/proc/meminfo"] = "MemAvailable: 1000 kB\n";
+    CHECK(severity(check_memory(host)) == Severity::warning);
+  }
+}
+
+TEST_CASE("doctor: without /proc nothing of it is well", "[cli]") {
+  Host host;
+  std::erase_if(host.files, [](const auto& file) { return file.first.starts_with("/proc/"); });
+  host.sees_all = false;
+  for (const auto& check :
+       {check_orphaned_memory, check_kernel, check_io_uring, check_seccomp, check_memory,
+        check_locked_memory, check_descriptors, check_mappings, check_tasks, check_clock,
+        check_cpu_quota}) {
+    CHECK(severity(check(host)) == Severity::unchecked);
+  }
+  host.files["/sys/devices/system/node/online"] = "0-1\n";
+  CHECK(severity(check_numa(host)) == Severity::unchecked);
+}
+
+TEST_CASE("doctor: what is not shown is not taken for well", "[cli]") {
+  Host host;
+  host.status["left_out"] = {{"sessions", 3}};
+  CHECK_THAT(only(check_versions(host)).what, Catch::Contains("3 clients"));
+  host.unseen_socket = "/run/ringway/keeper.sock";
+  CHECK_THAT(only(check_stale_sockets(host)).what, Catch::Contains("keeper.sock"));
 }
 
 TEST_CASE("doctor: nobody serves, or not all is well", "[cli]") {
@@ -259,7 +348,13 @@ TEST_CASE("doctor: clocks, governors and quotas that cost time", "[cli]") {
 TEST_CASE("doctor: disks that are full, slow, or none", "[cli]") {
   Host host;
   host.disk = DiskRoom{1ULL << 30, 1ULL << 40};
-  CHECK(severity(check_disk_room(host)) == Severity::warning);
+  CHECK_THAT(only(check_disk_room(host)).why, Catch::Contains("64 GiB"));
+  host.keep_free = 1ULL << 29;
+  CHECK_THAT(only(check_disk_room(host)).what, Catch::Contains("512 MiB stay free"));
+  host.keep_free.reset();  // nobody says: the default is named as that
+  CHECK_THAT(only(check_disk_room(host)).why, Catch::Contains("5 %"));
+  host.disk->free = 1ULL << 39;
+  CHECK(severity(check_disk_room(host)) == Severity::unchecked);
   host.disk = DiskRoom{1000, 1ULL << 40};
   CHECK(severity(check_disk_room(host)) == Severity::error);
   host.sync.times = {std::chrono::milliseconds(30), std::chrono::milliseconds(40)};

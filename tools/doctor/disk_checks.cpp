@@ -31,12 +31,21 @@ Findings check_disk_room(const Facts& facts) {
     return {{Severity::error, "disk_room", what, "producers of persisted topics wait",
              kMakeRoom + facts.state_dir}};
   }
-  if (facts.disk->free < facts.disk->total / 20) {
+  const std::uint64_t keep_free = facts.keep_free.value_or(facts.disk->total / 20);
+  const std::string kept =
+      facts.keep_free ? format_size(keep_free >> 20 << 20) : "5 %, where nothing else is configured";
+  if (facts.disk->free < keep_free) {
     return {{Severity::warning, "disk_room", what,
-             "below disk.keep_free (5 %) the oldest segments go, whatever retention says",
+             fmt::format("below disk.keep_free ({}) the oldest segments go, whatever retention says",
+                         kept),
              kMakeRoom + facts.state_dir}};
   }
-  return well("disk_room", what);
+  if (!facts.keep_free) {
+    return not_checked("disk_room", fmt::format("{}, but no supervisor says what disk.keep_free is "
+                                                "there ({})",
+                                                what, kept));
+  }
+  return well("disk_room", fmt::format("{}, where {} stay free (disk.keep_free)", what, kept));
 }
 
 Findings check_sync_time(const Facts& facts) {

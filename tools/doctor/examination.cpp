@@ -72,14 +72,16 @@ SyncTimes measure_syncs(const std::string& directory) {
   return result;
 }
 
-std::optional<FoundSocket> look_at(const std::string& path) {
-  std::error_code ignored;
-  if (!std::filesystem::is_socket(path, ignored)) return {};
+void look_at(const std::string& path, Facts& facts) {
+  std::error_code refused;
+  const std::filesystem::file_status there = std::filesystem::status(path, refused);
+  if (there.type() == std::filesystem::file_type::none) facts.unseen_socket = path;
+  if (!std::filesystem::is_socket(there)) return;
   const shm::Descriptor probe(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   const control::SocketAddress address(path);
-  const int refused = ::connect(probe.get(), address.get(), address.bytes());
+  const int failed = ::connect(probe.get(), address.get(), address.bytes());
   // Anything but a refusal has somebody behind it, if only one that is not for this user.
-  return FoundSocket{path, refused == 0 || errno != ECONNREFUSED};
+  facts.sockets.push_back({path, failed == 0 || errno != ECONNREFUSED});
 }
 
 }  // namespace
@@ -104,10 +106,10 @@ Facts examine(const Common& common, const std::string& state_dir) {
   facts.runtime_dir = places.runtime_dir;
   facts.state_dir = state_dir.empty() ? places.state_dir : state_dir;
   for (const std::string& path : {facts.socket, control::keeper_socket(facts.runtime_dir)}) {
-    if (auto socket = look_at(path)) facts.sockets.push_back(std::move(*socket));
+    look_at(path, facts);
   }
   facts.boards = boards_in_processes();
-  facts.sees_all = facts.uid == 0;
+  facts.sees_all = facts.uid == 0 && read_file("/proc/self/stat");
   if (facts.state_dir.empty()) {
     facts.sync.why_not = "nobody says where the state directory is: --state-dir";
     return facts;
@@ -116,6 +118,10 @@ Facts examine(const Common& common, const std::string& state_dir) {
   struct statvfs disk {};
   if (statvfs(facts.state_dir.c_str(), &disk) == 0) {
     facts.disk = DiskRoom{disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize};
+  }
+  const auto said = facts.status.value("disk", nlohmann::json::object());
+  if (said.contains("keep_free") && facts.status.value("state_dir", "") == facts.state_dir) {
+    facts.keep_free = said.value("keep_free", std::uint64_t{0});
   }
   return facts;
 }

@@ -43,7 +43,9 @@ struct Facts {
   bool membarrier = false;
   SyncTimes sync{};
   std::optional<DiskRoom> disk{};
+  std::optional<std::uint64_t> keep_free{};  ///< disk.keep_free of that disk, in bytes; none: unknown
   std::vector<FoundSocket> sockets{};
+  std::string unseen_socket{};  ///< one that may be there: who looks may not look there
   std::vector<FoundBoard> boards{};  ///< in processes that this user may look into
   bool sees_all = false;             ///< these are all processes
   uid_t uid = 0;

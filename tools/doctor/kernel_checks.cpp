@@ -42,8 +42,13 @@ Findings check_membarrier(const Facts& facts) {
 }
 
 Findings check_io_uring(const Facts& facts) {
-  const auto disabled = facts.word("/proc/sys/kernel/io_uring_disabled").value_or("0");
   const bool missing = does_without(facts, "io_uring");
+  // Kernels before 6.6 do not have the setting.
+  const auto setting = facts.word("/proc/sys/kernel/io_uring_disabled");
+  if (!setting && !missing && !facts.read("/proc/sys/kernel/osrelease")) {
+    return not_checked("io_uring", "/proc/sys/kernel/io_uring_disabled cannot be read");
+  }
+  const std::string disabled = setting.value_or("0");
   if (!missing && disabled == "0") return well("io_uring", "allowed");
   // 1: but for who may do anything, and a group.
   if (!missing && disabled == "1" && facts.answers) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "tools/doctor/cgroup_limits.hpp"
 #include "tools/doctor/checks.hpp"
 #include "tools/doctor/proc_text.hpp"
 
@@ -73,17 +74,17 @@ Findings check_mappings(const Facts& facts) {
 }
 
 Findings check_tasks(const Facts& facts) {
-  const auto cgroup = facts.read(facts.process() + "/cgroup");
-  if (!cgroup) return not_checked("tasks", facts.process() + "/cgroup cannot be read");
-  for (const std::string& group : cgroups_in(*cgroup)) {
-    const auto most = number_in(facts.word(group + "/pids.max").value_or("max"));
-    const auto used = number_in(facts.word(group + "/pids.current").value_or(""));
+  const CgroupLimits groups = cgroup_limits(facts, "pids", "pids.max", "pids.current");
+  for (const CgroupLimits::Limit& each : groups.limits) {
+    const auto most = number_in(each.most);
+    const auto used = number_in(each.present);
     if (!most || !used || *used + kTasksMin <= *most) continue;
     return {{Severity::warning, "tasks",
-             fmt::format("{} of {} in {}", *used, *most, group),
+             fmt::format("{} of {} in {}", *used, *most, each.group),
              "ringwayd cannot start its keeper or its threads when there are no more",
              edit("TasksMax=512")}};
   }
+  if (!groups.hidden.empty()) return not_checked("tasks", groups.hidden);
   return well("tasks", "no cgroup is short of them");
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "tools/doctor/cgroup_limits.hpp"
 #include "tools/doctor/checks.hpp"
 #include "tools/doctor/proc_text.hpp"
 #include "tools/quantity.hpp"
@@ -19,6 +20,7 @@ std::optional<std::uint64_t> kilobytes(const std::string& meminfo, std::string_v
 struct Room {
   std::uint64_t bytes;
   std::string by;
+  std::string hidden{};  ///< what could leave less, and cannot be looked at
 };
 
 /// The least that RAM, the kernel's accounting and every cgroup leave.
@@ -29,17 +31,22 @@ std::optional<Room> room_for_rings(const Facts& facts, const std::string& meminf
   const auto lower = [&](std::uint64_t bytes, std::string by) {
     if (bytes < room.bytes) room = {bytes, std::move(by)};
   };
-  if (facts.word("/proc/sys/vm/overcommit_memory") == "2") {
+  const std::string policy = "/proc/sys/vm/overcommit_memory";
+  const auto overcommit = facts.word(policy);
+  if (!overcommit) room.hidden = policy + " cannot be read";
+  if (overcommit == "2") {
     const auto limit = kilobytes(meminfo, "CommitLimit:");
     const auto used = kilobytes(meminfo, "Committed_AS:");
     if (limit && used) lower(*limit - std::min(*limit, *used), "vm.overcommit_memory = 2");
   }
-  const std::string cgroup = facts.read(facts.process() + "/cgroup").value_or("");
-  for (const std::string& group : cgroups_in(cgroup)) {
-    const auto most = number_in(facts.word(group + "/memory.max").value_or("max"));
-    const auto used = number_in(facts.word(group + "/memory.current").value_or(""));
-    if (most && used) lower(*most - std::min(*most, *used), group + "/memory.max");
+  const CgroupLimits groups = cgroup_limits(facts, "memory", "memory.max", "memory.current");
+  for (const CgroupLimits::Limit& each : groups.limits) {
+    const auto most = number_in(each.most);  // none: "max"
+    const auto used = number_in(each.present);
+    if (most && used) lower(*most - std::min(*most, *used), each.group + "/memory.max");
+    if (most && !used) room.hidden = each.group + "/memory.current cannot be read";
   }
+  if (!groups.hidden.empty()) room.hidden = groups.hidden;
   return room;
 }
 
@@ -54,6 +61,9 @@ Findings check_memory(const Facts& facts) {
   const auto used = said.value("used", std::uint64_t{0});
   const std::uint64_t promised = limit - std::min(limit, used);
   const std::string left = fmt::format("{} left by {}", format_size(room->bytes), room->by);
+  if (promised <= room->bytes && !room->hidden.empty()) {
+    return not_checked("memory", fmt::format("{}; without that there are {}", room->hidden, left));
+  }
   if (promised <= room->bytes) {
     return well("memory", limit == 0 ? left : fmt::format("{}, {} may still go to rings", left,
                                                           format_size(promised)));
@@ -86,9 +96,13 @@ Findings check_numa(const Facts& facts) {
   if (!online) return not_checked("numa", "/sys/devices/system/node/online cannot be read");
   const std::size_t nodes = counted_in(*online);
   if (nodes <= 1) return well("numa", "one node");
-  const auto status = facts.read(facts.process() + "/status").value_or("");
-  const auto allowed = line_behind(status, "Mems_allowed_list:");
-  if (allowed && counted_in(*allowed) == 1) {
+  const auto status = facts.read(facts.process() + "/status");
+  const auto allowed = status ? line_behind(*status, "Mems_allowed_list:") : std::nullopt;
+  if (!allowed) {
+    return not_checked("numa", fmt::format("{} nodes, and {}/status does not say which are used",
+                                           nodes, facts.process()));
+  }
+  if (counted_in(*allowed) == 1) {
     return well("numa", fmt::format("{} nodes, {} keeps to {}", nodes, facts.whose(), *allowed));
   }
   return {{Severity::note, "numa", fmt::format("{} nodes, and {} uses all", nodes, facts.whose()),

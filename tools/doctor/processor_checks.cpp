@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "tools/doctor/cgroup_limits.hpp"
 #include "tools/doctor/checks.hpp"
 #include "tools/doctor/proc_text.hpp"
 
@@ -30,8 +31,11 @@ Findings check_governor(const Facts& facts) {
   const std::string directory = "/sys/devices/system/cpu/cpu0/cpufreq/";
   const auto governor = facts.word(directory + "scaling_governor");
   if (!governor) {
+    const std::string online = "/sys/devices/system/cpu/online";
     return not_checked("governor",
-                       "the frequency is not this system's to choose (a virtual machine)");
+                       facts.read(online)
+                           ? "the frequency is not this system's to choose (a virtual machine)"
+                           : online + " cannot be read");
   }
   if (*governor == "performance") return well("governor", "performance");
   return {{Severity::note, "governor", *governor,
@@ -40,20 +44,19 @@ Findings check_governor(const Facts& facts) {
 }
 
 Findings check_cpu_quota(const Facts& facts) {
-  const auto cgroup = facts.read(facts.process() + "/cgroup");
-  if (!cgroup) return not_checked("cpu_quota", facts.process() + "/cgroup cannot be read");
-  for (const std::string& group : cgroups_in(*cgroup)) {
-    const std::string text = facts.word(group + "/cpu.max").value_or("max");
+  const CgroupLimits groups = cgroup_limits(facts, "cpu", "cpu.max");
+  for (const CgroupLimits::Limit& each : groups.limits) {
+    const std::string_view text = each.most;
     const std::size_t space = text.find(' ');
     const auto quota = number_in(text);
-    const auto period =
-        space == std::string::npos ? std::nullopt : number_in(std::string_view(text).substr(space));
+    const auto period = space == text.npos ? std::nullopt : number_in(text.substr(space));
     if (!quota || !period || *period == 0 || *quota >= *period) continue;
     return {{Severity::warning, "cpu_quota",
-             fmt::format("{} % of a processor in {}", *quota * 100 / *period, group),
+             fmt::format("{} % of a processor in {}", *quota * 100 / *period, each.group),
              "threads stand still for the rest of each period: the log and repairs wait",
              "systemctl edit ringwayd  # [Service] CPUQuota="}};
   }
+  if (!groups.hidden.empty()) return not_checked("cpu_quota", groups.hidden);
   return well("cpu_quota", "a whole processor or more");
 }
 

@@ -61,6 +61,13 @@ Findings check_versions(const Facts& facts) {
                                  board.topic, board.layout, facts.layout),
                      "library, command and supervisor are not of one installation", kRestart});
   }
+  const auto left_out = facts.status.value("left_out", nlohmann::json::object());
+  const auto unseen = left_out.value("sessions", std::uint64_t{0});
+  if (found.empty() && unseen != 0) {
+    return not_checked("versions", fmt::format("there is no room in `status` for {}; all others "
+                                               "are {}",
+                                               counted(unseen, "client"), daemon));
+  }
   if (found.empty()) return well("versions", fmt::format("all {}", daemon));
   return found;
 }
@@ -73,6 +80,10 @@ Findings check_stale_sockets(const Facts& facts) {
                      fmt::format("nobody listens at {}", socket.path),
                      "its owner was killed; clients are refused at once instead of finding nothing",
                      "systemctl restart ringwayd  # takes its place; or rm " + socket.path});
+  }
+  if (found.empty() && !facts.unseen_socket.empty()) {
+    return not_checked("stale_sockets",
+                       fmt::format("{} is not to be seen by {}", facts.unseen_socket, facts.user));
   }
   if (found.empty()) {
     return well("stale_sockets", fmt::format("none in {}", facts.runtime_dir));
@@ -99,7 +110,7 @@ Findings check_orphaned_memory(const Facts& facts) {
   }
   if (!found.empty()) return found;
   if (!facts.sees_all) {
-    return not_checked("orphaned_memory", "other users' processes can be seen by root only");
+    return not_checked("orphaned_memory", "other users' processes can be seen by root only, in /proc");
   }
   return well("orphaned_memory", "all memory has a supervisor");
 }
