@@ -73,6 +73,65 @@ class Manual(unittest.TestCase):
             self.assertIn(words, page)
 
 
+class Documents(unittest.TestCase):
+    """What the documents for users call a verb or a flag is one. Those of their lines that stand alone are run, too
+    (tests/systemd/test_documents.py)."""
+
+    FILES = ('README.md', 'daemon/README.md', 'daemon/TUNING.md')
+    # Of other programs: systemctl, gpasswd, curl.
+    FOREIGN = {'--now', '--user', '--add', '--unix-socket'}
+
+    @classmethod
+    def setUpClass(cls):
+        cls.flags = {words: cls.flags_of(os.environ['RINGWAY'], *words) for words in verbs()}
+        cls.daemon_flags = cls.flags_of(os.environ['RINGWAYD'])
+        cls.texts = {name: (ROOT / name).read_text() for name in cls.FILES}
+
+    @staticmethod
+    def flags_of(*words):
+        help_text = subprocess.run([*words, '--help'], check=True, capture_output=True, text=True).stdout
+        return set(re.findall(r'(?<![\w-])--[a-z][a-z-]+', help_text)) | {'--help'}
+
+    def commands(self):
+        """All that begins with the name of the program, in sentences, tables, blocks and their comments; and what
+        stands between backquotes and begins with a noun of verbs."""
+        nouns = {words[0] for words in self.flags if len(words) > 1}
+        for name, text in self.texts.items():
+            prose = re.sub(r'```.*?```|\n    .*?(?=\n)', '', text, flags=re.DOTALL).replace('\n', ' ')
+            blocks = re.findall(r'^    (.*)', text, re.MULTILINE)
+            for span in (*re.findall(r'`([^`]+)`', prose), *blocks):
+                for command in re.findall(r'(?<![\w/.-])ringwayd? [^#;&>|)]*', span):
+                    yield name, command.split()
+                words = span.split()
+                if span not in blocks and len(words) > 1 and words[0] in nouns:
+                    yield name, ['ringway', *words]
+
+    def test_every_verb_that_is_named_is_there_and_has_the_flags(self):
+        seen = 0
+        for name, command in self.commands():
+            with self.subTest(document=name, command=' '.join(command)):
+                known = self.daemon_flags
+                if command[0] == 'ringway' and re.fullmatch('[a-z]+', command[1]):
+                    fitting = {words: flags for words, flags in self.flags.items()
+                               if words == tuple(command[1:1 + len(words)])}
+                    self.assertTrue(fitting or [words for words in self.flags if words[0] == command[1]
+                                                and not re.match('[a-z]', ' '.join(command[2:]))], 'no such verb')
+                    known = set().union(*(fitting or self.flags).values())
+                elif command[0] == 'ringway':
+                    known = set().union(*self.flags.values()) | {'--version'}
+                for flag in re.findall(r'(?<!\S)--[a-z][a-z-]+', ' '.join(command)):
+                    self.assertIn(flag, known)
+                seen += 1
+        self.assertGreater(seen, 50)
+
+    def test_every_flag_that_is_named_is_one(self):
+        known = self.daemon_flags.union(*self.flags.values(), self.FOREIGN)
+        for name, text in self.texts.items():
+            for flag in re.findall(r'(?<![\w-])--[a-z][a-z-]+', text):
+                with self.subTest(document=name):
+                    self.assertIn(flag, known)
+
+
 class Examples(OnABus):
     """Each as it stands, in a shell, on a bus with the topics they speak of."""
 

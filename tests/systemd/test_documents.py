@@ -68,11 +68,6 @@ def blocks(text):
         before = line
 
 
-def spans(text):
-    """Commands within sentences and tables."""
-    return re.findall(r'`((?:ringwayd?) [^`]+)`', text.replace('\n', ' '))
-
-
 class Documents(unittest.TestCase):
     def test_every_command_of_a_block_does_what_it_is_there_for(self):
         ran = set()
@@ -110,22 +105,6 @@ class Documents(unittest.TestCase):
             self.assertIn(box.run(f'cd /root && {typed}'), (0, 1, 5))
             return
         box.say(f'cd /root && {typed}')
-
-    def test_every_flag_within_a_sentence_is_one_of_its_verb(self):
-        for document in DOCUMENTS:
-            for span in spans((ROOT / document).read_text()):
-                with self.subTest(document=document, command=span):
-                    words = span.split()
-                    verb = [words[0]]
-                    for word in words[1:3]:
-                        if not re.fullmatch(r'[a-z]+', word):
-                            break
-                        if box.run(' '.join([*verb, word, '--help'])) != 0:
-                            break
-                        verb.append(word)
-                    help_text = box.say(' '.join([*verb, '--help']))
-                    for flag in re.findall(r'(?<!\S)--[a-z-]+', span):
-                        self.assertIn(flag, help_text)
 
 
 if __name__ == '__main__':
