@@ -74,6 +74,32 @@ class Bundle(OnABus):
         self.assertEqual(exits['topics/0001/inspect.json'], 3)
         self.assertIn(b'not_found', files['topics/0001/inspect.json.err'])
 
+    def test_a_supervisor_that_stands_still_holds_nothing_up(self):
+        self.bus.pause()
+        try:
+            files, manifest = self.bundle('--patience', '2s')
+        finally:
+            self.bus.resume()
+        self.assertEqual(manifest['supervisor'], self.bus.daemon.pid)
+        self.assertIn(b'State:\tT', files['supervisor/status'])
+        notes = {line['file']: line.get('note') for line in manifest['files']}
+        for name in ('status.json', 'topics.json', 'topics/0001/describe.json'):
+            self.assertEqual(notes[name], 'not answered within 2 s', name)
+        # What asks nobody is there.
+        self.assertEqual(json.loads(files['topics/0001/inspect.json'])['partitions'][0]['committed'], 20)
+        self.assertEqual(json.loads(files['topics/0001/log-verify.json'])['partitions'][0]['records'], 20)
+        self.assertIn(b'.log', files['segments.txt'])
+
+    def test_all_of_it_has_an_end(self):
+        self.bus.pause()
+        try:
+            files, manifest = self.bundle('--patience', '2s', '--within', '3s')
+        finally:
+            self.bus.resume()
+        self.assertNotIn('topics/0001/log-verify.json', files)
+        self.assertIn({'what': 'topics/0001/log-verify.json', 'why': 'no time was left for it: --within'},
+                      manifest['left_out'])
+
     def test_nothing_is_overwritten_and_what_cannot_be_made_is_said(self):
         self.file.write_text('mine')
         self.assertEqual(self.bus.refusal('debug', 'bundle', self.file, status=1)['code'], 'exists')

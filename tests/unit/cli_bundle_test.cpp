@@ -94,9 +94,44 @@ TEST_CASE("bundle: commands are ended in time, cut, and told of when they are no
   CHECK(both.err == "err\n");
 }
 
+TEST_CASE("bundle: what a child computes is captured as a command is", "[cli]") {
+  const Captured told = capture([] { return std::string(2000, 'x'); }, 10s, 1000);
+  CHECK((told.status == 0 && told.out.size() == 1000 && told.cut));
+  const Captured failed =
+      capture([]() -> std::string { throw std::runtime_error("no"); }, 10s, 1000);
+  CHECK((failed.status == 1 && failed.out.empty() && failed.err == "no"));
+  const Captured late = capture(
+      [] {
+        for (;;) pause();
+        return std::string();
+      },
+      50ms, 1000);
+  CHECK((late.late && !late.status));
+}
+
+TEST_CASE("bundle: parts that take too long are said, and those that had no time", "[cli]") {
+  Collection collection(50ms, Collection::Clock::now() + 1h);
+  collection.add_command("slow.txt", "waits", {"sh", "-c", "echo begun; exec sleep 100"});
+  Collection over(10s, Collection::Clock::now() - 1s);
+  over.add_command("unstarted.txt", "what", {"false"});
+  over.add_file("host/version", "/proc/version");
+  const auto manifest_of = [](Collection& of) {
+    const std::string archive = of.take(0, cli::Json::object());
+    const std::size_t begin = archive.find('{');
+    return cli::Json::parse(archive.substr(begin, archive.find('\0', begin) - begin));
+  };
+  const auto slow = manifest_of(collection);
+  CHECK(slow["files"][0]["bytes"] == 6);
+  CHECK(slow["files"][0]["note"] == "not answered within 50 ms");
+  const auto none = manifest_of(over);
+  CHECK(none["files"].empty());
+  CHECK(none["left_out"].size() == 2);
+  CHECK(none["left_out"][0]["what"] == "unstarted.txt");
+}
+
 TEST_CASE("bundle: the manifest lists what is within and what is not", "[cli]") {
   test::TemporaryDirectory directory;
-  Collection collection(10s);
+  Collection collection(10s, Collection::Clock::now() + 1h);
   collection.add_command("told.txt", "what was told", {"sh", "-c", "echo a; echo b >&2; exit 5"});
   collection.add_file("host/none", "/no/such/file");
   collection.leave_out("records", "never");

@@ -10,13 +10,19 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstring>
+#include <exception>
+#include <string_view>
 
 #include "ringway/error.hpp"
 #include "shm/descriptor.hpp"
 
 namespace ringway::cli::bundle {
 namespace {
+
+/// What has not gone by then hangs in the kernel.
+constexpr std::chrono::seconds kKillPatience{1};
 
 /// A file in memory: a child that prints much never waits for who reads.
 shm::Descriptor new_stream() {
@@ -50,6 +56,32 @@ bool ends_within(pid_t child, std::chrono::milliseconds patience) {
   }
 }
 
+/// The child's end and what it left in the streams. One that is killed and stays, in the kernel, is
+/// left to itself: whoever reaps us reaps it.
+Captured await(pid_t child, const shm::Descriptor& out, const shm::Descriptor& err,
+               std::chrono::milliseconds patience, std::size_t bytes_max) {
+  Captured captured;
+  captured.late = !ends_within(child, patience);
+  if (captured.late) kill(child, SIGKILL);
+  if (!captured.late || ends_within(child, kKillPatience)) {
+    int status = 0;
+    while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
+    }
+    if (WIFEXITED(status)) captured.status = WEXITSTATUS(status);
+  }
+  captured.out = content_of(out.get(), bytes_max, captured.cut);
+  captured.err = content_of(err.get(), bytes_max, captured.cut);
+  return captured;
+}
+
+void write_whole(int fd, std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t wrote = write(fd, text.data(), text.size());
+    if (wrote <= 0) return;
+    text.remove_prefix(static_cast<std::size_t>(wrote));
+  }
+}
+
 }  // namespace
 
 Captured capture(const std::vector<std::string>& words, std::chrono::milliseconds patience,
@@ -69,20 +101,24 @@ Captured capture(const std::vector<std::string>& words, std::chrono::millisecond
   const int refused =
       posix_spawnp(&child, arguments.front(), &actions, nullptr, arguments.data(), environ);
   posix_spawn_file_actions_destroy(&actions);
-  Captured captured;
-  if (refused != 0) {
-    captured.err = std::strerror(refused);
-    return captured;
+  if (refused != 0) return {.err = std::strerror(refused)};
+  return await(child, out, err, patience, bytes_max);
+}
+
+Captured capture(const std::function<std::string()>& work, std::chrono::milliseconds patience,
+                 std::size_t bytes_max) {
+  const shm::Descriptor out = new_stream();
+  const shm::Descriptor err = new_stream();
+  const pid_t child = fork();
+  if (child < 0) return {.err = std::strerror(errno)};
+  if (child > 0) return await(child, out, err, patience, bytes_max);
+  try {
+    write_whole(out.get(), work());
+    _exit(0);
+  } catch (const std::exception& error) {
+    write_whole(err.get(), error.what());
+    _exit(1);
   }
-  captured.late = !ends_within(child, patience);
-  if (captured.late) kill(child, SIGKILL);
-  int status = 0;
-  while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
-  }
-  if (WIFEXITED(status)) captured.status = WEXITSTATUS(status);
-  captured.out = content_of(out.get(), bytes_max, captured.cut);
-  captured.err = content_of(err.get(), bytes_max, captured.cut);
-  return captured;
 }
 
 }  // namespace ringway::cli::bundle

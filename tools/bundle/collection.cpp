@@ -2,10 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <fstream>
 #include <sstream>
+#include <stdexcept>
 
 #include "tools/bus_access.hpp"
+#include "tools/quantity.hpp"
 
 namespace ringway::cli::bundle {
 namespace {
@@ -21,32 +24,59 @@ std::string spoken(const std::vector<std::string>& words) {
 
 }  // namespace
 
-void Collection::add_text(const std::string& name, std::string_view about, std::string text) {
-  const Json line = {{"file", name}, {"what", about}, {"bytes", text.size()}};
-  entries_.push_back({name, std::move(text), line});
+std::chrono::milliseconds Collection::time_for_a_part() const {
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(end_ - Clock::now());
+  return std::min(patience_, left);
+}
+
+bool Collection::has_time_for(std::string_view what) {
+  if (time_for_a_part().count() > 0) return true;
+  leave_out(what, "no time was left for it: --within");
+  return false;
+}
+
+void Collection::add(const std::string& name, Json line, Captured captured,
+                     std::chrono::milliseconds time) {
+  line["bytes"] = captured.out.size();
+  if (captured.late) {
+    line["note"] = fmt::format("not answered within {}", format_duration(time));
+  } else if (captured.cut) {
+    line["note"] = fmt::format("cut after {} bytes", kBytesMax);
+  }
+  entries_.push_back({name, std::move(captured.out), std::move(line)});
+  if (captured.err.empty()) return;
+  const Json errors = {{"file", name + ".err"},
+                       {"what", "what the command said on standard error"},
+                       {"bytes", captured.err.size()}};
+  entries_.push_back({name + ".err", std::move(captured.err), errors});
 }
 
 void Collection::add_file(const std::string& name, const std::string& path) {
-  std::ifstream file(path);
-  if (!file) return leave_out(path, "it is not there, or not for this user to read");
-  std::ostringstream text;
-  text << file.rdbuf();
-  add_text(name, path, text.str().substr(0, kBytesMax));
+  if (!has_time_for(path)) return;
+  const auto time = time_for_a_part();
+  Captured captured = capture(
+      [&] {
+        std::ifstream file(path);
+        if (!file) throw std::runtime_error("it is not there, or not for this user to read");
+        std::ostringstream text;
+        text << file.rdbuf();
+        return text.str();
+      },
+      time, kBytesMax);
+  if (!captured.late && captured.status != 0) return leave_out(path, captured.err);
+  add(name, {{"file", name}, {"what", path}}, std::move(captured), time);
 }
 
 void Collection::add_command(const std::string& name, std::string_view about,
                              const std::vector<std::string>& words) {
-  Captured captured = capture(words, patience_, kBytesMax);
-  Json line = {{"file", name},
-               {"what", about},
-               {"bytes", captured.out.size()},
-               {"command", spoken(words)},
-               {"exit", captured.status ? Json(*captured.status) : Json()}};
-  if (captured.late) line["note"] = "ended: it took too long";
-  if (captured.cut) line["note"] = fmt::format("cut after {} bytes", kBytesMax);
-  entries_.push_back({name, std::move(captured.out), std::move(line)});
-  if (captured.err.empty()) return;
-  add_text(name + ".err", "what the command said on standard error", std::move(captured.err));
+  if (!has_time_for(name)) return;
+  const auto time = time_for_a_part();
+  Captured captured = capture(words, time, kBytesMax);
+  const Json line = {{"file", name},
+                     {"what", about},
+                     {"command", spoken(words)},
+                     {"exit", captured.status ? Json(*captured.status) : Json()}};
+  add(name, line, std::move(captured), time);
 }
 
 void Collection::leave_out(std::string_view what, std::string_view why) {

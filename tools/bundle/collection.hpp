@@ -15,9 +15,12 @@ namespace ringway::cli::bundle {
 /// What goes into a bundle, and the manifest that tells of it. Owned by one verb.
 class Collection {
  public:
-  explicit Collection(std::chrono::milliseconds patience) : patience_(patience) {}
+  using Clock = std::chrono::steady_clock;
 
-  void add_text(const std::string& name, std::string_view about, std::string text);
+  /// Each part may take `patience`, and none begins after `end`.
+  Collection(std::chrono::milliseconds patience, Clock::time_point end)
+      : patience_(patience), end_(end) {}
+
   /// The file of /proc, /sys or /etc as it reads now.
   void add_file(const std::string& name, const std::string& path);
   /// What a command prints, and on NAME.err what it says on standard error.
@@ -35,7 +38,13 @@ class Collection {
     Json line;  ///< of the manifest
   };
 
+  std::chrono::milliseconds time_for_a_part() const;
+  /// Whether there is time for a part; says that it is left out where there is none.
+  bool has_time_for(std::string_view what);
+  void add(const std::string& name, Json line, Captured captured, std::chrono::milliseconds time);
+
   std::chrono::milliseconds patience_;
+  Clock::time_point end_;
   std::vector<Entry> entries_;
   Json left_out_ = Json::array();
 };

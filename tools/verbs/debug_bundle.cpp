@@ -6,8 +6,10 @@
 #include <filesystem>
 #include <memory>
 #include <set>
+#include <sstream>
 
 #include "client/administration.hpp"
+#include "control/channel.hpp"
 #include "shm/process.hpp"
 #include "tools/bundle/collection.hpp"
 #include "tools/bundle/unit.hpp"
@@ -30,6 +32,7 @@ struct BundleOptions {
   std::string file;
   std::string state_dir;
   std::string patience = "60s";
+  std::string within = "5m";
 };
 
 /// What is known of the bus before anything is collected.
@@ -56,7 +59,32 @@ std::vector<std::string> call(const Subject& subject, std::vector<std::string> w
   return words;
 }
 
-Subject subject_of(const BundleOptions& options, const Common& common) {
+/// Which topics there are, where no supervisor says so: one of them a line, as none has an end of
+/// line in its name.
+std::string topics_left_in(const std::string& state_dir) {
+  std::string names;
+  try {
+    for (const std::string& name : StateDirectory(state_dir).topic_names()) names += name + "\n";
+  } catch (const Error& error) {
+    // Memory may be another bus's, too: only where nothing says more.
+    note(fmt::format("topics that have no memory are not known: {}", error.what()));
+    for (const FoundBoard& board : boards_in_processes()) names += board.topic + "\n";
+  }
+  return names;
+}
+
+/// Who listens, without being asked: it may be stopped. 0 where that is not ringwayd.
+pid_t listener_of(const std::string& socket) {
+  try {
+    const pid_t pid = control::Channel::connect(socket).peer().pid;
+    return bundle::is_ringwayd(pid) ? pid : 0;
+  } catch (const Error&) {
+    return 0;
+  }
+}
+
+Subject subject_of(const BundleOptions& options, const Common& common,
+                   std::chrono::milliseconds patience) {
   Subject subject{.command = fs::read_symlink("/proc/self/exe").string()};
   if (!common.socket.empty()) subject.for_all = {"--socket", common.socket};
   const BusPlaces places = bus_places(common);
@@ -69,34 +97,17 @@ Subject subject_of(const BundleOptions& options, const Common& common) {
     for (const TopicSummary& topic : bus.topics()) subject.topics.insert(topic.name);
     return subject;
   } catch (const Error& error) {
-    note(fmt::format("nobody serves, so that less is known: {}", error.what()));
+    note(fmt::format("nobody answers, so that less is known: {}", error.what()));
   }
-  try {
-    for (std::string& name : StateDirectory(subject.state_dir).topic_names()) {
-      subject.topics.insert(std::move(name));
-    }
-  } catch (const Error& error) {
-    // Memory may be another bus's, too: only where nothing says more.
-    note(fmt::format("topics that have no memory are not known: {}", error.what()));
-    for (const FoundBoard& board : boards_in_processes()) subject.topics.insert(board.topic);
-  }
+  subject.supervisor = listener_of(socket_path(common));
+  if (subject.supervisor != 0) subject.unit = bundle::unit_of(subject.supervisor);
+  constexpr std::size_t kBytesMax = 4 << 20;
+  const bundle::Captured left = bundle::capture(
+      [&] { return topics_left_in(subject.state_dir); }, patience, kBytesMax);
+  std::istringstream names(left.out);
+  for (std::string name; std::getline(names, name);) subject.topics.insert(name);
+  if (left.late) note("topics are not known: the state directory does not answer");
   return subject;
-}
-
-std::string segments_below(const std::string& state_dir) {
-  std::string list;
-  std::error_code refused;
-  for (fs::recursive_directory_iterator
-           entry(state_dir, fs::directory_options::skip_permission_denied, refused),
-       end;
-       !refused && entry != end; entry.increment(refused)) {
-    struct stat status {};
-    if (lstat(entry->path().c_str(), &status) != 0) continue;
-    list += fmt::format("{:06o} {:>6} {:>14} {:>12} {}.{:09} {}\n", status.st_mode, status.st_uid,
-                        status.st_size, status.st_blocks * 512, status.st_mtim.tv_sec,
-                        status.st_mtim.tv_nsec, entry->path().string());
-  }
-  return list;
 }
 
 void collect_bus(Collection& into, const Subject& subject) {
@@ -146,9 +157,9 @@ void collect_host(Collection& into, const Subject& subject) {
   if (subject.state_dir.empty()) {
     into.leave_out("segments.txt", "nobody says where the state directory is: --state-dir");
   } else {
-    into.add_text("segments.txt",
-                  "files below " + subject.state_dir + ": mode, uid, size, on disk, changed",
-                  segments_below(subject.state_dir));
+    into.add_command("segments.txt",
+                     "files below " + subject.state_dir + ": mode, uid, size, KiB on disk, changed",
+                     {"find", subject.state_dir, "-printf", "%M %6U %14s %10k %T+ %p\\n"});
   }
   for (const char* path :
        {"/proc/version", "/proc/meminfo", "/proc/cpuinfo", "/proc/loadavg", "/proc/uptime",
@@ -184,11 +195,14 @@ Exit make_bundle(const BundleOptions& options, const Common& common) {
   }
   const auto patience = std::chrono::ceil<std::chrono::milliseconds>(
       parse_duration("--patience", options.patience));
-  const Subject subject = subject_of(options, common);
-  Collection collection(patience);
+  const auto within =
+      std::chrono::ceil<std::chrono::milliseconds>(parse_duration("--within", options.within));
+  const auto end = Collection::Clock::now() + within;
+  const Subject subject = subject_of(options, common, std::min(patience, within));
+  Collection collection(patience, end);
   collect_bus(collection, subject);
-  collect_topics(collection, subject);
   collect_host(collection, subject);
+  collect_topics(collection, subject);
   for (const char* what : {"records: their values, keys and headers", "memory and segment files",
                            "environments and command lines of processes"}) {
     collection.leave_out(what, "they may be confidential: never in a bundle");
@@ -220,7 +234,8 @@ void add_debug_bundle(CommandLine& line) {
        .why = "Make a tar archive for who is to find out what went wrong: versions, doctor, "
               "status, each topic's description, rings and checked log, configuration, journal, "
               "kernel and limits; manifest.json lists it. No record's value, key or header is in "
-              "it. Names of topics, cursors, users and files are. Works with the supervisor dead.",
+              "it. Names of topics, cursors, users and files are. Works with the supervisor dead, or "
+              "stopped, and while a disk hangs.",
        .examples = "  ringway debug bundle\n"
                    "  ringway debug bundle trouble.tar --patience 10s"},
       [options](const Common& common) { return make_bundle(*options, common); });
@@ -231,7 +246,11 @@ void add_debug_bundle(CommandLine& line) {
                   "State directory (default: as the bus says, or where one usually is)")
       ->type_name("DIR");
   verb.add_option("--patience", options->patience,
-                  "How long each part may take; a log that takes longer to check is left out")
+                  "How long each part may take; the manifest says which did not end by then")
+      ->type_name("DUR")
+      ->capture_default_str();
+  verb.add_option("--within", options->within,
+                  "How long all of it may take; what has not begun by then is left out")
       ->type_name("DUR")
       ->capture_default_str();
 }
