@@ -145,6 +145,19 @@ class Failing(Serving):
         self.assertIn('event=stopped', self.bus.log.read_text())
 
 
+# What engines know by these names, as far as the files here use it: they refuse, or ignore, what they do not know.
+POD = {'hostPID': bool, 'terminationGracePeriodSeconds': int, 'initContainers': list, 'containers': list,
+       'volumes': list}
+CONTAINER_KEYS = {'name': str, 'image': str, 'command': list, 'env': list, 'securityContext': dict, 'resources': dict,
+                  'readinessProbe': dict, 'volumeMounts': list}
+SECURITY = {'runAsUser': int, 'runAsGroup': int, 'allowPrivilegeEscalation': bool, 'readOnlyRootFilesystem': bool,
+            'capabilities': dict, 'seccompProfile': dict}
+SERVICE = {'image': str, 'pid': str, 'network_mode': str, 'read_only': bool, 'cap_drop': list, 'security_opt': list,
+           'mem_limit': str, 'ulimits': dict, 'stop_grace_period': str, 'restart': str, 'volumes': list,
+           'depends_on': list, 'environment': dict, 'command': list}
+SECONDS_TO_SPARE = 5  # from the end of the drain to that of the container
+
+
 class Files(unittest.TestCase):
     def setUp(self):
         self.compose = yaml.safe_load((CONTAINER / 'compose.yaml').read_text())
@@ -170,6 +183,70 @@ class Files(unittest.TestCase):
                       spec['containers'] + spec.get('initContainers', []) for mount in container['volumeMounts']}
             self.assertEqual(volumes, mounts)
             self.assertEqual(volumes['sockets'], '/run/ringway')
+
+    def check_keys(self, given, known, required):
+        self.assertLessEqual(set(required), set(given))
+        for key, value in given.items():
+            self.assertIn(key, known)
+            self.assertIsInstance(value, known[key], key)
+
+    def pods(self):
+        daemon_set, pod = self.kubernetes
+        return daemon_set['spec']['template']['spec'], pod['spec']
+
+    def test_the_manifest_has_the_fields_that_kubernetes_has(self):
+        daemon_set, pod = self.kubernetes
+        self.assertEqual([(each['apiVersion'], each['kind'], set(each)) for each in self.kubernetes],
+                         [(version, kind, {'apiVersion', 'kind', 'metadata', 'spec'})
+                          for version, kind in (('apps/v1', 'DaemonSet'), ('v1', 'Pod'))])
+        self.check_keys(daemon_set['spec'], {'selector': dict, 'template': dict}, ('selector', 'template'))
+        template = daemon_set['spec']['template']
+        self.assertEqual(daemon_set['spec']['selector'], {'matchLabels': template['metadata']['labels']})
+        for spec in self.pods():
+            self.check_keys(spec, POD, ('containers', 'volumes'))
+            for container in spec['containers'] + spec.get('initContainers', []):
+                self.check_keys(container, CONTAINER_KEYS, ('name', 'image', 'securityContext', 'volumeMounts'))
+                self.assertRegex(container['name'], r'^[a-z0-9-]{1,63}$')
+                self.check_keys(container['securityContext'], SECURITY, ('capabilities',))
+                self.assertLessEqual(set(container['securityContext']['capabilities']), {'add', 'drop'})
+                for mount in container['volumeMounts']:
+                    self.assertEqual(set(mount), {'name', 'mountPath'})
+                for variable in container.get('env', []):
+                    self.assertEqual(set(variable), {'name', 'value'})
+            for volume in spec['volumes']:
+                self.assertEqual(set(volume), {'name', 'hostPath'})
+                self.assertIn(volume['hostPath']['type'], ('Directory', 'DirectoryOrCreate'))
+        daemon = self.pods()[0]['containers'][0]
+        self.assertEqual(set(daemon['readinessProbe']), {'exec', 'periodSeconds'})
+        self.assertEqual(daemon['resources']['limits'], daemon['resources']['requests'])
+
+    def test_the_compose_file_has_the_fields_that_compose_has(self):
+        self.assertEqual(set(self.compose), {'services', 'volumes'})
+        for name, service in self.compose['services'].items():
+            with self.subTest(service=name):
+                self.check_keys(service, SERVICE, ('image', 'restart', 'volumes'))
+                self.assertIn(service['restart'], ('no', 'always', 'on-failure', 'unless-stopped'))
+                self.assertLessEqual(set(service.get('depends_on', [])), set(self.compose['services']))
+
+    def test_what_ringwayd_writes_to_is_mounted_and_clients_find_its_socket(self):
+        written = dict(re.findall(r'(RINGWAYD_(?:RUNTIME|STATE)_DIR)=(\S+)', self.image))
+        sockets = written['RINGWAYD_RUNTIME_DIR']
+        services = self.compose['services']
+        self.assertEqual({mount.split(':')[1] for mount in services['ringwayd']['volumes']}, set(written.values()))
+        pod, client_pod = self.pods()
+        self.assertEqual({mount['mountPath'] for mount in pod['containers'][0]['volumeMounts']}, set(written.values()))
+        for client in (services['producer'], services['consumer']):
+            self.assertEqual([mount.split(':')[1] for mount in client['volumes']], [sockets])
+            self.assertEqual(client['environment'], {'RINGWAY_SOCKET': f'{sockets}/control.sock'})
+        client = client_pod['containers'][0]
+        self.assertEqual([mount['mountPath'] for mount in client['volumeMounts']], [sockets])
+        self.assertEqual(client['env'], [{'name': 'RINGWAY_SOCKET', 'value': f'{sockets}/control.sock'}])
+
+    def test_a_stop_has_time_to_drain(self):
+        patience = int(re.search(r'RINGWAYD_STOP_PATIENCE=(\d+)s', self.image)[1])
+        grace = re.fullmatch(r'(\d+)s', self.compose['services']['ringwayd']['stop_grace_period'])
+        for seconds in (int(grace[1]), self.pods()[0]['terminationGracePeriodSeconds']):
+            self.assertGreaterEqual(seconds, patience + SECONDS_TO_SPARE)
 
     def test_it_sees_its_clients_and_has_the_image_s_user(self):
         spec = self.kubernetes[0]['spec']['template']['spec']
