@@ -193,6 +193,82 @@ class Units(unittest.TestCase):
         self.assertIn('Watchdog timeout', box.say('journalctl -u ringwayd'))
         box.say('ringway consume t -o start -e -f "%v\\n" | cmp - <(seq 1 1000)')
 
+    def disk_that_hangs(self, *lines):
+        """The state directory on a file system of its own, which `fsfreeze` keeps from answering; a producer that is
+        given lines, and who follows it, both connected."""
+        box.say('mknod /dev/loop-control c 10 237; for n in $(seq 0 63); do mknod /dev/loop$n b 7 $n; done;'
+                ' truncate -s 128M /var/tmp/image && mkfs.ext4 -q -m 0 /var/tmp/image')
+        self.addCleanup(box.run, 'rm -f /dev/loop* /var/tmp/image')
+        if box.run('mount -o loop /var/tmp/image /var/lib/ringway') != 0:
+            self.skipTest('takes a loop device')
+        self.addCleanup(box.say, 'systemctl stop ringwayd.socket ringwayd.service; umount /var/lib/ringway')
+        box.say('chown ringway: /var/lib/ringway')
+        self.drop_in('WatchdogSec=2s', 'TimeoutAbortSec=1s', 'TimeoutStopSec=1s', *lines)
+        box.say('ringway topic create t --segment 256KiB; : >/tmp/seen')
+        consumer = box.start('exec ringway consume t -o start -n 3000 -f "%v\\n" >/tmp/seen', stderr=subprocess.PIPE)
+        producer = box.start('exec ringway produce t', stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+        for process in (consumer, producer):
+            self.addCleanup(process.communicate)
+        self.addCleanup(box.run, 'pkill -KILL -x ringway')
+        self.publish(producer, 1)
+        self.await_('all to be durable', lambda: self.partition()['durable'] == 1000)
+        self.addCleanup(box.run, 'fsfreeze -u /var/lib/ringway')
+        box.say('fsfreeze -f /var/lib/ringway')
+        return producer, consumer
+
+    def partition(self):
+        return json.loads(box.say('ringway topic describe t --output json'))['partitions'][0]
+
+    def publish(self, producer, first):
+        """A thousand lines, which the consumer is to see at once."""
+        producer.stdin.write(''.join(f'{line}\n' for line in range(first, first + 1000)))
+        producer.stdin.flush()
+        self.await_('what was published',
+                    lambda: box.say('wc -l </tmp/seen').strip() == str(first + 999))
+
+    def check_all_went_on(self, producer, consumer):
+        self.publish(producer, 2001)
+        for process in (producer, consumer):
+            said = process.communicate(timeout=PATIENCE_SECONDS)[1]
+            self.assertEqual(process.returncode, 0, said)
+        box.say('cmp /tmp/seen <(seq 3000)')
+        self.await_('all to be durable', lambda: self.partition()['durable'] == 3000)
+        box.say('ringway consume t -o start -e -f "%v\\n" | cmp - <(seq 3000)')
+
+    def test_a_disk_that_hangs_keeps_the_log_waiting_and_nobody_else(self):
+        producer, consumer = self.disk_that_hangs()
+        if 'io_uring' not in box.say('ringway topic describe t | grep "Log written by"').split()[-1]:
+            self.skipTest('takes io_uring')
+        pid = self.pid()
+        self.publish(producer, 1001)
+        time.sleep(4)  # twice what the watchdog allows
+        self.assertEqual(self.pid(), pid)
+        stuck = self.partition()
+        self.assertEqual((stuck['committed'], stuck['durable']), (2000, 1000))
+        box.say('ringway status')
+        box.say('fsfreeze -u /var/lib/ringway')
+        self.check_all_went_on(producer, consumer)
+        self.assertEqual(self.pid(), pid)
+
+    def test_a_flusher_that_hangs_in_the_disk_is_replaced_when_that_answers(self):
+        before = len(self.events('thread_stands_still'))
+        adopted = len(self.events('ring_adopted'))
+        producer, consumer = self.disk_that_hangs('Environment=RINGWAY_WITHOUT=io_uring')
+        pid = self.pid()
+        producer.stdin.write(''.join(f'{line}\n' for line in range(1001, 2001)))
+        producer.stdin.flush()
+        self.await_('the watchdog', lambda: self.property('Result') == 'watchdog')
+        # It cannot be ended before the disk answers, and the next one not begin; the bus goes on in memory.
+        self.await_('an attempt', lambda: int(self.property('NRestarts')) > 0)
+        self.assertEqual(box.say(f'ps -o state= -p {pid}').strip(), 'D')
+        self.await_('what was published', lambda: box.say('wc -l </tmp/seen').strip() == '2000')
+        box.say('fsfreeze -u /var/lib/ringway')
+        self.await_successor(pid)
+        self.check_all_went_on(producer, consumer)
+        self.assertEqual([event['RINGWAY_THREAD'] for event in self.events('thread_stands_still')[before:]],
+                         ['flusher'])
+        self.assertEqual(len(self.events('ring_adopted')) - adopted, 1)
+
     def test_a_full_descriptor_store_refuses_topics_and_keeps_what_it_has(self):
         self.drop_in('FileDescriptorStoreMax=20')
         box.say('ringway topic create one && seq 1 1000 | ringway produce one')
