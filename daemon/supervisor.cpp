@@ -40,17 +40,17 @@ constexpr std::size_t kCopyingBytes = 16 * 1024;
 constexpr const char* kCatalog = "catalog.db";
 
 /// Nothing is durable in a directory that is not. One with a catalog is: that comes behind this.
-DirectoryLock lock_state(const std::filesystem::path& directory) {
+control::DirectoryLock lock_state(const std::filesystem::path& directory) {
   std::error_code unseen;
   if (!std::filesystem::exists(directory / kCatalog, unseen)) {
     control::create_durable_directories(directory.string(), 0700);
   }
-  return DirectoryLock(directory.string());
+  return control::DirectoryLock(directory.string());
 }
 
-DirectoryLock lock_runtime(const std::filesystem::path& directory) {
+control::DirectoryLock lock_runtime(const std::filesystem::path& directory) {
   control::create_directories(directory.string(), 0755);
-  return DirectoryLock(directory.string());
+  return control::DirectoryLock(directory.string());
 }
 
 std::map<std::string, KeptDescriptor> by_name(std::vector<KeptDescriptor> kept) {

@@ -9,10 +9,10 @@
 #include <string>
 #include <vector>
 
+#include "control/directory_lock.hpp"
 #include "daemon/catalog.hpp"
 #include "daemon/config.hpp"
 #include "daemon/control_server.hpp"
-#include "daemon/directory_lock.hpp"
 #include "daemon/event_log.hpp"
 #include "daemon/flusher.hpp"
 #include "daemon/handles.hpp"
@@ -87,8 +87,8 @@ class Supervisor {
   const EventLog& log_;
   const std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
   const std::int64_t started_ns_ = shm::realtime_ns();
-  DirectoryLock state_lock_;
-  DirectoryLock runtime_lock_;
+  control::DirectoryLock state_lock_;
+  control::DirectoryLock runtime_lock_;
   storage::PosixFileSystem file_system_;
   Catalog catalog_;
   std::uint64_t epoch_;

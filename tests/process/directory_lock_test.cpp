@@ -1,4 +1,4 @@
-#include "daemon/directory_lock.hpp"
+#include "control/directory_lock.hpp"
 
 #include <fcntl.h>
 #include <sys/wait.h>
@@ -7,13 +7,14 @@
 #include <catch2/catch.hpp>
 #include <csignal>
 #include <filesystem>
+#include <fstream>
 #include <optional>
 
 #include "ringway/error.hpp"
 #include "support/temporary_directory.hpp"
 
 using namespace ringway;
-using daemon::DirectoryLock;
+using control::DirectoryLock;
 using test::TemporaryDirectory;
 
 namespace {
@@ -28,13 +29,20 @@ std::string refusal(const std::string& directory) {
   return "taken";
 }
 
+/// By this program.
+std::string in_use_by(pid_t pid) {
+  std::string name;
+  std::getline(std::ifstream("/proc/self/comm"), name);
+  return "is in use by " + name + " with pid " + std::to_string(pid);
+}
+
 }  // namespace
 
 TEST_CASE("directory lock: a second holder in this process is refused, by any path", "[process]") {
   const TemporaryDirectory directory;
   std::filesystem::create_directory_symlink(directory.path(), directory / "link");
   std::optional<DirectoryLock> lock(directory.path());
-  const std::string told = "is in use by the supervisor with pid " + std::to_string(::getpid());
+  const std::string told = in_use_by(::getpid());
   CHECK(refusal(directory.path()) == told);
   CHECK(refusal(directory / "link") == told);
   const DirectoryLock moved(std::move(*lock));
@@ -55,8 +63,7 @@ TEST_CASE("directory lock: another process is refused, told the pid, and may go 
   }
   char byte = 0;
   REQUIRE(::read(ends[0], &byte, 1) == 1);
-  CHECK(refusal(directory.path()) ==
-        "is in use by the supervisor with pid " + std::to_string(child));
+  CHECK(refusal(directory.path()) == in_use_by(child));
   ::kill(child, SIGKILL);
   ::waitpid(child, nullptr, 0);
   CHECK(refusal(directory.path()) == "taken");

@@ -1,4 +1,4 @@
-/* Two supervisors never at once: daemon/directory_lock.cpp, taken by the constructor of Supervisor
+/* Two supervisors never at once: lib/control/directory_lock.cpp, taken by the constructor of Supervisor
  * before the keeper is asked for anything.
  *
  * Three supervisors: the first two are embedded in one program, the third is a process of its own;

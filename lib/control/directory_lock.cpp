@@ -1,4 +1,4 @@
-#include "daemon/directory_lock.hpp"
+#include "control/directory_lock.hpp"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <filesystem>
+#include <fstream>
 #include <mutex>
 #include <set>
 
@@ -13,7 +14,7 @@
 #include "ringway/error.hpp"
 #include "shm/descriptor_limit.hpp"
 
-namespace ringway::daemon {
+namespace ringway::control {
 namespace {
 
 /// The directories that this process has locked, by their canonical paths.
@@ -27,9 +28,16 @@ Registry& registry() {
   return instance;
 }
 
+/// The program's name; who may not be looked at is a process.
+std::string name_of(long pid) {
+  std::string name;
+  std::getline(std::ifstream(fmt::format("/proc/{}/comm", pid)), name);
+  return name.empty() ? "a process" : name;
+}
+
 Error busy(const std::string& directory, long pid) {
   return Error(ErrorCode::busy, directory,
-               fmt::format("is in use by the supervisor with pid {}", pid),
+               fmt::format("is in use by {} with pid {}", name_of(pid), pid),
                "stop that one, or use another directory");
 }
 
@@ -41,7 +49,7 @@ shm::Descriptor lock_file(const std::string& directory) {
     const int error = errno;
     const std::string limit = shm::descriptor_advice(error);
     throw system_error(error, path, "cannot be opened",
-                       limit.empty() ? control::kDirectoryAdvice : limit);
+                       limit.empty() ? kDirectoryAdvice : limit);
   }
   struct flock whole{};
   whole.l_type = F_WRLCK;
@@ -79,4 +87,4 @@ DirectoryLock::~DirectoryLock() {
   registry().directories.erase(registered_);
 }
 
-}  // namespace ringway::daemon
+}  // namespace ringway::control

@@ -4,11 +4,12 @@
 
 #include "shm/descriptor.hpp"
 
-namespace ringway::daemon {
+namespace ringway::control {
 
-/// Sole use of a directory by one supervisor, until destroyed or the process dies: a POSIX lock on
-/// `DIRECTORY/lock`, which forked children do not inherit, and an entry in a list of this process,
-/// which such locks do not protect from itself. Move-only.
+/// Sole use of a directory by one supervisor, or by who works on it offline, until destroyed or the
+/// process dies: a POSIX lock on `DIRECTORY/lock`, which forked children do not inherit, and an
+/// entry in a list of this process, which such locks do not protect from itself. Nobody else in it
+/// may open that file: closing it releases the lock. Move-only.
 class DirectoryLock {
  public:
   /// The directory must exist.
@@ -23,4 +24,4 @@ class DirectoryLock {
   shm::Descriptor file_;
 };
 
-}  // namespace ringway::daemon
+}  // namespace ringway::control
