@@ -3,17 +3,11 @@
 #include <cassert>
 #include <cerrno>
 #include <chrono>
-#include <random>
 
 #include "log/segment_name.hpp"
 
 namespace ringway::log {
 namespace {
-
-std::uint64_t random_id() {
-  std::random_device device;
-  return std::uint64_t{device()} << 32 | device();
-}
 
 std::int64_t wall_clock_ns() {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(
@@ -56,22 +50,13 @@ SegmentHeader PartitionLog::header_at(LogPoint at, LogPoint predecessor_end,
   // Room for the largest record behind whatever of the predecessor shares its page.
   const std::uint64_t record = std::max(record_bytes, settings_.record_bytes_max) + kPageBytes;
   const std::uint64_t wanted = std::max(settings_.segment_bytes, record);
-  SegmentHeader header{};
-  header.magic = kSegmentMagic;
-  header.version = kSegmentVersion;
-  header.header_bytes = sizeof header;
-  header.segment_id = random_id();
+  SegmentHeader header =
+      fresh_header(at.position, (wanted + settings_.block_bytes - 1) / settings_.block_bytes,
+                   settings_.block_bytes);
   std::copy(identity_.topic_uuid.begin(), identity_.topic_uuid.end(), header.topic_uuid);
   header.partition = identity_.partition;
   header.epoch = identity_.epoch;
   header.base_offset = at.offset;
-  header.base_position = page_floor(at.position);
-  header.first_position = at.position;
-  header.block_bytes = settings_.block_bytes;
-  header.table_entries =
-      static_cast<std::uint32_t>((wanted + settings_.block_bytes - 1) / settings_.block_bytes);
-  header.data_bytes_max = header.table_entries * header.block_bytes;
-  header.data_start = Geometry::data_start_for(header.table_entries);
   header.predecessor_end_position = predecessor_end.position;
   header.predecessor_end_offset = predecessor_end.offset;
   header.predecessor_unsynced_bytes = predecessor_end.position - predecessor_durable.position;

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <memory>
 
+#include "log/file_error.hpp"
 #include "log/segment_name.hpp"
 #include "ringway/error.hpp"
 
@@ -15,16 +16,6 @@ using storage::FileSystem;
 using storage::OpenMode;
 
 constexpr int kReadAttempts = 3;
-
-void require(std::int64_t result, const std::string& thing, const char* attempted) {
-  if (result < 0) throw system_error(static_cast<int>(-result), thing, attempted);
-}
-
-storage::File open_or_throw(FileSystem& file_system, const std::string& path, OpenMode mode) {
-  const int descriptor = file_system.open(path, mode);
-  require(descriptor, path, "open");
-  return storage::File(file_system, descriptor);
-}
 
 /// Where the last segment ends: everything up to `end` verifies behind the durable position.
 struct VerifiedEnd {
@@ -75,7 +66,7 @@ std::uint64_t claimed_end(const SegmentReader& reader) {
   std::uint64_t end = reader.durable().position;
   for (const TailSlot& slot : reader.slots()) end = std::max(end, slot.end_position);
   for (const BlockEntry* entry : reader.entries()) {
-    end = std::max(end, geometry.block_end(entry->index));
+    if (entry->lost == 0) end = std::max(end, geometry.block_end(entry->index));
   }
   return end;
 }
@@ -170,15 +161,15 @@ void Recovery::open_segments() {
         throw Error(ErrorCode::failed, path_of(name), refused.rule(),
                     "start again when the device works, or move the file out of the directory");
       }
-      result_.damaged.push_back(
-          {name, refused.rule(), base_offset, static_cast<std::uint64_t>(bytes)});
+      result_.damaged.push_back({name, refused.rule(), base_offset,
+                                 static_cast<std::uint64_t>(bytes), ErrorCode::unavailable});
     } catch (const Error& error) {
       if (repairs() && error.code() == ErrorCode::incompatible) {
         throw Error(ErrorCode::incompatible, path_of(name), error.rule(),
                     "start the ringwayd that wrote it, or a later one");
       }
       result_.damaged.push_back(
-          {name, error.rule(), base_offset, static_cast<std::uint64_t>(bytes)});
+          {name, error.rule(), base_offset, static_cast<std::uint64_t>(bytes), error.code()});
     }
   }
 }
@@ -381,12 +372,7 @@ void Recovery::settle_floor() {
   for (DamagedFile& file : result_.damaged) {
     raise_floor(file.base_offset, file.file_bytes);
     if (file.base_offset != result_.end.offset || !repairs()) continue;
-    std::uint64_t distinguisher = 1;
-    const auto taken = [&](const std::string& name) {
-      return std::find(all_names_.begin(), all_names_.end(), name) != all_names_.end();
-    };
-    while (taken(damaged_name(file.base_offset, distinguisher))) ++distinguisher;
-    const std::string name = damaged_name(file.base_offset, distinguisher);
+    const std::string name = free_damaged_name(file.base_offset, all_names_);
     require(file_system_.rename(path_of(file.name), path_of(name)), path_of(file.name), "rename");
     file.name = name;
   }

@@ -8,6 +8,7 @@
 #include "log/partition_log.hpp"
 #include "log/segment_info.hpp"
 #include "log/segment_reader.hpp"
+#include "ringway/error.hpp"
 #include "storage/file_system.hpp"
 
 namespace ringway::log {
@@ -25,6 +26,8 @@ struct DamagedFile {
   std::string rule;  ///< what is wrong with it
   std::uint64_t base_offset;
   std::uint64_t file_bytes;
+  /// failed: its bytes are wrong; incompatible: of a later version; unavailable: not to be read.
+  ErrorCode code = ErrorCode::failed;
 };
 
 /// What lay behind the end of the log and does not verify, kept in a file of its own.

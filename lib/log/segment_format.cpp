@@ -1,6 +1,25 @@
 #include "log/segment_format.hpp"
 
+#include <random>
+
 namespace ringway::log {
+
+SegmentHeader fresh_header(std::uint64_t first_position, std::uint64_t table_entries,
+                           std::uint64_t block_bytes) {
+  std::random_device device;
+  SegmentHeader header{};
+  header.magic = kSegmentMagic;
+  header.version = kSegmentVersion;
+  header.header_bytes = sizeof header;
+  header.segment_id = std::uint64_t{device()} << 32 | device();
+  header.base_position = page_floor(first_position);
+  header.first_position = first_position;
+  header.block_bytes = block_bytes;
+  header.table_entries = static_cast<std::uint32_t>(table_entries);
+  header.data_bytes_max = header.table_entries * header.block_bytes;
+  header.data_start = Geometry::data_start_for(header.table_entries);
+  return header;
+}
 
 const char* header_defect(const SegmentHeader& header) noexcept {
   constexpr std::uint64_t kBlockBytesMax = std::uint64_t{1} << 30;

@@ -92,10 +92,12 @@ struct BlockEntry {
   std::uint64_t data_checksum;     ///< of the block's bytes
   std::uint64_t durable_position;  ///< known when this was written
   std::uint64_t durable_offset;
-  std::uint64_t reserved[3];
+  std::uint64_t lost;  ///< 1: a repair found that the block does not verify; 0 otherwise
+  std::uint64_t reserved[2];
   std::uint64_t checksum;  ///< of everything above
 };
 static_assert(sizeof(BlockEntry) == 128);
+static_assert(offsetof(BlockEntry, lost) == 96);
 static_assert(512 % sizeof(BlockEntry) == 0);
 
 /// The end of the log when it was written, and the block that was open then. The page is a copy of
@@ -188,6 +190,11 @@ constexpr std::uint64_t page_floor(std::uint64_t position) noexcept {
 constexpr std::uint64_t page_ceil(std::uint64_t position) noexcept {
   return page_floor(position + kPageBytes - 1);
 }
+
+/// Of a new segment: what any has, with a random id. Whose it is and what lies in front of it is
+/// the caller's, and the checksum, last.
+SegmentHeader fresh_header(std::uint64_t first_position, std::uint64_t table_entries,
+                           std::uint64_t block_bytes);
 
 /// Whether the header is one this version can follow; if not, the rule it breaks. Static storage.
 const char* header_defect(const SegmentHeader& header) noexcept;

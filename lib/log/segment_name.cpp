@@ -56,4 +56,12 @@ std::string damaged_name(std::uint64_t base_offset, std::uint64_t distinguisher)
   return fmt::format("{}.damaged-{}", segment_name(base_offset), distinguisher);
 }
 
+std::string free_damaged_name(std::uint64_t base_offset, std::span<const std::string> taken) {
+  std::uint64_t distinguisher = 1;
+  while (std::ranges::find(taken, damaged_name(base_offset, distinguisher)) != taken.end()) {
+    ++distinguisher;
+  }
+  return damaged_name(base_offset, distinguisher);
+}
+
 }  // namespace ringway::log

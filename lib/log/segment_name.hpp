@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -25,6 +26,8 @@ std::optional<SegmentName> parse_segment_name(std::string_view name);
 std::string segment_name(std::uint64_t base_offset);
 std::string unborn_name(std::uint64_t base_offset);
 std::string torn_name(std::uint64_t base_offset, std::uint64_t position);
+/// The first of them that is not among `taken`.
+std::string free_damaged_name(std::uint64_t base_offset, std::span<const std::string> taken);
 std::string damaged_name(std::uint64_t base_offset, std::uint64_t distinguisher);
 
 }  // namespace ringway::log

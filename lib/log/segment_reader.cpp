@@ -280,26 +280,42 @@ void SegmentReader::discard_before(std::uint64_t position) noexcept {
 /// Below the durable position what cannot be had is a hole; behind it the log just ends here.
 ReadStatus SegmentReader::refuse(LogPoint at, std::uint64_t bad_block) noexcept {
   if (at.position < durable_.position) {
-    hole_.to = boundary_behind(bad_block);
-    if (hole_.to.position > limit_.position) hole_.to = limit_;
+    settle_hole(bad_block);
     return hole_.error < 0 ? ReadStatus::io_error : ReadStatus::hole;
   }
   return hole_.error < 0 ? ReadStatus::io_error : ReadStatus::end;
 }
 
-LogPoint SegmentReader::boundary_behind(std::uint64_t index) const noexcept {
-  for (std::uint64_t next = index + 1; next < table_.size(); ++next) {
-    const BlockFacts& facts = table_[next].facts;
-    if (has_entry(next) && facts.first_position != kNoBoundary) {
-      return {facts.first_position, facts.first_offset};
-    }
+/// It goes up to the first boundary behind the block that anybody knows.
+void SegmentReader::settle_hole(std::uint64_t bad_block) noexcept {
+  const auto goes_on = [&](std::uint64_t index, const BlockFacts& facts) {
+    if (index <= bad_block || facts.first_position == kNoBoundary) return false;
+    hole_.to = {facts.first_position, facts.first_offset};
+    hole_.end_block = index;
+    return true;
+  };
+  bool found = false;
+  for (std::uint64_t next = bad_block + 1; !found && next < table_.size(); ++next) {
+    found = has_entry(next) && goes_on(next, table_[next].facts);
   }
-  for (const TailSlot& slot : slots()) {
-    if (slot.block_index > index && slot.facts.first_position != kNoBoundary) {
-      return {slot.facts.first_position, slot.facts.first_offset};
-    }
+  for (std::size_t slot = 0; !found && slot < slot_count_; ++slot) {
+    found = goes_on(slots_[slot].block_index, slots_[slot].facts);
   }
-  return durable_;
+  const LogPoint end = durable_.position > limit_.position ? limit_ : durable_;
+  if (!found || hole_.to.position > limit_.position) {
+    hole_.to = end;
+    hole_.end_block = geometry_.block_of(end.position - 1) + 1;
+  }
+  hole_.first_block = bad_block;
+  hole_.known = is_known_hole();
+}
+
+bool SegmentReader::is_known_hole() const noexcept {
+  for (std::uint64_t index = hole_.first_block; index < hole_.end_block; ++index) {
+    const bool has = has_entry(index);
+    if (!has || (table_[index].lost == 0 && index == hole_.first_block)) return false;
+  }
+  return hole_.first_block < hole_.end_block;
 }
 
 }  // namespace ringway::log

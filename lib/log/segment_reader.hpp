@@ -47,6 +47,9 @@ struct Hole {
   LogPoint from;
   LogPoint to;
   int error = 0;
+  std::uint64_t first_block = 0;  ///< the one that was refused
+  std::uint64_t end_block = 0;    ///< those in front of it have no boundary to go on at
+  bool known = false;             ///< a repair has said so of all of them
 };
 
 /// Verified bytes from a boundary on. They end at a verified byte, not at a boundary.
@@ -129,7 +132,8 @@ class SegmentReader {
   void make_room(std::uint64_t end);
   void discard_before(std::uint64_t position) noexcept;
   ReadStatus refuse(LogPoint at, std::uint64_t bad_block) noexcept;
-  LogPoint boundary_behind(std::uint64_t index) const noexcept;
+  void settle_hole(std::uint64_t bad_block) noexcept;
+  bool is_known_hole() const noexcept;
 
   storage::FileSystem& file_system_;
   storage::File file_;

@@ -34,9 +34,10 @@ bool read_segment(SegmentReader& reader, const std::string& name,
 }  // namespace
 
 LogReport verify_log(storage::FileSystem& file_system, const std::string& directory,
-                     const std::function<bool(const Record&)>& visit, LogPoint durable) {
+                     const std::function<bool(const Record&)>& visit, LogPoint durable,
+                     const LogIdentity* owner) {
   LogReport report;
-  report.recovered = recover(file_system, directory, RecoverMode::inspect);
+  report.recovered = recover(file_system, directory, RecoverMode::inspect, owner);
   const std::vector<SegmentInfo>& segments = report.recovered.segments;
   for (std::size_t i = 0; i < segments.size(); ++i) {
     const SegmentInfo& segment = segments[i];
@@ -53,10 +54,13 @@ LogReport verify_log(storage::FileSystem& file_system, const std::string& direct
     }
     ++report.segments;
     report.blocks += reader.entries().size();
-    if (!read_segment(reader, segment.name, visit, report)) break;
+    if (!read_segment(reader, segment.name, visit, report)) return report;
     if (reader.end().position > report.end.position) {
       report.unverified_tail = Hole{report.end, reader.end(), 0};
     }
+  }
+  if (!segments.empty() && durable.offset > report.end.offset) {
+    report.holes.push_back({segments.back().name, Hole{report.end, durable, 0}});
   }
   return report;
 }

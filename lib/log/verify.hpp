@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -10,7 +11,8 @@
 
 namespace ringway::log {
 
-/// A hole, and the segment it is in. For records missing between two segments, the later one.
+/// A hole, and the segment it is in. For records missing between two segments, the later one; for
+/// such as lay behind the last one, that.
 struct NamedHole {
   std::string segment;
   Hole hole;
@@ -29,14 +31,21 @@ struct LogReport {
   /// writes, torn by a crash otherwise, and then to be cut by the next supervisor.
   std::optional<Hole> unverified_tail;
 
-  bool clean() const noexcept { return holes.empty() && recovered.damaged.empty(); }
+  /// Nothing is wrong but what a repair has told of already.
+  bool clean() const noexcept {
+    return recovered.damaged.empty() &&
+           std::all_of(holes.begin(), holes.end(),
+                       [](const NamedHole& named) { return named.hole.known; });
+  }
 };
 
 /// Reads every record of a partition's log, verifying every block, and gives data records to
 /// `visit` until it says false. Changes nothing; works beside a supervisor that writes, and beside
 /// none. A segment retired meanwhile is passed over. What lies before `durable`, where somebody
-/// knows more than the files say, must verify. Throws Error when the directory cannot be read.
+/// knows more than the files say, must verify. `owner` as in recover(). Throws Error when the
+/// directory cannot be read.
 LogReport verify_log(storage::FileSystem& file_system, const std::string& directory,
-                     const std::function<bool(const Record&)>& visit = {}, LogPoint durable = {});
+                     const std::function<bool(const Record&)>& visit = {}, LogPoint durable = {},
+                     const LogIdentity* owner = nullptr);
 
 }  // namespace ringway::log

@@ -42,6 +42,8 @@ class FileSystem {
   virtual int reserve(int descriptor, std::uint64_t bytes) noexcept = 0;
   virtual int truncate(int descriptor, std::uint64_t bytes) noexcept = 0;
 
+  /// A second name for the file: -EPERM or -EOPNOTSUPP where there is no such thing.
+  virtual int link(const std::string& from, const std::string& to) noexcept = 0;
   virtual int rename(const std::string& from, const std::string& to) noexcept = 0;
   virtual int remove(const std::string& path) noexcept = 0;
   virtual int sync_directory(const std::string& path) noexcept = 0;

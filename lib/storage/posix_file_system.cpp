@@ -125,6 +125,10 @@ int PosixFileSystem::truncate(int descriptor, std::uint64_t bytes) noexcept {
   return result_of(::ftruncate(descriptor, static_cast<off_t>(bytes)));
 }
 
+int PosixFileSystem::link(const std::string& from, const std::string& to) noexcept {
+  return result_of(::link(from.c_str(), to.c_str()));
+}
+
 int PosixFileSystem::rename(const std::string& from, const std::string& to) noexcept {
   return result_of(::rename(from.c_str(), to.c_str()));
 }

@@ -21,6 +21,7 @@ class PosixFileSystem : public FileSystem {
   std::int64_t size(int descriptor) noexcept override;
   int reserve(int descriptor, std::uint64_t bytes) noexcept override;
   int truncate(int descriptor, std::uint64_t bytes) noexcept override;
+  int link(const std::string& from, const std::string& to) noexcept override;
   int rename(const std::string& from, const std::string& to) noexcept override;
   int remove(const std::string& path) noexcept override;
   int sync_directory(const std::string& path) noexcept override;

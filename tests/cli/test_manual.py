@@ -190,6 +190,8 @@ class Examples(OnABus):
 
     def prepare(self, command):
         """What an example takes away is put back; what it makes is not there."""
+        if self.bus.daemon.poll() is not None:
+            self.bus.start()
         topics = [row['topic'] for row in self.bus.json('topic', 'list')]
         if 'orders' not in topics:
             self.create('orders', '--partitions', '2')
@@ -198,6 +200,8 @@ class Examples(OnABus):
             self.bus.run('topic', 'delete', command.split()[3], '--yes', status=None)
         if 'cursor delete' in command:
             self.bus.run('consume', 'orders', '-o', 'start', '-e', '--cursor', 'billing')
+        if 'log repair' in command:
+            self.bus.kill()
 
 
 if __name__ == '__main__':

@@ -36,6 +36,10 @@ class FailingFileSystem final : public storage::PosixFileSystem {
     const int error = faults.count(Call::truncate);
     return error < 0 ? error : PosixFileSystem::truncate(descriptor, bytes);
   }
+  int link(const std::string& from, const std::string& to) noexcept override {
+    const int error = faults.count(Call::link);
+    return error < 0 ? error : PosixFileSystem::link(from, to);
+  }
   int rename(const std::string& from, const std::string& to) noexcept override {
     const int error = faults.count(Call::rename);
     return error < 0 ? error : PosixFileSystem::rename(from, to);

@@ -13,6 +13,7 @@ enum class Call {
   sync,
   reserve,
   truncate,
+  link,
   rename,
   remove,
   sync_directory,

@@ -31,6 +31,8 @@ class ModelDisk final : public storage::FileSystem, public storage::WriteEngine 
   int failures() const { return faults_.failures(); }
   int calls(Call call) const { return faults_.calls(call); }
   std::uint64_t capacity = ~std::uint64_t{0};
+  /// Whoever is refused something does nothing any more, as if dead.
+  bool is_last_refusal = false;
 
   void power_cut() {
     names_ = name_history_[below(name_history_.size())];
@@ -58,6 +60,15 @@ class ModelDisk final : public storage::FileSystem, public storage::WriteEngine 
       }
     }
     forget_process();
+  }
+
+  /// As if all that is there had been so for long.
+  void make_all_durable() {
+    name_history_ = {names_};
+    for (auto& [name, inode] : names_) {
+      inode->durable = inode->now;
+      inode->unsynced.clear();
+    }
   }
 
   /// Who writes next has to make it again. Nothing is in it yet.
@@ -123,6 +134,13 @@ class ModelDisk final : public storage::FileSystem, public storage::WriteEngine 
   int truncate(int descriptor, std::uint64_t bytes) noexcept override {
     if (const int error = fault(Call::truncate)) return error;
     open_.at(descriptor)->now.resize(bytes);
+    return 0;
+  }
+  int link(const std::string& from, const std::string& to) noexcept override {
+    if (const int error = fault(Call::link)) return error;
+    if (!exists(from)) return -ENOENT;
+    if (!names_.emplace(to, names_.at(from)).second) return -EEXIST;
+    name_history_.push_back(names_);
     return 0;
   }
   int rename(const std::string& from, const std::string& to) noexcept override {
@@ -240,7 +258,10 @@ class ModelDisk final : public storage::FileSystem, public storage::WriteEngine 
 
   std::size_t below(std::size_t bound) { return static_cast<std::size_t>(random_() % bound); }
   bool coin() { return (random_() & 1) != 0; }
-  int fault(Call call) { return faults_.count(call); }
+  int fault(Call call) {
+    if (is_last_refusal && faults_.failures() > 0) return -EIO;
+    return faults_.count(call);
+  }
   static void apply(std::vector<std::byte>& bytes, const Write& write) {
     bytes.resize(std::max<std::size_t>(bytes.size(), write.file_pos + write.bytes.size()));
     std::copy(write.bytes.begin(), write.bytes.end(),

@@ -21,6 +21,7 @@ ELSEWHERE = {
     './tests/run [SUITE…]': 'tests/cli/test_runner.py',
     'tools/packaging/build && sudo apt install ./build-packages/ringway_*.deb ./build-packages/libringway0_*.deb':
         'tests/packaging/test_debian.py',
+    'ringway log repair ticks --dry-run': 'tests/cli/test_log_repair.py',
     'ringway top': 'tests/cli/test_top.py',
     'ringway bench limits': 'tests/cli/test_bench.py',
     'ringway bench all --report speed': 'tests/cli/test_bench_all.py',

@@ -26,9 +26,10 @@ void add_every_verb(CommandLine& line) {
   add_doctor(line);
   line.noun("cursor", "The positions that consumers keep under a name");
   add_cursor_delete(line);
-  line.noun("log", "Check and print what is on disk, with or without a supervisor");
+  line.noun("log", "Check, print and repair what is on disk");
   add_log_verify(line);
   add_log_dump(line);
+  add_log_repair(line);
   line.noun("debug", "What helps others to find out what went wrong");
   add_debug_bundle(line);
   line.noun("bench", "Measure this machine's bus, on a private one that is gone afterwards",

@@ -15,6 +15,7 @@ namespace ringway::cli {
 namespace {
 
 std::string reason(const log::Hole& hole) {
+  if (hole.known) return "lost, as a repair has said";
   return hole.error < 0 ? std::string(std::strerror(-hole.error)) : "bytes do not verify";
 }
 
@@ -27,15 +28,16 @@ class Findings {
     const std::vector<log::SegmentInfo>& segments = found.recovered.segments;
     const std::uint64_t first = segments.empty() ? 0 : segments.front().first.offset;
     const std::uint64_t end = found.end.offset;
-    Json holes = Json::array();
+    Json holes = Json::array(), lost = Json::array();
     for (const log::NamedHole& named : found.holes) {
       const log::Hole& hole = named.hole;
-      holes.push_back({{"segment", named.segment},
-                       {"from_offset", hole.from.offset},
-                       {"to_offset", hole.to.offset},
-                       {"from_position", hole.from.position},
-                       {"to_position", hole.to.position},
-                       {"reason", reason(hole)}});
+      (hole.known ? lost : holes)
+          .push_back({{"segment", named.segment},
+                      {"from_offset", hole.from.offset},
+                      {"to_offset", hole.to.offset},
+                      {"from_position", hole.from.position},
+                      {"to_position", hole.to.position},
+                      {"reason", reason(hole)}});
       holes_.add({Cell::of_number(partition), Cell::of_text(named.segment),
                   Cell::of_number(hole.from.offset), Cell::of_number(hole.to.offset),
                   Cell::of_number(hole.from.position), Cell::of_number(hole.to.position),
@@ -70,14 +72,15 @@ class Findings {
                            {"bytes", found.bytes},
                            {"first_offset", first},
                            {"end_offset", end},
-                           {"holes", std::move(holes)},
+                           {"holes", holes},
+                           {"lost", std::move(lost)},
                            {"damaged", std::move(damaged)},
                            {"torn", std::move(torn)},
                            {"foreign", found.recovered.foreign}});
     rows_.add({Cell::of_number(partition), Cell::of_number(found.segments),
                Cell::of_number(found.blocks), Cell::of_number(found.records),
                Cell::of_bytes(found.bytes), Cell::of_number(first), Cell::of_number(end),
-               Cell::of_number(found.holes.size()),
+               Cell::of_number(holes.size()),
                Cell::of_text(found.clean() ? "ok" : "DAMAGED")});
   }
 
@@ -132,7 +135,8 @@ Exit verify(const LogOptions& options, const Common& common) {
   for (const std::uint32_t p : logs.partitions) {
     progress.show(fmt::format("partition {} of {}", p, logs.topic.settings.partitions));
     const std::string directory = logs.state.partition(logs.topic, p);
-    findings.add(p, log::verify_log(file_system, directory, {}, durable[p]));
+    const log::LogIdentity owner{logs.topic.uuid, p, 0};
+    findings.add(p, log::verify_log(file_system, directory, {}, durable[p], &owner));
   }
   progress.clear();
   static_cast<void>(write_all(STDOUT_FILENO, findings.render(logs.topic, common)));
@@ -149,7 +153,7 @@ void add_log_verify(CommandLine& line) {
        .why =
            "Check every block of a topic's segments on disk, and name every hole. Works beside a "
            "supervisor and without one, and changes nothing. Exit status 5 when something is "
-           "damaged.",
+           "damaged; what 'log repair' has said to be lost is shown, and is no news.",
        .examples = "  ringway log verify orders\n"
                    "  ringway log verify orders -p 0 --state-dir /backup/ringway --output json"},
       [options](const Common& common) { return verify(*options, common); });

@@ -32,6 +32,7 @@ void add_debug_bundle(CommandLine& line);
 void add_cursor_delete(CommandLine& line);
 void add_log_verify(CommandLine& line);
 void add_log_dump(CommandLine& line);
+void add_log_repair(CommandLine& line);
 
 // The verbs of `bench`, each in a file of its name, and all of them.
 Benchmark limits_benchmark();

@@ -1,0 +1,314 @@
+"""log repair: a damaged log is sound again, without what was damaged and with all else, and what was cut is kept."""
+
+import hashlib
+import os
+import pathlib
+import pwd
+import re
+import shutil
+import signal
+import sys
+import time
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / 'support'))
+from bus import wait_until
+from on_a_bus import OnABus
+
+RECORDS = 40_000
+LOST = re.compile(r'offsets? (\d+)(?: to (\d+))? (?:is|are) missing: (.*)')
+
+
+def value(offset):
+    return b'%d:' % offset + b'v' * (offset % 90)
+
+
+def flip(path, at, bits=1):
+    with open(path, 'r+b') as file:
+        file.seek(at)
+        (byte,) = file.read(1)
+        file.seek(at)
+        file.write(bytes([byte ^ bits]))
+
+
+def zero(path, at, count):
+    with open(path, 'r+b') as file:
+        file.seek(at)
+        file.write(bytes(count))
+
+
+def beside_last(files):
+    return files[-1].with_name(f'{int(files[-1].stem) - 1:020}.log')
+
+
+# What is done to the files of the log, oldest first: four blocks of 256 KiB each, the last has fewer.
+DAMAGES = {
+    'a byte of data': lambda files: flip(files[1], 400_000),
+    'a byte of a header': lambda files: flip(files[1], 33),
+    'a whole header': lambda files: zero(files[1], 0, 4096),
+    'the header of the first': lambda files: zero(files[0], 0, 4096),
+    'a block of zeros': lambda files: zero(files[1], 64 * 4096, 256 * 1024),
+    'the table': lambda files: zero(files[1], 4096, 4096),
+    'a file cut short': lambda files: os.truncate(files[1], 300_000),
+    'a file with nothing in it': lambda files: os.truncate(files[1], 0),
+    'a file that is missing': lambda files: files[1].unlink(),
+    'two files that are missing': lambda files: (files[1].unlink(), files[2].unlink()),
+    'garbage that has a name': lambda files: beside_last(files).write_bytes(os.urandom(10_000)),
+    'a file of another place': lambda files: shutil.copy(files[2], beside_last(files)),
+    'a byte of the last': lambda files: flip(files[-1], 100_000),
+    'the header of the last': lambda files: zero(files[-1], 0, 4096),
+    'the last cut short': lambda files: os.truncate(files[-1], 60_000),
+    'the last is missing': lambda files: files[-1].unlink(),
+    'much at once': lambda files: (flip(files[0], 400_000), zero(files[1], 0, 4096), files[2].unlink(),
+                                   zero(files[-1], 70_000, 4096)),
+}
+# Nothing of it held a record that others do not, or its checksum tells what it was.
+HARMLESS = {'a byte of a header', 'garbage that has a name', 'a file of another place'}
+
+
+class LogRepair(OnABus):
+    def setUp(self):
+        super().setUp()
+        self.uuid = self.create('t', '--ring', '64KiB', '--segment', '1MiB')['uuid']
+        self.produce('t', [value(offset) for offset in range(RECORDS)])
+        self.directory = self.bus.state_dir / 'topics' / self.uuid / '0'
+        self.assertGreater(len(self.files()), 3)
+        self.where = ['t', '--state-dir', self.bus.state_dir]
+
+    def files(self):
+        return sorted(self.directory.glob('*.log'))
+
+    def hashes(self):
+        return {str(path.relative_to(self.directory)): hashlib.sha256(path.read_bytes()).hexdigest()
+                for path in self.directory.rglob('*') if path.is_file()}
+
+    def repair(self, *options, status=0, **more):
+        return self.bus.json('log', 'repair', *self.where, *options, status=status, **more)
+
+    def verify(self, status=0):
+        (one,) = self.bus.json('log', 'verify', *self.where, status=status)['partitions']
+        return one
+
+    def told(self):
+        """Offset → the reason with which the last command told that it is missing."""
+        told = {}
+        for first, last, why in LOST.findall(self.bus.stderr):
+            for offset in range(int(first), int(last or first) + 1):
+                told[offset] = why
+        return told
+
+    def consume(self):
+        """What a consumer sees, offset → value; and what it is told of the rest."""
+        lines = self.bus.run('consume', 't', '-e', '-o', 'start', '-f', '%o %v\\n', status=None).splitlines()
+        pairs = [line.split(b' ', 1) for line in lines]
+        self.assertEqual([int(offset) for offset, _ in pairs], sorted({int(offset) for offset, _ in pairs}))
+        return {int(offset): got for offset, got in pairs}, self.told()
+
+    def dump(self):
+        lines = self.bus.run('log', 'dump', *self.where, '-f', '%o %v\\n', status=None).splitlines()
+        return {int(offset): got for offset, got in (line.split(b' ', 1) for line in lines)}
+
+    def stop(self, orderly):
+        if orderly:
+            self.assertEqual(self.bus.stop(), 0)
+        else:
+            self.bus.kill()
+            self.bus.kill_keeper()
+
+    def check(self, before, harmless, orderly):
+        """It verifies, starts, gives all that was whole, tells of the rest, and goes on behind all that ever was."""
+        report = self.verify()
+        lost = {offset for hole in report['lost'] for offset in range(hole['from_offset'], hole['to_offset'])}
+        if harmless:
+            before = {offset: value(offset) for offset in range(RECORDS)}
+        self.assertEqual(self.dump(), before)
+        self.bus.start()
+        self.bus.run('status')  # nothing needs attention
+        seen, told = self.consume()
+        self.assertEqual(seen, before)
+        for offset, got in seen.items():
+            self.assertEqual(got, value(offset))
+        self.assertEqual(seen.keys() & told.keys(), set())
+        if orderly:
+            self.assertEqual(seen.keys() | lost, set(range(RECORDS)))
+            self.assertEqual(seen.keys() | told.keys(), set(range(RECORDS)))
+            self.assertEqual(set(told.values()) - {'damaged on disk'}, set())
+        self.bus.run('produce', 't', '--wait', 'durable', stdin=b'new\n')
+        new = int(self.bus.run('consume', 't', '-o', '-1', '-n', '1', '-f', '%o'))
+        self.assertGreaterEqual(new, RECORDS)
+        if orderly:
+            self.assertEqual(new, RECORDS)
+        seen, _ = self.consume()
+        self.assertEqual(seen.pop(new), b'new')
+        self.assertEqual(seen, before)
+        self.verify()
+
+    def test_after_any_damage_it_is_sound_and_all_else_is_read(self):
+        self.stop(orderly=True)
+        whole = self.bus.root / 'whole'
+        shutil.copytree(self.bus.state_dir, whole)
+        for what, damage in DAMAGES.items():
+            with self.subTest(what):
+                shutil.rmtree(self.bus.state_dir)
+                shutil.copytree(whole, self.bus.state_dir)
+                damage(self.files())
+                self.verify(status=5)
+                before, damaged = self.dump(), self.hashes()
+                would = self.repair('--dry-run', status=5)
+                self.assertEqual(self.hashes(), damaged)
+                did = self.repair('--yes')
+                self.assertEqual(did['findings'], would['findings'])
+                self.assertTrue(did['repaired'])
+                self.assertEqual(self.repair('--yes')['findings'], [])
+                self.check(before, what in HARMLESS, orderly=True)
+                self.assertEqual(self.bus.stop(), 0)
+
+    def test_where_no_orderly_stop_says_how_far_it_went_the_next_start_does_the_rest(self):
+        self.stop(orderly=False)
+        whole = self.bus.root / 'whole'
+        shutil.copytree(self.bus.state_dir, whole)
+        for what, damage in DAMAGES.items():
+            if what == 'the last is missing':
+                continue  # nothing tells that it was there
+            with self.subTest(what):
+                shutil.rmtree(self.bus.state_dir)
+                shutil.copytree(whole, self.bus.state_dir)
+                damage(self.files())
+                before = self.dump()
+                self.repair('--yes')
+                self.check(before, what in HARMLESS, orderly=False)
+                self.stop(orderly=False)
+
+    def test_a_ring_that_lives_goes_on_over_it(self):
+        self.bus.kill()
+        for what in ('a byte of data', 'a whole header', 'the header of the last'):
+            with self.subTest(what):
+                DAMAGES[what](self.files())
+                self.repair('--yes')
+                self.bus.start()
+                self.produce('t', [b'new'])
+                seen, told = self.consume()
+                self.assertEqual(max(seen), max(RECORDS, *seen))
+                self.assertEqual({offset: got for offset, got in seen.items() if offset < RECORDS},
+                                 {offset: value(offset) for offset in seen if offset < RECORDS})
+                self.assertEqual(set(range(RECORDS)) - seen.keys(), {at for at in told if at < RECORDS})
+                self.bus.kill()
+
+    def test_what_is_cut_is_kept_byte_for_byte_and_goes_back_in(self):
+        self.stop(orderly=True)
+        DAMAGES['much at once'](self.files())
+        before = {path.name: path.read_bytes() for path in self.files()}
+        did = self.repair('--yes')
+        (kept,) = did['kept']
+        cut = pathlib.Path(kept['cut'])
+        self.assertEqual(cut.parent, self.directory)
+        self.assertRegex(cut.name, r'^cut-\d{8}T\d{6}Z$')
+        note = (cut / 'what-was-cut.txt').read_text()
+        for finding in did['findings']:
+            self.assertIn(f'{finding["file"]}: {finding["wrong"]}.', note)
+            if finding['from_offset'] is not None:
+                self.assertIn(f'offsets {finding["from_offset"]} to {finding["to_offset"] - 1} are lost', note)
+            if finding['deed'] == 'take_out':
+                self.assertEqual((cut / finding['file']).read_bytes(), before[finding['file']])
+            if finding['deed'] == 'write_off':
+                piece = (cut / f'{finding["file"]}.at-{finding["file_pos"]}').read_bytes()
+                at = finding['file_pos']
+                self.assertEqual(piece, before[finding['file']][at:at + len(piece)])
+                self.assertGreater(len(piece), 0)
+        for finding in did['findings']:
+            if finding['deed'] == 'fill_in':
+                (self.directory / finding['file']).unlink()
+        for file in cut.iterdir():  # as the note says
+            if '.at-' in file.name:
+                name, at = file.name.split('.at-')
+                with open(self.directory / name, 'r+b') as into:
+                    into.seek(int(at))
+                    into.write(file.read_bytes())
+            elif file.suffix == '.log':
+                file.rename(self.directory / file.name)
+        self.assertEqual({path.name: path.read_bytes() for path in self.files()}, before)
+
+    def test_deleting_the_topic_takes_it_and_retention_and_trim_leave_it_alone(self):
+        self.stop(orderly=True)
+        damaged = self.files()[1]
+        DAMAGES['a whole header'](self.files())
+        cut = pathlib.Path(self.repair('--yes')['kept'][0]['cut'])
+        self.bus.start()
+        (trimmed,) = self.bus.json('topic', 'trim', 't', '--before', 'end', '--yes')
+        self.assertGreater(trimmed['segments'], 2)
+        self.assertEqual({path.name for path in cut.iterdir()}, {'what-was-cut.txt', damaged.name})
+        self.bus.run('topic', 'delete', 't', '--yes')
+        wait_until(lambda: not cut.exists(), 'what was cut to go')
+
+    def test_without_yes_nothing_is_touched(self):
+        self.stop(orderly=True)
+        DAMAGES['much at once'](self.files())
+        before = self.hashes()
+        error = self.bus.refusal('log', 'repair', *self.where, status=2)
+        self.assertEqual((error['thing'], error['fix']), ("topic 't'", 'add --yes'))
+        self.repair('--dry-run', status=5)
+        self.assertEqual(self.hashes(), before)
+
+    def test_a_sound_log_is_left_as_it_is(self):
+        self.stop(orderly=True)
+        before = self.hashes()
+        report = self.repair()
+        self.assertEqual((report['repaired'], report['findings'], report['kept']), (False, [], []))
+        self.assertEqual(self.hashes(), before)
+
+    def test_while_a_supervisor_serves_it_is_refused(self):
+        error = self.bus.refusal('log', 'repair', *self.where, '--yes', status=1)
+        self.assertEqual(error['code'], 'busy')
+        self.assertIn(f'is in use by ringwayd with pid {self.bus.daemon.pid}', error['rule'])
+        self.assertIn('systemctl stop ringwayd.socket ringwayd.service', error['fix'])
+
+    def test_what_is_wrong_is_named(self):
+        self.create('memory', '--no-persist')
+        self.stop(orderly=True)
+        for words, status, thing in ((['none', '--state-dir', self.bus.state_dir], 3, "topic 'none'"),
+                                     (['t', '--state-dir', '/nowhere'], 3, '/nowhere'),
+                                     (['memory', '--state-dir', self.bus.state_dir], 2, "topic 'memory'"),
+                                     ([*self.where, '-p', '4'], 2, '-p 4')):
+            with self.subTest(words=words):
+                self.assertEqual(self.bus.refusal('log', 'repair', *words, status=status)['thing'], thing)
+
+    @unittest.skipUnless(os.geteuid() == 0, 'needs root to be somebody else')
+    def test_who_may_not_write_there_is_refused_and_root_works_as_the_owner(self):
+        self.stop(orderly=True)
+        DAMAGES['much at once'](self.files())
+        nobody = pwd.getpwnam('nobody')
+        self.bus.root.chmod(0o755)
+        somebody = {'user': nobody.pw_uid, 'group': nobody.pw_gid, 'extra_groups': []}
+        self.bus.refusal('log', 'repair', *self.where, '--yes', status=4, **somebody)
+        for path in (self.bus.state_dir, *self.bus.state_dir.rglob('*')):
+            os.chown(path, nobody.pw_uid, nobody.pw_gid)
+        self.repair('--yes')
+        self.assertEqual({path.stat().st_uid for path in self.bus.state_dir.rglob('*')}, {nobody.pw_uid})
+
+    def test_killed_at_any_moment_it_is_as_before_or_repaired_and_is_done_again(self):
+        self.stop(orderly=True)
+        DAMAGES['much at once'](self.files())
+        damaged = self.bus.root / 'damaged'
+        shutil.copytree(self.bus.state_dir, damaged)
+        before = self.dump()
+        began = time.monotonic()
+        self.repair('--yes')
+        took = time.monotonic() - began
+        finished = 0
+        for moment in range(24):
+            shutil.rmtree(self.bus.state_dir)
+            shutil.copytree(damaged, self.bus.state_dir)
+            repairing = self.bus.spawn('log', 'repair', *self.where, '--yes')
+            time.sleep(took * moment / 20)
+            repairing.send_signal(signal.SIGKILL)
+            finished += repairing.wait() == 0
+            self.assertEqual(self.dump(), before)
+            self.repair('--yes')
+            self.verify()
+            self.assertEqual(self.dump(), before)
+        self.assertLess(finished, 24)
+        self.check(before, False, orderly=True)
+
+
+if __name__ == '__main__':
+    unittest.main()
