@@ -301,6 +301,9 @@ void TopicRegistry::finish_creation(const std::shared_ptr<Topic>& topic, const M
   }
   topics_.emplace(row.name, topic);
   try {
+    if (settings.persist) {
+      parts_.file_system.make_ahead(directory(row.uuid).string(), settings.partitions);
+    }
     for (std::uint32_t p = 0; p < settings.partitions; ++p) {
       if (settings.persist) make_directory(*topic->served, p);
       open_partition(*topic->served, p, {0, 0}, {});

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <string>
 
 namespace ringway::storage {
 namespace {
@@ -150,6 +151,15 @@ int PosixFileSystem::make_directories(const std::string& path) noexcept {
   return make_and_sync(path);
 }
 
+void PosixFileSystem::make_ahead(const std::string& parent, std::uint32_t count) noexcept {
+  const std::lock_guard lock(making_);
+  if (make_and_sync(parent) < 0) return;
+  if (all_durable_in_ == parent) all_durable_in_ = "";
+  for (std::uint32_t i = 0; i < count; ++i) {
+    ::mkdir((parent + "/" + std::to_string(i)).c_str(), kDirectoryMode);
+  }
+}
+
 /// Nothing is put into a directory before it is durable, so that one with something in it is
 /// (control::create_durable_directories makes the state directory so). An empty one may be left by
 /// somebody who died before he had synced it.
@@ -157,8 +167,15 @@ int PosixFileSystem::make_and_sync(const std::string& path) noexcept {
   if (const int holds = holds_something(path); holds != 0) return std::min(holds, 0);
   const std::string parent = parent_of(path);
   if (parent == path) return 0;
-  if (const int result = make_and_sync(parent); result < 0) return result;
+  const bool known = parent == all_durable_in_;  // and so is durable itself
+  if (!known) {
+    if (const int result = make_and_sync(parent); result < 0) return result;
+  }
   const bool found = ::mkdir(path.c_str(), kDirectoryMode) < 0;
+  if (found && errno == ENOENT && known) {  // it was removed since
+    all_durable_in_ = "";
+    return make_and_sync(path);
+  }
   if (found && errno != EEXIST) return -errno;
   if (found && parent == all_durable_in_) return 0;
   const int synced = sync_directory(parent);

@@ -26,6 +26,7 @@ class PosixFileSystem : public FileSystem {
   int remove(const std::string& path) noexcept override;
   int sync_directory(const std::string& path) noexcept override;
   int make_directories(const std::string& path) noexcept override;
+  void make_ahead(const std::string& parent, std::uint32_t count) noexcept override;
   int list(const std::string& path, std::vector<std::string>& names) noexcept override;
 
  private:

@@ -16,7 +16,7 @@ PARTITIONS = 10_000
 class TenThousandPartitions(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        # In memory: each partition has a directory that is synced, which takes a disk half a minute.
+        # In memory: as many directories and files take a busy disk its time.
         state = tempfile.mkdtemp(prefix='ringway-many-', dir='/dev/shm')
         cls.addClassCleanup(shutil.rmtree, state)
         cls.bus = Bus(state_dir=pathlib.Path(state))

@@ -92,7 +92,7 @@ TEST_CASE("supervisor: a topic that was created is listed, described and opened"
 TEST_CASE("supervisor: what is said of many partitions fits a message", "[supervisor]") {
   DaemonProcess daemon;
   RawClient client(daemon.socket());
-  constexpr std::uint32_t kMany = 3'500;  // each has a directory that is synced
+  constexpr std::uint32_t kMany = 3'500;
   const control::TopicChoices many{
       .partitions = kMany, .ring_bytes = 64 * 1024, .segment_bytes = 256 * 1024};
   client.call(control::CreateTopic{.name = "t", .settings = many});

@@ -323,6 +323,21 @@ TEST_CASE("storage: a directory whose maker died before he had synced it is not 
     for (int p = 0; p < 10; ++p) CHECK(files.make_directories(topic + fmt::format("/{}", p)) == 0);
     CHECK(files.synced == Paths{topic});
   }
+  SECTION("of many that are made ahead, too, but not by what was durable before") {
+    NotesSyncs files;
+    CHECK(files.make_directories(topic + "/0") == 0);
+    CHECK(files.synced == Paths{root, topics, topic});
+    files.make_ahead(topic, 10);
+    for (int p = 0; p < 10; ++p) CHECK(files.make_directories(topic + fmt::format("/{}", p)) == 0);
+    CHECK(files.synced == Paths{root, topics, topic, topic});
+  }
+  SECTION("one whose parent was removed since") {
+    NotesSyncs files;
+    CHECK(files.make_directories(topic + "/0") == 0);
+    std::filesystem::remove_all(topic);
+    CHECK(files.make_directories(topic + "/0") == 0);
+    CHECK(files.synced == Paths{root, topics, topic, root, topics, topic});
+  }
   SECTION("one with something in it is") {
     std::filesystem::create_directories(topic + "/0");
     std::ofstream(topic + "/0/1.log") << "made when it was durable";
