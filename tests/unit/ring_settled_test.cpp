@@ -3,6 +3,7 @@
 #include <array>
 #include <catch2/catch.hpp>
 
+#include "ring/retire.hpp"
 #include "unit/ring_fixture.hpp"
 
 namespace ring_settled_test {
