@@ -45,7 +45,7 @@ std::map<FoundMemory::SessionChunk, shm::Descriptor> sessions_of_supervisor(pid_
 /// A topic's board as one process holds it, and what it says of itself.
 struct FoundBoard {
   std::string topic{};
-  std::string layout{};  ///< "1.2"
+  std::string layout{};  ///< "1.3"
   std::uint32_t supervisor = 0;
   std::string supervisor_state{};  ///< as process_state() has it
   std::uint32_t holder = 0;

@@ -6,6 +6,7 @@
 
 #include "client/segment_source.hpp"
 #include "ringway/error.hpp"
+#include "shm/clock.hpp"
 
 namespace ringway {
 namespace {
@@ -95,6 +96,7 @@ std::vector<PartitionCursor> ConsumerState::cursors_on(const OpenHandle& handle,
 
 /// A named cursor goes on where it was; everything else starts at `from`.
 void ConsumerState::start(const StartPoint& from) {
+  latencies_.start(shm::realtime_ns());
   for (PartitionCursor& cursor : cursors_) {
     const auto kept = handle_.cursor_offsets[cursor.partition()];
     PartitionCursor::Target target;
@@ -212,6 +214,7 @@ Status ConsumerState::collect(std::size_t records_max) noexcept {
   }
   turn_ = turn_ + 1 < count ? turn_ + 1 : 0;
   in_stream_ = in_ring && records_.size() >= kStream;
+  latencies_.give_out(records_.views(), handle_.slots[0], shm::realtime_ns);
   return status;
 }
 
@@ -284,6 +287,7 @@ void ConsumerState::advance() noexcept {
 Status ConsumerState::seek(const StartPoint& to) noexcept {
   if (in_child()) return Status::forked;
   advance();
+  latencies_.start(shm::realtime_ns());
   try {
     std::vector<PartitionCursor::Target> targets;
     for (PartitionCursor& cursor : cursors_) {
@@ -300,6 +304,7 @@ Status ConsumerState::seek(const StartPoint& to) noexcept {
 Status ConsumerState::seek(std::uint32_t partition, const StartPoint& to) noexcept {
   if (in_child()) return Status::forked;
   advance();
+  latencies_.start(shm::realtime_ns());
   for (PartitionCursor& cursor : cursors_) {
     if (cursor.partition() != partition) continue;
     const PartitionCursor::Target target = cursor.resolve(to);

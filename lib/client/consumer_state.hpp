@@ -8,6 +8,7 @@
 #include "client/bus_state.hpp"
 #include "client/deadline.hpp"
 #include "client/interrupt.hpp"
+#include "client/latency_sampler.hpp"
 #include "client/partition_cursor.hpp"
 #include "client/topic_bell.hpp"
 #include "ringway/consumer.hpp"
@@ -82,6 +83,7 @@ class [[gnu::visibility("hidden")]] ConsumerState {
   std::size_t turn_ = 0;  // which cursor the next poll starts with
   bool in_stream_ = false;  // the last poll gave several, out of rings
   bool copies_ = false;   // its handle may hold nothing in place any more
+  LatencySampler latencies_;
 };
 
 }  // namespace ringway

@@ -98,6 +98,7 @@ Status ConsumerState::wait_until(const Deadline& deadline) noexcept {
     }
     if (spin_before_sleep(deadline)) return Status::ok;
     if (interrupt_.raised()) continue;
+    latencies_.slept();
     if (options_.wait == WaitStrategy::latency) continue;
 
     const bool in_vain = std::any_of(cursors_.begin(), cursors_.end(),

@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "layout/latency.hpp"
 #include "layout/ring.hpp"
 
 namespace ringway::layout {
@@ -45,7 +46,11 @@ enum class ClaimMode : std::uint32_t {
   exclusive = 1,  ///< by a plain store: nobody else claims
 };
 
-/// One handle on one partition. A producer uses the first half, a consumer the second.
+/// How many of a slot's counts of latencies lie in its first half.
+inline constexpr std::size_t kLatenciesBefore = 9;
+
+/// One handle on one partition. A producer uses the first half, a consumer the second, and what it
+/// counts in both.
 struct Slot {
   // Producer. length: {units: high 32, offsets: low 32}; word: {position / 32, Intent: low 2 bits};
   // tail: the tail word that the attempt starts from. length and tail change only while word is 0.
@@ -54,17 +59,30 @@ struct Slot {
   std::atomic<std::uint64_t> word;
   std::atomic<std::uint64_t> tail;
   std::atomic<std::uint32_t> mode;
-  std::uint32_t reserved0[9];
+  // Consumer, since 1.3, in the first slot of each handle: its samples of how long records took, by
+  // bucket (latency_count()). They only grow, modulo 2^32, and are not set back for another handle.
+  std::atomic<std::uint32_t> latencies_before[kLatenciesBefore];
   // Consumer. pin: ring position held in place, or kNoPin; offset: next to be polled;
   // committed: named cursors, the position given by commit(), as offset. Both kNoOffset at first.
   std::atomic<std::uint64_t> pin;
   std::atomic<std::uint64_t> offset;
   std::atomic<std::uint64_t> committed;
-  std::uint64_t reserved1[5];
+  std::atomic<std::uint64_t> latency_sum_ns;  // modulo 2^64
+  std::atomic<std::uint32_t> latencies_behind[kLatencyBuckets - kLatenciesBefore];
 };
 static_assert(sizeof(Slot) == 128);
 static_assert(offsetof(Slot, mode) == 24);
+static_assert(offsetof(Slot, latencies_before) == 28);
 static_assert(offsetof(Slot, pin) == 64);
+static_assert(offsetof(Slot, latency_sum_ns) == 88);
+static_assert(offsetof(Slot, latencies_behind) == 96);
+
+/// The count of a bucket (latency.hpp). `Slot` may be const.
+template <class AnySlot>
+constexpr auto& latency_count(AnySlot& slot, std::size_t bucket) noexcept {
+  return bucket < kLatenciesBefore ? slot.latencies_before[bucket]
+                                   : slot.latencies_behind[bucket - kLatenciesBefore];
+}
 
 constexpr std::uint64_t session_file_bytes(std::uint32_t slots) noexcept {
   return round_up_to_page(kPageBytes + slots * sizeof(Slot));

@@ -61,7 +61,7 @@ struct Host : Facts {
               {"topics", 3},       {"sessions", nlohmann::json::array()},
               {"memory", {{"used", 1 << 20}, {"limit", 1 << 30}}}};
     version = "0.1.0";
-    layout = "1.2";
+    layout = "1.3";
     runtime_dir = "/run/ringway";
     state_dir = "/var/lib/ringway";
     membarrier = true;

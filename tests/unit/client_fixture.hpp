@@ -52,6 +52,11 @@ class MiniSupervisor {
   daemon::TopicMemory& memory() { return memory_; }
   layout::BoardPartition& board(std::uint32_t p = 0) { return memory_.view(p).board(); }
 
+  /// Of the handle that was opened so many handles behind the first.
+  std::span<layout::Slot> slots_of(std::uint32_t handle) {
+    return slots_.subspan(handle * settings_.partitions, settings_.partitions);
+  }
+
   /// How often clients rang since this was last asked.
   std::uint64_t rings() {
     std::uint64_t count = 0;

@@ -51,7 +51,7 @@ struct Facts {
   uid_t uid = 0;
   std::string user{};
   std::string version{};  ///< of this program
-  std::string layout{};   ///< that it knows: "1.2"
+  std::string layout{};   ///< that it knows: "1.3"
 
   /// Where the kernel shows what the supervisor has; without one, what this shell has.
   std::string process() const {
