@@ -257,15 +257,16 @@ void Handles::open(const std::shared_ptr<Session>& session, const std::shared_pt
     give_back(*session, run, partitions);
     throw;
   }
-  const Handle handle{.topic = topic,
-                      .role = request.role,
-                      .chunk = run.chunk,
-                      .first_slot = run.first,
-                      .producer = producer,
-                      .attachment = attachment,
-                      .cursor = request.cursor.value_or(""),
-                      .generation = topic->row.generation,
-                      .exclusive = request.exclusive};
+  Handle handle{.topic = topic,
+                .role = request.role,
+                .chunk = run.chunk,
+                .first_slot = run.first,
+                .producer = producer,
+                .attachment = attachment,
+                .cursor = request.cursor.value_or(""),
+                .generation = topic->row.generation,
+                .exclusive = request.exclusive};
+  handle.latency.begin(*chunk.slot(run.first));
   write_entry(topic->served->memory().attachments()[attachment], *session, id, handle, protects);
   session->handles.emplace(id, handle);
   note_producer(*session, id, handle);
@@ -322,6 +323,7 @@ void Handles::release(const std::shared_ptr<Session>& session, std::uint64_t id,
 void Handles::finish_release(Session& session, std::uint64_t id) {
   const auto found = session.handles.find(id);
   if (found == session.handles.end()) return;  // the topic was deleted meanwhile
+  take_latency(session, found->second);
   const Handle handle = found->second;
   if (!handle.cursor.empty()) {
     try {
@@ -341,6 +343,18 @@ void Handles::finish_release(Session& session, std::uint64_t id) {
   free_slots(session, handle);
   for (const auto& wake : handle.topic->producers.gone(id)) (*wake)();
   for (const auto& released : handle.when_released) released();
+}
+
+/// Of a handle's slots only the first counts: it costs the same however many partitions there are.
+void Handles::take_latency(const Session& session, Handle& handle) {
+  if (handle.role != layout::Role::consumer) return;
+  const auto chunk = session.chunks.find(handle.chunk);
+  if (chunk == session.chunks.end()) return;
+  handle.latency.take(*chunk->second.slot(handle.first_slot), handle.topic->latency);
+}
+
+void Handles::take_latencies(Session& session) {
+  for (auto& [id, handle] : session.handles) take_latency(session, handle);
 }
 
 void Handles::free_slots(Session& session, const Handle& handle) {
@@ -395,6 +409,7 @@ bool Handles::adopt(Session& session, const std::shared_ptr<Topic>& topic, std::
                                       ::strnlen(entry.cursor_name, sizeof entry.cursor_name)),
                 .generation = entry.generation,
                 .exclusive = (flags & layout::kExclusive) != 0};
+  handle.latency.begin(*chunk->second.slot(handle.first_slot));
   session.reached = session.reached || (flags & layout::kReached) != 0;
   try {
     if (!handle.cursor.empty()) {

@@ -57,6 +57,9 @@ class Handles {
   /// Leaves with the keeper what tells of the session's process: its pidfd, its doorbell.
   void keep_proof(const Session& session) const;
 
+  /// Adds what its consumers have sampled since the last time to their topics.
+  static void take_latencies(Session& session);
+
   /// Copies the positions of all named cursors of the topic that have moved. When it throws, they
   /// are not lost: the next call tries again.
   void save_cursors(Topic& topic);
@@ -72,6 +75,7 @@ class Handles {
   void give_back(Session& session, const Run& run, std::uint32_t count);
   void make_chunk(Session& session, std::uint32_t slots);
   std::function<void()> answering(OpenedHandle opened, Done done) const;
+  static void take_latency(const Session& session, Handle& handle);
   static void note_producer(const Session& session, std::uint64_t id, const Handle& handle);
   void finish_release(Session& session, std::uint64_t handle);
   void free_slots(Session& session, const Handle& handle);

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "control/channel.hpp"
+#include "daemon/consume_latency.hpp"
 #include "daemon/slot_runs.hpp"
 #include "daemon/topic.hpp"
 #include "layout/session.hpp"
@@ -53,6 +54,7 @@ struct Handle {
   std::uint64_t generation = 0;  ///< of the ring that its slots speak of
   bool exclusive = false;        ///< as opened; whether it still is: Topic::producers
   bool releasing = false;
+  LatencyShare latency{};        ///< a consumer's
   std::vector<std::function<void()>> when_released{};  ///< of those who asked once more
 };
 

@@ -340,7 +340,8 @@ void Supervisor::ask_for_inventory(std::function<void(metrics::Inventory)> take)
 }
 
 /// Without a look at partitions: whoever asked has the boards.
-metrics::Inventory Supervisor::inventory() const {
+metrics::Inventory Supervisor::inventory() {
+  for (const auto& [id, session] : sessions_.all()) Handles::take_latencies(*session);
   metrics::Inventory all;
   metrics::take_stock(all, registry_, sessions_);
   for (const auto& [name, topic] : registry_.all()) {

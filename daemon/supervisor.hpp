@@ -79,7 +79,7 @@ class Supervisor {
   void drain(std::chrono::steady_clock::time_point until, std::function<void(bool complete)> done);
   bool end_stop(bool complete);
   nlohmann::json status() const;
-  metrics::Inventory inventory() const;
+  metrics::Inventory inventory();
   std::vector<std::string> degraded() const;
 
   boost::asio::io_context& io_;

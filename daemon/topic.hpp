@@ -9,6 +9,7 @@
 
 #include "control/access.hpp"
 #include "daemon/catalog.hpp"
+#include "daemon/consume_latency.hpp"
 #include "daemon/named_cursors.hpp"
 #include "daemon/open_producers.hpp"
 #include "daemon/served_topic.hpp"
@@ -60,6 +61,7 @@ struct Topic {
   std::unique_ptr<Replacement> replacement{};  ///< under way
   std::string not_resumed{};  ///< why it does not get the ring that a predecessor had begun
   std::vector<RetiredRing> retired{};
+  ConsumeLatency latency{};  ///< up to the last take_latencies()
 };
 
 }  // namespace ringway::daemon

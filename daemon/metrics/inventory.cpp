@@ -15,7 +15,8 @@ class Stock {
     TopicEntry entry{.name = topic.row.name,
                      .served = topic.served,
                      .is_served = topic.served != nullptr,
-                     .retired_rings = topic.retired.size()};
+                     .retired_rings = topic.retired.size(),
+                     .latency = topic.latency};
     for (const RetiredRing& ring : topic.retired) entry.retired_bytes += ring.bytes;
     inventory_.topics.push_back(std::move(entry));
   }

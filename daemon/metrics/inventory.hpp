@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "daemon/consume_latency.hpp"
 #include "daemon/served_topic.hpp"
 #include "daemon/session_table.hpp"
 #include "daemon/topic_registry.hpp"
@@ -29,6 +30,7 @@ struct TopicEntry {
   std::uint32_t copying = 0;  ///< consumers that are given copies
   std::uint64_t retired_rings = 0;
   std::uint64_t retired_bytes = 0;
+  ConsumeLatency latency{};
 };
 
 /// A consumer that is there, or a named cursor that nobody holds.

@@ -3,6 +3,8 @@
 #include <sys/statvfs.h>
 
 #include <algorithm>
+#include <array>
+#include <span>
 
 #include "control/messages.hpp"
 #include "daemon/layout_minor.hpp"
@@ -13,14 +15,13 @@
 namespace ringway::daemon::metrics {
 namespace {
 
-constexpr double kSecondsPerNs = 1e-9;
 /// Records that are passed on the way to where consumers are, in one scrape.
 constexpr std::uint64_t kHopsMax = 1 << 20;
 /// Partitions in a piece.
 constexpr std::uint32_t kPartitionsAtOnce = 256;
 
 double seconds(std::uint64_t ns) {
-  return static_cast<double>(ns) * kSecondsPerNs;
+  return static_cast<double>(ns) / 1e9;  // so that bounds are printed as they are written
 }
 
 // Numbers of the board are loaded relaxed: for people, each true for itself.
@@ -122,21 +123,28 @@ bool is_trouble(layout::Hold hold) {
   return hold != layout::Hold::none && hold != layout::Hold::disk_slow;
 }
 
-void append_histogram(Text& text, std::string_view name, Labels labels, const SyncTimes& times) {
+struct Histogram {
+  std::span<const std::uint64_t> bounds_ns;
+  std::span<const std::uint64_t> counts;  ///< by bucket: one more than bounds
+  double sum_seconds;
+};
+
+void append_histogram(Text& text, std::string_view name, Labels labels,
+                      const Histogram& histogram) {
   const std::size_t before = labels.size();
   const std::string bucket = std::string(name) + "_bucket";
   std::uint64_t sum = 0;
-  for (std::size_t i = 0; i < SyncTimes::kBoundsNs.size(); ++i) {
-    sum += value(times.counts[i]);
-    labels.add("le", fmt::format("{}", seconds(SyncTimes::kBoundsNs[i])));
+  for (std::size_t i = 0; i < histogram.bounds_ns.size(); ++i) {
+    sum += histogram.counts[i];
+    labels.add("le", fmt::format("{}", seconds(histogram.bounds_ns[i])));
     text.sample(bucket, labels, sum);
     labels.cut(before);
   }
-  sum += value(times.counts.back());
+  sum += histogram.counts.back();
   labels.add("le", "+Inf");
   text.sample(bucket, labels, sum);
   labels.cut(before);
-  text.sample(std::string(name) + "_sum", labels, seconds(value(times.sum_ns)));
+  text.sample(std::string(name) + "_sum", labels, histogram.sum_seconds);
   text.sample(std::string(name) + "_count", labels, sum);
 }
 
@@ -160,6 +168,9 @@ bool Scrape::append(std::string& out) {
       break;
     case Part::syncs:
       over = append_syncs(text);
+      break;
+    case Part::latencies:
+      over = append_latencies(text);
       break;
     case Part::consumers:
       over = append_consumers(text);
@@ -315,7 +326,30 @@ bool Scrape::append_syncs(Text text) {
        ++entry_) {
     const auto served = inventory_->topics[entry_].served.lock();
     if (!served || !served->settings().persist) continue;
-    append_histogram(text, kSync, Labels().add("topic", served->name()), served->sync_times());
+    const SyncTimes& times = served->sync_times();
+    std::array<std::uint64_t, SyncTimes::kBoundsNs.size() + 1> counts;
+    std::ranges::transform(times.counts, counts.begin(), value);
+    append_histogram(text, kSync, Labels().add("topic", served->name()),
+                     {SyncTimes::kBoundsNs, counts, seconds(value(times.sum_ns))});
+    ++done;
+  }
+  return entry_ == inventory_->topics.size();
+}
+
+bool Scrape::append_latencies(Text text) {
+  constexpr std::string_view kLatency = "ringway_consume_latency_seconds";
+  if (entry_ == 0) {
+    text.family(kLatency, Kind::histogram,
+                "From the claim of a record to the poll that gave it out: samples of consumers, of "
+                "what was published while they were there.");
+  }
+  for (std::uint32_t done = 0; entry_ < inventory_->topics.size() && done < kPartitionsAtOnce / 8;
+       ++entry_) {
+    const TopicEntry& topic = inventory_->topics[entry_];
+    if (!topic.is_served) continue;
+    append_histogram(
+        text, kLatency, Labels().add("topic", topic.name),
+        {layout::kLatencyBoundsNs, topic.latency.counts, topic.latency.sum_seconds});
     ++done;
   }
   return entry_ == inventory_->topics.size();
@@ -359,7 +393,7 @@ void Scrape::look_at_consumers() {
     if (seen.records == 0) {
       seen.seconds = 0;
     } else if (since) {
-      seen.seconds = static_cast<double>(now - *since) * kSecondsPerNs;
+      seen.seconds = seconds(static_cast<std::uint64_t>(now - *since));
     }
     if (seen.named) {
       seen_.push_back(std::move(seen));

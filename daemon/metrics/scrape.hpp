@@ -29,13 +29,23 @@ class Scrape {
   bool append(std::string& out);
 
  private:
-  enum class Part : std::uint8_t { bus, topics, partitions, holds, syncs, consumers, done };
+  enum class Part : std::uint8_t {
+    bus,
+    topics,
+    partitions,
+    holds,
+    syncs,
+    latencies,
+    consumers,
+    done
+  };
 
   void append_bus(Text text) const;
   bool append_topics(Text text);
   bool append_partitions(Text text);
   bool append_holds(Text text);
   bool append_syncs(Text text);
+  bool append_latencies(Text text);
   void look_at_consumers();
   bool append_consumers(Text text);
 

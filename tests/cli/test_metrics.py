@@ -126,6 +126,34 @@ class Content(unittest.TestCase):
             self.assertGreater(lag, 0.5)
             self.assertLess(lag, time.time() - published + PATIENCE_SECONDS)
 
+    def test_how_long_records_took_is_sampled_by_who_consumes_them_live(self):
+        with Bus() as bus:
+            bus.run('topic', 'create', 'orders')
+            bus.run('produce', 'orders', stdin=lines(1))
+            def latency(part, **labels):
+                return scrape(bus)(f'ringway_consume_latency_seconds_{part}', topic='orders', **labels)
+            follower = bus.spawn('consume', 'orders', '-o', 'start')
+            follower.stdout.readline()
+            time.sleep(0.6)
+            self.assertEqual(latency('count'), 0)  # that was there before
+            os.kill(follower.pid, 19)  # SIGSTOP
+            bus.run('produce', 'orders', stdin=lines(1))
+            time.sleep(1.1)
+            os.kill(follower.pid, 18)  # SIGCONT
+            follower.stdout.readline()
+            wait_until(lambda: latency('count') == 1, 'a sample')
+            self.assertEqual(latency('bucket', le='1'), 0)
+            self.assertEqual(latency('bucket', le='+Inf'), 1)
+            self.assertGreater(latency('sum'), 1.1)
+            follower.kill()
+            follower.wait()
+            wait_until(lambda: scrape(bus)('ringway_topic_consumers', topic='orders') == 0, 'nobody')
+            self.assertEqual(latency('count'), 1)
+            # Replay is no sample either.
+            bus.run('consume', 'orders', '-o', 'start', '-e')
+            time.sleep(0.6)
+            self.assertEqual(latency('count'), 1)
+
     def test_what_was_read_long_ago_makes_no_lag_older(self):
         with Bus() as bus:
             bus.run('topic', 'create', 'orders')
@@ -343,6 +371,15 @@ class Prometheus(unittest.TestCase):
             self.await_value('count(ringway_build_info)', 1)
             quantile = 'histogram_quantile(0.5, sum by (le) (ringway_sync_seconds_bucket)) < 10'
             wait_until(lambda: self.ask(quantile), quantile)
+            follower = bus.spawn('consume', 'orders', '-o', 'end')
+            quantile = 'histogram_quantile(0.99, sum by (topic, le) (ringway_consume_latency_seconds_bucket)) < 60'
+            def is_known():
+                bus.run('produce', 'orders', stdin=lines(1))
+                return self.ask(quantile)
+            wait_until(is_known, quantile)
+            self.await_value('ringway_consume_latency_seconds_count - ignoring (le) '
+                             'ringway_consume_latency_seconds_bucket{le="+Inf"}', 0)
+            follower.kill()
             # It sees the supervisor go, and the next one.
             bus.kill()
             self.await_value('up{job="ringway"}', 0)
