@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "client/consumer_state.hpp"
-#include "client/relax.hpp"
 #include "ring/bell.hpp"
+#include "ring/relax.hpp"
 
 namespace ringway {
 namespace {

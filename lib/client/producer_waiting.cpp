@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include "client/producer_state.hpp"
-#include "client/relax.hpp"
+#include "ring/relax.hpp"
 
 namespace ringway {
 namespace {

@@ -25,6 +25,7 @@
 #include "layout/record.hpp"
 #include "layout/session.hpp"
 #include "ring/partition_view.hpp"
+#include "ring/relax.hpp"
 #include "ringway/status.hpp"
 
 namespace ringway::ring {
@@ -97,10 +98,12 @@ class Writer {
         // No store of the record may move above OWN (repair believes an unowned claim is empty),
         // nor be seen without the `announced` behind RECLAIM (Reader::still_there).
         View::write_fence();
+        ++won_;
         return {Status::ok, tail.position, tail.position + filler, filler + bytes,
                 view.codec().full_offset(tail.offset_low, anchor_)};
       }
       slot.word.store(0, std::memory_order::release);  // before length and tail change under it
+      if (won_ >= kRun) let_others_claim();
     }
   }
 
@@ -174,6 +177,19 @@ class Writer {
   static constexpr std::uint64_t kLineBytes = 64;
   static constexpr std::uint64_t kAskedBytes = 2 * kLineBytes;  // of a claim, before it is won
 
+  // Who loses a claim after so many that it won stands aside for so long: some microseconds, in
+  // which another claims as often.
+  static constexpr std::uint32_t kRun = 32;
+  static constexpr int kAside = 100;
+
+  /// Two who claim in a stream do it by turns, and each claim costs what tail takes from one core
+  /// to the other and back; so one of them stands aside, and the other has a run of claims. Who
+  /// claims now and then, beside such a stream, seldom gets here.
+  [[gnu::noinline, gnu::cold]] void let_others_claim() noexcept {
+    won_ = 0;
+    for (int i = 0; i < kAside; ++i) relax();
+  }
+
   static std::uint64_t filler_bytes(const View& view, std::uint64_t position,
                                     std::uint64_t bytes) noexcept {
     if (view.mapping() == Mapping::mirrored) [[likely]]
@@ -244,6 +260,7 @@ class Writer {
   std::uint64_t anchor_ = 0;                  // as of limit_
   std::uint64_t length_ = ~std::uint64_t{0};  // what slot_->length holds
   bool exclusive_;                            // slot_->mode
+  std::uint32_t won_ = 0;                     // claims since others were let ahead
 };
 
 }  // namespace ringway::ring
