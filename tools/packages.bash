@@ -13,10 +13,11 @@ build_packages=(
   libsqlite3-dev libxxhash-dev liburing-dev libsystemd-dev libncurses-dev
   libmicrohttpd-dev
 )
+# What tools/packaging/build needs beside them.
+packaging_packages=(build-essential debhelper)
 # What -Dtests=true and the runner need beside them.
-test_packages=(catch2 relacy-dev spin python3 python3-yaml e2fsprogs xfsprogs systemd libpam-systemd iproute2 jq
-  build-essential debhelper lintian cmake tmux man-db zsh fish
-  prometheus curl)
+test_packages=("${packaging_packages[@]}" catch2 relacy-dev spin python3 python3-yaml e2fsprogs xfsprogs
+  systemd libpam-systemd iproute2 jq lintian cmake tmux man-db zsh fish prometheus curl)
 # The second compiler, for the build without warnings.
 clang_packages=(clang-19 libclang-rt-19-dev)
 

@@ -2,13 +2,15 @@
 
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import tempfile
 import textwrap
 import unittest
 
-LIBRARY = pathlib.Path(__file__).resolve().parents[2] / 'tools/packages.bash'
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+LIBRARY = ROOT / 'tools/packages.bash'
 POLICY = '#!/bin/sh\nexit 42\n'
 
 
@@ -152,6 +154,23 @@ class Packages(unittest.TestCase):
         done = self.bash('install_packages absent')
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertRegex(self.calls()[-1], '--target-release=[a-z]+ .*absent$')
+
+    def test_the_build_of_debian_packages_begins_with_what_is_missing(self):
+        tree = self.place / 'tree/tools'
+        (tree / 'packaging').mkdir(parents=True)
+        shutil.copy(LIBRARY, tree)
+        build = shutil.copy(ROOT / 'tools/packaging/build', tree / 'packaging')
+        done = self.bash(f'{build} {self.place}/packages', as_nobody=True)
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stdout, 'Packages missing here: .*meson.*debhelper')
+        self.assertFalse((self.place / 'packages').exists())
+
+    def test_all_that_debian_packages_are_built_with_is_installed_for_them(self):
+        control = (ROOT / 'tools/packaging/debian/control').read_text()
+        named = re.sub(r'\s*\([^)]*\)', '', re.search(r'^Build-Depends: ((?:.*\n )*.*)', control, re.MULTILINE)[1])
+        installed = self.bash('printf "%s\\n" "${build_packages[@]}" "${packaging_packages[@]}"').stdout.splitlines()
+        self.assertEqual({package.strip().replace('debhelper-compat', 'debhelper').replace(' | ', '|')
+                          for package in named.split(',')} - set(installed), set())
 
 
 if __name__ == '__main__':
