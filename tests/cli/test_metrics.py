@@ -236,8 +236,10 @@ class Service(unittest.TestCase):
 
     def test_the_socket_is_for_user_and_group_and_goes_with_an_orderly_stop(self):
         with Bus() as bus:
+            bus.run('status')  # answered by who has made it
             self.assertEqual(stat.S_IMODE(metrics_socket(bus).stat().st_mode), 0o660)
             bus.restart()  # over the socket of one that was killed
+            bus.run('status')
             scrape(bus)
             self.assertEqual(bus.stop(), 0)
             self.assertFalse(metrics_socket(bus).exists())
@@ -251,6 +253,7 @@ class Service(unittest.TestCase):
         bus = Bus()
         bus.env['RINGWAYD_METRICS_SOCKET'] = str(bus.root / 'm')
         with bus:
+            bus.run('status')
             Samples(text_of(bus.root / 'm'))
 
     def test_an_address_that_others_reach_is_refused(self):
@@ -358,6 +361,7 @@ class Prometheus(unittest.TestCase):
 
     def test_it_has_what_was_published_and_read(self):
         with Bus('metrics_listen = "127.0.0.1:0"') as bus, contextlib.ExitStack() as stack:
+            bus.run('status')
             self.start(stack, f'127.0.0.1:{port_of(bus)}')
             bus.run('topic', 'create', 'orders', '--partitions', '4')
             bus.run('produce', 'orders', '--wait', 'durable', stdin=lines(RECORDS))
