@@ -1,7 +1,5 @@
 // How a consumer waits (ring/bell.hpp), and what it does about a supervisor that went away.
 
-#include <sched.h>
-
 #include <algorithm>
 
 #include "client/consumer_state.hpp"
@@ -43,9 +41,8 @@ std::uint64_t ConsumerState::ahead() const noexcept {
 /// Lets the producers of a stream get ahead, and leaves the last of what they wrote to a later
 /// poll: who follows at their heels takes each line from them while they write it, and so does what
 /// the processor fetches ahead of him; then all go at the pace of that. Tail is looked at seldom,
-/// for the same reason. A stream that is too slow for that is waited for but once; in a fast one
-/// whoever else wants this core has it meanwhile, which may be a producer. In a slow one that would
-/// cost a time slice of another, where a sleep costs a wake-up.
+/// for the same reason. A stream that is too slow for that is waited for but once. Without a system
+/// call, though another might make use of the core: there may be data (G10).
 void ConsumerState::keep_distance(Timeout patience) noexcept {
   if (options_.wait == WaitStrategy::latency) return;
   const Deadline enough(std::min<Timeout>(patience, kDistanceWaitMax));
@@ -54,9 +51,9 @@ void ConsumerState::keep_distance(Timeout patience) noexcept {
     do {
       for (int i = 0; i < kRelaxesBetweenClocks; ++i) relax();
     } while (!look.passed());
-    if (ahead() < before + kFastBytes || enough.passed()) return;
-    sched_yield();
-    before = ahead();
+    const std::uint64_t now = ahead();
+    if (now < before + kFastBytes || enough.passed()) return;
+    before = now;
   }
   for (PartitionCursor& cursor : cursors_) cursor.stop_short(kDistanceBytes);
 }
