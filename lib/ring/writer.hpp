@@ -103,7 +103,7 @@ class Writer {
                 view.codec().full_offset(tail.offset_low, anchor_)};
       }
       slot.word.store(0, std::memory_order::release);  // before length and tail change under it
-      if (won_ >= kRun) let_others_claim();
+      if (won_ >= kRun) let_others_claim(tail.position);
     }
   }
 
@@ -181,12 +181,17 @@ class Writer {
   // which another claims as often.
   static constexpr std::uint32_t kRun = 32;
   static constexpr int kAside = 100;
+  // Whose part of what was claimed meanwhile is smaller than this claims now and then.
+  static constexpr std::uint64_t kShare = 64;
 
   /// Two who claim in a stream do it by turns, and each claim costs what tail takes from one core
   /// to the other and back; so one of them stands aside, and the other has a run of claims. Who
-  /// claims now and then, beside such a stream, seldom gets here.
-  [[gnu::noinline, gnu::cold]] void let_others_claim() noexcept {
+  /// claims now and then, beside such a stream, stands aside for nobody.
+  [[gnu::noinline, gnu::cold]] void let_others_claim(std::uint64_t position) noexcept {
+    const bool streams = position - run_from_ <= kShare * won_ * layout::length_bytes(length_);
     won_ = 0;
+    run_from_ = position;
+    if (!streams) return;
     for (int i = 0; i < kAside; ++i) relax();
   }
 
@@ -260,7 +265,8 @@ class Writer {
   std::uint64_t anchor_ = 0;                  // as of limit_
   std::uint64_t length_ = ~std::uint64_t{0};  // what slot_->length holds
   bool exclusive_;                            // slot_->mode
-  std::uint32_t won_ = 0;                     // claims since others were let ahead
+  std::uint32_t won_ = 0;                     // claims since a claim was lost behind a run of them
+  std::uint64_t run_from_ = 0;                // where that was
 };
 
 }  // namespace ringway::ring
