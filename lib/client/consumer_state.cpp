@@ -287,7 +287,6 @@ void ConsumerState::advance() noexcept {
 Status ConsumerState::seek(const StartPoint& to) noexcept {
   if (in_child()) return Status::forked;
   advance();
-  latencies_.start(shm::realtime_ns());
   try {
     std::vector<PartitionCursor::Target> targets;
     for (PartitionCursor& cursor : cursors_) {
@@ -295,6 +294,7 @@ Status ConsumerState::seek(const StartPoint& to) noexcept {
       if (targets.back().status != Status::ok) return targets.back().status;
     }
     for (std::size_t i = 0; i < cursors_.size(); ++i) cursors_[i].go_to(targets[i]);
+    latencies_.start(shm::realtime_ns());
   } catch (const std::bad_alloc&) {
     return Status::disconnected;
   }
@@ -304,12 +304,13 @@ Status ConsumerState::seek(const StartPoint& to) noexcept {
 Status ConsumerState::seek(std::uint32_t partition, const StartPoint& to) noexcept {
   if (in_child()) return Status::forked;
   advance();
-  latencies_.start(shm::realtime_ns());
   for (PartitionCursor& cursor : cursors_) {
     if (cursor.partition() != partition) continue;
     const PartitionCursor::Target target = cursor.resolve(to);
-    if (target.status == Status::ok) cursor.go_to(target);
-    return target.status;
+    if (target.status != Status::ok) return target.status;
+    cursor.go_to(target);
+    latencies_.start(shm::realtime_ns());  // for all of them: there is one
+    return Status::ok;
   }
   return Status::not_found;
 }

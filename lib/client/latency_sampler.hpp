@@ -41,12 +41,12 @@ class LatencySampler {
   template <class Clock>
   [[gnu::noinline, gnu::cold]] void take(std::span<const RecordView> records, layout::Slot& slot,
                                          Clock& clock) noexcept {
-    std::int64_t now = 0;
+    const std::int64_t now = clock();
+    since_ns_ = std::min(since_ns_, now);  // the clock was set back
     std::size_t at = left_;
     for (; at < records.size(); at += kEvery) {
       const std::int64_t published = records[at].timestamp_ns();
       if (published < since_ns_) continue;
-      if (now == 0) now = clock();
       // Two processes' readings of one clock, or what a producer likes.
       const std::int64_t took = now > published ? now - published : 0;
       count(slot, std::min(static_cast<std::uint64_t>(took), layout::kLatencyNsMax));
