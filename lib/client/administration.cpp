@@ -1,5 +1,7 @@
 #include "client/administration.hpp"
 
+#include <fmt/format.h>
+
 #include <iterator>
 #include <nlohmann/json.hpp>
 
@@ -47,7 +49,15 @@ std::vector<control::TrimmedPartition> Administration::trim(control::TrimTopic t
   std::vector<control::TrimmedPartition> partitions;
   trim.max = kTrimmedAtOnce;
   for (bool more = true; more;) {
-    control::TopicTrimmed page = state_->call(trim);
+    control::TopicTrimmed page;
+    try {
+      page = state_->call(trim);
+    } catch (const Error& error) {
+      if (trim.first == 0 || trim.dry_run) throw;
+      throw Error(error.code(), error.thing(),
+                  fmt::format("{} (partitions 0 to {} are trimmed)", error.rule(), trim.first - 1),
+                  error.fix());
+    }
     more = page.next > trim.first;
     if (more) trim.first = *page.next;
     std::move(page.partitions.begin(), page.partitions.end(), std::back_inserter(partitions));
