@@ -14,6 +14,7 @@
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <system_error>
 
 #include "client/administration.hpp"
 #include "control/keeper_connection.hpp"
@@ -120,7 +121,9 @@ Facts examine(const Common& common, const std::string& state_dir) {
     facts.disk = DiskRoom{disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize};
   }
   const auto said = facts.status.value("disk", nlohmann::json::object());
-  if (said.contains("keep_free") && facts.status.value("state_dir", "") == facts.state_dir) {
+  std::error_code unknown;
+  if (said.contains("keep_free") &&
+      std::filesystem::equivalent(facts.status.value("state_dir", ""), facts.state_dir, unknown)) {
     facts.keep_free = said.value("keep_free", std::uint64_t{0});
   }
   return facts;
