@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <exception>
@@ -52,7 +53,8 @@ bool ends_within(pid_t child, std::chrono::milliseconds patience) {
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(
         until - std::chrono::steady_clock::now());
     if (left.count() <= 0) return false;
-    if (poll(&ended, 1, static_cast<int>(left.count())) > 0) return true;
+    const auto look = std::min<std::chrono::milliseconds>(left, std::chrono::hours(1));
+    if (poll(&ended, 1, static_cast<int>(look.count())) > 0) return true;
   }
 }
 
