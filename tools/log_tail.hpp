@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -23,9 +24,11 @@ struct LogTail {
   std::size_t damaged = 0;       ///< files of the log that cannot be followed
 };
 
-/// The last `count` records of a partition's log, from as few of its segments as that takes.
-/// Changes nothing. Throws Error when the directory cannot be read.
+inline constexpr std::uint64_t kAnyOffset = ~std::uint64_t{0};
+
+/// The last `count` records of a partition's log whose offsets are below `below`, from as few of
+/// its segments as that takes. Changes nothing. Throws Error when the directory cannot be read.
 LogTail tail_of_log(storage::FileSystem& file_system, const std::string& directory,
-                    std::size_t count);
+                    std::size_t count, std::uint64_t below = kAnyOffset);
 
 }  // namespace ringway::cli

@@ -158,7 +158,7 @@ void PostMortem::add_handles(InspectedTopic& memory, std::uint32_t partition,
   }
 }
 
-void PostMortem::look(InspectedTopic& memory, std::uint32_t partition) {
+void PostMortem::look(InspectedTopic& memory, std::uint32_t partition, const Logged& logged) {
   from_memory_ = true;
   handles_ = memory.handles();
   producers_.clear();
@@ -172,7 +172,15 @@ void PostMortem::look(InspectedTopic& memory, std::uint32_t partition) {
                    Cell::of_number(facts.durable),
                    Cell::of_number(facts.committed - std::min(facts.committed, facts.written)),
                    Cell::of_text(facts.state)});
-  for (const RingRecord& record : last_records(view, records_max_)) {
+  const std::vector<RingRecord> in_ring = last_records(view, records_max_);
+  if (in_ring.size() < records_max_) {  // it is newer than they are, or has given their space back
+    const std::uint64_t below = in_ring.empty() ? facts.committed : in_ring.front().place.offset;
+    const auto older = logged(partition, records_max_ - in_ring.size(), below);
+    for (const LoggedRecord& record : older) {
+      add_record(partition, record.offset, record.header);
+    }
+  }
+  for (const RingRecord& record : in_ring) {
     add_record(partition, record.place.offset, record.header);
   }
   add_handles(memory, partition, facts.committed);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -21,8 +22,12 @@ class PostMortem {
   /// `kept`: named cursors as the catalog has them.
   PostMortem(std::string topic, std::vector<control::CursorListing> kept, std::size_t records);
 
-  /// A partition whose memory somebody still holds.
-  void look(InspectedTopic& memory, std::uint32_t partition);
+  /// What the log of a partition has below an offset: its last `count` records, oldest first.
+  using Logged = std::function<std::vector<LoggedRecord>(std::uint32_t partition,
+                                                         std::size_t count, std::uint64_t below)>;
+
+  /// A partition whose memory somebody still holds; `logged` is asked for what its ring lacks.
+  void look(InspectedTopic& memory, std::uint32_t partition, const Logged& logged);
   /// One of which only the log is left.
   void look(const LogTail& log, std::uint32_t partition);
 

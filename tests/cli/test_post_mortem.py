@@ -131,5 +131,67 @@ class PostMortem(OnABus):
         self.assertIn('-p 2', self.bus.refusal('inspect', self.topic, '--post-mortem', '-p', '2', status=2)['thing'])
 
 
+class NewerRing(OnABus):
+    """Its ring has begun behind records, which are in the log."""
+
+    def setUp(self):
+        super().setUp()
+        self.topic = self.bus.root.name
+        self.create(self.topic, '--ring', '1MiB')
+        self.produce(self.topic, [b'%d' % number for number in range(5000)])
+
+    def shown(self, *words):
+        """The last records of the topic, whose supervisor is killed now."""
+        self.bus.kill()
+        found = self.bus.json('inspect', self.topic, '--post-mortem', '--state-dir', self.bus.state_dir, *words)
+        self.assertEqual((found['source'], self.bus.stderr), ('memory', ''))
+        return found['records']
+
+    def compare(self, shown, offsets):
+        """With what the next supervisor gives a consumer."""
+        self.assertEqual([record['offset'] for record in shown], offsets)
+        self.bus.start()
+        lines = self.bus.run('consume', self.topic, '-o', 'start', '-e', '--output', 'jsonl').splitlines()
+        records = {each['offset']: each for each in map(json.loads, lines)}
+        for record in shown:
+            there = records[record['offset']]
+            self.assertEqual((record['timestamp_ns'], record['producer'], record['bytes']),
+                             (there['timestamp_ns'], there['producer'], len(there['value'])))
+
+    def test_records_of_before_an_orderly_stop_come_from_the_log(self):
+        self.bus.stop()
+        self.bus.start()
+        self.compare(self.shown('--records', '3'), [4997, 4998, 4999])
+
+    def test_what_another_ring_lacks_comes_from_the_log_and_the_rest_from_it(self):
+        self.bus.run('topic', 'alter', self.topic, '--ring', '2MiB')
+        self.produce(self.topic, [b'a', b'b'])
+        self.compare(self.shown(), [4997, 4998, 4999, 5000, 5001])
+
+    def test_what_a_ring_has_given_back_comes_from_the_log(self):
+        self.produce(self.topic, [b'x' * 200_000] * 20)
+        self.compare(self.shown('--records', '30'), list(range(4990, 5020)))
+
+    def test_more_than_there_are_is_all_there_are(self):
+        self.bus.stop()
+        self.bus.start()
+        self.produce(self.topic, [b'a'])
+        self.compare(self.shown('--records', '6000'), list(range(5001)))
+
+    def test_without_a_log_there_is_what_the_ring_has(self):
+        self.topic += '.memory'
+        self.create(self.topic, '--no-persist', '--ring', '1MiB')
+        self.produce(self.topic, [b'a', b'b'])
+        self.compare(self.shown(), [0, 1])
+
+    def test_a_log_that_is_not_found_is_told_of_and_memory_shown(self):
+        self.produce(self.topic, [b'a'])
+        self.bus.kill()
+        found = self.bus.json('inspect', self.topic, '--post-mortem', '--state-dir', '/', '--records', '3')
+        self.assertIn('in the log only', self.bus.stderr)
+        self.assertEqual(found['source'], 'memory')
+        self.assertEqual(len(found['records']), 3)
+
+
 if __name__ == '__main__':
     unittest.main()

@@ -10,7 +10,7 @@
 namespace daemon_connection_test {
 
 using namespace ringway;
-using namespace ringway::daemon;
+using daemon::Connection;  // not the client's
 using namespace std::chrono_literals;
 
 TEST_CASE("connection: nothing is left of one that is closed, whoever closes it", "[daemon]") {

@@ -99,15 +99,40 @@ std::vector<std::uint32_t> chosen_partitions(const InspectOptions& options,
   return chosen;
 }
 
-/// What the catalog knows of it; nothing is needed of it where there is memory.
-std::vector<control::CursorListing> saved_cursors(const InspectOptions& options,
-                                                  const std::string& uuid, const Common& common) {
+/// What is on disk of a topic whose memory was found.
+struct OnDisk {
+  StateDirectory state;
+  CatalogTopic topic;
+  std::vector<control::CursorListing> cursors;
+};
+
+/// None, with a note, where it cannot be read: memory tells without it.
+std::optional<OnDisk> on_disk(const InspectOptions& options, const std::string& uuid,
+                              const Common& common) {
   try {
-    const StateDirectory state(options.state_dir.empty() ? bus_places(common).state_dir
-                                                         : options.state_dir);
-    return state.cursors(state.topic(uuid));
+    StateDirectory state(options.state_dir.empty() ? bus_places(common).state_dir
+                                                   : options.state_dir);
+    CatalogTopic topic = state.topic(uuid);
+    auto cursors = state.cursors(topic);
+    return OnDisk{std::move(state), std::move(topic), std::move(cursors)};
   } catch (const Error& error) {
-    note(fmt::format("cursors that nobody holds are not shown: {}", error.what()));
+    note(fmt::format("cursors that nobody holds, and records that are in the log only, are not "
+                     "shown: {}",
+                     error.what()));
+    return {};
+  }
+}
+
+std::vector<LoggedRecord> logged_records(const OnDisk& disk, std::uint32_t partition,
+                                         std::size_t count, std::uint64_t below) {
+  if (!disk.topic.settings.persist) return {};
+  try {
+    storage::PosixFileSystem file_system;
+    const std::string directory = disk.state.partition(disk.topic, partition);
+    return tail_of_log(file_system, directory, count, below).records;
+  } catch (const Error& error) {
+    note(fmt::format("partition {}: records that are in the log only are not shown: {}", partition,
+                     error.what()));
     return {};
   }
 }
@@ -139,10 +164,14 @@ Exit post_mortem(const InspectOptions& options, const Common& common) {
     if (error.code() != ErrorCode::not_found) throw;
     return examine_log(options, records, error, common);
   }
+  const std::optional<OnDisk> disk = on_disk(options, shm::to_string(memory->uuid()), common);
   PostMortem found(memory->name(),
-                   saved_cursors(options, shm::to_string(memory->uuid()), common), records);
+                   disk ? disk->cursors : std::vector<control::CursorListing>{}, records);
+  const auto logged = [&](std::uint32_t partition, std::size_t count, std::uint64_t below) {
+    return disk ? logged_records(*disk, partition, count, below) : std::vector<LoggedRecord>{};
+  };
   for (const std::uint32_t p : chosen_partitions(options, memory->partitions())) {
-    found.look(*memory, p);
+    found.look(*memory, p, logged);
   }
   const layout::ProcessId supervisor = memory->supervisor();
   print(found.render(memory->through(), &supervisor, common.format, style_of(STDOUT_FILENO)));
@@ -184,15 +213,15 @@ void add_inspect(CommandLine& line) {
       "--post-mortem", options->post_mortem,
       "After a crash of everything: the last records (5, or --records) of each partition and who "
       "published them, where consumers stood, who is dead, and what cannot be known any more; from "
-      "the memory, else from the log. Shows no record's value, key or header");
+      "the memory, and from the log what that lacks. Shows no record's value, key or header");
   verb.add_option(
           "--runtime-dir", options->runtime_dir,
           "Directory of the keeper's socket (default: as the supervisor says, else where the "
           "control socket is)")
       ->type_name("DIR");
   verb.add_option("--state-dir", options->state_dir,
-                  "State directory, for cursors that nobody holds and where only the log is left "
-                  "(default: as the bus says, or where one usually is)")
+                  "State directory, for the log and cursors that nobody holds (default: as the bus "
+                  "says, or where one usually is)")
       ->type_name("DIR")
       ->needs(post_mortem);
 }
