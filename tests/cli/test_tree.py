@@ -1,5 +1,6 @@
 """The tree keeps its shape: places, names, layers, public headers, links, what the build knows."""
 
+import functools
 import os
 import pathlib
 import re
@@ -30,6 +31,12 @@ BELOW = {
 }
 # A program of the build, which is not installed: the manual is about the daemon, too.
 ABOVE = {'tools/man': {'daemon'}}
+# Where the files of a directory, and of those below it that have no list of their own, are listed.
+LISTS = {'daemon': 'daemon/INSIDE.md',
+         **{place: f'{place}/README.md' for place in ('lib', 'tools', 'tests', 'tests/bench', 'tests/fixtures',
+                                                      'tests/model')}}
+# Tests say in their names what holds; a verb's file is called like the verb, a public header like what it declares.
+SPEAKS_FOR_ITSELF = re.compile(r'^tests/.*(_test\.cpp|/test_\w+\.py)$|^tools/verbs/|^lib/include/')
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
 
 
@@ -44,6 +51,23 @@ def includes(path):
 
 def relative(path):
     return str(path.relative_to(ROOT))
+
+
+def is_source(path):
+    if not path.is_file() or '__pycache__' in path.parts:
+        return False
+    if path.suffix:
+        return path.suffix in ('.cpp', '.hpp', '.h', '.py', '.pml')
+    with path.open('rb') as file:
+        return file.read(2) == b'#!'
+
+
+@functools.cache
+def listed(document):
+    """Its words in blocks and between backquotes, `*_name` for every name that ends so."""
+    text = document.read_text()
+    found = re.findall(r'^    .*', text, re.MULTILINE) + re.findall(r'`([^`\n]+)`', text)
+    return set(re.findall(r'\*_\w+|\w+', ' '.join(found)))
 
 
 class Tree(unittest.TestCase):
@@ -81,6 +105,18 @@ class Tree(unittest.TestCase):
         for name in ('tests/run', '.ci/run', 'tools/quickstart'):
             if (ROOT / name).exists():
                 self.assertTrue(os.access(ROOT / name, os.X_OK), name)
+
+    def test_every_source_has_its_place_in_a_list(self):
+        """Of what is responsible for its directory: in a block, or between backquotes."""
+        missing = []
+        for path in sorted(path for place in LISTS for path in (ROOT / place).rglob('*')):
+            if not is_source(path) or SPEAKS_FOR_ITSELF.search(relative(path)):
+                continue
+            place = next(relative(parent) for parent in path.parents if relative(parent) in LISTS)
+            names = listed(ROOT / LISTS[place])
+            if path.stem not in names and not any(path.stem.endswith(name[1:]) for name in names if name[0] == '*'):
+                missing.append(f'{LISTS[place]}: {relative(path)}')
+        self.assertEqual(sorted(set(missing)), [])
 
     def test_links_in_documents_lead_somewhere(self):
         dead = []
