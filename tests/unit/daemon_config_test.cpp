@@ -1,8 +1,12 @@
+#include <fmt/format.h>
 #include <stdlib.h>
 
 #include <catch2/catch.hpp>
+#include <iterator>
 #include <map>
 #include <optional>
+#include <string>
+#include <string_view>
 
 #include "daemon/config_keys.hpp"
 #include "daemon/configuration.hpp"
@@ -206,6 +210,85 @@ TEST_CASE("config: an environment variable goes over the file, and an option ove
   CHECK(origins.at("limits.clients").where == "ringway.toml:3");
   CHECK(origins.at("socket").where == "--socket");
   CHECK(origins.at("log_level").where == "default");
+}
+
+/// A value of a key that is not its default, and where it has to arrive.
+struct Chosen {
+  std::string_view key;
+  std::string value;
+  bool (*arrived)(const Config& config);
+};
+
+const Chosen kOfEachKey[]{
+    {"runtime_dir", "/r", [](const Config& c) { return c.runtime_dir == "/r"; }},
+    {"state_dir", "/s", [](const Config& c) { return c.state_dir == "/s"; }},
+    {"socket", "/c", [](const Config& c) { return c.socket == "/c"; }},
+    {"descriptor_store", "service",
+     [](const Config& c) { return c.descriptor_store == StoreChoice::service; }},
+    {"metrics_socket", "/m", [](const Config& c) { return c.metrics_socket == "/m"; }},
+    {"metrics_listen", "127.0.0.1:9464",
+     [](const Config& c) { return c.metrics_listen == "127.0.0.1:9464"; }},
+    {"log_level", "debug", [](const Config& c) { return c.log_level == "debug"; }},
+    {"create", "[\"*\"]", [](const Config& c) { return c.create.size() == 1; }},
+    {"stop_patience", "11s", [](const Config& c) { return c.stop_patience_ms == 11'000; }},
+    {"limits.memory", "12MiB", [](const Config& c) { return c.memory_bytes == 12 << 20; }},
+    {"limits.topics", "13", [](const Config& c) { return c.topics_max == 13; }},
+    {"limits.clients", "14", [](const Config& c) { return c.clients_max == 14; }},
+    {"limits.handles_per_topic", "15",
+     [](const Config& c) { return c.handles_per_topic_max == 15; }},
+    {"limits.slots_per_client", "1600",
+     [](const Config& c) { return c.slots_per_client_max == 1600; }},
+    {"disk.keep_free", "17%", [](const Config& c) { return c.keep_free.percent == 17; }},
+    {"defaults.partitions", "18", [](const Config& c) { return c.defaults.partitions == 18; }},
+    {"defaults.ring", "1MiB", [](const Config& c) { return c.defaults.ring_bytes == 1 << 20; }},
+    {"defaults.segment", "19MiB",
+     [](const Config& c) { return c.defaults.segment_bytes == 19 << 20; }},
+    {"defaults.sync", "never",
+     [](const Config& c) { return c.defaults.sync == SyncPolicy::never; }},
+    {"defaults.sync_interval", "20ms",
+     [](const Config& c) { return c.defaults.sync_interval_ms == 20; }},
+    {"defaults.sync_bytes", "21KiB",
+     [](const Config& c) { return c.defaults.sync_bytes == 21 << 10; }},
+    {"defaults.persist", "false", [](const Config& c) { return !c.defaults.persist; }},
+    {"defaults.when_full", "overwrite",
+     [](const Config& c) { return c.defaults.when_full == WhenFull::overwrite; }},
+    {"defaults.when_disk_fails", "memory",
+     [](const Config& c) { return c.defaults.when_disk_fails == WhenDiskFails::memory; }},
+    {"defaults.retention_bytes", "22MiB",
+     [](const Config& c) { return c.defaults.retention_bytes == 22 << 20; }},
+    {"defaults.retention_age", "23s",
+     [](const Config& c) { return c.defaults.retention_age_ms == 23'000; }},
+    {"defaults.when_stopped", "fence",
+     [](const Config& c) { return c.defaults.when_stopped == WhenStopped::fence; }},
+    {"defaults.stopped_after", "24s",
+     [](const Config& c) { return c.defaults.stopped_after_ms == 24'000; }},
+    {"defaults.pin_budget", "25s",
+     [](const Config& c) { return c.defaults.pin_budget_ms == 25'000; }},
+    {"defaults.retired_max", "26MiB",
+     [](const Config& c) { return c.defaults.retired_bytes_max == 26 << 20; }},
+    {"defaults.when_pinned", "copy",
+     [](const Config& c) { return c.defaults.when_pinned == WhenPinned::copy; }},
+};
+
+TEST_CASE("config: each key has a variable, which goes over the file", "[daemon]") {
+  REQUIRE(std::size(kOfEachKey) == config_keys().size());
+  for (const Chosen& chosen : kOfEachKey) {
+    CAPTURE(chosen.key);
+    const Key* const key = find_key(chosen.key);
+    REQUIRE(key != nullptr);
+    const std::string setting = key->variable() + "=" + chosen.value;
+    const std::string file = key->depends() ? fmt::format("{} = \"/file\"", key->name)
+                                            : fmt::format("{} = {}", key->name, key->sample);
+    Configuration without = layered(file, {"HOME=/"});
+    Configuration with = layered(file, {setting.c_str()});
+    without.complete();
+    with.complete();
+    CHECK_FALSE(chosen.arrived(without.config()));
+    CHECK(chosen.arrived(with.config()));
+    for (const auto& [name, origin] : with.origins()) {
+      CHECK((origin.where == key->variable()) == (name == chosen.key));
+    }
+  }
 }
 
 TEST_CASE("config: a variable that holds no value of its key is refused by name", "[daemon]") {

@@ -1,0 +1,84 @@
+"""Where ringwayd finds its configuration: what it prints of it, by where the file lies."""
+
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+PLACES = ('chosen', 'named', 'service', 'xdg/ringway', 'home/.config/ringway')
+
+
+class SearchOrder(unittest.TestCase):
+    """Of files that each allow another number of topics, which one counts."""
+
+    def setUp(self):
+        self.root = pathlib.Path(tempfile.mkdtemp(prefix='ringway-configuration-'))
+        self.addCleanup(shutil.rmtree, self.root)
+        self.root.chmod(0o755)
+        self.program = self.root / 'ringwayd'  # the build may lie where only its owner may go
+        shutil.copy(os.environ['RINGWAYD'], self.program)
+        self.files = {}
+        for number, place in enumerate(PLACES):
+            self.files[place] = self.root / place / 'ringwayd.toml'
+            self.files[place].parent.mkdir(parents=True)
+            self.files[place].write_text(f'limits.topics = {100 + number}\n')
+        self.somebody = {'user': 65534, 'group': 65534, 'extra_groups': []} if os.geteuid() == 0 else {}
+
+    def ended(self, *words, user=None, **variables):
+        return subprocess.run([self.program, '--print-config', *words],
+                              env={'HOME': str(self.root / 'home'), **variables}, capture_output=True, text=True,
+                              timeout=60, check=False, **(self.somebody if user is None else user))
+
+    def counts(self, *words, **options):
+        """The place of the file that counts; None: none does."""
+        ended = self.ended(*words, **options)
+        self.assertEqual(ended.returncode, 0, ended.stderr)
+        topics, where = re.search(r'^topics = (\d+) +# (.*)$', ended.stdout, re.MULTILINE).groups()
+        if where == 'default':
+            return None
+        place = PLACES[int(topics) - 100]
+        self.assertEqual(where, f'{self.files[place]}:1')
+        return place
+
+    def variables(self, *names):
+        return {name: value for name, value in {
+            'RINGWAYD_CONFIG': str(self.files['named']), 'CONFIGURATION_DIRECTORY': str(self.files['service'].parent),
+            'XDG_CONFIG_HOME': str(self.root / 'xdg')}.items() if name in names}
+
+    def test_each_place_goes_over_the_next(self):
+        every = ('RINGWAYD_CONFIG', 'CONFIGURATION_DIRECTORY', 'XDG_CONFIG_HOME')
+        self.assertEqual(self.counts('--config', self.files['chosen'], **self.variables(*every)), 'chosen')
+        self.assertEqual(self.counts(**self.variables(*every)), 'named')
+        self.assertEqual(self.counts(**self.variables(*every[1:])), 'service')
+        self.assertEqual(self.counts(**self.variables(*every[2:])), 'xdg/ringway')
+        self.assertEqual(self.counts(), 'home/.config/ringway')
+
+    def test_where_there_is_none_defaults_count(self):
+        self.assertIsNone(self.counts(HOME=str(self.root / 'nowhere')))
+        self.assertIsNone(self.counts(HOME=''))
+        # The one of the next place does not step in.
+        self.assertIsNone(self.counts(XDG_CONFIG_HOME=str(self.root / 'nowhere')))
+
+    def test_an_empty_variable_is_none_for_the_file_and_not_there_for_a_directory(self):
+        self.assertIsNone(self.counts(RINGWAYD_CONFIG=''))
+        self.assertEqual(self.counts(XDG_CONFIG_HOME=''), 'home/.config/ringway')
+
+    def test_a_file_that_is_named_and_not_there_is_refused(self):
+        missing = self.root / 'missing.toml'
+        for words, variables in ((('--config', missing), {}), ((), {'RINGWAYD_CONFIG': str(missing)})):
+            ended = self.ended(*words, **variables)
+            self.assertNotEqual(ended.returncode, 0)
+            self.assertIn(str(missing), ended.stderr)
+
+    @unittest.skipUnless(os.geteuid() == 0, 'takes root')
+    @unittest.skipIf(os.path.exists('/etc/ringway/ringwayd.toml'), 'this host has one')
+    def test_root_has_none_in_a_home(self):
+        self.assertIsNone(self.counts(user={}, **self.variables('XDG_CONFIG_HOME')))
+        self.assertEqual(self.counts(user={}, **self.variables('RINGWAYD_CONFIG')), 'named')
+
+
+if __name__ == '__main__':
+    unittest.main()
