@@ -167,22 +167,32 @@ class Units(unittest.TestCase):
         box.say('ringway consume t -o start -e -f "%v\\n" | cmp - <(seq 1 1000)')
         self.assertEqual(len(self.events('ring_adopted')) - adopted, 1)
 
-    def test_a_wedged_flusher_is_restarted(self):
-        def wedge(pid):
-            stopper = box.start(f'exec {THREAD_STOP} {pid} flusher', stdout=subprocess.PIPE)
-            self.addCleanup(stopper.stdout.close)
-            self.addCleanup(stopper.wait)
-            self.addCleanup(stopper.kill)
-            self.assertEqual(stopper.stdout.readline(), 'stopped\n')
+    def check_it_is_restarted_with_one_thread_wedged(self, thread, named):
+        """`named`: the threads that it says stand still before it is ended."""
         before = len(self.events('thread_stands_still'))
         self.drop_in('WatchdogSec=3s')
         box.say('ringway topic create t && seq 1 1000 | ringway produce t')
         pid = self.pid()
-        wedge(pid)
+        stopper = box.start(f'exec {THREAD_STOP} {pid} {thread}', stdout=subprocess.PIPE)
+        self.addCleanup(stopper.stdout.close)
+        self.addCleanup(stopper.wait)
+        self.addCleanup(stopper.kill)
+        self.assertEqual(stopper.stdout.readline(), 'stopped\n')
         self.await_successor(pid)
+        self.assertIn(f'ringwayd.service: Killing process {pid} (ringwayd) with signal SIGABRT',
+                      box.say('journalctl -u ringwayd'))
         stood = self.events('thread_stands_still')[before:]
-        self.assertEqual([event['RINGWAY_THREAD'] for event in stood], ['flusher'])
+        self.assertEqual([event['RINGWAY_THREAD'] for event in stood], named)
         box.say('ringway consume t -o start -e -f "%v\\n" | cmp - <(seq 1 1000)')
+
+    def test_a_wedged_flusher_is_restarted(self):
+        self.check_it_is_restarted_with_one_thread_wedged('flusher', ['flusher'])
+
+    def test_a_wedged_maker_of_memory_is_restarted(self):
+        self.check_it_is_restarted_with_one_thread_wedged('maker', ['maker'])
+
+    def test_a_wedged_control_thread_is_restarted(self):
+        self.check_it_is_restarted_with_one_thread_wedged('ringwayd', [])  # it names the others
 
     def test_a_stopped_supervisor_is_restarted(self):
         self.drop_in('WatchdogSec=3s')
