@@ -3,11 +3,10 @@
 import pathlib
 import subprocess
 import sys
-import tempfile
 import unittest
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / 'tests' / 'systemd'))
+sys.path[:0] = [str(pathlib.Path(__file__).resolve().parent), str(pathlib.Path(__file__).resolve().parents[1] / 'systemd')]
+import packages
 from box import Box, why_not
 
 PROGRAM = '''
@@ -20,28 +19,22 @@ int main() {
 '''
 
 box = None
-packages = None
+directory = None
 
 
 def setUpModule():
-    global box, packages
+    global box, directory
     reason = why_not()
     if reason:
         raise unittest.SkipTest(reason)
-    directory = tempfile.TemporaryDirectory(prefix='ringway-packages-', dir='/var/tmp')  # the box has its own /tmp
-    unittest.addModuleCleanup(directory.cleanup)
-    packages = pathlib.Path(directory.name)
-    built = subprocess.run([ROOT / 'tools/packaging/build', packages], text=True,
-                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    if built.returncode != 0:
-        raise AssertionError(built.stdout[-5000:])
+    directory = packages.built()
     box = Box(disk=False)  # what is purged is no mount
     unittest.addModuleCleanup(box.close)
     box.say('rm -f /usr/sbin/policy-rc.d')  # by which a machine may keep packages from starting services
 
 
 def debs(*names):
-    return ' '.join(str(next(packages.glob(f'{name}_*.deb'))) for name in names)
+    return packages.files(directory, *names)
 
 
 class Debian(unittest.TestCase):
@@ -49,10 +42,10 @@ class Debian(unittest.TestCase):
         self.addCleanup(box.say, 'dpkg --purge ringway libringway-dev libringway0')
 
     def install(self):
-        box.say(f'dpkg -i {debs("ringway", "libringway0", "libringway-dev")}')
+        box.say(f'dpkg -i {debs(*packages.NAMES)}')
 
     def test_lintian_finds_no_error(self):
-        said = subprocess.run(['lintian', '--fail-on', 'error', *packages.glob('*.deb')], text=True,
+        said = subprocess.run(['lintian', '--fail-on', 'error', *directory.glob('*.deb')], text=True,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         self.assertEqual(said.returncode, 0, said.stdout)
 
@@ -64,25 +57,43 @@ class Debian(unittest.TestCase):
                           ' | ringway produce t --wait durable && ringway consume t -o start -e -f "%v\\n"'
                           ' | cmp - <(seq 1 2000)')
         box.say('until ringway consume t -o -1 -e | grep -q 1000; do sleep 0.1; done')
-        box.say(f'for package in {debs("ringway", "libringway0")}; do dpkg-deb -R $package /tmp/next'
-                ' && sed -i "s/^Version: .*/&+next/; s/libringway0 (= .*)/libringway0/" /tmp/next/DEBIAN/control'
-                ' && dpkg-deb -b /tmp/next /tmp/$(basename $package) && rm -r /tmp/next || exit; done'
-                ' && cd /tmp && dpkg -i ringway_*.deb libringway0_*.deb && rm *.deb && touch /tmp/upgraded')
+        packages.next_version(box, directory, '/tmp/upgrade')
+        box.say('cd /tmp/upgrade && dpkg -i ringway_*.deb libringway0_*.deb && rm *.deb && touch /tmp/upgraded')
         self.assertEqual(lines.wait(60), 0)
         self.assertIn('event=ring_adopted topic=t', box.say('journalctl -u ringwayd -n 20'))
         self.assertIn('+next', box.say("dpkg-query -W -f '${Version}' ringway libringway0"))
 
     def test_removed_it_leaves_the_log_and_purged_nothing(self):
+        before = packages.places(box)
         self.install()
+        uid, gid = box.say('id -u ringway && id -g ringway').split()
         box.say('ringway topic create t && seq 1 1000 | ringway produce t')
         box.say('dpkg --remove ringway')
         box.say('systemctl is-active ringwayd.socket ringwayd', status=3)
-        box.say('test -f /var/lib/ringway/catalog.db')
+        box.say('test -f /var/lib/ringway/catalog.db && ! test -e /run/ringway')
         self.install()
         box.say('ringway consume t -o start -e -f "%v\\n" | cmp - <(seq 1 1000)')
-        box.say('dpkg --purge ringway')
-        self.assertEqual(box.say('ls -A /var/lib/ringway 2>/dev/null; ls -d /etc/ringway /run/ringway 2>/dev/null;'
-                                 ' getent passwd ringway; find / -xdev -user ringway 2>/dev/null; :'), '')
+        # What an operator adds by the manual.
+        box.say('useradd watcher && gpasswd --add watcher ringway')
+        self.addCleanup(box.say, 'userdel watcher')
+        box.say('mkdir -p /etc/systemd/system/ringwayd.service.d && cd /usr/share/doc/ringway/examples'
+                ' && cp metrics-port.conf /etc/systemd/system/ringwayd.service.d && systemctl daemon-reload'
+                ' && echo "limits.topics = 10" >/etc/ringway/ringwayd.toml && systemctl restart ringwayd'
+                ' && systemctl enable --now ringwayd@lab.socket'
+                ' && ringway topic create t --socket /run/ringway-lab/control.sock')
+        box.say(f'dpkg --purge {" ".join(packages.NAMES)}')
+        self.assertEqual(box.say('getent passwd ringway; getent group ringway; pgrep -x ringwayd; :'), '')
+        self.assertEqual(box.say(f'find / -xdev \\( -uid {uid} -o -gid {gid} \\) -print;'
+                                 f' find /run /tmp /dev/shm \\( -uid {uid} -o -gid {gid} \\) -print'), '')
+        self.assertEqual(packages.places(box) - before, set())
+
+    def test_purged_it_empties_a_disk_that_is_mounted_for_it(self):
+        self.install()
+        box.say('systemctl stop ringwayd.socket ringwayd && mount -t tmpfs -o size=64m disk /var/lib/ringway'
+                ' && systemctl start ringwayd && ringway topic create t --segment 1MiB')
+        self.addCleanup(box.say, 'umount /var/lib/ringway && rm -r /var/lib/ringway')
+        self.assertIn('/var/lib/ringway', box.say('dpkg --purge ringway'))
+        self.assertEqual(box.say('ls -A /var/lib/ringway'), '')
 
     def test_programs_are_built_against_it(self):
         self.install()
