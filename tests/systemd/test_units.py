@@ -10,10 +10,10 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from box import Box, PATIENCE_SECONDS, why_not
+from traffic import Traffic
 
 BUILD = os.environ['BUILD']
 THREAD_STOP = pathlib.Path(__file__).with_name('thread_stop')
-LINES = 400_000  # some four seconds
 
 box = None
 
@@ -65,27 +65,6 @@ class Units(unittest.TestCase):
         self.await_('a successor', lambda: self.pid() not in (0, pid)
                     and self.property('ActiveState') == 'active')
 
-    def traffic(self):
-        """Lines go in for some seconds, with pauses; (their producer, who follows them)."""
-        box.say('ringway topic create stream')
-        producer = box.start(
-            f'set -o pipefail; for from in $(seq 1 1000 {LINES}); do seq $from $((from + 999)); sleep 0.01; done'
-            f' | timeout {PATIENCE_SECONDS} ringway produce stream', stderr=subprocess.PIPE)
-        consumer = box.start(
-            f'timeout {PATIENCE_SECONDS} ringway consume stream -o start -n {LINES} -f "%v\\n"'
-            f' | cmp - <(seq {LINES})', stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        self.addCleanup(producer.wait)
-        self.addCleanup(consumer.wait)
-        return producer, consumer
-
-    def check_whole(self, producer, consumer):
-        self.assertIsNone(producer.poll(), 'the traffic was over before the last disturbance')
-        told = producer.communicate(timeout=PATIENCE_SECONDS)[1]
-        self.assertEqual(producer.returncode, 0, told)
-        said = consumer.communicate(timeout=PATIENCE_SECONDS)[0]
-        self.assertEqual((consumer.returncode, said), (0, ''))
-        box.say(f'ringway consume stream -o start -e -f "%v\\n" | cmp - <(seq {LINES})')
-
     def test_a_start_is_over_when_the_bus_serves(self):
         before = len(self.events('serving'))
         box.say('systemctl start ringwayd')
@@ -103,23 +82,23 @@ class Units(unittest.TestCase):
         self.assertEqual(self.property('ActiveState'), 'active')
 
     def test_killed_under_traffic_it_loses_and_doubles_nothing(self):
-        streams = self.traffic()
+        traffic = Traffic(self, box)
         adopted = len(self.events('ring_adopted'))
         for _ in range(4):
             time.sleep(0.3)
             pid = self.pid()
             box.say(f'kill -9 {pid}')
             self.await_successor(pid)
-        self.check_whole(*streams)
+        traffic.check_whole()
         self.assertEqual(len(self.events('ring_adopted')) - adopted, 4)
 
     def test_a_restart_leaves_the_rings_to_the_next_one_under_traffic(self):
-        streams = self.traffic()
+        traffic = Traffic(self, box)
         left = len(self.events('left'))
         for _ in range(4):
             time.sleep(0.3)
             box.say('systemctl restart ringwayd')
-        self.check_whole(*streams)
+        traffic.check_whole()
         self.assertEqual(len(self.events('left')) - left, 4)
 
     def test_a_stop_drains_to_the_disk_and_keeps_nothing_in_memory(self):
