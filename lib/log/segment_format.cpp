@@ -21,13 +21,18 @@ SegmentHeader fresh_header(std::uint64_t first_position, std::uint64_t table_ent
   return header;
 }
 
+bool is_of_later_version(const SegmentHeader& header) noexcept {
+  return header.magic == kSegmentMagic && header.checksum == checksum_of(header, 0) &&
+         (header.version != kSegmentVersion || header.incompatible_flags != 0);
+}
+
 const char* header_defect(const SegmentHeader& header) noexcept {
   constexpr std::uint64_t kBlockBytesMax = std::uint64_t{1} << 30;
   constexpr std::uint64_t kEntriesMax = std::uint64_t{1} << 20;
   constexpr std::uint64_t kPositionMax = std::uint64_t{1} << 62;
   if (header.magic != kSegmentMagic) return "no segment: the magic is missing";
-  if (header.version != kSegmentVersion) return "written by another version of the log format";
   if (header.checksum != checksum_of(header, 0)) return "the header does not verify";
+  if (header.version != kSegmentVersion) return "written by another version of the log format";
   if (header.incompatible_flags != 0) return "needs a feature this version does not know";
   const bool sound =
       header.header_bytes == sizeof(SegmentHeader) && std::has_single_bit(header.block_bytes) &&

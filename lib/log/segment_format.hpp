@@ -61,7 +61,7 @@ struct SegmentHeader {
   std::uint64_t predecessor_unsynced_bytes;
   std::uint64_t predecessor_unsynced_offsets;
   std::uint8_t reserved[4096 - 176];
-  std::uint64_t checksum;  ///< of everything above, unseeded
+  std::uint64_t checksum;  ///< of everything above, unseeded; here in every version, like the magic
 };
 static_assert(sizeof(SegmentHeader) == kPageBytes);
 static_assert(offsetof(SegmentHeader, topic_uuid) == 40);
@@ -195,6 +195,10 @@ constexpr std::uint64_t page_ceil(std::uint64_t position) noexcept {
 /// the caller's, and the checksum, last.
 SegmentHeader fresh_header(std::uint64_t first_position, std::uint64_t table_entries,
                            std::uint64_t block_bytes);
+
+/// Whether the header is as somebody wrote it whose format this version does not know. Magic and
+/// checksum are where they are in every version: without both it is damaged, whatever it says.
+bool is_of_later_version(const SegmentHeader& header) noexcept;
 
 /// Whether the header is one this version can follow; if not, the rule it breaks. Static storage.
 const char* header_defect(const SegmentHeader& header) noexcept;

@@ -20,9 +20,7 @@ SegmentHeader read_header(storage::FileSystem& file_system, const storage::File&
     throw Error(ErrorCode::failed, "segment", "shorter than its header", "");
   }
   if (const char* defect = header_defect(header)) {
-    throw Error(header.magic == kSegmentMagic && header.version != kSegmentVersion
-                    ? ErrorCode::incompatible
-                    : ErrorCode::failed,
+    throw Error(is_of_later_version(header) ? ErrorCode::incompatible : ErrorCode::failed,
                 "segment", defect, "");
   }
   return header;

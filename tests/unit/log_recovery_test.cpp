@@ -212,6 +212,7 @@ TEST_CASE("recovery: a segment with an unreadable header is left, and no offset 
 TEST_CASE(
     "recovery: a segment of a later version stays where it is, and nothing is begun behind it",
     "[log]") {
+  const bool by_version = GENERATE(true, false);
   LogBench bus;
   bus.add(150);
   bus.driver->drain();
@@ -220,7 +221,11 @@ TEST_CASE(
   std::vector<std::byte>& bytes = bus.disk.bytes(kPath + "/" + last);
   log::SegmentHeader header;
   std::memcpy(&header, bytes.data(), sizeof header);
-  header.version = log::kSegmentVersion + 1;
+  if (by_version) {
+    header.version = log::kSegmentVersion + 1;
+  } else {
+    header.incompatible_flags = 1;
+  }
   header.checksum = log::checksum_of(header, 0);
   std::memcpy(bytes.data(), &header, sizeof header);
   const std::vector<std::string> names = bus.names();
@@ -238,6 +243,22 @@ TEST_CASE(
   const log::Recovered seen = log::recover(bus.disk, kPath, log::RecoverMode::inspect);
   REQUIRE(seen.damaged.size() == 1);
   CHECK(seen.damaged[0].name == last);
+}
+
+TEST_CASE("recovery: a header that does not verify is of no later version, whatever it says",
+          "[log]") {
+  LogBench bus;
+  bus.add(150);
+  bus.driver->drain();
+  const std::string last = bus.driver->log().segments().back().name;
+  bus.driver.reset();
+  for (std::size_t at = 8; at < 4096; at += 3) {
+    bus.disk.bytes(kPath + "/" + last)[at] = std::byte{0x5a};
+  }
+  const log::Recovered found = bus.recover();
+  REQUIRE(found.damaged.size() == 1);
+  CHECK(found.damaged[0].code == ErrorCode::failed);
+  CHECK(found.damaged[0].name != last);  // the log goes on
 }
 
 TEST_CASE("recovery: who set a damaged segment aside and died left its offsets unused", "[log]") {
