@@ -99,6 +99,7 @@ class Recovery {
   bool drop_superseded();
   void settle_ends();
   LogPoint end_in_front_of(const SegmentInfo& next, const SegmentInfo& before);
+  LogPoint end_by_itself(const SegmentInfo& info);
   void settle_floor();
   void raise_floor(std::uint64_t base_offset, std::uint64_t file_bytes);
   void cut(const SegmentInfo& info, SegmentReader& reader, const VerifiedEnd& found);
@@ -236,13 +237,40 @@ LogPoint Recovery::end_in_front_of(const SegmentInfo& next, const SegmentInfo& b
   return end.position < next.predecessor_end.position ? end : next.predecessor_end;
 }
 
+/// Where a segment ends of which no other one tells: behind all that verifies in it, since what has
+/// a later one behind it was written to its end. Blocks in front of that which do not are holes.
+LogPoint Recovery::end_by_itself(const SegmentInfo& info) {
+  const int descriptor = file_system_.open(path_of(info.name), OpenMode::read);
+  if (descriptor == -ENOENT) return info.end;  // retired meanwhile
+  require(descriptor, path_of(info.name), "open");
+  SegmentReader reader(file_system_, storage::File(file_system_, descriptor), TableRead::later);
+  if (reader.refresh() < 0) return info.end;  // whoever reads it is told
+  const std::vector<const BlockEntry*> entries = reader.entries();
+  for (auto entry = entries.rbegin(); entry != entries.rend(); ++entry) {
+    const BlockFacts& facts = (*entry)->facts;
+    if (facts.first_position == kNoBoundary) continue;
+    const LogPoint boundary{facts.first_position, facts.first_offset};
+    if (boundary.position <= reader.durable().position) break;
+    SegmentWalk walk(reader);
+    walk.go_to(boundary);
+    Record record;
+    if (walk.next(record) != ReadStatus::ok) continue;
+    reader.trust_durable(boundary);
+    break;
+  }
+  return find_end(reader).end;
+}
+
 void Recovery::settle_ends() {
   std::vector<SegmentInfo>& segments = result_.segments;
   if (segments.empty()) return;
   for (std::size_t i = 0; i + 1 < segments.size(); ++i) {
     // The successor knows where this one ended, unless the file between them is missing.
     SegmentInfo& next = segments[i + 1];
-    if (next.predecessor_end.position > geometries_[i].capacity_end()) continue;
+    if (next.predecessor_end.position > geometries_[i].capacity_end()) {
+      segments[i].end = end_by_itself(segments[i]);
+      continue;
+    }
     if (next.predecessor_durable != next.predecessor_end) {
       next.predecessor_end = end_in_front_of(next, segments[i]);
     }

@@ -225,8 +225,10 @@ void Repair::write_marks(const Mend& mend) const {
 
 void Repair::fill_in(const Mend& mend) const {
   const std::string path = path_of(unborn_name(mend.from.offset));
+  // Whatever has the name goes, and is not written through: it may be a link to another file.
+  const int removed = file_system_.remove(path);
+  if (removed != -ENOENT) require(removed, path, "remove");
   const storage::File file = open(path, OpenMode::create);
-  require(file_system_.truncate(file.descriptor(), 0), path, "truncate");
   std::vector<std::byte> bytes(mend.header->data_start);
   std::memcpy(bytes.data(), &*mend.header, sizeof(SegmentHeader));
   for (const Mark& mark : mend.marks) {

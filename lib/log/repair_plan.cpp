@@ -1,6 +1,7 @@
 #include "log/repair_plan.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 
 #include "layout/record.hpp"
@@ -43,6 +44,7 @@ class Planning {
 
   void restore_headers();
   void take_files();
+  void take_file(Mend mend);
   void fill_front(const DamagedFile& file);
   void mend(const NamedHole& named);
   void write_off(const Hole& hole, std::size_t segment);
@@ -62,7 +64,8 @@ class Planning {
 };
 
 void Planning::restore_headers() {
-  require(file_system_.list(directory_, names_), directory_, "list");
+  const int listed = file_system_.list(directory_, names_);
+  if (listed != -ENOENT) require(listed, directory_, "list");  // as recover() has it
   std::sort(names_.begin(), names_.end());
   for (const std::string& name : names_) {
     const auto parsed = parse_segment_name(name);
@@ -110,19 +113,29 @@ void Planning::take_files() {
       mend.set_aside_as = free_damaged_name(file.base_offset, names_);
       names_.push_back(mend.set_aside_as);
     }
-    plan_.push_back(mend);
+    take_file(std::move(mend));
   }
   const auto& damaged = report_.recovered.damaged;  // by offset
   if (!damaged.empty() && damaged.front().base_offset < end) fill_front(damaged.front());
 }
 
-/// It was the oldest. How much of the log it held, only its size tells.
+/// Nothing else is done to a file that goes: it is kept as it was found.
+void Planning::take_file(Mend mend) {
+  std::erase_if(plan_, [&](const Mend& other) {
+    return other.how == Mending::restore_header && other.file == mend.file;
+  });
+  plan_.push_back(std::move(mend));
+}
+
+/// It was the oldest. How much of the log it held, only its size tells; a record, where it has one.
 void Planning::fill_front(const DamagedFile& file) {
   const SegmentInfo* const behind = segments().empty() ? nullptr : &segments().front();
   if (behind != nullptr && file.base_offset >= behind->first.offset) return;
   const LogPoint to = behind != nullptr ? behind->predecessor_end : clean_end_;
   if (file.base_offset >= to.offset) return;
-  const std::uint64_t bytes = std::min(layout::round_up_to_unit(file.file_bytes), to.position);
+  const std::uint64_t held =
+      std::max<std::uint64_t>(layout::round_up_to_unit(file.file_bytes), layout::kUnitBytes);
+  const std::uint64_t bytes = std::min(held, to.position);
   fill_in({to.position - bytes, file.base_offset}, to, nullptr, behind);
 }
 
@@ -131,6 +144,10 @@ void Planning::mend(const NamedHole& named) {
   if (hole.to.position <= hole.from.position) {
     throw Error(ErrorCode::failed, path_of(named.segment), reason(hole),
                 "repair it again when the device works, or copy the disk to another one");
+  }
+  if (segments().empty()) {  // all of the log is missing
+    fill_in(hole.from, hole.to, nullptr, nullptr);
+    return;
   }
   const auto found =
       std::find_if(segments().begin(), segments().end(),
@@ -196,12 +213,12 @@ void Planning::fill_in(LogPoint from, LogPoint to, const SegmentInfo* before,
   if (before != nullptr && before->first.offset == from.offset) {  // it needs the name
     predecessor = before->predecessor_end;
     predecessor_durable = before->predecessor_durable;
-    plan_.push_back({.how = Mending::take_out,
-                     .file = before->name,
-                     .wrong = "holds nothing, and what is missing behind it takes its name",
-                     .from = {},
-                     .to = {},
-                     .file_bytes = before->file_bytes});
+    take_file({.how = Mending::take_out,
+               .file = before->name,
+               .wrong = "holds nothing, and what is missing behind it takes its name",
+               .from = {},
+               .to = {},
+               .file_bytes = before->file_bytes});
   }
   SegmentHeader header = fresh_header(to.position - layout::kUnitBytes, 1, kPageBytes);
   std::copy(owner_.topic_uuid.begin(), owner_.topic_uuid.end(), header.topic_uuid);
@@ -220,6 +237,11 @@ void Planning::fill_in(LogPoint from, LogPoint to, const SegmentInfo* before,
     header.created_at_ns = reader.header().created_at_ns;
   }
   header.checksum = checksum_of(header, 0);
+  if (const char* const defect = header_defect(header)) {
+    throw Error(ErrorCode::failed, path_of(segment_name(from.offset)),
+                std::string("what is missing there cannot be filled in: ") + defect,
+                "leave the directory as it is, and report it with what 'log verify' says");
+  }
   BlockEntry entry{};
   entry.facts.first_position = header.first_position;
   entry.facts.first_offset = from.offset;

@@ -21,6 +21,16 @@ SegmentHeader with_constants(SegmentHeader header, const LogIdentity& owner,
   return header;
 }
 
+/// Whether the byte is of a field that with_constants() sets: where it is right, another value that
+/// verified would make the header another place's.
+constexpr bool is_constant(std::size_t at) noexcept {
+  return at < offsetof(SegmentHeader, segment_id) ||
+         (at >= offsetof(SegmentHeader, topic_uuid) &&
+          at < offsetof(SegmentHeader, table_entries)) ||
+         (at >= offsetof(SegmentHeader, base_offset) &&
+          at < offsetof(SegmentHeader, base_position));
+}
+
 bool verifies(const SegmentHeader& header) noexcept {
   return header.checksum == checksum_of(header, 0) && header_defect(header) == nullptr;
 }
@@ -36,6 +46,7 @@ bool differ_in_one_byte(std::uint64_t a, std::uint64_t b) noexcept {
 std::optional<SegmentHeader> restored_header(const SegmentHeader& found, const LogIdentity& owner,
                                              std::uint64_t base_offset) noexcept {
   if (found.segment_id == 0) return std::nullopt;  // random: nothing was written here
+  if (is_of_later_version(found)) return std::nullopt;
   SegmentHeader header = with_constants(found, owner, base_offset);
   if (verifies(header)) return header;
   if (const std::uint64_t right = checksum_of(header, 0);
@@ -45,6 +56,7 @@ std::optional<SegmentHeader> restored_header(const SegmentHeader& found, const L
   }
   auto* const bytes = reinterpret_cast<unsigned char*>(&header);
   for (std::size_t i = 0; i < offsetof(SegmentHeader, reserved); ++i) {
+    if (is_constant(i)) continue;
     const unsigned char was = bytes[i];
     for (int other = 0; other < 256; ++other) {
       bytes[i] = static_cast<unsigned char>(other);

@@ -12,8 +12,8 @@
 namespace ringway::log {
 
 /// The header as it was written, where what is found of it proves which one that was: with what
-/// every segment of that name has in common put right, and one byte more at most, its checksum
-/// agrees; or it does but for one byte of itself. Nothing that a checksum does not vouch for.
+/// every segment of that name has in common put right, and one byte of the rest at most, its
+/// checksum agrees; or it does but for one byte of itself. Nothing that no checksum vouches for.
 std::optional<SegmentHeader> restored_header(const SegmentHeader& found, const LogIdentity& owner,
                                              std::uint64_t base_offset) noexcept;
 

@@ -1,5 +1,6 @@
 #include "log/verify.hpp"
 
+#include "log/segment_name.hpp"
 #include "ringway/error.hpp"
 
 namespace ringway::log {
@@ -61,6 +62,12 @@ LogReport verify_log(storage::FileSystem& file_system, const std::string& direct
   }
   if (!segments.empty() && durable.offset > report.end.offset) {
     report.holes.push_back({segments.back().name, Hole{report.end, durable, 0}});
+  }
+  // All of it is gone. Where damaged files are left, those are what is the matter.
+  const std::vector<DamagedFile>& damaged = report.recovered.damaged;
+  if (segments.empty() && durable.offset > 0 &&
+      (damaged.empty() || damaged.front().base_offset >= durable.offset)) {
+    report.holes.push_back({segment_name(0), Hole{{}, durable, 0}});
   }
   return report;
 }

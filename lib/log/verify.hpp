@@ -12,7 +12,7 @@
 namespace ringway::log {
 
 /// A hole, and the segment it is in. For records missing between two segments, the later one; for
-/// such as lay behind the last one, that.
+/// such as lay behind the last one, that; where none is left, the first that a log has.
 struct NamedHole {
   std::string segment;
   Hole hole;
