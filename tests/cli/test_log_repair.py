@@ -1,12 +1,15 @@
 """log repair: a damaged log is sound again, without what was damaged and with all else, and what was cut is kept."""
 
 import hashlib
+import json
 import os
 import pathlib
+import pty
 import pwd
 import re
 import shutil
 import signal
+import subprocess
 import sys
 import time
 import unittest
@@ -37,8 +40,9 @@ def zero(path, at, count):
         file.write(bytes(count))
 
 
-def beside_last(files):
-    return files[-1].with_name(f'{int(files[-1].stem) - 1:020}.log')
+def in_front_of(file):
+    """The name of a segment that begins one offset in front of that one."""
+    return file.with_name(f'{int(file.stem) - 1:020}.log')
 
 
 # What is done to the files of the log, oldest first: four blocks of 256 KiB each, the last has fewer.
@@ -51,19 +55,25 @@ DAMAGES = {
     'the table': lambda files: zero(files[1], 4096, 4096),
     'a file cut short': lambda files: os.truncate(files[1], 300_000),
     'a file with nothing in it': lambda files: os.truncate(files[1], 0),
+    'the first with nothing in it': lambda files: os.truncate(files[0], 0),
     'a file that is missing': lambda files: files[1].unlink(),
     'two files that are missing': lambda files: (files[1].unlink(), files[2].unlink()),
-    'garbage that has a name': lambda files: beside_last(files).write_bytes(os.urandom(10_000)),
-    'a file of another place': lambda files: shutil.copy(files[2], beside_last(files)),
+    'garbage that has a name': lambda files: in_front_of(files[-1]).write_bytes(os.urandom(10_000)),
+    'a file of another place': lambda files: shutil.copy(files[2], in_front_of(files[-1])),
+    'a copy with a broken magic': lambda files: (shutil.copy(files[2], in_front_of(files[2])),
+                                                        flip(in_front_of(files[2]), 0)),
     'a byte of the last': lambda files: flip(files[-1], 100_000),
     'the header of the last': lambda files: zero(files[-1], 0, 4096),
     'the last cut short': lambda files: os.truncate(files[-1], 60_000),
+    'one that is missing, and the slots in front of it': lambda files: (zero(files[0], 8192, 3 * 8192),
+                                                                        files[1].unlink()),
     'the last is missing': lambda files: files[-1].unlink(),
+    'all of it is missing': lambda files: [file.unlink() for file in files],
     'much at once': lambda files: (flip(files[0], 400_000), zero(files[1], 0, 4096), files[2].unlink(),
                                    zero(files[-1], 70_000, 4096)),
 }
 # Nothing of it held a record that others do not, or its checksum tells what it was.
-HARMLESS = {'a byte of a header', 'garbage that has a name', 'a file of another place'}
+HARMLESS = {'a byte of a header', 'garbage that has a name', 'a file of another place', 'a copy with a broken magic'}
 
 
 class LogRepair(OnABus):
@@ -168,7 +178,7 @@ class LogRepair(OnABus):
         whole = self.bus.root / 'whole'
         shutil.copytree(self.bus.state_dir, whole)
         for what, damage in DAMAGES.items():
-            if what == 'the last is missing':
+            if what in ('the last is missing', 'all of it is missing'):
                 continue  # nothing tells that it was there
             with self.subTest(what):
                 shutil.rmtree(self.bus.state_dir)
@@ -261,6 +271,101 @@ class LogRepair(OnABus):
         self.assertEqual(error['code'], 'busy')
         self.assertIn(f'is in use by ringwayd with pid {self.bus.daemon.pid}', error['rule'])
         self.assertIn('systemctl stop ringwayd.socket ringwayd.service', error['fix'])
+
+    def test_while_another_repair_is_at_it_one_is_to_wait(self):
+        self.stop(orderly=True)
+        DAMAGES['a byte of data'](self.files())
+        person, terminal = pty.openpty()
+        asked = self.bus.spawn('log', 'repair', *self.where, stdin=terminal)
+        os.close(terminal)
+        said = b''
+        while b'[y/N]' not in said:
+            said += os.read(asked.stderr.fileno(), 1000)
+        error = self.bus.refusal('log', 'repair', *self.where, '--yes', status=1)
+        os.write(person, b'n\n')
+        self.assertEqual(asked.wait(), 1)
+        os.close(person)
+        self.assertEqual(error['code'], 'busy')
+        self.assertIn(f'is in use by ringway with pid {asked.pid}', error['rule'])
+        self.assertEqual(error['fix'], 'wait for it to end, and repair then')
+
+    def test_what_has_a_segment_s_name_and_is_no_file_is_refused(self):
+        self.stop(orderly=True)
+        one = self.files()[1]
+        elsewhere = self.bus.root / 'elsewhere'
+        one.rename(elsewhere)
+        for what, make in (('a link', lambda: one.symlink_to(elsewhere)), ('a directory', one.mkdir),
+                           ('a pipe', lambda: os.mkfifo(one))):
+            with self.subTest(what):
+                make()
+                hashes = self.hashes()
+                error = self.bus.refusal('log', 'repair', *self.where, '--yes', status=1)
+                self.assertEqual((error['thing'], error['rule'], error['fix']),
+                                 (str(one), 'is no regular file',
+                                  'put the file itself there, or move it out of the directory'))
+                self.assertEqual(self.hashes(), hashes)
+                self.assertEqual(list(self.directory.glob('cut-*')), [])
+                one.rmdir() if what == 'a directory' else one.unlink()
+        elsewhere.rename(one)
+        self.assertEqual(self.repair('--yes')['findings'], [])
+
+    def test_what_fills_in_is_not_written_through_a_link(self):
+        self.stop(orderly=True)
+        DAMAGES['a whole header'](self.files())
+        precious = self.bus.root / 'precious'
+        precious.write_bytes(b'of somebody else')
+        unborn = self.files()[1].with_name(self.files()[1].name + '.new')
+        unborn.symlink_to(precious)
+        self.repair('--yes')
+        self.assertEqual(precious.read_bytes(), b'of somebody else')
+        self.assertFalse(unborn.is_symlink())
+        self.assertTrue(self.files()[1].is_file() and not self.files()[1].is_symlink())
+        self.verify()
+
+    @unittest.skipUnless(os.geteuid() == 0, 'needs root to be somebody else')
+    def test_refused_on_the_way_it_says_what_was_done_and_what_was_not(self):
+        uuid = self.create('two', '--partitions', '2', '--ring', '64KiB', '--segment', '1MiB')['uuid']
+        for p in ('0', '1'):
+            self.bus.run('produce', 'two', '-p', p, '--wait', 'durable', stdin=b'%s\n' % (b'v' * 500) * 10_000)
+        self.stop(orderly=True)
+        both = [self.bus.state_dir / 'topics' / uuid / p for p in ('0', '1')]
+        nobody = pwd.getpwnam('nobody')
+        self.bus.root.chmod(0o755)
+        for directory in both:
+            flip(sorted(directory.glob('*.log'))[1], 400_000)
+        for path in (self.bus.state_dir, *self.bus.state_dir.rglob('*')):
+            os.chown(path, nobody.pw_uid, nobody.pw_gid)
+        both[1].chmod(0o500)
+        where = ['two', '--state-dir', self.bus.state_dir]
+        did = self.bus.json('log', 'repair', *where, '--yes', status=1)
+        error = json.loads(self.bus.stderr.splitlines()[-1])['error']
+        self.assertEqual({finding['partition'] for finding in did['findings']}, {0})
+        (kept,) = did['kept']
+        self.assertEqual(pathlib.Path(kept['cut']).parent, both[0])
+        self.assertTrue(error['thing'].startswith(f'{both[1]}/cut-'))
+        self.assertEqual(error['fix'], 'repair again once that is mended; nothing of partition 1 was changed')
+        both[1].chmod(0o700)
+        did = self.bus.json('log', 'repair', *where, '--yes')
+        self.assertEqual({finding['partition'] for finding in did['findings']}, {1})
+
+    @unittest.skipUnless(os.geteuid() == 0, 'needs root')
+    def test_root_is_not_told_to_act_as_root(self):
+        self.stop(orderly=True)
+        self.bus.root.chmod(0o755)
+        read_only = 'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && exec "$@"'
+        ended = subprocess.run(['unshare', '-m', 'sh', '-c', read_only, self.bus.state_dir,
+                                *self.bus.command('log', 'repair', *self.where, '--yes', '--output', 'json')],
+                               env=self.bus.env, capture_output=True, check=False)
+        error = json.loads(ended.stderr.splitlines()[-1])['error']
+        self.assertEqual((error['thing'], error['rule']), (str(self.bus.state_dir), 'is read-only'))
+        nobody = pwd.getpwnam('nobody')
+        for path in (self.bus.state_dir, *self.bus.state_dir.rglob('*')):
+            os.chown(path, nobody.pw_uid, nobody.pw_gid)
+        self.bus.state_dir.chmod(0o500)
+        error = self.bus.refusal('log', 'repair', *self.where, '--yes', status=4)
+        self.assertIn(f'its owner nobody (uid {nobody.pw_uid})', error['rule'])
+        self.assertEqual(error['fix'], f'give its owner the right to: chmod u+rwx {self.bus.state_dir}')
+        self.bus.state_dir.chmod(0o700)
 
     def test_what_is_wrong_is_named(self):
         self.create('memory', '--no-persist')

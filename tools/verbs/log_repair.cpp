@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 #include <grp.h>
+#include <pwd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -10,6 +11,7 @@
 
 #include "control/directory_lock.hpp"
 #include "log/repair.hpp"
+#include "log/segment_name.hpp"
 #include "ringway/error.hpp"
 #include "shm/clock.hpp"
 #include "shm/uuid.hpp"
@@ -36,20 +38,38 @@ struct Partition {
   log::RepairPlan plan;
 };
 
+std::string account_of(uid_t uid) {
+  const passwd* const account = getpwuid(uid);
+  return account != nullptr ? fmt::format("{} (uid {})", account->pw_name, uid)
+                            : fmt::format("uid {}", uid);
+}
+
 /// Root works as the account that the state belongs to, which is to read what it leaves.
 void act_as_owner(const std::string& directory) {
   struct stat owner{};
   if (stat(directory.c_str(), &owner) < 0) throw system_error(errno, directory, "stat");
-  if (geteuid() == 0 && owner.st_uid != 0) {
+  const bool steps_down = geteuid() == 0 && owner.st_uid != 0;
+  if (steps_down) {
     if (setgroups(0, nullptr) < 0 || setresgid(owner.st_gid, owner.st_gid, owner.st_gid) < 0 ||
         setresuid(owner.st_uid, owner.st_uid, owner.st_uid) < 0) {
       throw system_error(errno, directory, "becoming its owner");
     }
   }
-  if (access(directory.c_str(), W_OK) < 0) {
-    throw Error(ErrorCode::denied, directory, "this user may not write there",
-                "act as the supervisor's user, or as root");
+  if (access(directory.c_str(), W_OK) == 0) return;
+  if (errno == EROFS) {
+    throw Error(ErrorCode::failed, directory, "is read-only",
+                "mount it to be written to, or repair a copy of it: --state-dir DIR");
   }
+  if (errno != EACCES) throw system_error(errno, directory, "access");
+  if (steps_down) {
+    throw Error(ErrorCode::denied, directory,
+                fmt::format("its owner {}, as whom root works there, may not write there",
+                            account_of(owner.st_uid)),
+                "give its owner the right to: chmod u+rwx " + shell_quoted(directory));
+  }
+  throw Error(ErrorCode::denied, directory,
+              fmt::format("{} may not write there", account_of(geteuid())),
+              "act as the supervisor's user, or as root");
 }
 
 /// No supervisor writes there meanwhile, and none starts.
@@ -58,13 +78,36 @@ control::DirectoryLock sole_use(const std::string& directory) {
     return control::DirectoryLock(directory);
   } catch (const Error& error) {
     if (error.code() != ErrorCode::busy) throw;
+    if (error.rule().starts_with("is in use by ringway with")) {
+      throw Error(ErrorCode::busy, error.thing(), error.rule() + ", which repairs a log in it",
+                  "wait for it to end, and repair then");
+    }
     throw Error(ErrorCode::busy, error.thing(), error.rule() + ", and a repair wants it alone",
                 "stop it first: systemctl stop ringwayd.socket ringwayd.service, or kill that pid");
   }
 }
 
+/// What is no file is passed over when the log is read: it would be taken for missing, and what
+/// fills in would take its name.
+void refuse_what_is_no_file(const std::string& directory) {
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(directory, error)) {
+    const auto parsed = log::parse_segment_name(entry.path().filename().string());
+    if (!parsed || entry.symlink_status().type() == std::filesystem::file_type::regular) continue;
+    // What was being made is removed, which does for all but a directory.
+    if (parsed->kind == log::SegmentName::Kind::unborn && !is_directory(entry.symlink_status())) {
+      continue;
+    }
+    throw Error(ErrorCode::failed, entry.path(), "is no regular file",
+                "put the file itself there, or move it out of the directory");
+  }
+}
+
 std::vector<Partition> plan_partitions(const LogSelection& logs, storage::FileSystem& files) {
   std::vector<Partition> partitions;
+  for (const std::uint32_t p : logs.partitions) {
+    refuse_what_is_no_file(logs.state.partition(logs.topic, p));
+  }
   ProgressLine progress;
   for (const std::uint32_t p : logs.partitions) {
     progress.show(fmt::format("partition {} of {}", p, logs.topic.settings.partitions));
@@ -164,10 +207,15 @@ std::string repair_partition(const LogSelection& logs, const Partition& partitio
   try {
     log::repair_log(files, partition.directory, partition.plan, name,
                     preface(logs, partition, now_ns));
-  } catch (const Error&) {
+  } catch (const Error& error) {
     std::error_code ignored;
     std::filesystem::remove(path, ignored);  // if nothing is in it
-    throw;
+    const bool has_begun = std::filesystem::exists(path, ignored);
+    throw Error(error.code(), error.thing(), error.rule(),
+                "repair again once that is mended; " +
+                    (has_begun ? "what was cut so far is in " + path
+                               : fmt::format("nothing of partition {} was changed",
+                                             partition.number)));
   }
   return path;
 }
@@ -177,7 +225,7 @@ Exit repair(const RepairOptions& options, const Common& common) {
   act_as_owner(logs.state.path());
   const control::DirectoryLock lock = sole_use(logs.state.path());
   storage::PosixFileSystem files;
-  const std::vector<Partition> partitions = plan_partitions(logs, files);
+  std::vector<Partition> partitions = plan_partitions(logs, files);
   const bool sound = std::ranges::all_of(
       partitions, [](const Partition& partition) { return partition.plan.empty(); });
   std::vector<std::string> cut;
@@ -192,8 +240,15 @@ Exit repair(const RepairOptions& options, const Common& common) {
                                    "repairing its log cuts out what is damaged")) {
       return Exit::error;
     }
-    for (const Partition& partition : partitions) {
-      if (!partition.plan.empty()) cut.push_back(repair_partition(logs, partition, files));
+    for (auto partition = partitions.begin(); partition != partitions.end(); ++partition) {
+      if (partition->plan.empty()) continue;
+      try {
+        cut.push_back(repair_partition(logs, *partition, files));
+      } catch (const Error&) {
+        partitions.erase(partition, partitions.end());
+        if (!cut.empty()) show(STDOUT_FILENO, common.format);
+        throw;
+      }
     }
   }
   show(STDOUT_FILENO, common.format);
