@@ -25,7 +25,7 @@ class LatencySampler {
   void slept() noexcept { left_ = 0; }
 
   /// A poll is about to give these out. `clock`, CLOCK_REALTIME in nanoseconds, is read where one
-  /// of them is a sample.
+  /// of them is due as a sample, history or not.
   template <class Clock>
   [[gnu::always_inline]] void give_out(std::span<const RecordView> records, layout::Slot& slot,
                                        Clock&& clock) noexcept {

@@ -177,8 +177,8 @@ class Writer {
   static constexpr std::uint64_t kLineBytes = 64;
   static constexpr std::uint64_t kAskedBytes = 2 * kLineBytes;  // of a claim, before it is won
 
-  // Who loses a claim after so many that it won stands aside for so long: some microseconds, in
-  // which another claims as often.
+  // Who loses a claim after so many that it won stands aside for so long: some microseconds on
+  // x86-64, in which another claims as often.
   static constexpr std::uint32_t kRun = 32;
   static constexpr int kAside = 100;
   // Whose part of what was claimed meanwhile is smaller than this claims now and then.
