@@ -9,7 +9,9 @@ import subprocess
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 KEPT = pathlib.Path(os.environ['BUILD']) / 'packages'  # a box has its own /tmp
 # What a machine changes by itself: the state of dpkg, caches, logs, what accounts were before.
-LEFT_OUT = ('/var/lib/dpkg', '/var/lib/apt', '/var/log', '/var/cache', '/run/log', '/run/systemd', '/var/tmp', '/etc/*-')
+LEFT_OUT = ('/var/lib/dpkg', '/var/lib/apt', '/var/log', '/var/cache', '/run/log', '/run/systemd', '/var/tmp', '/etc/*-',
+            '/tmp/namespace-dev-*', '/var/lib/PackageKit', '/var/lib/systemd/linger', '/tmp/systemd-private-*-systemd-logind.*',
+            '/var/lib/prometheus', '/tmp/systemd-private-*-prometheus.*')
 NAMES = ('ringway', 'libringway0', 'libringway-dev')
 
 
