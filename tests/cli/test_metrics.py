@@ -7,6 +7,7 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import socket
 import stat
 import subprocess
@@ -21,7 +22,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / 'support'))
 from bus import Bus, PATIENCE_SECONDS, wait_until
 from scrape import Samples, UnixConnection, answer, program, text_of
 
-OBSERVABILITY = pathlib.Path(__file__).resolve().parents[2] / 'daemon/observability'
+DAEMON = pathlib.Path(__file__).resolve().parents[2] / 'daemon'
+OBSERVABILITY = DAEMON / 'observability'
 DASHBOARD = OBSERVABILITY / 'ringway-dashboard.json'
 RULES = OBSERVABILITY / 'ringway.rules.yml'
 ALERTS_TEST = pathlib.Path(__file__).with_name('alerts.test.yml')
@@ -439,6 +441,64 @@ class Observability(unittest.TestCase):
             done = subprocess.run([program('promtool'), 'check', 'rules', file.name], capture_output=True, text=True,
                                   check=False)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+
+class Manual(unittest.TestCase):
+    """The table of families in the operator's manual: a row names some, their labels, and what they say."""
+    maxDiff = None
+    # Whose values the manual cannot know.
+    OPEN_ENDED = {'topic', 'partition', 'consumer', 'event', 'version', 'layout', 'protocol'}
+
+    @classmethod
+    def setUpClass(cls):
+        table = (DAEMON / 'README.md').read_text().split('| `ringway_…` | labels | |\n|---|---|---|\n')[1].split('\n\n')[0]
+        rows = [row.split('|')[1:-1] for row in table.splitlines()]
+        quoted = re.compile(r'`(\w+)`')
+        cls.rows = [(quoted.findall(names), quoted.findall(labels), says.strip()) for names, labels, says in rows]
+        with Bus() as bus:
+            cls.said = cls.everything(bus)
+
+    @classmethod
+    def everything(cls, bus):
+        """A sample of each family: also of what is held up, and of consumers with and without a name."""
+        bus.run('topic', 'create', 'orders')
+        bus.run('produce', 'orders', '--wait', 'durable', stdin=lines(10))
+        bus.run('consume', 'orders', '--cursor', 'billing', '-o', 'start', '-n', '4')
+        bus.run('topic', 'create', 'ticks', '--no-persist', '--ring', '64KiB')
+        bus.run('produce', 'ticks', stdin=lines(1))
+        slow = bus.spawn('consume', 'ticks', '-o', 'start')
+        slow.stdout.readline()
+        os.kill(slow.pid, signal.SIGSTOP)
+        bus.spawn('produce', 'ticks').stdin.write(lines(600))
+        wait_until(lambda: scrape(bus)('ringway_held_partitions', reason='slow_consumer') == 1, 'a hold')
+        return scrape(bus)
+
+    def served(self, name):
+        """The labels of a family's samples, as text has them."""
+        parts = ('_bucket', '_sum', '_count') if self.said.kinds[name] == 'histogram' else ('',)
+        return [labels for part in parts for labels in self.said.labels(name + part)]
+
+    def test_it_has_every_family_and_no_other_each_with_its_labels(self):
+        there = {f'ringway_{name}': set(labels) for names, labels, _ in self.rows for name in names}
+        self.assertEqual(len(there), sum(len(names) for names, _, _ in self.rows), 'named twice')
+        # One without a value is none to Prometheus.
+        self.assertEqual(there, {name: {label for labels in self.served(name) for label, value in labels.items() if value}
+                                 - {'le'} for name in self.said.kinds})
+        self.assertEqual([name for name in there if not self.served(name)], [])
+
+    def test_it_says_of_what_type_each_is(self):
+        for names, _, says in self.rows:
+            for name in names:
+                kind = 'histogram' if says.startswith('histogram: ') else 'counter' if name.endswith('_total') else 'gauge'
+                self.assertEqual(self.said.kinds[f'ringway_{name}'], kind, name)
+
+    def test_it_has_every_value_that_a_label_of_its_own_can_have(self):
+        for (name, *more), labels, says in self.rows:
+            if len(labels) != 1 or more or labels[0] in self.OPEN_ENDED:
+                continue
+            with self.subTest(family=name):
+                values = {theirs[labels[0]] for theirs in self.served(f'ringway_{name}')}
+                self.assertEqual(values, set(re.findall(r'`(\w+)`', says)))
 
 
 class Versions(unittest.TestCase):
