@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import time
@@ -13,6 +14,7 @@ from box import Box, PATIENCE_SECONDS, why_not
 from traffic import Traffic
 
 BUILD = os.environ['BUILD']
+MANUAL = pathlib.Path(__file__).resolve().parents[2] / 'daemon/README.md'
 THREAD_STOP = pathlib.Path(__file__).with_name('thread_stop')
 
 box = None
@@ -292,8 +294,20 @@ class Units(unittest.TestCase):
                          ('named', '6', '0'))
         self.assertTrue(created['MESSAGE'].startswith('event=topic_created topic=named '))
 
-    def test_its_exposure_is_small(self):
-        box.say('systemctl start ringwayd && systemd-analyze security --threshold=20 ringwayd')
+    def check_exposure(self, sentence):
+        """At most 2.0, and what the manual says; what systemd has to say about it."""
+        said = box.say('systemd-analyze security --threshold=20 ringwayd')
+        (told,) = re.findall(sentence, MANUAL.read_text())
+        self.assertEqual(re.search(r'Overall exposure level .*: (\d\.\d) ', said)[1], told)
+        return said
+
+    def test_its_exposure_is_small_and_what_stays_open_is_explained(self):
+        box.say('systemctl start ringwayd')
+        said = self.check_exposure(r'`systemd-analyze security ringwayd` gives it (\d\.\d)')
+        left_open = re.findall(r'^✗ (\w+)=', said, re.MULTILINE)
+        self.assertIn('PrivateUsers', left_open)
+        explained = re.search(r'^# Left open:\n((?:# .*\n)+)', box.say('systemctl cat ringwayd.service'), re.MULTILINE)[1]
+        self.assertEqual([name for name in left_open if f'{name}=' not in explained], [])
 
     def test_a_second_bus_has_its_own_place(self):
         self.addCleanup(box.say, 'systemctl stop ringwayd@lab.socket ringwayd@lab.service;'
@@ -383,7 +397,7 @@ class Units(unittest.TestCase):
         box.say(f'mkdir -p {drop_in} && cp /usr/local/share/doc/ringway/examples/metrics-port.conf {drop_in}'
                 ' && systemctl daemon-reload && systemctl restart ringwayd && ip link set lo up')
         self.assertIn('ringway_build_info{', box.say('curl -s http://127.0.0.1:9464/metrics'))
-        box.say('systemd-analyze security --threshold=20 ringwayd')
+        self.check_exposure(r'\(`systemd-analyze security` then gives it (\d\.\d)\)')
 
     def test_a_user_publishes_another_consumes_and_a_third_is_refused(self):
         box.say('ringway topic create orders --write alice --read bob')
