@@ -4,12 +4,14 @@ import contextlib
 import io
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
 import unittest
 
-SUPPORT = pathlib.Path(__file__).resolve().parents[1] / 'support'
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+SUPPORT = ROOT / 'tests/support'
 sys.path.insert(0, str(SUPPORT))
 import runner
 import watch
@@ -181,6 +183,47 @@ class LastLines(unittest.TestCase):
         self.assertFalse([line for line in self.last_lines(seconds=suites) if line.endswith('OVER')])
         lines = self.last_lines(seconds={**suites, 'unit': 1})
         self.assertEqual([line.split()[0] for line in lines if line.endswith('OVER')], ['all'])
+
+
+class Script(unittest.TestCase):
+    """tests/run itself, in a tree of its own with tests of two suites."""
+
+    def setUp(self):
+        place = tempfile.TemporaryDirectory()
+        self.addCleanup(place.cleanup)
+        self.tree = pathlib.Path(place.name)
+        (self.tree / 'tests/support').mkdir(parents=True)
+        (self.tree / 'tools').mkdir()
+        shutil.copy(ROOT / 'tests/run', self.tree / 'tests')
+        for name in ('runner.py', 'watch.py'):
+            shutil.copy(SUPPORT / name, self.tree / 'tests/support')
+        (self.tree / 'tools/packages.bash').write_text('require_packages() { echo "required: $*"; }\n')
+        (self.tree / 'meson_options.txt').write_text("option('tests', type: 'boolean')\n")
+        (self.tree / 'meson.build').write_text(
+            "project('little', 'cpp')\n"
+            "good = executable('good', 'good.cpp')\n"
+            "test('good', good, suite: 'unit')\n"
+            "test('bad', find_program('false'), suite: 'cli')\n")
+        (self.tree / 'good.cpp').write_text('int main() {}\n')
+
+    def run_script(self, *words, status):
+        """What it printed, without blanks around a line."""
+        done = subprocess.run(['./tests/run', *words], cwd=self.tree, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True, timeout=100, check=False)
+        self.assertEqual(done.returncode, status, done.stdout)
+        return [line.strip() for line in done.stdout.splitlines()]
+
+    def test_it_builds_and_runs_the_suites_that_are_named(self):
+        said = self.run_script('unit', status=0)
+        self.assertEqual((said[0], said[-1]), ('required: build test', '1 passed, 0 failed'))
+        self.assertEqual({path.name for path in self.tree.iterdir()} - {'build-tests'},
+                         {'meson.build', 'meson_options.txt', 'good.cpp', 'tests', 'tools'})
+        said = self.run_script('cli', 'unit', status=1)
+        self.assertEqual(said[-2:], ['FAILED cli: bad ended with exit status 1', '1 passed, 1 failed'])
+
+    def test_a_name_that_is_no_suite_is_a_usage_error(self):
+        self.assertEqual(self.run_script('unti', status=2)[0], "tests/run: 'unti' is no suite")
+        self.assertFalse((self.tree / 'build-tests').exists())
 
 
 if __name__ == '__main__':
