@@ -232,6 +232,7 @@ void Supervisor::tick() {
     attempt(
         [&] { std::ranges::move(registry_.resume_replacements(), std::back_inserter(troubles)); });
     attempt([&] { save_cursors(); });
+    attempt([&] { take_latencies(); });
     report(std::move(troubles));
     tick();
   });
@@ -241,6 +242,11 @@ void Supervisor::save_cursors() {
   for (const auto& [name, topic] : registry_.all()) {
     if (!topic->deleting) handles_.save_cursors(*topic);
   }
+}
+
+/// Also when nobody asks for it: what is taken is a difference, of which 2^31 samples are too many.
+void Supervisor::take_latencies() const {
+  for (const auto& [id, session] : sessions_.all()) Handles::take_latencies(*session);
 }
 
 void Supervisor::stop(std::function<void(bool)> done) {
@@ -341,7 +347,7 @@ void Supervisor::ask_for_inventory(std::function<void(metrics::Inventory)> take)
 
 /// Without a look at partitions: whoever asked has the boards.
 metrics::Inventory Supervisor::inventory() {
-  for (const auto& [id, session] : sessions_.all()) Handles::take_latencies(*session);
+  take_latencies();
   metrics::Inventory all;
   metrics::take_stock(all, registry_, sessions_);
   for (const auto& [name, topic] : registry_.all()) {

@@ -76,6 +76,7 @@ class Supervisor {
   void report(std::vector<std::string> troubles);
   void tick();
   void save_cursors();
+  void take_latencies() const;
   void drain(std::chrono::steady_clock::time_point until, std::function<void(bool complete)> done);
   bool end_stop(bool complete);
   nlohmann::json status() const;
