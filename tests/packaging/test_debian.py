@@ -20,36 +20,29 @@ int main() {
 '''
 
 box = None
-directory = None
 
 
 def setUpModule():
-    global box, directory
+    global box
     reason = why_not()
     if reason:
         raise unittest.SkipTest(reason)
-    directory = packages.built()
-    box = Box(disk=False)  # what is purged is no mount
+    box = Box(disk=False, root=packages.clean_root())  # what is purged is no mount
     unittest.addModuleCleanup(box.close)
-    box.say('rm -f /usr/sbin/policy-rc.d')  # by which a machine may keep packages from starting services
-
-
-def debs(*names):
-    return packages.files(directory, *names)
 
 
 class Debian(unittest.TestCase):
     def setUp(self):
-        self.addCleanup(box.say, 'dpkg --purge ringway libringway-dev libringway0')
+        self.addCleanup(box.say, f'dpkg --purge {" ".join(packages.NAMES)} && apt-get autopurge')
 
     def install(self):
-        box.say(f'dpkg -i {debs(*packages.NAMES)}')
+        packages.install(box, *packages.NAMES)
 
     def events(self, name, *fields):
         return len(box.say(' '.join(('journalctl -q -u ringwayd -o cat', f'RINGWAY_EVENT={name}', *fields))).splitlines())
 
     def test_lintian_finds_no_error(self):
-        said = subprocess.run(['lintian', '--fail-on', 'error', *directory.glob('*.deb')], text=True,
+        said = subprocess.run(['lintian', '--fail-on', 'error', *packages.built().glob('*.deb')], text=True,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         self.assertEqual(said.returncode, 0, said.stdout)
 
@@ -57,11 +50,11 @@ class Debian(unittest.TestCase):
         self.install()
         box.say('systemctl is-enabled ringwayd ringwayd.socket && systemctl is-active ringwayd')
         traffic = Traffic(self, box)
-        packages.next_version(box, directory, '/tmp/upgrade')
+        packages.next_version(box, '/tmp/upgrade')
         self.addCleanup(box.say, 'rm -r /tmp/upgrade')
         before = {event: self.events(event) for event in ('left', 'serving', 'ring_adopted')}
         seen = traffic.lines()
-        box.say('dpkg -i /tmp/upgrade/*.deb')
+        box.say('apt-get install /tmp/upgrade/*.deb')
         self.assertGreater(traffic.lines(), seen)
         traffic.check_whole()
         for event, count in before.items():
@@ -74,7 +67,7 @@ class Debian(unittest.TestCase):
         self.install()
         uid, gid = box.say('id -u ringway && id -g ringway').split()
         box.say('ringway topic create t && seq 1 1000 | ringway produce t')
-        box.say('dpkg --remove ringway')
+        box.say('apt-get remove ringway')
         box.say('systemctl is-active ringwayd.socket ringwayd', status=3)
         box.say('test -f /var/lib/ringway/catalog.db && ! test -e /run/ringway')
         self.install()
@@ -87,7 +80,7 @@ class Debian(unittest.TestCase):
                 ' && echo "limits.topics = 10" >/etc/ringway/ringwayd.toml && systemctl restart ringwayd'
                 ' && systemctl enable --now ringwayd@lab.socket'
                 ' && ringway topic create t --socket /run/ringway-lab/control.sock')
-        box.say(f'dpkg --purge {" ".join(packages.NAMES)}')
+        box.say(f'apt-get autopurge {" ".join(packages.NAMES)}')
         self.assertEqual(box.say('getent passwd ringway; getent group ringway; pgrep -x ringwayd; :'), '')
         self.assertEqual(box.say(f'find / -xdev \\( -uid {uid} -o -gid {gid} \\) -print;'
                                  f' find /run /tmp /dev/shm \\( -uid {uid} -o -gid {gid} \\) -print'), '')
@@ -98,11 +91,12 @@ class Debian(unittest.TestCase):
         box.say('systemctl stop ringwayd.socket ringwayd && mount -t tmpfs -o size=64m disk /var/lib/ringway'
                 ' && systemctl start ringwayd && ringway topic create t --segment 1MiB')
         self.addCleanup(box.say, 'umount /var/lib/ringway && rm -r /var/lib/ringway')
-        self.assertIn('/var/lib/ringway', box.say('dpkg --purge ringway'))
+        self.assertIn('/var/lib/ringway', box.say('apt-get purge ringway'))
         self.assertEqual(box.say('ls -A /var/lib/ringway'), '')
 
     def test_programs_are_built_against_it(self):
         self.install()
+        box.say('apt-get install g++ cmake pkgconf', patience=600)
         box.say(f"mkdir -p /tmp/p && cd /tmp/p && cat >program.cpp <<'E'\n{PROGRAM}\nE\n"
                 'c++ -std=c++20 program.cpp $(pkg-config --cflags --libs ringway) -o by-pkg-config'
                 ' && ./by-pkg-config && ringway topic delete built --yes'

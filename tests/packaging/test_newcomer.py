@@ -18,6 +18,8 @@ from tmux import ENDED, Terminal
 ENDS = 'the line ended with'
 # How each line begins, and what is looked at behind it.
 STEPS = (
+    ('apt install prometheus', 'nothing_is_there_yet'),
+    ('apt install ./build-packages/ringway_', 'it_is_installed'),
     ('useradd alice', 'users'),
     ('systemctl stop ringwayd.socket && mount', 'a_small_disk'),
     ('install -D', 'done'),
@@ -36,9 +38,9 @@ STEPS = (
     ('seq 1001 200000', 'alice_waits'),
     ('ringway status', 'it_is_degraded'),
     ('rm ', 'it_has_healed'),
-    ('apt install', 'it_is_the_next_version'),
+    ('apt install ./build-packages/ringway_', 'it_is_the_next_version'),
     ('pkill', 'done'),
-    ('apt-get purge', 'nothing_is_left'),
+    ('apt autopurge', 'nothing_is_left'),
 )
 
 box = None
@@ -49,18 +51,15 @@ def setUpModule():
     reason = why_not()
     if reason:
         raise unittest.SkipTest(reason)
-    directory = packages.built()
-    box = Box(disk=False)
+    box = Box(disk=False, root=packages.clean_root())
     unittest.addModuleCleanup(box.close)
-    box.say('rm -f /usr/sbin/policy-rc.d')  # by which a machine may keep packages from starting services
-    packages.next_version(box, directory, '/tmp/build-packages')
 
 
 class Shell:
     """One bash in the box, which is given lines and goes on to the next as a person does."""
 
     def __init__(self, case):
-        self.process = box.start('cd /tmp && exec bash', stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        self.process = box.start('cd /root && exec bash', stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                  stderr=subprocess.STDOUT)
         case.addCleanup(self.leave)
 
@@ -88,9 +87,6 @@ class Newcomer(unittest.TestCase):
         lines = list(blocks(FIRST_HOUR.search((packages.ROOT / 'README.md').read_text())[1]))
         self.assertEqual([line[:len(begin)] for line, (begin, _) in zip(lines, STEPS)], [begin for begin, _ in STEPS])
         self.assertEqual(len(lines), len(STEPS))
-        self.before = packages.places(box)
-        box.say(f'dpkg -i {packages.files(packages.KEPT, "ringway", "libringway0")}')
-        self.addCleanup(box.run, 'umount /var/lib/ringway; dpkg --purge ringway libringway0')
         self.shell = Shell(self)
         for line, (_, look) in zip(lines, STEPS):
             self.line = line
@@ -112,6 +108,14 @@ class Newcomer(unittest.TestCase):
 
     def pid(self):
         return int(box.say('systemctl show ringwayd -p MainPID --value'))
+
+    def nothing_is_there_yet(self, said, status):
+        self.done(said, status)
+        self.before = packages.places(box)
+
+    def it_is_installed(self, said, status):
+        self.done(said, status)
+        box.say('ringway status')
 
     def users(self, said, status):
         self.done(said, status)
@@ -190,6 +194,7 @@ class Newcomer(unittest.TestCase):
         self.saw(200_000)
         box.say('ringway consume orders -o start -e -f "%v\\n" | cmp - <(seq 200000)')
         self.killed = self.pid()
+        packages.next_version(box, packages.BUILT)
 
     def it_is_the_next_version(self, said, status):
         self.done(said, status)

@@ -1,6 +1,6 @@
 """A real systemd to try units on: process 1 of namespaces of its own, up in a second.
 
-Its root is this machine's, copied on write into memory, but for /var/lib/ringway, which may be on a disk;
+Its root is this machine's or one of its own, copied on write into memory, but for /var/lib/ringway, which may be on a disk;
 cgroups, network, /run, /tmp, /dev/shm are its own, and all of it is gone with it. Needs root, and a kernel that lets root mount."""
 
 import contextlib
@@ -79,9 +79,10 @@ def hierarchies():
 class Box:
     """Close it. SIGTERM ends this process in a way that lets that happen."""
 
-    def __init__(self, *, disk=True):
+    def __init__(self, *, disk=True, root='/'):
         signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
         self.cgroups = hierarchies()
+        self.root = root
         self.disk = tempfile.mkdtemp(prefix='ringway-box-', dir='/var/tmp') if disk else ''
         self.outer = None
         self.first = None
@@ -100,7 +101,7 @@ class Box:
                 (cgroup.group / 'cgroup.procs').write_text('0')
         self.outer = subprocess.Popen(
             ['unshare', '--mount', '--pid', '--fork', '--kill-child', '--uts', '--ipc', '--cgroup',
-             '--net', '--propagation', 'private', INIT, self.disk,
+             '--net', '--propagation', 'private', INIT, self.root, self.disk,
              *(cgroup.words for cgroup in self.cgroups)],
             preexec_fn=enter, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE)
@@ -129,11 +130,11 @@ class Box:
                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                               timeout=PATIENCE_SECONDS).returncode
 
-    def say(self, script, *, status=0):
+    def say(self, script, *, status=0, patience=PATIENCE_SECONDS):
         """What it prints; it must exit with `status`."""
         done = subprocess.run(self.command(script), stdin=subprocess.DEVNULL, text=True,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                              timeout=PATIENCE_SECONDS)
+                              timeout=patience)
         if done.returncode != status:
             raise AssertionError(f'{script}: exit status {done.returncode}\n{done.stdout}')
         return done.stdout
