@@ -76,7 +76,7 @@ class Manual(unittest.TestCase):
 
 
 class Documents(unittest.TestCase):
-    """What the documents for users call a verb or a flag is one. Those of their lines that stand alone are run, too
+    """What the documents for users call a verb or a flag is one. Of these commands all that are complete are run, too
     (tests/systemd/test_documents.py)."""
 
     FILES = ('README.md', 'daemon/README.md', 'daemon/TUNING.md')
