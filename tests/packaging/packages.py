@@ -18,6 +18,8 @@ LEFT_OUT = ('/var/lib/dpkg', '/var/lib/apt', '/var/log', '/var/cache', '/run/log
             '/tmp/namespace-dev-*', '/var/lib/systemd/linger', '/tmp/systemd-private-*-systemd-logind.*',
             '/var/lib/prometheus', '/tmp/systemd-private-*-prometheus.*')
 NAMES = ('ringway', 'libringway0', 'libringway-dev')
+BUILDS = 'tools/packaging/build'
+NEXT = '0.1.9'  # the version after; as long as that of the tree
 BUILT = '/root/build-packages'  # in the clean root, where a person has built them
 
 
@@ -47,18 +49,32 @@ def kept(name, make):
     return KEPT / name
 
 
-def output(words):
-    """Exit status and all that is printed."""
-    done = subprocess.run(words, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    return done.returncode, done.stdout
+def debian(target, *words, hooks):
+    """Makes one at `target` from the archives that this machine has; hooks are run in its root."""
+    archive = 'deb $(REPO_URI) $(RELEASE) $(COMPONENT)'
+    archives = subprocess.run(['apt-get', 'indextargets', '--format', archive, 'Created-By: Packages'],
+                              check=True, text=True, stdout=subprocess.PIPE).stdout.splitlines()
+    done = subprocess.run(
+        ['mmdebstrap', '--mode=root', '--aptopt=APT::Get::Assume-Yes "true"', *words,
+         *(f'--customize-hook=set -e; cd "$1"; {hook}' for hook in hooks),
+         SUITE, target, *{line for line in archives if f' {SUITE}' in line}],
+        text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    if 'Failed to fetch' in done.stdout:
+        raise unittest.SkipTest('the archives of Debian cannot be reached')
+    if done.returncode != 0:
+        raise AssertionError(done.stdout[-5000:])
 
 
 def built():
-    """The directory they are in."""
+    """The directory they are in: built as README says, where nothing was but git and the tree."""
     def make(directory):
-        status, said = output([ROOT / 'tools/packaging/build', directory])
-        if status != 0:
-            raise AssertionError(said[-5000:])
+        shutil.rmtree(directory, ignore_errors=True)
+        directory.mkdir()
+        debian('-', '--format=null', '--variant=minbase', '--include=git', hooks=(
+            f'mkdir root/ringway; git -C "{ROOT}" ls-files -z --cached --others --exclude-standard'
+            f' | tar -C "{ROOT}" --null --files-from=- --create | tar -C root/ringway --extract',
+            f'chroot . sh -c "cd /root/ringway && git init -q && {BUILDS}"',
+            f'cp root/ringway/build-packages/*.deb "{directory}"'))
     return kept('debs', make)
 
 
@@ -69,19 +85,9 @@ def clean_root():
 
     def make(directory):
         shutil.rmtree(directory, ignore_errors=True)
-        archive = 'deb $(REPO_URI) $(RELEASE) $(COMPONENT)'
-        targets = subprocess.run(['apt-get', 'indextargets', '--format', archive, 'Created-By: Packages'],
-                                 check=True, text=True, stdout=subprocess.PIPE).stdout.splitlines()
-        fetch = f'apt-get install --download-only --install-recommends {" ".join(WANTED)} {BUILT}/*.deb'
-        status, said = output(
-            ['mmdebstrap', '--mode=root', '--variant=important', '--aptopt=APT::Get::Assume-Yes "true"', '--skip=cleanup/apt',
-             f'--customize-hook=mkdir "$1{BUILT}" && cp "{debs}"/*.deb "$1{BUILT}"',
-             f'--customize-hook=chroot "$1" sh -c "{fetch}"',
-             SUITE, str(directory), *{target for target in targets if f' {SUITE}' in target}])
-        if 'Failed to fetch' in said:
-            raise unittest.SkipTest('the archives of Debian cannot be reached')
-        if status != 0:
-            raise AssertionError(said[-5000:])
+        debian(directory, '--variant=important', '--skip=cleanup/apt', hooks=(
+            f'mkdir .{BUILT}; cp "{debs}"/*.deb .{BUILT}',
+            f'chroot . sh -c "apt-get install --download-only --install-recommends {" ".join(WANTED)} {BUILT}/*.deb"'))
     return kept('root', make)
 
 
@@ -90,10 +96,11 @@ def install(box, *names):
 
 
 def next_version(box, into):
-    """Puts there, in the box, what is to be upgraded to."""
+    """Puts there, in the box, what is to be upgraded to: the same with another version, which its programs tell."""
     box.say(f'mkdir -p {into} && for package in {BUILT}/ringway_*.deb {BUILT}/libringway0_*.deb; do'
             ' dpkg-deb -R $package /tmp/next'
             ' && sed -i "s/^Version: .*/&+next/; s/libringway0 (= .*)/libringway0/" /tmp/next/DEBIAN/control'
+            f' && find /tmp/next/usr -type f -exec sed -i "s/0\\.1\\.0/{NEXT}/g" {{}} +'
             f' && dpkg-deb -b /tmp/next {into}/$(basename $package) && rm -r /tmp/next || exit; done')
 
 
