@@ -1,5 +1,6 @@
 """The Debian packages: built, looked at by lintian, installed, upgraded, removed and purged under a real systemd."""
 
+import json
 import pathlib
 import subprocess
 import sys
@@ -18,6 +19,8 @@ int main() {
   return bus.producer("built").publish("x").status == ringway::Status::ok ? 0 : 1;
 }
 '''
+
+LAB = '--socket /run/ringway-lab/control.sock'
 
 box = None
 
@@ -38,8 +41,8 @@ class Debian(unittest.TestCase):
     def install(self):
         packages.install(box, *packages.NAMES)
 
-    def events(self, name, *fields):
-        return len(box.say(' '.join(('journalctl -q -u ringwayd -o cat', f'RINGWAY_EVENT={name}', *fields))).splitlines())
+    def events(self, name, unit='ringwayd'):
+        return len(box.say(f'journalctl -q -u {unit} -o cat RINGWAY_EVENT={name}').splitlines())
 
     def test_lintian_finds_no_error(self):
         said = subprocess.run(['lintian', '--fail-on', 'error', *packages.built().glob('*.deb')], text=True,
@@ -49,6 +52,10 @@ class Debian(unittest.TestCase):
     def test_installed_it_serves_and_an_upgrade_under_traffic_is_one_restart_that_leaves_the_rings(self):
         self.install()
         box.say('systemctl is-enabled ringwayd ringwayd.socket && systemctl is-active ringwayd')
+        box.say('systemctl enable --now ringwayd@lab.socket'
+                f' && ringway topic create kept {LAB} && seq 1000 | ringway produce kept {LAB}')
+        self.addCleanup(box.say, 'systemctl disable --now ringwayd@lab.socket; systemctl stop ringwayd@lab;'
+                                 ' rm -rf /var/lib/ringway-lab')
         traffic = Traffic(self, box)
         packages.next_version(box, '/tmp/upgrade')
         self.addCleanup(box.say, 'rm -r /tmp/upgrade')
@@ -56,11 +63,17 @@ class Debian(unittest.TestCase):
         seen = traffic.lines()
         box.say('apt-get install /tmp/upgrade/*.deb')
         self.assertGreater(traffic.lines(), seen)
+        status = json.loads(box.say('ringway status --output json'))
+        self.assertEqual(status['version'], packages.NEXT)
+        self.assertEqual(sorted(session['version'] for session in status['sessions']), ['0.1.0', '0.1.0', packages.NEXT])
         traffic.check_whole()
         for event, count in before.items():
             self.assertEqual(self.events(event) - count, 1, event)
         self.assertEqual(box.say('systemctl show ringwayd -p NRestarts --value').strip(), '0')  # none but for the upgrade
         self.assertIn('+next', box.say("dpkg-query -W -f '${Version}' ringway libringway0"))
+        self.assertEqual(self.events('ring_adopted', unit='ringwayd@lab'), 1)
+        self.assertEqual(box.say('readlink /proc/$(systemctl show ringwayd@lab -p MainPID --value)/exe').strip(), '/usr/bin/ringwayd')
+        box.say(f'ringway consume kept -o start -e {LAB} | cmp - <(seq 1000)')
 
     def test_removed_it_leaves_the_log_and_purged_nothing(self):
         before = packages.places(box)
