@@ -335,6 +335,19 @@ class Units(unittest.TestCase):
         self.await_('a refusal', lambda: self.events('config_refused'))
         self.assertEqual(self.pid(), pid)
 
+    def test_a_start_that_is_refused_is_tried_again_with_pauses_that_keep_the_rings(self):
+        box.say('ringway topic create t --sync never && echo one | ringway produce t')
+        adopted = len(self.events('ring_adopted'))
+        box.say('echo "limits.topic = 1" >/etc/ringway/ringwayd.toml')
+        box.run('systemctl restart ringwayd')
+        for _ in range(2):
+            self.await_('a pause', lambda: self.property('SubState') == 'stop-post')
+            self.await_('the next', lambda: self.property('SubState') != 'stop-post')
+        box.say('rm /etc/ringway/ringwayd.toml')
+        self.await_('a start', lambda: self.property('ActiveState') == 'active')
+        self.assertEqual(len(self.events('ring_adopted')) - adopted, 1)
+        self.assertEqual(box.say('ringway consume t -o start -e'), 'one\n')
+
     def test_memory_of_rings_is_charged_to_the_supervisor_whoever_fills_it(self):
         box.say('ringway topic create t --ring 64MiB')
         scope = 'systemd-run --quiet --scope -p MemoryMax=24M -p MemorySwapMax=0'
