@@ -148,7 +148,7 @@ class Failing(Serving):
 # What engines know by these names, as far as the files here use it: they refuse, or ignore, what they do not know.
 POD = {'hostPID': bool, 'terminationGracePeriodSeconds': int, 'initContainers': list, 'containers': list,
        'volumes': list}
-CONTAINER_KEYS = {'name': str, 'image': str, 'command': list, 'env': list, 'securityContext': dict, 'resources': dict,
+CONTAINER_KEYS = {'name': str, 'image': str, 'imagePullPolicy': str, 'command': list, 'env': list, 'securityContext': dict, 'resources': dict,
                   'readinessProbe': dict, 'volumeMounts': list}
 SECURITY = {'runAsUser': int, 'runAsGroup': int, 'allowPrivilegeEscalation': bool, 'readOnlyRootFilesystem': bool,
             'capabilities': dict, 'seccompProfile': dict}
