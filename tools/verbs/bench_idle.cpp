@@ -24,6 +24,8 @@ namespace {
 constexpr const char* kActiveTopic = "bench/active";
 constexpr std::uint64_t kWrittenPerActive = 512;  // at most: blocks are far from full
 constexpr std::uint64_t kWrittenPerUsed = 128 << 10;
+// Its directory: whose writes its blocks count as is up to the file system's journal.
+constexpr std::uint64_t kWrittenPerPartition = 8 << 10;
 
 struct IdleOptions : ComparisonOptions {
   IdleOptions() {
@@ -177,8 +179,9 @@ std::vector<Comparison> measure_idle(const IdleOptions& options, Spare& spare) {
 }
 
 Demand idle_demand(const IdleOptions& options) {
-  const std::uint64_t written =
-      2 * kWrittenPerBus + options.runs * turn_bytes(options) + options.used * kWrittenPerUsed;
+  const std::uint64_t written = 2 * kWrittenPerBus + options.runs * turn_bytes(options) +
+                                options.used * kWrittenPerUsed +
+                                options.partitions * kWrittenPerPartition;
   return {.written_bytes = written,
           .disk_bytes = written,
           .memory_bytes = options.partitions * options.bus.ring_bytes() * 2};
