@@ -40,13 +40,15 @@ void add_log_options(CLI::App& verb, LogOptions& options) {
       ->type_name("DIR");
 }
 
-LogSelection select_logs(const LogOptions& options, const Common& common) {
+LogSelection select_logs(const LogOptions& options, const Common& common,
+                         const std::function<void(const std::string& directory)>& found) {
   const BusPlaces places = bus_places(common);
   StateDirectory state(options.state_dir.empty() ? places.state_dir : options.state_dir);
   if (options.state_dir.empty() && places.state_dir.empty() && names_a_bus(common)) {
     note(fmt::format("nobody at {} says where its state is: looking into {}", socket_path(common),
                      state.path().string()));
   }
+  if (found) found(state.path().string());
   CatalogTopic topic = state.topic(options.topic);
   if (!topic.settings.persist) {
     throw Error(ErrorCode::usage, topic_thing(topic.name), "it keeps no log (--no-persist)",

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -9,7 +10,7 @@
 
 namespace ringway::cli {
 
-/// Which logs `log verify` and `log dump` are about: the options they share, and what they lead to.
+/// Which logs `log verify`, `dump` and `repair` are about: options they share, and where they lead.
 struct LogOptions {
   std::string topic;
   std::vector<std::uint32_t> partitions;
@@ -31,7 +32,9 @@ struct LogSelection {
 std::vector<log::LogPoint> known_durable(const LogSelection& logs, const Common& common);
 
 /// In --state-dir, else in the state directory of the bus that was named, else at the usual places.
-/// Throws Error not_found, denied; usage when the topic keeps no log or has no such partition.
-LogSelection select_logs(const LogOptions& options, const Common& common);
+/// `found` is told which directory that is before anything in it is read. Throws Error not_found,
+/// denied; usage when the topic keeps no log or has no such partition.
+LogSelection select_logs(const LogOptions& options, const Common& common,
+                         const std::function<void(const std::string& directory)>& found = {});
 
 }  // namespace ringway::cli

@@ -19,6 +19,7 @@ from bus import wait_until
 from on_a_bus import OnABus
 
 RECORDS = 40_000
+NOBODY = pwd.getpwnam('nobody')
 LOST = re.compile(r'offsets? (\d+)(?: to (\d+))? (?:is|are) missing: (.*)')
 
 
@@ -124,6 +125,11 @@ class LogRepair(OnABus):
         else:
             self.bus.kill()
             self.bus.kill_keeper()
+
+    def give_to_nobody(self):
+        self.bus.root.chmod(0o755)
+        for path in (self.bus.state_dir, *self.bus.state_dir.rglob('*')):
+            os.chown(path, NOBODY.pw_uid, NOBODY.pw_gid)
 
     def check(self, before, harmless, orderly):
         """It verifies, starts, gives all that was whole, tells of the rest, and goes on behind all that ever was."""
@@ -272,7 +278,7 @@ class LogRepair(OnABus):
         self.assertIn(f'is in use by ringwayd with pid {self.bus.daemon.pid}', error['rule'])
         self.assertIn('systemctl stop ringwayd.socket ringwayd.service', error['fix'])
 
-    def test_while_another_repair_is_at_it_one_is_to_wait(self):
+    def test_another_repair_that_is_at_it_is_waited_for_or_killed(self):
         self.stop(orderly=True)
         DAMAGES['a byte of data'](self.files())
         person, terminal = pty.openpty()
@@ -282,12 +288,15 @@ class LogRepair(OnABus):
         while b'[y/N]' not in said:
             said += os.read(asked.stderr.fileno(), 1000)
         error = self.bus.refusal('log', 'repair', *self.where, '--yes', status=1)
-        os.write(person, b'n\n')
-        self.assertEqual(asked.wait(), 1)
-        os.close(person)
         self.assertEqual(error['code'], 'busy')
         self.assertIn(f'is in use by ringway with pid {asked.pid}', error['rule'])
-        self.assertEqual(error['fix'], 'wait for it to end, and repair then')
+        self.assertEqual(error['fix'], 'let it end; where it waits for somebody, end it: kill -9 that pid, '
+                                       'and repair then, which does the rest')
+        asked.send_signal(signal.SIGSTOP)  # waiting would not help
+        asked.kill()
+        asked.wait()
+        os.close(person)
+        self.assertTrue(self.repair('--yes')['repaired'])
 
     def test_what_has_a_segment_s_name_and_is_no_file_is_refused(self):
         self.stop(orderly=True)
@@ -329,12 +338,9 @@ class LogRepair(OnABus):
             self.bus.run('produce', 'two', '-p', p, '--wait', 'durable', stdin=b'%s\n' % (b'v' * 500) * 10_000)
         self.stop(orderly=True)
         both = [self.bus.state_dir / 'topics' / uuid / p for p in ('0', '1')]
-        nobody = pwd.getpwnam('nobody')
-        self.bus.root.chmod(0o755)
         for directory in both:
             flip(sorted(directory.glob('*.log'))[1], 400_000)
-        for path in (self.bus.state_dir, *self.bus.state_dir.rglob('*')):
-            os.chown(path, nobody.pw_uid, nobody.pw_gid)
+        self.give_to_nobody()
         both[1].chmod(0o500)
         where = ['two', '--state-dir', self.bus.state_dir]
         did = self.bus.json('log', 'repair', *where, '--yes', status=1)
@@ -348,6 +354,45 @@ class LogRepair(OnABus):
         did = self.bus.json('log', 'repair', *where, '--yes')
         self.assertEqual({finding['partition'] for finding in did['findings']}, {1})
 
+    @unittest.skipUnless(os.geteuid() == 0, 'needs root to be somebody else')
+    def test_refused_in_the_middle_it_says_where_what_was_cut_so_far_is(self):
+        self.stop(orderly=True)
+        DAMAGES['a byte of a header'](self.files())
+        DAMAGES['a byte of data'](self.files())
+        one = self.files()[1]
+        damaged = one.read_bytes()
+        self.give_to_nobody()
+        one.chmod(0o400)  # may be kept, and not be written over
+        did = self.bus.refusal('log', 'repair', *self.where, '--yes', status=1)
+        self.assertEqual(did['thing'], str(one))
+        (cut,) = self.directory.glob('cut-*')
+        self.assertEqual(did['fix'], f'repair again once that is mended; what was cut so far is in {cut}')
+        pieces = {path.name: path.read_bytes() for path in cut.iterdir() if '.at-' in path.name}
+        self.assertEqual(len(pieces), 2)
+        for name, piece in pieces.items():
+            at = int(name.split('.at-')[1])
+            self.assertEqual(piece, damaged[at:at + len(piece)])
+        one.chmod(0o600)
+        self.repair('--yes')
+        self.verify()
+
+    @unittest.skipUnless(os.geteuid() == 0, 'needs root to be somebody else')
+    def test_root_reads_nothing_there_that_its_owner_may_not(self):
+        self.stop(orderly=True)
+        roots_own = self.bus.root / 'roots-own'
+        roots_own.mkdir()
+        catalog = self.bus.state_dir / 'catalog.db'
+        shutil.copy(catalog, roots_own)
+        self.give_to_nobody()
+        catalog.unlink()
+        catalog.symlink_to(roots_own / 'catalog.db')  # which its owner may do at any time
+        roots_own.chmod(0o700)
+        error = self.bus.refusal('log', 'repair', *self.where, '--dry-run', status=4)
+        self.assertEqual(error['thing'], str(catalog))
+        self.assertEqual(error['rule'], f'nobody (uid {NOBODY.pw_uid}), as whom root works there, may not read it')
+        self.assertEqual(error['fix'], f'give it to that owner: chown {NOBODY.pw_uid} {catalog}')
+        self.assertEqual([path.name for path in roots_own.iterdir()], ['catalog.db'])
+
     @unittest.skipUnless(os.geteuid() == 0, 'needs root')
     def test_root_is_not_told_to_act_as_root(self):
         self.stop(orderly=True)
@@ -358,12 +403,10 @@ class LogRepair(OnABus):
                                env=self.bus.env, capture_output=True, check=False)
         error = json.loads(ended.stderr.splitlines()[-1])['error']
         self.assertEqual((error['thing'], error['rule']), (str(self.bus.state_dir), 'is read-only'))
-        nobody = pwd.getpwnam('nobody')
-        for path in (self.bus.state_dir, *self.bus.state_dir.rglob('*')):
-            os.chown(path, nobody.pw_uid, nobody.pw_gid)
+        self.give_to_nobody()
         self.bus.state_dir.chmod(0o500)
         error = self.bus.refusal('log', 'repair', *self.where, '--yes', status=4)
-        self.assertIn(f'its owner nobody (uid {nobody.pw_uid})', error['rule'])
+        self.assertIn(f'its owner nobody (uid {NOBODY.pw_uid})', error['rule'])
         self.assertEqual(error['fix'], f'give its owner the right to: chmod u+rwx {self.bus.state_dir}')
         self.bus.state_dir.chmod(0o700)
 
@@ -381,14 +424,12 @@ class LogRepair(OnABus):
     def test_who_may_not_write_there_is_refused_and_root_works_as_the_owner(self):
         self.stop(orderly=True)
         DAMAGES['much at once'](self.files())
-        nobody = pwd.getpwnam('nobody')
         self.bus.root.chmod(0o755)
-        somebody = {'user': nobody.pw_uid, 'group': nobody.pw_gid, 'extra_groups': []}
+        somebody = {'user': NOBODY.pw_uid, 'group': NOBODY.pw_gid, 'extra_groups': []}
         self.bus.refusal('log', 'repair', *self.where, '--yes', status=4, **somebody)
-        for path in (self.bus.state_dir, *self.bus.state_dir.rglob('*')):
-            os.chown(path, nobody.pw_uid, nobody.pw_gid)
+        self.give_to_nobody()
         self.repair('--yes')
-        self.assertEqual({path.stat().st_uid for path in self.bus.state_dir.rglob('*')}, {nobody.pw_uid})
+        self.assertEqual({path.stat().st_uid for path in self.bus.state_dir.rglob('*')}, {NOBODY.pw_uid})
 
     def test_killed_at_any_moment_it_is_as_before_or_repaired_and_is_done_again(self):
         self.stop(orderly=True)

@@ -8,6 +8,7 @@
 #include <ctime>
 #include <filesystem>
 #include <memory>
+#include <optional>
 
 #include "control/directory_lock.hpp"
 #include "log/repair.hpp"
@@ -44,32 +45,49 @@ std::string account_of(uid_t uid) {
                             : fmt::format("uid {}", uid);
 }
 
-/// Root works as the account that the state belongs to, which is to read what it leaves.
-void act_as_owner(const std::string& directory) {
+/// Root works as the account that the state belongs to: that one is to read what is left there, and
+/// what it may have put in the way leads nowhere that it may not go. The account, where root did.
+std::optional<uid_t> become_owner(const std::string& directory) {
   struct stat owner{};
   if (stat(directory.c_str(), &owner) < 0) throw system_error(errno, directory, "stat");
-  const bool steps_down = geteuid() == 0 && owner.st_uid != 0;
-  if (steps_down) {
-    if (setgroups(0, nullptr) < 0 || setresgid(owner.st_gid, owner.st_gid, owner.st_gid) < 0 ||
-        setresuid(owner.st_uid, owner.st_uid, owner.st_uid) < 0) {
-      throw system_error(errno, directory, "becoming its owner");
-    }
+  if (geteuid() != 0 || owner.st_uid == 0) return {};
+  if (setgroups(0, nullptr) < 0 || setresgid(owner.st_gid, owner.st_gid, owner.st_gid) < 0 ||
+      setresuid(owner.st_uid, owner.st_uid, owner.st_uid) < 0) {
+    throw system_error(errno, directory, "becoming its owner");
   }
+  return owner.st_uid;
+}
+
+void demand_writable(const std::string& directory, std::optional<uid_t> owner) {
   if (access(directory.c_str(), W_OK) == 0) return;
   if (errno == EROFS) {
     throw Error(ErrorCode::failed, directory, "is read-only",
                 "mount it to be written to, or repair a copy of it: --state-dir DIR");
   }
   if (errno != EACCES) throw system_error(errno, directory, "access");
-  if (steps_down) {
+  if (owner) {
     throw Error(ErrorCode::denied, directory,
                 fmt::format("its owner {}, as whom root works there, may not write there",
-                            account_of(owner.st_uid)),
+                            account_of(*owner)),
                 "give its owner the right to: chmod u+rwx " + shell_quoted(directory));
   }
   throw Error(ErrorCode::denied, directory,
               fmt::format("{} may not write there", account_of(geteuid())),
               "act as the supervisor's user, or as root");
+}
+
+/// What is read there by `owner`, as whom root works: who is told to act as root is root already.
+template <class Read>
+auto read_as(const std::optional<uid_t>& owner, Read&& read) {
+  try {
+    return read();
+  } catch (const Error& error) {
+    if (!owner || error.code() != ErrorCode::denied || error.rule().starts_with("its owner")) throw;
+    throw Error(ErrorCode::denied, error.thing(),
+                fmt::format("{}, as whom root works there, may not read it", account_of(*owner)),
+                fmt::format("give it to that owner: chown {} {}", *owner,
+                            shell_quoted(error.thing())));
+  }
 }
 
 /// No supervisor writes there meanwhile, and none starts.
@@ -80,7 +98,8 @@ control::DirectoryLock sole_use(const std::string& directory) {
     if (error.code() != ErrorCode::busy) throw;
     if (error.rule().starts_with("is in use by ringway with")) {
       throw Error(ErrorCode::busy, error.thing(), error.rule() + ", which repairs a log in it",
-                  "wait for it to end, and repair then");
+                  "let it end; where it waits for somebody, end it: kill -9 that pid, and repair "
+                  "then, which does the rest");
     }
     throw Error(ErrorCode::busy, error.thing(), error.rule() + ", and a repair wants it alone",
                 "stop it first: systemctl stop ringwayd.socket ringwayd.service, or kill that pid");
@@ -221,11 +240,16 @@ std::string repair_partition(const LogSelection& logs, const Partition& partitio
 }
 
 Exit repair(const RepairOptions& options, const Common& common) {
-  const LogSelection logs = select_logs(options.log, common);
-  act_as_owner(logs.state.path());
+  std::optional<uid_t> owner;
+  const LogSelection logs = read_as(owner, [&] {
+    return select_logs(options.log, common, [&](const std::string& directory) {
+      owner = become_owner(directory);
+      demand_writable(directory, owner);
+    });
+  });
   const control::DirectoryLock lock = sole_use(logs.state.path());
   storage::PosixFileSystem files;
-  std::vector<Partition> partitions = plan_partitions(logs, files);
+  std::vector<Partition> partitions = read_as(owner, [&] { return plan_partitions(logs, files); });
   const bool sound = std::ranges::all_of(
       partitions, [](const Partition& partition) { return partition.plan.empty(); });
   std::vector<std::string> cut;
