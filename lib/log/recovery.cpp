@@ -16,6 +16,8 @@ using storage::FileSystem;
 using storage::OpenMode;
 
 constexpr int kReadAttempts = 3;
+/// No log gets there: a name that says so is no segment's, and a floor behind it would go round.
+constexpr std::uint64_t kOffsetMax = std::uint64_t{1} << 62;
 
 /// Where the last segment ends: everything up to `end` verifies behind the durable position.
 struct VerifiedEnd {
@@ -377,7 +379,7 @@ int Recovery::copy_torn(SegmentReader& reader, const TornTail& torn, const std::
 
 /// For a file that cannot be read and does not lie before the end.
 void Recovery::raise_floor(std::uint64_t base_offset, std::uint64_t file_bytes) {
-  if (base_offset < result_.end.offset) return;
+  if (base_offset < result_.end.offset || base_offset >= kOffsetMax) return;
   // It may have held this many records, all of them seen by somebody.
   const std::uint64_t units = file_bytes / layout::kUnitBytes + 1;
   result_.floor.offset = std::max(result_.floor.offset, base_offset + units);

@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 #include <cstring>
+#include <limits>
 #include <optional>
 #include <string>
 #include <system_error>
@@ -274,6 +275,28 @@ TEST_CASE("recovery: who set a damaged segment aside and died left its offsets u
   CHECK(second.damaged.empty());
   CHECK(second.end == first.end);
   CHECK(second.floor == first.floor);
+}
+
+TEST_CASE("recovery: a far name moves offsets behind it, but one that no log gets to", "[log]") {
+  for (const std::uint64_t far : {(std::uint64_t{1} << 62) - 1, std::uint64_t{1} << 62,
+                                  std::numeric_limits<std::uint64_t>::max() - (1 << 20)}) {
+    CAPTURE(far);
+    LogBench bus;
+    bus.add(150);
+    bus.driver->drain();
+    bus.driver.reset();
+    const std::string path = kPath + "/" + log::segment_name(far);
+    const storage::File file(bus.disk, bus.disk.open(path, storage::OpenMode::create));
+    REQUIRE(bus.disk.write(file.descriptor(), std::vector<std::byte>(10'000), 0) == 0);
+    const log::Recovered found = bus.recover();
+    REQUIRE(found.damaged.size() == 1);
+    CHECK(found.end == bus.source.tail());
+    if (far < std::uint64_t{1} << 62) {
+      CHECK(found.floor.offset > far);
+    } else {
+      CHECK(found.floor == found.end);  // room behind it would end at 2^64
+    }
+  }
 }
 
 TEST_CASE("recovery: another topic's segment and a stranger's file are reported", "[log]") {

@@ -235,6 +235,54 @@ TEST_CASE("log repair: no header is restored as one of another place", "[log]") 
   CHECK_FALSE(log::restored_header(found, other, written.base_offset));
 }
 
+TEST_CASE("log repair: a copy under a far name goes aside, and moves offsets no further", "[log]") {
+  for (const bool clean : {true, false}) {
+    for (const bool broken : {true, false}) {
+      CAPTURE(clean, broken);
+      DamagedLog log;
+      // Of the last one: its positions would do.
+      std::vector<std::byte> copy = log.bytes(log.geometries.size() - 1);
+      if (broken) copy[0] ^= std::byte{1};
+      const std::string name = log::segment_name(std::uint64_t{1} << 40);
+      log.put(name, copy);
+      Values before;
+      log.verify(&before, clean);
+      CHECK(before.size() == kRecords);
+      const std::uint64_t used = log.used(clean);
+      const log::RepairPlan plan = log.plan(clean);
+      REQUIRE(plan.size() == 1);  // the name vouches for no header
+      CHECK(plan[0].how == log::Mending::set_aside);
+      CHECK(plan[0].file == name);
+      CHECK(plan[0].offsets() == 0);
+      log.repair(clean);
+      CHECK(log.disk.bytes(kPath + "/" + plan[0].set_aside_as) == copy);
+      log.check_sound(before, clean);
+      CHECK(log.used(clean) == used);
+    }
+  }
+}
+
+TEST_CASE("log repair: what is missing at the beginning has a place or is refused", "[log]") {
+  DamagedLog log;
+  log.bytes(0).clear();
+  // The one behind it says that the log ended at no position and many offsets.
+  log::SegmentHeader header;
+  std::memcpy(&header, log.bytes(1).data(), sizeof header);
+  header.predecessor_end_position = header.predecessor_unsynced_bytes = 0;
+  header.checksum = log::checksum_of(header, 0);
+  REQUIRE(log::header_defect(header) == nullptr);
+  std::memcpy(log.bytes(1).data(), &header, sizeof header);
+  try {
+    log.plan();
+    FAIL("it was not refused");
+  } catch (const Error& error) {
+    CHECK(error.code() == ErrorCode::failed);
+    CHECK(error.thing() == kPath + "/" + log.name(0));
+    CHECK(error.rule() ==
+          "what is missing there cannot be filled in: the header contradicts itself");
+  }
+}
+
 TEST_CASE("log repair: of a file that goes nothing is written over", "[log]") {
   DamagedLog log;
   // A header that can be restored, of a segment that lies behind the one in front of it.
