@@ -13,6 +13,7 @@
 #include "layout/board.hpp"
 #include "layout/record.hpp"
 #include "layout/ring.hpp"
+#include "ring/relax.hpp"
 #include "ring/stamp.hpp"
 
 namespace ringway::ring {
@@ -97,6 +98,7 @@ class PartitionView {
     }
   }
 
+  static void relax() noexcept { ringway::relax(); }
   static void full_fence() noexcept { std::atomic_thread_fence(std::memory_order::seq_cst); }
   static void write_fence() noexcept { std::atomic_thread_fence(std::memory_order::release); }
   static void read_fence() noexcept { std::atomic_thread_fence(std::memory_order::acquire); }

@@ -25,7 +25,6 @@
 #include "layout/record.hpp"
 #include "layout/session.hpp"
 #include "ring/partition_view.hpp"
-#include "ring/relax.hpp"
 #include "ringway/status.hpp"
 
 namespace ringway::ring {
@@ -192,7 +191,7 @@ class Writer {
     won_ = 0;
     run_from_ = position;
     if (!streams) return;
-    for (int i = 0; i < kAside; ++i) relax();
+    for (int i = 0; i < kAside; ++i) View::relax();
   }
 
   static std::uint64_t filler_bytes(const View& view, std::uint64_t position,

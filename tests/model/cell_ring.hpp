@@ -88,6 +88,7 @@ class CellView {
   void store_header(std::uint64_t position, const layout::RecordHeader& header) const noexcept {
     headers_[position / kUnit % kUnits].store(pack(header), std::memory_order::relaxed);
   }
+  static void relax() noexcept {}
   static void write_fence() noexcept {}
 
  private:

@@ -246,6 +246,7 @@ class ModelView {
     return unit(position).bytes(RL_INFO);
   }
 
+  static void relax() noexcept {}
   static void full_fence(Where where = Where::current()) noexcept {
     fence(Name::full_fence, std::memory_order::seq_cst, where);
   }
