@@ -133,6 +133,22 @@ class Documents(unittest.TestCase):
                 with self.subTest(document=name):
                     self.assertIn(flag, known)
 
+    def test_every_figure_of_tuning_has_its_benchmark_and_the_cores_distance(self):
+        """In its own paragraph or row of a table, or in front of that: its first row, or the paragraph before it."""
+        seen, before = 0, ''
+        for passage in self.texts['daemon/TUNING.md'].split('\n\n'):
+            rows = passage.splitlines() if passage.startswith('|') else [f'{passage} ']
+            head = f'{before} {rows[0]} ' if passage.startswith('|') else ''
+            for row in rows:
+                if re.search(r'\d (ns|us|M|M/s|records/s|% of a core)\W', row):
+                    with self.subTest(row=row):
+                        self.assertIn('`ringway bench ', head + row)
+                        if re.search('ringway bench (ring|latency)', head + row):
+                            self.assertRegex(head + row, r'\b(near|apart)\b')
+                    seen += 1
+            before = passage
+        self.assertGreater(seen, 5)
+
 
 class Examples(OnABus):
     """Each as it stands, in a shell, on a bus with the topics they speak of."""
