@@ -50,7 +50,7 @@ Bus connect(const Common& common) {
 
 Common hastened(const Common& common) {
   Common hasty = common;
-  hasty.timeout = std::min<std::chrono::nanoseconds>(common.timeout, kHastyPatience);
+  if (!common.names_timeout) hasty.timeout = kHastyPatience;
   return hasty;
 }
 

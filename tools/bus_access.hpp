@@ -12,7 +12,8 @@ namespace ringway::cli {
 /// to standard error. Throws Error.
 Bus connect(const Common& common);
 
-/// For what only adds to what is known without a supervisor: it may be stopped.
+/// For what only adds to what is known without a supervisor, which may be stopped: half a second,
+/// unless the user said how long.
 Common hastened(const Common& common);
 
 /// Whether the user said which bus is meant, by --socket or RINGWAY_SOCKET.

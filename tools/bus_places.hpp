@@ -1,5 +1,6 @@
 #pragma once
 
+#include <nlohmann/json.hpp>
 #include <string>
 
 #include "tools/command_line.hpp"
@@ -16,5 +17,7 @@ struct BusPlaces {
 /// container), it is taken that the control socket lies in the runtime directory, and the keeper
 /// there is asked. Never throws ringway::Error.
 BusPlaces bus_places(const Common& common);
+/// The same where the supervisor's report is at hand: {} where it gave none, and none is asked for.
+BusPlaces bus_places(const Common& common, const nlohmann::json& said);
 
 }  // namespace ringway::cli

@@ -44,6 +44,7 @@ namespace ringway::cli {
 struct Common {
   Format format = Format::table;
   std::chrono::nanoseconds timeout = std::chrono::seconds(10);  ///< for the control plane
+  bool names_timeout = false;  ///< the user did: then nothing takes less
   std::string socket;  ///< as given; empty lets the library find it
 };
 
@@ -55,6 +56,7 @@ struct VerbInfo {
   std::string name;
   std::string why = {};       ///< why one would use it; the first line of its help
   std::string examples = {};  ///< a command a line
+  std::string patience = "10s";  ///< how long it waits without --timeout, as its help says
 };
 
 using Run = std::function<Exit(const Common&)>;
@@ -88,7 +90,7 @@ class CommandLine {
     Asks asks;
   };
 
-  void add_common(CLI::App& verb, Asks asks);
+  void add_common(CLI::App& verb, Asks asks, const std::string& patience);
   Exit parse_and_run(int argc, const char* const* argv);
 
   CLI::App app_;

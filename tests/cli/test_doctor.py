@@ -47,6 +47,15 @@ class Doctor(OnABus):
         self.bus.start()
         wait_until(lambda: self.findings()['service']['severity'] == 'ok', 'the next one')
 
+    def test_a_silent_supervisor_has_half_a_second_or_as_long_as_the_user_says(self):
+        self.create()
+        self.bus.pause()
+        self.addCleanup(self.bus.resume)
+        for words, patience in (((), 500), (('--timeout', '700ms'), 700), (('--timeout', '200ms'), 200)):
+            with self.subTest(words=words):
+                self.assertIn(f'did not answer within {patience} ms', self.bus.run('doctor', *words, status=1).decode())
+        self.assertIn('(default 500ms)', ' '.join(self.bus.run('doctor', '--help').decode().split()))
+
     def test_features_that_the_supervisor_does_without_are_warnings(self):
         self.bus.stop()
         self.bus.env['RINGWAY_WITHOUT'] = 'io_uring,membarrier'

@@ -94,6 +94,7 @@ TEST_CASE("command line: a verb gets its own options and the common ones", "[cli
   CHECK(seen.delimiter == "-");
   CHECK(seen.common.format == Format::json);
   CHECK(seen.common.timeout == std::chrono::milliseconds(250));
+  CHECK(seen.common.names_timeout);
   CHECK(seen.common.socket == "/tmp/s");
   for (const char* offset : {"+3", "-3", "@-48h:-24h", "3:7", ":end", "@2024-02-14T10:30:00Z"}) {
     CHECK(run({"topic", "follow", "-o", offset}, seen).status == 0);
@@ -101,6 +102,7 @@ TEST_CASE("command line: a verb gets its own options and the common ones", "[cli
   }
   CHECK(run({"topic", "follow"}, seen).status == 0);
   CHECK(seen.common.timeout == std::chrono::seconds(10));
+  CHECK_FALSE(seen.common.names_timeout);
   CHECK(seen.common.format == Format::table);
 }
 

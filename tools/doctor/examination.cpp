@@ -103,7 +103,7 @@ Facts examine(const Common& common, const std::string& state_dir) {
   } catch (const Error& error) {
     facts.silence = error.what();
   }
-  const BusPlaces places = bus_places(common);
+  const BusPlaces places = bus_places(common, facts.status);
   facts.runtime_dir = places.runtime_dir;
   facts.state_dir = state_dir.empty() ? places.state_dir : state_dir;
   for (const std::string& path : {facts.socket, control::keeper_socket(facts.runtime_dir)}) {

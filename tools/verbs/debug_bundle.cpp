@@ -87,6 +87,11 @@ Subject subject_of(const BundleOptions& options, const Common& common,
                    std::chrono::milliseconds patience) {
   Subject subject{.command = fs::read_symlink("/proc/self/exe").string()};
   if (!common.socket.empty()) subject.for_all = {"--socket", common.socket};
+  if (common.names_timeout) {
+    const auto timeout = std::chrono::ceil<std::chrono::milliseconds>(common.timeout);
+    subject.for_all.insert(subject.for_all.end(),
+                           {"--timeout", fmt::format("{}ms", timeout.count())});
+  }
   const BusPlaces places = bus_places(common);
   subject.state_dir = options.state_dir.empty() ? places.state_dir : options.state_dir;
   try {
@@ -237,7 +242,8 @@ void add_debug_bundle(CommandLine& line) {
               "it. Names of topics, cursors, users and files are. Works with the supervisor dead, or "
               "stopped, and while a disk hangs.",
        .examples = "  ringway debug bundle\n"
-                   "  ringway debug bundle trouble.tar --patience 10s"},
+                   "  ringway debug bundle trouble.tar --patience 10s",
+       .patience = "500ms"},
       [options](const Common& common) { return make_bundle(*options, common); });
   verb.add_option("FILE", options->file,
                   "Archive to make, readable by its owner alone (default "

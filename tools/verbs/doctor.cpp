@@ -30,7 +30,8 @@ void add_doctor(CommandLine& line) {
               "warnings; 1: errors. What cannot be looked at is said.",
        .examples = "  ringway doctor\n"
                    "  ringway doctor --output json | jq -r '.findings[] | select(.fix).fix'\n"
-                   "  ringway doctor --state-dir /mnt/fast/ringway"},
+                   "  ringway doctor --state-dir /mnt/fast/ringway",
+       .patience = "500ms"},
       [state_dir](const Common& common) { return examine_host(*state_dir, common); });
   verb.add_option("--state-dir", *state_dir,
                   "Directory whose disk is looked at (default: the supervisor's)")

@@ -202,7 +202,8 @@ void add_inspect(CommandLine& line) {
            "as root through any process that has it mapped.",
        .examples = "  ringway inspect orders\n"
                    "  ringway inspect orders -p 0 --records 5 --output json\n"
-                   "  ringway inspect orders --post-mortem"},
+                   "  ringway inspect orders --post-mortem",
+       .patience = "500ms; for its keeper 10s"},
       [options](const Common& common) { return inspect(*options, common); });
   verb.add_option("TOPIC", options->topic, "Topic to look into, by name (or UUID, as root)")
       ->required();

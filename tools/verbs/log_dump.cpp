@@ -76,7 +76,8 @@ void add_log_dump(CommandLine& line) {
               "without a supervisor. What is damaged is told on standard error, and makes the exit "
               "status 1.",
        .examples = "  ringway log dump orders -f '%p %o %k %v\\n'\n"
-                   "  ringway log dump orders -p 0 --state-dir /backup/ringway --output jsonl"},
+                   "  ringway log dump orders -p 0 --state-dir /backup/ringway --output jsonl",
+       .patience = "500ms; for its keeper 10s"},
       [options](const Common& common) { return dump(*options, common); });
   add_log_options(verb, options->log);
   verb.add_option("-f,--format", options->format,

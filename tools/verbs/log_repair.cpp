@@ -301,7 +301,8 @@ void add_log_repair(CommandLine& line) {
            "bytes are right. Asks on a terminal, and needs --yes elsewhere. Who is interrupted "
            "repairs again.",
        .examples = "  ringway log repair orders --state-dir /backup/ringway --dry-run\n"
-                   "  ringway log repair orders -p 0 --state-dir /backup/ringway --yes"},
+                   "  ringway log repair orders -p 0 --state-dir /backup/ringway --yes",
+       .patience = "500ms; for its keeper 10s"},
       [options](const Common& common) { return repair(*options, common); });
   add_log_options(verb, options->log);
   verb.add_flag("--dry-run", options->dry_run,

@@ -155,7 +155,8 @@ void add_log_verify(CommandLine& line) {
            "supervisor and without one, and changes nothing. Exit status 5 when something is "
            "damaged; what 'log repair' has said to be lost is shown, and is no news.",
        .examples = "  ringway log verify orders\n"
-                   "  ringway log verify orders -p 0 --state-dir /backup/ringway --output json"},
+                   "  ringway log verify orders -p 0 --state-dir /backup/ringway --output json",
+       .patience = "500ms; for its keeper 10s"},
       [options](const Common& common) { return verify(*options, common); });
   add_log_options(verb, *options);
 }

@@ -191,7 +191,8 @@ void add_status(CommandLine& line) {
               "supervisor is away, until Ctrl-C, and then 0.",
        .examples = "  ringway status\n"
                    "  ringway status --output json | jq .state\n"
-                   "  ringway status --watch --interval 5s --output jsonl"},
+                   "  ringway status --watch --interval 5s --output jsonl",
+       .patience = "10s; for each look of --watch 500ms"},
       [options](const Common& common) {
         return options->watch ? watch(*options, common) : status(common);
       });

@@ -62,7 +62,8 @@ void add_top(CommandLine& line) {
               "are, how far the log is, who is slow or stopped. Reads shared memory, and so goes "
               "on while the supervisor is away. Press h for the keys.",
        .examples = "  ringway top\n"
-                   "  NO_COLOR=1 ringway top --interval 5s"},
+                   "  NO_COLOR=1 ringway top --interval 5s",
+       .patience = "500ms"},
       [interval](const Common& common) { return watch_bus(*interval, common); });
   verb.add_option("--interval", *interval, "Time from one look to the next (default 1s)")
       ->type_name("DUR");
