@@ -36,7 +36,10 @@ struct Host : Facts {
       {"/sys/devices/system/node/online", "0\n"},
       {"/sys/devices/system/clocksource/clocksource0/current_clocksource", "tsc\n"},
       {"/proc/cpuinfo", "flags\t\t: fpu constant_tsc nonstop_tsc sse\n"},
+      {"/sys/devices/system/cpu/online", "0-1,3\n"},
       {"/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", "performance\n"},
+      {"/sys/devices/system/cpu/cpu1/cpufreq/scaling_governor", "performance\n"},
+      {"/sys/devices/system/cpu/cpu3/cpufreq/scaling_governor", "performance\n"},
       {"/sys/fs/cgroup/cgroup.controllers", "cpu memory pids\n"},
       {"/sys/fs/cgroup/system.slice/cgroup.controllers", "cpu memory pids\n"},
       {"/sys/fs/cgroup/system.slice/cpu.max", "max 100000\n"},
@@ -337,8 +340,12 @@ TEST_CASE("doctor: clocks, governors and quotas that cost time", "[cli]") {
   host.files[clock] = "tsc\n";
   host.files["/proc/cpuinfo"] = "flags\t\t: fpu tsc\n";
   CHECK(severity(check_clock(host)) == Severity::note);
-  host.files["/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"] = "powersave\n";
-  CHECK(severity(check_governor(host)) == Severity::note);
+  host.files["/sys/devices/system/cpu/cpu2/cpufreq/scaling_governor"] = "powersave\n";
+  CHECK(severity(check_governor(host)) == Severity::ok);  // it is offline
+  host.files["/sys/devices/system/cpu/cpu3/cpufreq/scaling_governor"] = "powersave\n";
+  CHECK(only(check_governor(host)).what == "powersave (cpu 3)");
+  std::erase_if(host.files, [](const auto& file) { return file.first.ends_with("_governor"); });
+  CHECK_THAT(only(check_governor(host)).what, Catch::Contains("virtual machine"));
   host.files["/sys/fs/cgroup/cpu.max"] = "50000 100000\n";  // a container sees its own as the root
   CHECK_THAT(only(check_cpu_quota(host)).what, Catch::StartsWith("50 %"));
   host.files["/sys/fs/cgroup/cpu.max"] = "200000 100000\n";
@@ -393,6 +400,7 @@ TEST_CASE("doctor: texts of the kernel", "[cli]") {
   CHECK(counted_in("0") == 1);
   CHECK(counted_in("0-3,8") == 5);
   CHECK(counted_in("") == 0);
+  CHECK(numbers_in("1-2,5") == std::vector<std::uint64_t>{1, 2, 5});
   CHECK(limit_in(kLimits, "Max locked memory")->hard == kUnlimited);
   CHECK(limit_in(kLimits, "Max open files")->soft == 1024);
   CHECK_FALSE(limit_in(kLimits, "Max processes"));

@@ -59,18 +59,24 @@ std::string chosen_in(const std::string& text) {
   return text.substr(open + 1, close - open - 1);
 }
 
-std::size_t counted_in(std::string_view ranges) {
-  std::size_t count = 0;
+std::vector<std::uint64_t> numbers_in(std::string_view ranges) {
+  constexpr std::uint64_t kMost = 65536;
+  std::vector<std::uint64_t> numbers;
   while (!ranges.empty()) {
     const std::size_t comma = std::min(ranges.find(','), ranges.size());
     const std::string_view range = ranges.substr(0, comma);
     const std::size_t dash = range.find('-');
     const auto first = number_in(range.substr(0, dash));
     const auto last = dash == std::string_view::npos ? first : number_in(range.substr(dash + 1));
-    if (first && last && *last >= *first) count += *last - *first + 1;
+    const std::uint64_t count = first && last && *last >= *first ? *last - *first + 1 : 0;
+    for (std::uint64_t i = 0; i < std::min(count, kMost); ++i) numbers.push_back(*first + i);
     ranges.remove_prefix(std::min(comma + 1, ranges.size()));
   }
-  return count;
+  return numbers;
+}
+
+std::size_t counted_in(std::string_view ranges) {
+  return numbers_in(ranges).size();
 }
 
 std::vector<std::string> cgroups_in(const std::string& cgroup) {

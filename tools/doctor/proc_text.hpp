@@ -27,7 +27,8 @@ std::optional<Limit> limit_in(const std::string& limits, std::string_view name);
 /// The word in brackets of "always [madvise] never".
 std::string chosen_in(const std::string& text);
 
-/// Of "0-2,4": how many there are.
+/// Of "0-2,4": which there are, and how many; at most 65,536 of a range.
+std::vector<std::uint64_t> numbers_in(std::string_view ranges);
 std::size_t counted_in(std::string_view ranges);
 
 /// The directories below /sys/fs/cgroup that limit a process, its own first, by what

@@ -1,4 +1,8 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <map>
+#include <vector>
 
 #include "tools/doctor/cgroup_limits.hpp"
 #include "tools/doctor/checks.hpp"
@@ -28,17 +32,28 @@ Findings check_clock(const Facts& facts) {
 }
 
 Findings check_governor(const Facts& facts) {
-  const std::string directory = "/sys/devices/system/cpu/cpu0/cpufreq/";
-  const auto governor = facts.word(directory + "scaling_governor");
-  if (!governor) {
-    const std::string online = "/sys/devices/system/cpu/online";
-    return not_checked("governor",
-                       facts.read(online)
-                           ? "the frequency is not this system's to choose (a virtual machine)"
-                           : online + " cannot be read");
+  const std::string directory = "/sys/devices/system/cpu/";
+  const auto online = facts.word(directory + "online");
+  if (!online) return not_checked("governor", directory + "online cannot be read");
+  std::map<std::string, std::vector<std::uint64_t>> processors;
+  for (const std::uint64_t cpu : numbers_in(*online)) {
+    const auto governor =
+        facts.word(fmt::format("{}cpu{}/cpufreq/scaling_governor", directory, cpu));
+    if (governor) processors[*governor].push_back(cpu);
   }
-  if (*governor == "performance") return well("governor", "performance");
-  return {{Severity::note, "governor", *governor,
+  if (processors.empty()) {
+    return not_checked("governor",
+                       "the frequency is not this system's to choose (a virtual machine)");
+  }
+  if (processors.size() == 1 && processors.contains("performance")) {
+    return well("governor", "performance");
+  }
+  std::string what;
+  for (const auto& [governor, cpus] : processors) {
+    if (governor == "performance") continue;
+    what += fmt::format("{}{} (cpu {})", what.empty() ? "" : ", ", governor, fmt::join(cpus, ","));
+  }
+  return {{Severity::note, "governor", what,
            "a processor that has slowed down wakes a consumer late, and the first records are slow",
            "cpupower frequency-set -g performance"}};
 }
