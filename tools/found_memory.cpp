@@ -11,6 +11,7 @@
 #include <charconv>
 #include <compare>
 #include <cstring>
+#include <fstream>
 #include <memory>
 #include <set>
 #include <string_view>
@@ -20,7 +21,9 @@
 #include "layout/board.hpp"
 #include "ringway/error.hpp"
 #include "shm/memory_name.hpp"
+#include "tools/bundle/unit.hpp"
 #include "tools/bus_access.hpp"
+#include "tools/pid_namespace.hpp"
 #include "tools/process_state.hpp"
 
 namespace ringway::cli {
@@ -114,6 +117,41 @@ BoardLine read_board(int board) {
   if (pread(board, &header, sizeof header, 0) != static_cast<ssize_t>(sizeof header)) return {};
   return {.topic = {header.name, strnlen(header.name, sizeof header.name)},
           .finished = header.magic.load(std::memory_order::relaxed) != 0};
+}
+
+/// The arguments that a process was started with.
+std::vector<std::string> command_line(const std::string& process) {
+  std::ifstream file(process + "/cmdline");
+  std::vector<std::string> words;
+  for (std::string word; std::getline(file, word, '\0');) words.push_back(std::move(word));
+  return words;
+}
+
+/// Adds who holds it, and in which state its supervisor is by that.
+void judge(FoundBoard& board, const layout::ProcessId& supervisor, const InnerProcesses& inner) {
+  const std::vector<pid_t> pids = pids_of(static_cast<pid_t>(board.holder));
+  const std::string process = fmt::format("/proc/{}", board.holder);
+  if (const auto words = command_line(process); words.size() == 4 && words[1] == "--keeper") {
+    board.kind = HolderKind::keeper;
+    board.runtime_dir = words[2];
+    board.state_dir = words[3];
+  } else if (bundle::is_service_manager(static_cast<pid_t>(board.holder))) {
+    board.kind = HolderKind::service_manager;
+  } else if (bundle::is_ringwayd(static_cast<pid_t>(board.holder))) {
+    board.kind = HolderKind::supervisor;
+  }
+  board.supervisor = supervisor.pid;
+  board.supervisor_state = process_state(supervisor);
+  if (board.supervisor_state != "dead") return;
+  if (const auto here = inner.find(supervisor)) {
+    board.supervisor = here->pid;
+    board.supervisor_state = process_state(*here);
+    return;
+  }
+  // A pid means something in its own namespace only. Whoever keeps the memory is of that one; a
+  // client may be of any.
+  const bool client_below = board.kind == HolderKind::client && !sees_all_pid_namespaces();
+  if (pids.size() != 1 || client_below) board.supervisor_state = "unknown";
 }
 
 /// Which of a topic's rings is looked into: the newest that is finished. One that still gets ready
@@ -223,6 +261,8 @@ std::map<FoundMemory::SessionChunk, shm::Descriptor> sessions_of_supervisor(pid_
 
 std::vector<FoundBoard> boards_in_processes() {
   std::vector<FoundBoard> boards;
+  const InnerProcesses inner;
+  const auto self = static_cast<std::uint32_t>(getpid());
   for (const Sighting& sighting : sightings()) {
     if (sighting.name.kind != MemoryKind::board) continue;
     const shm::Descriptor file = open_sighting(sighting, {});
@@ -236,12 +276,12 @@ std::vector<FoundBoard> boards_in_processes() {
     std::uint32_t holder = 0;
     const std::string_view pid = std::string_view(sighting.directory).substr(6);  // "/proc/"
     std::from_chars(pid.data(), pid.data() + pid.size(), holder);
+    if (holder == self) continue;
     boards.push_back({.topic = {header.name, strnlen(header.name, sizeof header.name)},
                       .layout = fmt::format("{}.{}", header.major,
                                             header.minor.load(std::memory_order::relaxed)),
-                      .supervisor = header.supervisor.pid,
-                      .supervisor_state = std::string(process_state(header.supervisor)),
                       .holder = holder});
+    judge(boards.back(), header.supervisor, inner);
   }
   return boards;
 }

@@ -42,16 +42,26 @@ std::optional<FoundMemory> memory_from_processes(const std::string& topic,
 /// All sessions of a bus as its supervisor has them open, where this user may look into it.
 std::map<FoundMemory::SessionChunk, shm::Descriptor> sessions_of_supervisor(pid_t supervisor);
 
+/// What a process that holds a board is there for.
+enum class HolderKind : unsigned char {
+  keeper,
+  service_manager,  ///< its descriptor store
+  supervisor,
+  client,
+};
+
 /// A topic's board as one process holds it, and what it says of itself.
 struct FoundBoard {
   std::string topic{};
   std::string layout{};  ///< "1.3"
-  std::uint32_t supervisor = 0;
-  std::string supervisor_state{};  ///< as process_state() has it
+  std::uint32_t supervisor = 0;  ///< by its pid here, where it is known
+  std::string supervisor_state{};  ///< as process_state() has it; unknown: of another pid namespace
   std::uint32_t holder = 0;
+  HolderKind kind = HolderKind::client;
+  std::string runtime_dir{}, state_dir{};  ///< that a keeper is for
 };
 
-/// Boards in use (not replaced, not deleted) in all processes that this user may look into.
+/// Boards in use (not replaced, not deleted) in all other processes that this user may look into.
 std::vector<FoundBoard> boards_in_processes();
 
 }  // namespace ringway::cli

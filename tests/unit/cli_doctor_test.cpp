@@ -1,9 +1,11 @@
 #include <catch2/catch.hpp>
 #include <map>
+#include <vector>
 
 #include "tools/doctor/checks.hpp"
 #include "tools/doctor/diagnosis.hpp"
 #include "tools/doctor/proc_text.hpp"
+#include "tools/pid_namespace.hpp"
 
 namespace cli_doctor_test {
 
@@ -220,6 +222,8 @@ TEST_CASE("doctor: versions that differ", "[cli]") {
   SECTION("of a client") {
     host.status["sessions"] = {{{"pid", 9}, {"client", "old"}, {"version", "0.0.9"}},
                                {{"pid", 10}, {"client", "same"}, {"version", "0.1.0"}}};
+    host.self = 11;  // its own connection goes with it
+    host.status["sessions"].push_back({{"pid", 11}, {"version", "0.0.9"}});
     CHECK_THAT(only(check_versions(host)).what, Catch::Contains("pid 9"));
   }
   SECTION("of shared memory") {
@@ -232,12 +236,67 @@ TEST_CASE("doctor: what was left behind", "[cli]") {
   Host host;
   host.sockets = {{"/run/ringway/control.sock", true}, {"/run/ringway/keeper.sock", false}};
   CHECK_THAT(only(check_stale_sockets(host)).what, Catch::Contains("keeper.sock"));
-  host.boards = {{.topic = "a", .supervisor = 7, .supervisor_state = "alive", .holder = 7},
-                 {.topic = "b", .supervisor = 5, .supervisor_state = "dead", .holder = 20},
-                 {.topic = "c", .supervisor = 5, .supervisor_state = "dead", .holder = 21}};
-  const Finding orphans = only(check_orphaned_memory(host));
-  CHECK_THAT(orphans.what, Catch::Contains("2 rings of supervisor 5"));
-  CHECK_THAT(orphans.fix, Catch::Contains("kill 20 21"));
+}
+
+TEST_CASE("doctor: memory without a supervisor, and who is to be ended for it", "[cli]") {
+  using cli::HolderKind;
+  Host host;
+  const auto held_by = [&](HolderKind kind, std::uint32_t pid, const char* state = "dead") {
+    host.boards.push_back({.topic = kind == HolderKind::client ? "a" : "b",
+                           .supervisor = 5,
+                           .supervisor_state = state,
+                           .holder = pid,
+                           .kind = kind,
+                           .runtime_dir = "/run/r",
+                           .state_dir = "/var/s"});
+  };
+  SECTION("a supervisor that lives, whoever holds it too") {
+    held_by(HolderKind::supervisor, 5, "alive");
+    held_by(HolderKind::keeper, 20, "alive");
+    held_by(HolderKind::client, 21, "stopped");
+    CHECK(severity(check_orphaned_memory(host)) == Severity::ok);
+  }
+  SECTION("the keeper, and no client of it") {
+    held_by(HolderKind::client, 21);
+    held_by(HolderKind::keeper, 20);
+    const Finding orphans = only(check_orphaned_memory(host));
+    CHECK_THAT(orphans.what, Catch::Contains("2 rings of supervisor 5"));
+    CHECK_THAT(orphans.fix, Catch::Contains("ringwayd --runtime-dir /run/r --state-dir /var/s"));
+    CHECK_THAT(orphans.fix, Catch::EndsWith("kill 20"));
+  }
+  SECTION("nobody where the service manager has it in its store") {
+    held_by(HolderKind::client, 21);
+    held_by(HolderKind::service_manager, 1);
+    const Finding orphans = only(check_orphaned_memory(host));
+    CHECK_THAT(orphans.what, Catch::Contains("the service manager's store"));
+    CHECK_THAT(orphans.fix, Catch::Contains("systemctl start ringwayd"));
+    CHECK_THAT(orphans.fix, !Catch::Contains("kill"));
+  }
+  SECTION("nobody where clients alone have it") {
+    held_by(HolderKind::client, 21);
+    const Finding orphans = only(check_orphaned_memory(host));
+    CHECK(orphans.severity == Severity::note);
+    CHECK_THAT(orphans.fix, !Catch::Contains("kill"));
+  }
+  SECTION("nobody where its pid is of another namespace") {
+    held_by(HolderKind::client, 21);
+    held_by(HolderKind::keeper, 20, "unknown");
+    const Finding orphans = only(check_orphaned_memory(host));
+    CHECK(orphans.severity == Severity::unchecked);
+    CHECK_THAT(orphans.what, Catch::Contains("20 21"));
+  }
+  SECTION("nobody while a successor takes it over") {
+    held_by(HolderKind::keeper, 20);
+    held_by(HolderKind::supervisor, 22);
+    CHECK(severity(check_orphaned_memory(host)) == Severity::ok);
+  }
+}
+
+TEST_CASE("doctor: the pids of a process, here and in its own namespace", "[cli]") {
+  CHECK(cli::pids_in("Name:\ta\nNSpid:\t13205\t177\nSeccomp:\t0\n") ==
+        std::vector<pid_t>{13205, 177});
+  CHECK(cli::pids_in("Name:\ta\n").empty());
+  CHECK(cli::pids_of(getpid()).back() == getpid());
 }
 
 TEST_CASE("doctor: a bus in the directory of a user's session ends with it", "[cli]") {

@@ -40,6 +40,11 @@ bool is_ringwayd(pid_t pid) {
   return name == "ringwayd" || name == "ringwayd (deleted)";  // upgraded meanwhile
 }
 
+bool is_service_manager(pid_t pid) {
+  const std::string name = content(fmt::format("/proc/{}/comm", pid));
+  return name == "systemd\n" || (pid == 1 && name == "init\n");
+}
+
 std::vector<std::string> state_command(const Unit& unit) {
   std::vector<std::string> words{"systemctl", "show", "--no-pager"};
   if (unit.of_user) words.emplace_back("--user");

@@ -20,6 +20,9 @@ Unit unit_of(pid_t pid);
 /// Whether it runs ringwayd, and no program that has a supervisor inside of it.
 bool is_ringwayd(pid_t pid);
 
+/// Whether it is systemd, the system's or a user's.
+bool is_service_manager(pid_t pid);
+
 /// The command that shows its state and limits. Not its environment and command lines: they may
 /// be confidential.
 std::vector<std::string> state_command(const Unit& unit);

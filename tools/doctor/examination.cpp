@@ -94,6 +94,7 @@ Facts examine(const Common& common, const std::string& state_dir) {
   facts.version = RINGWAY_VERSION;
   facts.layout = fmt::format("{}.{}", layout::kLayoutVersion.major, layout::kLayoutVersion.minor);
   facts.uid = geteuid();
+  facts.self = getpid();
   facts.user = shm::user_name(facts.uid);
   facts.membarrier = shm::ProcessBarrier::detect().available();
   try {

@@ -38,7 +38,8 @@ struct Facts {
   bool answers = false;   ///< a supervisor does
   std::string silence{};  ///< why none does
   nlohmann::json status = nlohmann::json::object();  ///< as it says
-  pid_t supervisor = 0;     ///< 0: unknown
+  pid_t supervisor = 0;     ///< by its pid here; 0: unknown
+  pid_t self = 0;
   std::string socket{}, runtime_dir{}, state_dir{};
   bool membarrier = false;
   SyncTimes sync{};

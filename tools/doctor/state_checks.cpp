@@ -1,9 +1,12 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <set>
 
+#include "tools/bus_access.hpp"
 #include "tools/doctor/checks.hpp"
 #include "tools/doctor/proc_text.hpp"
 #include "tools/quantity.hpp"
@@ -12,6 +15,67 @@ namespace ringway::cli::doctor {
 namespace {
 
 constexpr const char* kRestart = "systemctl restart ringwayd";
+
+std::string listed(const std::set<std::uint32_t>& pids) {
+  return fmt::format("{}", fmt::join(pids, " "));
+}
+
+/// Boards of one supervisor that is dead, or of which that cannot be told.
+class Orphans {
+ public:
+  void add(const FoundBoard& board) {
+    topics_.insert(board.topic);
+    holders_[board.kind].insert(board.holder);
+    known_ = known_ && board.supervisor_state == "dead";
+    if (board.kind == HolderKind::keeper) keeper_ = board;
+  }
+
+  std::set<std::uint32_t> holders(HolderKind kind) const {
+    const auto found = holders_.find(kind);
+    return found == holders_.end() ? std::set<std::uint32_t>{} : found->second;
+  }
+
+  Finding finding(std::uint32_t supervisor) const {
+    const std::string rings = counted(topics_.size(), "ring");
+    if (!known_) {
+      std::set<std::uint32_t> all;
+      for (const auto& [kind, pids] : holders_) all.insert(pids.begin(), pids.end());
+      return not_checked("orphaned_memory",
+                         fmt::format("{}, held by pid {}: whether supervisor {} lives is known in "
+                                     "its own pid namespace only",
+                                     rings, listed(all), supervisor))
+          .front();
+    }
+    Finding found{Severity::warning, "orphaned_memory",
+                  fmt::format("{} of supervisor {}, which is dead, ", rings, supervisor),
+                  "records that are in no log yet wait there for the next supervisor"};
+    if (!holders(HolderKind::service_manager).empty()) {
+      found.what += "in the service manager's store";
+      found.fix = "systemctl start ringwayd  # adopts them";
+    } else if (keeper_) {
+      found.what += fmt::format("held by its keeper, pid {}", keeper_->holder);
+      found.fix = fmt::format(
+          "ringwayd --runtime-dir {} --state-dir {}  # adopts them; what nobody needs: kill {}",
+          shell_quoted(keeper_->runtime_dir), shell_quoted(keeper_->state_dir),
+          listed(holders(HolderKind::keeper)));
+    } else {
+      const std::string pids = listed(holders(HolderKind::client));
+      found.severity = Severity::note;
+      found.what += fmt::format("held by its clients alone (pid {})", pids);
+      found.why =
+          "no supervisor adopts them: what is in no log is lost, and the memory is free when they "
+          "have found a new one, or ended";
+      found.fix = fmt::format("ps -fp '{}'  # restart what does not go on by itself", pids);
+    }
+    return found;
+  }
+
+ private:
+  std::set<std::string> topics_;
+  std::map<HolderKind, std::set<std::uint32_t>> holders_;
+  std::optional<FoundBoard> keeper_;
+  bool known_ = true;
+};
 
 }  // namespace
 
@@ -45,7 +109,7 @@ Findings check_versions(const Facts& facts) {
   }
   for (const auto& session : facts.status.value("sessions", nlohmann::json::array())) {
     const std::string version = session.value("version", "");
-    if (version.empty() || version == daemon) continue;
+    if (version.empty() || version == daemon || session.value("pid", 0) == facts.self) continue;
     found.push_back(
         {Severity::note, "versions",
          fmt::format("pid {} ({}) has library {}, ringwayd is {}", session.value("pid", 0),
@@ -92,25 +156,21 @@ Findings check_stale_sockets(const Facts& facts) {
 }
 
 Findings check_orphaned_memory(const Facts& facts) {
-  std::map<std::uint32_t, std::pair<std::set<std::string>, std::set<std::uint32_t>>> orphans;
+  std::map<std::uint32_t, Orphans> by_supervisor;
   for (const FoundBoard& board : facts.boards) {
-    if (board.supervisor_state != "dead") continue;
-    orphans[board.supervisor].first.insert(board.topic);
-    orphans[board.supervisor].second.insert(board.holder);
+    if (board.supervisor_state == "alive" || board.supervisor_state == "stopped") continue;
+    by_supervisor[board.supervisor].add(board);
   }
   Findings found;
-  for (const auto& [supervisor, what] : orphans) {
-    std::string pids;
-    for (const std::uint32_t pid : what.second) pids += fmt::format(" {}", pid);
-    found.push_back({Severity::warning, "orphaned_memory",
-                     fmt::format("{} of supervisor {}, which is dead, held by pid{}",
-                                 counted(what.first.size(), "ring"), supervisor, pids),
-                     "records that are in no log yet wait there for the next supervisor",
-                     "systemctl start ringwayd  # adopts them; what nobody needs: kill" + pids});
+  for (const auto& [supervisor, orphans] : by_supervisor) {
+    // A successor that is about to serve them.
+    if (!orphans.holders(HolderKind::supervisor).empty()) continue;
+    found.push_back(orphans.finding(supervisor));
   }
   if (!found.empty()) return found;
   if (!facts.sees_all) {
-    return not_checked("orphaned_memory", "other users' processes can be seen by root only, in /proc");
+    return not_checked("orphaned_memory",
+                       "other users' processes can be seen by root only, in /proc");
   }
   return well("orphaned_memory", "all memory has a supervisor");
 }
