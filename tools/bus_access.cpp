@@ -74,7 +74,7 @@ std::string topic_thing(std::string_view topic) {
 std::string shell_quoted(std::string_view word) {
   const auto plain = [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           std::string_view("/._-").find(c) != std::string_view::npos;
+           std::string_view("/._-@").find(c) != std::string_view::npos;
   };
   if (!word.empty() && word.front() != '-' && std::all_of(word.begin(), word.end(), plain)) {
     return std::string(word);

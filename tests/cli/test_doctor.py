@@ -55,7 +55,22 @@ class Doctor(OnABus):
         for words, patience in (((), 500), (('--timeout', '700ms'), 700), (('--timeout', '200ms'), 200)):
             with self.subTest(words=words):
                 self.assertIn(f'did not answer within {patience} ms', self.bus.run('doctor', *words, status=1).decode())
+        go_on = f'kill -CONT {self.bus.daemon.pid}'
+        self.assertEqual([each['fix'] for each in self.bus.json('doctor', status=1)['findings']
+                          if each['check'] == 'service'], [go_on])
+        self.assertEqual(self.bus.refusal('status', '--timeout', '200ms', status=6)['fix'], go_on)
         self.assertIn('(default 500ms)', ' '.join(self.bus.run('doctor', '--help').decode().split()))
+
+    def test_with_nobody_there_the_disk_of_the_usual_state_directory_is_looked_at(self):
+        self.bus.kill()
+        self.bus.kill_keeper()
+        usual = self.bus.root / 'home/ringway'
+        usual.mkdir(parents=True)
+        (usual / 'catalog.db').touch()
+        self.bus.env['XDG_STATE_HOME'] = str(usual.parent)
+        found = self.findings()
+        for check in ('disk_room', 'sync_time'):
+            self.assertIn(str(usual), found[check]['what'])
 
     def test_features_that_the_supervisor_does_without_are_warnings(self):
         self.bus.stop()

@@ -139,6 +139,12 @@ class Box:
             raise AssertionError(f'{script}: exit status {done.returncode}\n{done.stdout}')
         return done.stdout
 
+    def outcome(self, script):
+        """Its exit status, and what it prints on standard output."""
+        done = subprocess.run(self.command(script), stdin=subprocess.DEVNULL, text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=PATIENCE_SECONDS)
+        return done.returncode, done.stdout
+
     def start(self, script, **streams):
         """A process that goes on beside the test."""
         return subprocess.Popen(self.command(script), text=True, **streams)

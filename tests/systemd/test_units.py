@@ -418,6 +418,83 @@ class Units(unittest.TestCase):
         self.assertIn('ringway_build_info{', box.say('curl -s http://127.0.0.1:9464/metrics'))
         self.check_exposure(r'\(`systemd-analyze security` then gives it (\d\.\d)\)')
 
+    def finding(self, check, ask='ringway doctor --output json'):
+        """The first thing that doctor says of a check."""
+        _, said = box.outcome(ask)
+        return [each for each in json.loads(said)['findings'] if each['check'] == check][0]
+
+    def carry_out(self, check, *ask, before=':'):
+        """A finding that is gone when its fix was typed as it stands, in a shell where `before` was."""
+        found = self.finding(check, *ask)
+        self.assertIn(found['severity'], ('warning', 'error'), found)
+        box.say(f'{before}; {found["fix"]}')
+        self.await_('the finding to go', lambda: self.finding(check, *ask)['severity'] == 'ok')
+        return found
+
+    def test_doctor_says_why_the_service_does_not_start_and_its_fix_mends_that(self):
+        box.say('ringway topic create t && seq 1 1000 | ringway produce t')
+        box.say('echo "limits.topic = 1" >/etc/ringway/ringwayd.toml; systemctl restart ringwayd || :')
+        told = "did you mean 'limits.topics'?"
+        # Its rings are in the service manager's store, which is not to be ended.
+        orphans = self.finding('orphaned_memory')
+        self.assertIn("in the service manager's store", orphans['what'])
+        self.assertNotIn('kill', orphans['fix'])
+        said = box.say('ringway status --timeout 1s', status=6)
+        self.assertIn(told, said)
+        self.assertIn('vi} /etc/ringway/ringwayd.toml && systemctl restart ringwayd', said)
+        # Who may not read the journal is told by the file.
+        self.assertIn(told, self.finding('service', 'su alice -c "ringway doctor --output json"')['what'])
+        found = self.carry_out('service', before='export EDITOR="sed -i s/topic/topics/"')
+        self.assertIn(told, found['what'])
+        self.assertEqual(self.finding('orphaned_memory')['severity'], 'ok')
+        box.say('ringway consume t -o start -e -f "%v\\n" | cmp - <(seq 1 1000)')
+
+    def test_fixes_of_doctor_that_are_carried_out_make_its_findings_go(self):
+        box.say('systemctl start ringwayd')
+        box.say(f'kill -STOP {self.pid()}')
+        self.assertEqual(self.carry_out('service')['fix'], f'kill -CONT {self.pid()}')
+        box.say('systemctl stop ringwayd.socket ringwayd.service')
+        self.assertEqual(self.carry_out('service')['fix'], 'systemctl start ringwayd')
+        self.drop_in('LimitNOFILE=256')
+        box.say('mv /etc/systemd/system/ringwayd.service.d/{test,a}.conf; systemctl daemon-reload;'
+                ' systemctl restart ringwayd')
+        # What `systemctl edit` is given to write, on the terminal that it wants.
+        command, setting = self.finding('descriptors')['fix'].split('  # ')
+        self.assertEqual(command, 'systemctl edit ringwayd && systemctl restart ringwayd')
+        box.say(f"""cat >/tmp/editor <<'END'
+#!/bin/bash
+echo '{setting}' | tr ' ' '\\n' >"$1"
+END
+chmod +x /tmp/editor && SYSTEMD_EDITOR=/tmp/editor script -qec '{command}' /dev/null""")
+        self.assertEqual(self.finding('descriptors')['severity'], 'ok')
+
+    def test_a_fix_names_the_unit_of_the_bus_that_is_meant(self):
+        self.addCleanup(box.say, 'systemctl stop ringwayd@lab.socket ringwayd@lab.service'
+                        ' user@$(id -u alice); rm -rf /var/lib/ringway-lab /home/alice')
+        box.say('systemctl start ringwayd@lab && systemctl stop ringwayd@lab.socket ringwayd@lab.service')
+        lab = 'ringway doctor --output json --socket /run/ringway-lab/control.sock'
+        self.assertEqual(self.carry_out('service', lab)['fix'], 'systemctl start ringwayd@lab')
+        box.say('mkdir -p /home/alice && chown alice /home/alice && systemctl start user@$(id -u alice)')
+        as_alice = 'runuser -u alice -- env XDG_RUNTIME_DIR=/run/user/$(id -u alice)'
+        box.say('systemctl stop ringwayd.socket')  # whose bus is everybody's who has no other
+        ask = f'{as_alice} ringway doctor --output json'
+        self.assertEqual(self.carry_out('service', ask, before=f'systemctl() {{ {as_alice} systemctl "$@"; }}')['fix'],
+                         'systemctl --user start ringwayd')
+
+    def test_doctor_outside_takes_no_living_supervisor_in_here_for_dead(self):
+        box.say('ringway topic create t')
+        inner = self.pid()
+        statuses = pathlib.Path('/proc').glob('[0-9]*/status')
+        seen = subprocess.run(['grep', '-lsP', rf'^NSpid:.*\t{inner}$', *statuses], capture_output=True, text=True,
+                              check=False).stdout
+        outer = [path.split('/')[2] for path in seen.splitlines()]
+        self.assertTrue(outer)
+        said = subprocess.run([os.environ['RINGWAY'], 'doctor', '--output', 'json'], capture_output=True, text=True,
+                              check=False, timeout=PATIENCE_SECONDS).stdout
+        for finding in json.loads(said)['findings']:
+            if finding['check'] == 'orphaned_memory':  # of others there may be some
+                self.assertNotRegex(finding['what'], rf'supervisor {inner}\b|pid ([0-9]+ )*({"|".join(outer)})\b')
+
     def test_a_user_publishes_another_consumes_and_a_third_is_refused(self):
         box.say('ringway topic create orders --write alice --read bob')
         box.say('su alice -c "seq 1 10 | ringway produce orders"')

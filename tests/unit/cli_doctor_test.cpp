@@ -69,6 +69,7 @@ struct Host : Facts {
     layout = "1.3";
     runtime_dir = "/run/ringway";
     state_dir = "/var/lib/ringway";
+    unit = {"ringwayd.service", false};
     membarrier = true;
     sees_all = true;
     user = "somebody";
@@ -207,10 +208,77 @@ TEST_CASE("doctor: nobody serves, or not all is well", "[cli]") {
   host.status["degraded"] = {"topic 'a': disk_full", "topic 'b': disk_error"};
   CHECK(check_service(host).size() == 2);
   CHECK(check_service(host)[1].severity == Severity::warning);
+  CHECK_THAT(check_service(host)[0].fix, Catch::StartsWith("ringway topic alter a --retention-"));
+  CHECK_THAT(check_service(host)[1].fix, Catch::StartsWith("ringway topic alter b --when-disk-"));
+  host.status["degraded"] = {"topic 'a b' partition 1: stopped_claim by pid 9"};
+  CHECK_THAT(only(check_service(host)).fix, Catch::StartsWith("kill -CONT 9 "));
   host.answers = false;
   host.silence = "nobody listens";
   CHECK(severity(check_service(host)) == Severity::error);
   CHECK(severity(check_versions(host)) == Severity::unchecked);
+}
+
+TEST_CASE("doctor: why nobody serves, and the very command that mends it", "[cli]") {
+  Host host;
+  host.answers = false;
+  host.silence = "nobody listens";
+  cli::ServiceState& service = host.service;
+  service = {.socket = "/run/ringway-lab/control.sock",
+             .unit = cli::unit_at("/run/ringway-lab"),
+             .active = "inactive",
+             .sub = "dead"};
+  const auto fix = [&] { return only(check_service(host)).fix; };
+  SECTION("it was not started") {
+    CHECK(fix() == "systemctl start ringwayd@lab");
+    service.unit = {"ringwayd.service", true};
+    CHECK(fix() == "systemctl --user start ringwayd");
+  }
+  SECTION("it is stopped") {
+    service.process = 9;
+    service.stopped = true;
+    CHECK(fix() == "kill -CONT 9");
+  }
+  SECTION("who listens is in another pid namespace") {
+    service.elsewhere = true;
+    CHECK_THAT(fix(), Catch::Contains("container"));
+    CHECK_THAT(fix(), !Catch::Contains("systemctl"));
+  }
+  SECTION("it starts") {
+    service.active = "activating";
+    service.sub = "start";
+    CHECK(fix() == "ringway status --watch");
+  }
+  SECTION("its configuration is refused") {
+    service.active = "activating";
+    service.sub = "auto-restart";
+    service.result = "exit-code";
+    service.restarts = 3;
+    service.last_line = "/etc/ringway-lab/ringwayd.toml:1: unknown key 'limits.topic'";
+    CHECK_THAT(only(check_service(host)).what, Catch::Contains("unknown key 'limits.topic'"));
+    const std::string mend =
+        "${EDITOR:-vi} /etc/ringway-lab/ringwayd.toml && systemctl restart ringwayd@lab";
+    CHECK(fix() == mend);
+    service.sub = "start";  // the next attempt
+    CHECK(fix() == mend);
+  }
+  SECTION("it ends for another reason") {
+    service.active = "failed";
+    service.result = "signal";
+    CHECK_THAT(fix(), Catch::StartsWith("journalctl --unit=ringwayd@lab.service"));
+  }
+  SECTION("it runs, and is silent") {
+    service.active = "active";
+    CHECK(fix() == "systemctl restart ringwayd@lab");
+  }
+  SECTION("no unit is known") {
+    service = {.socket = "/x/control.sock"};
+    host.unit = {};
+    host.supervisor = 0;
+    host.socket = "/x/control.sock";
+    host.runtime_dir = "/x";
+    CHECK_THAT(fix(), Catch::StartsWith("ringwayd --socket /x/control.sock --runtime-dir /x "
+                                        "--state-dir /var/lib/ringway"));
+  }
 }
 
 TEST_CASE("doctor: versions that differ", "[cli]") {
@@ -269,7 +337,7 @@ TEST_CASE("doctor: memory without a supervisor, and who is to be ended for it", 
     held_by(HolderKind::service_manager, 1);
     const Finding orphans = only(check_orphaned_memory(host));
     CHECK_THAT(orphans.what, Catch::Contains("the service manager's store"));
-    CHECK_THAT(orphans.fix, Catch::Contains("systemctl start ringwayd"));
+    CHECK_THAT(orphans.fix, Catch::Contains("systemctl start ringwayd "));
     CHECK_THAT(orphans.fix, !Catch::Contains("kill"));
   }
   SECTION("nobody where clients alone have it") {

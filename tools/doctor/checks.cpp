@@ -1,7 +1,11 @@
 #include "tools/doctor/checks.hpp"
 
+#include <fmt/format.h>
+
 #include <array>
 #include <iterator>
+
+#include "tools/bus_access.hpp"
 
 namespace ringway::cli::doctor {
 
@@ -17,6 +21,24 @@ std::optional<std::string> Facts::word(const std::string& path) const {
   const std::size_t first = text->find_first_not_of(kSpace);
   if (first == std::string::npos) return "";
   return text->substr(first, text->find_last_not_of(kSpace) + 1 - first);
+}
+
+std::string Facts::restart() const {
+  if (!unit.name.empty()) return systemctl("restart", unit);
+  std::string words = "ringwayd";
+  if (!socket.empty()) words += " --socket " + shell_quoted(socket);
+  if (!runtime_dir.empty()) words += " --runtime-dir " + shell_quoted(runtime_dir);
+  if (!state_dir.empty() && !usual_state_dir) words += " --state-dir " + shell_quoted(state_dir);
+  // The signal that leaves the rings to the next one.
+  return supervisor == 0 ? words : fmt::format("kill -USR1 {} && {}", supervisor, words);
+}
+
+std::string Facts::with_setting(std::string_view setting) const {
+  if (unit.name.empty()) {
+    return fmt::format("start ringwayd where that is allowed (its container, its slice): {}",
+                       setting);
+  }
+  return fmt::format("{} && {}  # [Service] {}", systemctl("edit", unit), restart(), setting);
 }
 
 Findings run_checks(const Facts& facts) {

@@ -58,12 +58,12 @@ Findings check_sync_time(const Facts& facts) {
   if (sync.in_memory) {
     return {{Severity::warning, "sync_time", facts.state_dir + " is in memory (tmpfs)",
              "what is called durable is gone after a reboot",
-             "ringwayd --state-dir /var/lib/ringway, on a disk"}};
+             "ringwayd --state-dir /var/lib/ringway  # or state_dir in ringwayd.toml: on a disk"}};
   }
   if (median < kSlow) return well("sync_time", what);
   return {{Severity::warning, "sync_time", what,
            "who waits for durable waits so long, and the ring must hold all that comes meanwhile",
-           "ringwayd --state-dir on a faster disk; or ringway topic alter TOPIC --ring 256MiB"}};
+           "ringway topic alter TOPIC --ring 256MiB  # helps all: state_dir on a faster disk"}};
 }
 
 }  // namespace ringway::cli::doctor

@@ -25,6 +25,8 @@
 #include "shm/process.hpp"
 #include "tools/bus_access.hpp"
 #include "tools/bus_places.hpp"
+#include "tools/pid_namespace.hpp"
+#include "tools/state_directory.hpp"
 
 namespace ringway::cli::doctor {
 namespace {
@@ -85,6 +87,29 @@ void look_at(const std::string& path, Facts& facts) {
   facts.sockets.push_back({path, failed == 0 || errno != ECONNREFUSED});
 }
 
+/// A supervisor says its pid in its own namespace, which may be one below this.
+pid_t seen_from_here(pid_t said) {
+  if (pids_of(said).size() == 1 && bundle::is_ringwayd(said)) return said;
+  std::vector<pid_t> inner = InnerProcesses().called(said);
+  std::erase_if(inner, [](pid_t pid) { return !bundle::is_ringwayd(pid); });
+  if (inner.size() == 1) return inner.front();
+  return pids_of(said).size() == 1 ? said : 0;  // in a program of another name
+}
+
+bundle::Unit unit_of_ringwayd(pid_t supervisor) {
+  bundle::Unit unit = bundle::unit_of(supervisor);
+  return unit.name.starts_with("ringwayd") ? unit : bundle::Unit{};
+}
+
+/// Where one is, if nobody says so.
+std::string usual_state_dir() {
+  try {
+    return StateDirectory("").path().string();
+  } catch (const Error&) {
+    return {};
+  }
+}
+
 }  // namespace
 
 Facts examine(const Common& common, const std::string& state_dir) {
@@ -99,14 +124,22 @@ Facts examine(const Common& common, const std::string& state_dir) {
   facts.membarrier = shm::ProcessBarrier::detect().available();
   try {
     facts.status = Administration(connect(hastened(common))).status();
-    facts.supervisor = facts.status.value("pid", 0);
+    facts.supervisor = seen_from_here(facts.status.value("pid", 0));
     facts.answers = true;
+    facts.unit = unit_of_ringwayd(facts.supervisor);
   } catch (const Error& error) {
-    facts.silence = error.what();
+    facts.silence = fmt::format("{}: {}", error.thing(), error.rule());
+    facts.service = service_state(common);
+    facts.unit = facts.service.unit;
+    if (bundle::is_ringwayd(facts.service.process)) facts.supervisor = facts.service.process;
   }
   const BusPlaces places = bus_places(common, facts.status);
   facts.runtime_dir = places.runtime_dir;
   facts.state_dir = state_dir.empty() ? places.state_dir : state_dir;
+  if (facts.state_dir.empty()) {
+    facts.state_dir = usual_state_dir();
+    facts.usual_state_dir = !facts.state_dir.empty();
+  }
   for (const std::string& path : {facts.socket, control::keeper_socket(facts.runtime_dir)}) {
     look_at(path, facts);
   }

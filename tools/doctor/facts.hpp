@@ -8,9 +8,12 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "tools/bundle/unit.hpp"
 #include "tools/found_memory.hpp"
+#include "tools/service_state.hpp"
 
 namespace ringway::cli::doctor {
 
@@ -40,7 +43,10 @@ struct Facts {
   nlohmann::json status = nlohmann::json::object();  ///< as it says
   pid_t supervisor = 0;     ///< by its pid here; 0: unknown
   pid_t self = 0;
+  ServiceState service{};  ///< of one that does not answer
+  bundle::Unit unit{};     ///< that serves, or is to
   std::string socket{}, runtime_dir{}, state_dir{};
+  bool usual_state_dir = false;  ///< nobody said which: it is the one where ringwayd looks itself
   bool membarrier = false;
   SyncTimes sync{};
   std::optional<DiskRoom> disk{};
@@ -59,6 +65,10 @@ struct Facts {
     return supervisor == 0 ? "/proc/self" : "/proc/" + std::to_string(supervisor);
   }
   std::string whose() const { return supervisor == 0 ? "this shell" : "ringwayd"; }
+  /// The command that starts a supervisor on what this one leaves, or left.
+  std::string restart() const;
+  /// What to type so that ringwayd runs with a setting of systemd, as "LimitNOFILE=524288".
+  std::string with_setting(std::string_view setting) const;
   /// The file without white space around it.
   std::optional<std::string> word(const std::string& path) const;
 };

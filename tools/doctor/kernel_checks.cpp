@@ -38,7 +38,7 @@ Findings check_membarrier(const Facts& facts) {
   if (facts.membarrier) return well("membarrier", "the kernel has it");
   return {{Severity::warning, "membarrier", "the kernel has none, or a seccomp filter refuses it",
            "every publish pays for a fence, and who waits looks again every millisecond",
-           "systemctl edit ringwayd  # [Service] SystemCallFilter=membarrier"}};
+           facts.with_setting("SystemCallFilter=membarrier")}};
 }
 
 Findings check_io_uring(const Facts& facts) {
@@ -58,7 +58,7 @@ Findings check_io_uring(const Facts& facts) {
   return {{Severity::warning, "io_uring",
            fmt::format("{} (kernel.io_uring_disabled = {})", what, disabled),
            "the log is written by pwrite instead, at a lower rate",
-           disabled == "0" ? "systemctl edit ringwayd  # [Service] SystemCallFilter=@io-event"
+           disabled == "0" ? facts.with_setting("SystemCallFilter=@io-event")
                            : "sysctl -w kernel.io_uring_disabled=0"}};
 }
 
@@ -76,7 +76,7 @@ Findings check_seccomp(const Facts& facts) {
   return {{Severity::warning, "seccomp",
            fmt::format("a filter on {}, which lacks {}", facts.whose(), without.dump()),
            "what a filter refuses is done without, more slowly",
-           "systemctl edit ringwayd  # [Service] SystemCallFilter=@system-service"}};
+           facts.with_setting("SystemCallFilter=@system-service")}};
 }
 
 }  // namespace ringway::cli::doctor

@@ -24,10 +24,6 @@ std::optional<Limit> limit_of(const Facts& facts, std::string_view name) {
   return text ? limit_in(*text, name) : std::nullopt;
 }
 
-std::string edit(std::string_view setting) {
-  return fmt::format("systemctl edit ringwayd  # [Service] {}", setting);
-}
-
 }  // namespace
 
 Findings check_locked_memory(const Facts& facts) {
@@ -38,7 +34,7 @@ Findings check_locked_memory(const Facts& facts) {
   if (limit->hard >= kLockedMin) return well("locked_memory", what);
   return {{Severity::warning, "locked_memory", what + ", in bytes",
            "io_uring may be refused, and the log is written more slowly then",
-           facts.supervisor == 0 ? "ulimit -l 65536" : edit("LimitMEMLOCK=64M")}};
+           facts.supervisor == 0 ? "ulimit -l 65536" : facts.with_setting("LimitMEMLOCK=64M")}};
 }
 
 Findings check_descriptors(const Facts& facts) {
@@ -53,7 +49,7 @@ Findings check_descriptors(const Facts& facts) {
   if (limit->hard >= std::max(kDescriptorsMin, 2 * used)) return well("descriptors", what);
   return {{Severity::warning, "descriptors", what,
            "the next topics or clients are refused (each takes three or more)",
-           facts.supervisor == 0 ? "ulimit -Hn 524288" : edit("LimitNOFILE=524288")}};
+           facts.supervisor == 0 ? "ulimit -Hn 524288" : facts.with_setting("LimitNOFILE=524288")}};
 }
 
 Findings check_mappings(const Facts& facts) {
@@ -82,7 +78,7 @@ Findings check_tasks(const Facts& facts) {
     return {{Severity::warning, "tasks",
              fmt::format("{} of {} in {}", *used, *most, each.group),
              "ringwayd cannot start its keeper or its threads when there are no more",
-             edit("TasksMax=512")}};
+             facts.with_setting("TasksMax=512")}};
   }
   if (!groups.hidden.empty()) return not_checked("tasks", groups.hidden);
   return well("tasks", "no cgroup is short of them");

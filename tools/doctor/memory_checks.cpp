@@ -72,9 +72,8 @@ Findings check_memory(const Facts& facts) {
            fmt::format("rings may take {} more (limits.memory), but there is {}",
                        format_size(promised), left),
            "a new topic or ring is refused before its limit says so, and other programs are killed",
-           fmt::format("RINGWAYD_LIMITS_MEMORY={} in the unit, or limits.memory in the "
-                       "configuration; then systemctl restart ringwayd",
-                       format_size((used + room->bytes) >> 20 << 20))}};
+           facts.with_setting(fmt::format("Environment=RINGWAYD_LIMITS_MEMORY={}MiB",
+                                          (used + room->bytes) >> 20))}};
 }
 
 Findings check_huge_pages(const Facts& facts) {

@@ -69,7 +69,7 @@ Findings check_cpu_quota(const Facts& facts) {
     return {{Severity::warning, "cpu_quota",
              fmt::format("{} % of a processor in {}", *quota * 100 / *period, each.group),
              "threads stand still for the rest of each period: the log and repairs wait",
-             "systemctl edit ringwayd  # [Service] CPUQuota="}};
+             facts.with_setting("CPUQuota=")}};
   }
   if (!groups.hidden.empty()) return not_checked("cpu_quota", groups.hidden);
   return well("cpu_quota", "a whole processor or more");

@@ -14,7 +14,36 @@
 namespace ringway::cli::doctor {
 namespace {
 
-constexpr const char* kRestart = "systemctl restart ringwayd";
+/// The words between `before` and the next of `behind`.
+std::string between(const std::string& text, std::string_view before, std::string_view behind) {
+  const std::size_t at = text.find(before);
+  if (at == text.npos) return {};
+  const std::size_t begin = at + before.size();
+  return text.substr(begin, text.find_first_of(behind, begin) - begin);
+}
+
+/// What to do about one thing that `status` calls degraded, as the manual has it.
+std::string remedy_of_trouble(const Facts& facts, const std::string& trouble) {
+  const auto has = [&](std::string_view word) { return trouble.find(word) != trouble.npos; };
+  const std::string topic = shell_quoted(between(trouble, "topic '", "'"));
+  const std::string pid = between(trouble, " by pid ", " ,;:");
+  if (has("is not served")) return facts.restart() + "  # when what it says is mended";
+  if (has("disk_full")) {
+    return fmt::format("ringway topic alter {} --retention-bytes 10GiB  # or a larger disk", topic);
+  }
+  if (has("disk_error")) {
+    return fmt::format("ringway topic alter {} --when-disk-fails memory  # until it is mended",
+                       topic);
+  }
+  if (has("quarantined")) return fmt::format("ringway topic alter {} --ring 16MiB", topic);
+  if (has("stopped_claim") && !pid.empty()) {
+    return fmt::format("kill -CONT {}  # or kill -9 {}, which repairs its claim at once", pid, pid);
+  }
+  if (!pid.empty()) return fmt::format("kill {}  # if it is not to be waited for", pid);
+  if (facts.unit.name.empty()) return "ringway status  # and what ringwayd wrote on its stderr";
+  return fmt::format("journalctl {}{} -p warning -n 20  # mend what it says",
+                     facts.unit.of_user ? "--user-unit=" : "--unit=", facts.unit.name);
+}
 
 std::string listed(const std::set<std::uint32_t>& pids) {
   return fmt::format("{}", fmt::join(pids, " "));
@@ -35,7 +64,7 @@ class Orphans {
     return found == holders_.end() ? std::set<std::uint32_t>{} : found->second;
   }
 
-  Finding finding(std::uint32_t supervisor) const {
+  Finding finding(const Facts& facts, std::uint32_t supervisor) const {
     const std::string rings = counted(topics_.size(), "ring");
     if (!known_) {
       std::set<std::uint32_t> all;
@@ -49,9 +78,14 @@ class Orphans {
     Finding found{Severity::warning, "orphaned_memory",
                   fmt::format("{} of supervisor {}, which is dead, ", rings, supervisor),
                   "records that are in no log yet wait there for the next supervisor"};
-    if (!holders(HolderKind::service_manager).empty()) {
+    if (const auto managers = holders(HolderKind::service_manager); !managers.empty()) {
       found.what += "in the service manager's store";
-      found.fix = "systemctl start ringwayd  # adopts them";
+      const bool of_user = *managers.begin() != 1;
+      const bool this_unit = !facts.answers && !facts.unit.name.empty() &&
+                             facts.unit.of_user == of_user;
+      found.fix = this_unit ? remedy_of(facts.service).fix
+                            : systemctl("start", {"ringwayd.service", of_user});
+      found.fix += "  # which adopts them";
     } else if (keeper_) {
       found.what += fmt::format("held by its keeper, pid {}", keeper_->holder);
       found.fix = fmt::format(
@@ -81,16 +115,19 @@ class Orphans {
 
 Findings check_service(const Facts& facts) {
   if (!facts.answers) {
-    return {{Severity::error, "service", fmt::format("nobody serves: {}", facts.silence),
+    const Remedy remedy = remedy_of(facts.service);
+    const std::string cause = remedy.cause.empty() ? "" : "; " + remedy.cause;
+    return {{Severity::error, "service", fmt::format("nobody serves: {}{}", facts.silence, cause),
              "clients that are connected go on until their rings are full; nobody else is let in",
-             "systemctl start ringwayd  # or: ringwayd, as the user whose bus it is"}};
+             remedy.cause.empty() ? facts.restart() + "  # with the options it had, as its user"
+                                  : remedy.fix}};
   }
   Findings found;
   for (const auto& trouble : facts.status.value("degraded", nlohmann::json::array())) {
-    found.push_back({Severity::warning, "service",
-                     trouble.is_string() ? trouble.get<std::string>() : trouble.dump(),
+    const std::string what = trouble.is_string() ? trouble.get<std::string>() : trouble.dump();
+    found.push_back({Severity::warning, "service", what,
                      "it serves, but what is named here does not do all that it should",
-                     "ringway status; daemon/README.md: what to do when"});
+                     remedy_of_trouble(facts, what)});
   }
   if (found.empty()) {
     return well("service", fmt::format("pid {} serves at {}", facts.supervisor, facts.socket));
@@ -105,7 +142,8 @@ Findings check_versions(const Facts& facts) {
   if (daemon != facts.version) {
     found.push_back({Severity::warning, "versions",
                      fmt::format("ringwayd is {}, this command is {}", daemon, facts.version),
-                     "one of them is older: an upgrade was not followed by a restart", kRestart});
+                     "one of them is older: an upgrade was not followed by a restart",
+                     facts.restart()});
   }
   for (const auto& session : facts.status.value("sessions", nlohmann::json::array())) {
     const std::string version = session.value("version", "");
@@ -123,7 +161,8 @@ Findings check_versions(const Facts& facts) {
     found.push_back({Severity::warning, "versions",
                      fmt::format("memory of topic '{}' is of layout {}, this command knows {}",
                                  board.topic, board.layout, facts.layout),
-                     "library, command and supervisor are not of one installation", kRestart});
+                     "library, command and supervisor are not of one installation",
+                     facts.restart()});
   }
   const auto left_out = facts.status.value("left_out", nlohmann::json::object());
   const auto unseen = left_out.value("sessions", std::uint64_t{0});
@@ -143,7 +182,8 @@ Findings check_stale_sockets(const Facts& facts) {
     found.push_back({Severity::warning, "stale_sockets",
                      fmt::format("nobody listens at {}", socket.path),
                      "its owner was killed; clients are refused at once instead of finding nothing",
-                     "systemctl restart ringwayd  # takes its place; or rm " + socket.path});
+                     fmt::format("{}  # takes its place; nobody needs it: rm {}", facts.restart(),
+                                 shell_quoted(socket.path))});
   }
   if (found.empty() && !facts.unseen_socket.empty()) {
     return not_checked("stale_sockets",
@@ -165,7 +205,7 @@ Findings check_orphaned_memory(const Facts& facts) {
   for (const auto& [supervisor, orphans] : by_supervisor) {
     // A successor that is about to serve them.
     if (!orphans.holders(HolderKind::supervisor).empty()) continue;
-    found.push_back(orphans.finding(supervisor));
+    found.push_back(orphans.finding(facts, supervisor));
   }
   if (!found.empty()) return found;
   if (!facts.sees_all) {

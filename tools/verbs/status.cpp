@@ -10,6 +10,7 @@
 #include "tools/pause.hpp"
 #include "tools/quantity.hpp"
 #include "tools/redrawn_block.hpp"
+#include "tools/service_state.hpp"
 #include "tools/stop_signal.hpp"
 #include "tools/terminal.hpp"
 #include "tools/timestamp.hpp"
@@ -111,9 +112,30 @@ std::string line_of(const Said& said, int indent) {
   return said.dump(indent, ' ', false, Said::error_handler_t::replace) + "\n";
 }
 
+bool passes(const Error& error) {
+  return error.code() == ErrorCode::unavailable || error.code() == ErrorCode::timeout;
+}
+
+/// Why nobody answers, where more is to be seen than that.
+Error explained(const Error& error, const Common& common) {
+  const Remedy remedy = remedy_of(service_state(common));
+  if (remedy.cause.empty()) return error;
+  return Error(error.code(), error.thing(), fmt::format("{}: {}", error.rule(), remedy.cause),
+               remedy.fix);
+}
+
+Said ask(const Common& common) {
+  try {
+    Bus bus = connect(common);
+    return Administration(bus).status();
+  } catch (const Error& error) {
+    if (!passes(error)) throw;
+    throw explained(error, common);
+  }
+}
+
 Exit status(const Common& common) {
-  Bus bus = connect(common);
-  const Said said = Administration(bus).status();
+  const Said said = ask(common);
   const std::string text = common.format == Format::table
                                ? render(said)
                                : line_of(said, common.format == Format::json ? 2 : -1);
@@ -139,7 +161,7 @@ Said look(std::optional<Bus>& bus, const Common& common) {
     if (!bus) bus = connect(hastened(common));
     return Administration(*bus).status();
   } catch (const Error& error) {
-    if (error.code() != ErrorCode::unavailable && error.code() != ErrorCode::timeout) throw;
+    if (!passes(error)) throw;
     return unreachable(error, common.format);
   }
 }

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <string>
+
+#include "tools/bundle/unit.hpp"
+#include "tools/command_line.hpp"
+
+namespace ringway::cli {
+
+/// What there is to see of a supervisor that does not answer.
+struct ServiceState {
+  std::string socket{};
+  /// The unit that serves there, where one is installed.
+  bundle::Unit unit{};
+  std::string active{}, sub{}, result{};  ///< as systemd says
+  std::uint64_t restarts = 0;
+  std::string last_line{};  ///< why it ended, in its own words; "" where nobody may know
+  pid_t process = 0;        ///< who listens, or the unit's; by its pid here
+  bool stopped = false;     ///< that one is, as by SIGSTOP
+  bool elsewhere = false;   ///< somebody listens in another pid namespace
+};
+
+/// What is wrong with it, "" where nothing more is known than that it does not answer; and a command
+/// that mends it.
+struct Remedy {
+  std::string cause{};
+  std::string fix;
+};
+Remedy remedy_of(const ServiceState& state);
+
+/// The unit whose bus has its sockets in `runtime_dir`, by the place alone.
+bundle::Unit unit_at(const std::string& runtime_dir);
+
+/// `systemctl VERB UNIT`, as the unit's service manager is called.
+std::string systemctl(const std::string& verb, const bundle::Unit& unit);
+
+/// Asks systemd, its journal and /proc of the bus that is meant. Never throws ringway::Error.
+ServiceState service_state(const Common& common);
+
+}  // namespace ringway::cli
