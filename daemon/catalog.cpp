@@ -64,10 +64,19 @@ shm::Uuid uuid_of(const std::string& text, const std::string& thing) {
               "nothing was changed; restore the file from a backup");
 }
 
+/// An empty one makes SQLite remove the journal beside it.
+const std::filesystem::path& file_to_open(const std::filesystem::path& file,
+                                          const std::function<void()>& may_begin) {
+  std::error_code none;
+  if (std::filesystem::file_size(file, none) == 0 || none) may_begin();
+  return file;
+}
+
 }  // namespace
 
-Catalog::Catalog(const std::filesystem::path& file) : database_(file) {
-  prepare_schema();
+Catalog::Catalog(const std::filesystem::path& file, const std::function<void()>& may_begin)
+    : database_(file_to_open(file, may_begin)) {
+  prepare_schema(may_begin);
   auto select = database_.prepare("SELECT value FROM meta WHERE key = 'bus'");
   if (!select.step()) {
     throw Error(ErrorCode::failed, database_.thing(), "the catalog is damaged (no bus identity)",
@@ -79,7 +88,7 @@ Catalog::Catalog(const std::filesystem::path& file) : database_(file) {
   control::sync_directory(file.parent_path().string());
 }
 
-void Catalog::prepare_schema() {
+void Catalog::prepare_schema(const std::function<void()>& may_begin) {
   // Looked at before anything that could write: a file that is not ours stays as it is.
   auto read_version = database_.prepare("PRAGMA user_version");
   read_version.step();
@@ -96,10 +105,11 @@ void Catalog::prepare_schema() {
   if (const std::string verdict = check.text(0); verdict != "ok") {
     throw Error(ErrorCode::failed, database_.thing(),
                 fmt::format("the catalog is damaged ({})", verdict),
-                "nothing was changed; restore the file from a backup, or move it aside to start "
-                "without any topic");
+                "nothing was changed; restore the file from a backup, or move it and topics/ aside "
+                "to start without any topic");
   }
   check.reset();
+  if (version == 0) may_begin();  // all that it held may have been in a journal that is gone
   database_.execute(
       "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;");
   if (version == kSchemaVersion) return;

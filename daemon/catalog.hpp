@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -49,7 +50,9 @@ enum class Identity : std::uint8_t { session, handle, producer };
 class Catalog {
  public:
   /// Opens it or makes a new one. A damaged one and one of a newer version are refused, untouched.
-  explicit Catalog(const std::filesystem::path& file);
+  /// Where there is none, or nothing in it, `may_begin` is asked first, and may throw.
+  explicit Catalog(
+      const std::filesystem::path& file, const std::function<void()>& may_begin = [] {});
 
   const shm::Uuid& bus() const noexcept { return bus_; }
   /// One more than the supervisor before had.
@@ -71,7 +74,7 @@ class Catalog {
   bool remove_cursor(const shm::Uuid& topic, std::string_view name);
 
  private:
-  void prepare_schema();
+  void prepare_schema(const std::function<void()>& may_begin);
   void write_partitions(const TopicRow& topic);
 
   sqlite::Database database_;

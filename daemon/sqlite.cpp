@@ -27,8 +27,8 @@ constexpr off_t kJournalHeaderBytes = 32;
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
       throw Error(ErrorCode::failed, thing, fmt::format("the catalog is damaged ({})", reason),
-                  "nothing was changed; restore the file from a backup, or move it aside to start "
-                  "without any topic");
+                  "nothing was changed; restore the file from a backup, or move it and topics/ "
+                  "aside to start without any topic");
     case SQLITE_BUSY:
       throw Error(ErrorCode::busy, thing, "another process holds the catalog locked",
                   "close whatever else has the file open");

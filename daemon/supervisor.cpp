@@ -18,6 +18,7 @@
 #include "daemon/short_list.hpp"
 #include "daemon/short_slice.hpp"
 #include "daemon/topic_report.hpp"
+#include "daemon/without_topic.hpp"
 #include "ringway/error.hpp"
 #include "shm/barrier.hpp"
 #include "shm/memory_budget.hpp"
@@ -38,6 +39,7 @@ constexpr std::size_t kExclusiveBytes = 16 * 1024;
 constexpr std::size_t kCopyingBytes = 16 * 1024;
 
 constexpr const char* kCatalog = "catalog.db";
+constexpr const char* kFixOfLog = "restore the catalog that has its topic, or remove the directory";
 
 /// Nothing is durable in a directory that is not. One with a catalog is: that comes behind this.
 control::DirectoryLock lock_state(const std::filesystem::path& directory) {
@@ -57,6 +59,20 @@ std::map<std::string, KeptDescriptor> by_name(std::vector<KeptDescriptor> kept) 
   std::map<std::string, KeptDescriptor> map;
   for (KeptDescriptor& one : kept) map.emplace(one.name, std::move(one));
   return map;
+}
+
+/// With what is kept at hand: it may be what a catalog that is not there ought to know.
+Catalog open_catalog(const std::filesystem::path& state_dir, Keepsakes& keepsakes,
+                     const std::map<std::string, KeptDescriptor>& kept) {
+  const std::filesystem::path file = state_dir / kCatalog;
+  try {
+    return Catalog(file, [&] {
+      demand_nothing_left(file, state_dir / kTopicsDirectory, kept, keepsakes.pid());
+    });
+  } catch (const Error&) {
+    if (kept.empty()) keepsakes.end();  // or a keeper would be left behind that nobody needs
+    throw;
+  }
 }
 
 /// Kernel features that there are fallbacks for, as RINGWAY_WITHOUT names them.
@@ -94,10 +110,10 @@ Supervisor::Supervisor(boost::asio::io_context& io, Options options, const Event
       log_(log),
       state_lock_(lock_state(options_.config.state_dir)),
       runtime_lock_(lock_runtime(options_.config.runtime_dir)),
-      catalog_(options_.config.state_dir / kCatalog),
-      epoch_(catalog_.begin_epoch()),
       keepsakes_(options_.open_store, log_),
       kept_(by_name(keepsakes_.list())),
+      catalog_(open_catalog(options_.config.state_dir, keepsakes_, kept_)),
+      epoch_(catalog_.begin_epoch()),
       flusher_(std::make_unique<Flusher>(
           Flusher::Options{.file_system = file_system_,
                            .doorbells = doorbells_,
@@ -155,6 +171,7 @@ Supervisor::~Supervisor() {
 }
 
 void Supervisor::adopt_kept() {
+  report_without_topic();
   // Only the board of a topic that is kept out says whose slots speak of it: all sessions' stay.
   if (registry_.load(kept_)) keepsakes_.hold(kept_);
   sessions_.adopt(registry_, kept_);
@@ -166,6 +183,21 @@ void Supervisor::adopt_kept() {
   kept_.clear();
   // Only now: what they leave with the keeper may have the name of what was just dropped.
   report(registry_.resume_replacements());  // the tick tries again
+}
+
+/// The catalog is not the one that knew them.
+void Supervisor::report_without_topic() {
+  const std::vector<TopicRow> rows = catalog_.topics();
+  for (const RingWithoutTopic& ring : rings_without_topic(kept_, rows)) {
+    log_.error("ring_without_topic", {{"topic", ring.topic},
+                                      {"uuid", shm::to_string(ring.uuid)},
+                                      {"generation", ring.generation},
+                                      {"effect", "it is let go, with what its log has not"}});
+  }
+  logs_without_topic_ = logs_without_topic(options_.config.state_dir / kTopicsDirectory, rows);
+  for (const auto& directory : logs_without_topic_) {
+    log_.error("log_without_topic", {{"directory", directory.string()}, {"fix", kFixOfLog}});
+  }
 }
 
 /// Logs what is new of what cannot be done now, and has `status` show all of it.
@@ -233,6 +265,9 @@ void Supervisor::tick() {
         [&] { std::ranges::move(registry_.resume_replacements(), std::back_inserter(troubles)); });
     attempt([&] { save_cursors(); });
     attempt([&] { take_latencies(); });
+    attempt([&] {
+      std::erase_if(logs_without_topic_, [](const auto& log) { return !exists(log); });
+    });
     report(std::move(troubles));
     tick();
   });
@@ -334,6 +369,10 @@ std::vector<std::string> Supervisor::degraded() const {
     all.insert(all.end(), topic->damage.begin(), topic->damage.end());
     std::ranges::move(held_partitions(*topic), std::back_inserter(all));
   }
+  for (const auto& directory : logs_without_topic_) {
+    all.push_back(fmt::format("{} is the log of a topic that the catalog does not have; {}",
+                              directory.string(), kFixOfLog));
+  }
   for (const std::string& held : retention_.held()) all.push_back(held);
   for (const std::string& waits : registry_.waiting()) all.push_back(waits);
   all.insert(all.end(), troubles_.begin(), troubles_.end());
@@ -354,8 +393,8 @@ metrics::Inventory Supervisor::inventory() {
     if (topic->deleting) continue;
     all.troubles += topic->served ? topic->damage.size() : 1;
   }
-  all.troubles += retention_.held().size() + registry_.waiting().size() + troubles_.size() +
-                  lasting_troubles_.size();
+  all.troubles += logs_without_topic_.size() + retention_.held().size() +
+                  registry_.waiting().size() + troubles_.size() + lasting_troubles_.size();
   all.epoch = epoch_;
   all.started_ns = static_cast<std::uint64_t>(started_ns_);
   all.memory_used = registry_.memory_used();

@@ -3,6 +3,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -71,6 +72,7 @@ class Supervisor {
 
  private:
   void adopt_kept();
+  void report_without_topic();
   void watch_keeper();
   void do_posted(const std::function<void()>& work) const;
   void report(std::vector<std::string> troubles);
@@ -91,10 +93,10 @@ class Supervisor {
   control::DirectoryLock state_lock_;
   control::DirectoryLock runtime_lock_;
   storage::PosixFileSystem file_system_;
-  Catalog catalog_;
-  std::uint64_t epoch_;
   Keepsakes keepsakes_;
   std::map<std::string, KeptDescriptor> kept_;  // until adopt_kept() is through
+  Catalog catalog_;
+  std::uint64_t epoch_;
   Doorbells doorbells_;
   std::unique_ptr<Flusher> flusher_;  // ended first of all: its thread calls back into the rest
   SupervisorParts parts_;
@@ -110,6 +112,7 @@ class Supervisor {
   boost::asio::posix::stream_descriptor keeper_watch_;
   boost::asio::steady_timer ticker_;
   bool stopping_ = false;
+  std::vector<std::filesystem::path> logs_without_topic_;  ///< that were not removed meanwhile
   std::vector<std::string> lasting_troubles_;
   std::vector<std::string> troubles_;  ///< what of the last tick's chores failed, and why
 };

@@ -59,7 +59,7 @@ std::string memory_name(const shm::Uuid& topic, std::uint64_t generation, shm::M
 }
 
 std::filesystem::path TopicRegistry::directory(const shm::Uuid& uuid) const {
-  return parts_.config.state_dir / "topics" / shm::to_string(uuid);
+  return parts_.config.state_dir / kTopicsDirectory / shm::to_string(uuid);
 }
 
 std::shared_ptr<ServedTopic> TopicRegistry::make_served(const TopicIdentity& identity,

@@ -33,6 +33,8 @@ inline constexpr shm::MemoryKind kTopicMemory[] = {shm::MemoryKind::ring, shm::M
                                                    shm::MemoryKind::bell};
 std::string memory_name(const shm::Uuid& topic, std::uint64_t generation, shm::MemoryKind kind);
 
+/// Of the state directory: what has the logs, a directory for each topic.
+inline constexpr std::string_view kTopicsDirectory = "topics";
 /// A deleted topic's directory until all of it is gone.
 inline constexpr std::string_view kDeletedSuffix = ".deleted";
 

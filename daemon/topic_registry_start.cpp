@@ -239,7 +239,7 @@ void TopicRegistry::remove_leftovers() const {
   std::error_code ignored;
   std::vector<std::filesystem::path> deleted;
   for (const auto& entry :
-       std::filesystem::directory_iterator(parts_.config.state_dir / "topics", ignored)) {
+       std::filesystem::directory_iterator(parts_.config.state_dir / kTopicsDirectory, ignored)) {
     if (entry.path().string().ends_with(kDeletedSuffix)) deleted.push_back(entry.path());
   }
   const std::vector<TopicRow> rows = parts_.catalog.topics();

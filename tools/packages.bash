@@ -17,7 +17,7 @@ build_packages=(
 packaging_packages=(build-essential debhelper)
 # What -Dtests=true and the runner need beside them.
 test_packages=("${packaging_packages[@]}" catch2 relacy-dev spin python3 python3-yaml e2fsprogs xfsprogs
-  systemd libpam-systemd iproute2 jq lintian cmake tmux man-db zsh fish prometheus curl mmdebstrap)
+  systemd libpam-systemd iproute2 jq lintian cmake tmux man-db zsh fish prometheus curl mmdebstrap sqlite3)
 # The second compiler, for the build without warnings.
 clang_packages=(clang-19 libclang-rt-19-dev)
 

@@ -17,7 +17,7 @@ from tmux import ENDED, Terminal
 ROOT = TESTS.parent
 BUILD = os.environ['BUILD']
 DOCUMENTS = ('README.md', 'daemon/README.md', 'daemon/TUNING.md')
-COMMAND = re.compile(r'(sudo|ringwayd?|systemctl|systemd-sysusers|journalctl|printf|curl|\./|tools/)\b|\./')
+COMMAND = re.compile(r'(sudo|ringwayd?|systemctl|systemd-sysusers|journalctl|printf|curl|sqlite3|install|\./|tools/)\b|\./')
 # In a sentence or a table, what stands between backquotes and begins so is one, if it is more than the name of a verb; of
 # benchmarks that is enough.
 IN_A_SENTENCE = re.compile(r'(ringwayd?|systemctl|systemd-analyze|journalctl|gpasswd|ps|lscpu) ')
@@ -32,6 +32,13 @@ ELSEWHERE = {
 }
 # Of README, by tests/packaging/test_newcomer.py.
 FIRST_HOUR = re.compile(r'^## The first hour\n(.*?)^## ', re.MULTILINE | re.DOTALL)
+STOP_AND_COPY = ('systemctl stop ringwayd.socket ringwayd.service && cp -a /var/lib/ringway /root/state && '
+                 'systemctl start ringwayd.socket ringwayd.service')
+COPY_CATALOG = "sqlite3 /var/lib/ringway/catalog.db '.backup /root/catalog.db'"
+PUT_BACK = ('systemctl stop ringwayd.socket ringwayd.service; rm -rf /var/lib/ringway/* && '
+            'cp -a /root/state/. /var/lib/ringway && systemctl start ringwayd.socket ringwayd.service')
+PUT_CATALOG_BACK = ('install -m 600 -o ringway -g ringway /root/catalog.db /var/lib/ringway/new && rm -f '
+                    '/var/lib/ringway/catalog.db* && mv /var/lib/ringway/new /var/lib/ringway/catalog.db')
 # What is to be done first, where a line takes for granted what a reader has.
 BEFORE = {
     'systemctl status ringwayd': 'systemctl start ringwayd',
@@ -41,6 +48,10 @@ BEFORE = {
     'systemd-sysusers && systemctl daemon-reload': 'pkill -x -INT ringwayd; rm -f quotes; userdel ringway',
     'journalctl RINGWAY_TOPIC=orders':
         'ringway topic create orders; until journalctl RINGWAY_TOPIC=orders | grep event; do sleep 0.05; done',
+    PUT_BACK: 'ringway topic create later',
+    PUT_CATALOG_BACK:
+        'rm /var/lib/ringway/catalog.db*; systemctl kill -s KILL ringwayd; '
+        'until journalctl -u ringwayd | grep "there is no catalog, but"; do sleep 0.05; done',
     'ringway cursor delete NAME CURSOR':
         'echo a record | ringway produce orders && ringway consume orders --cursor billing -o start -n 1',
     'ringway topic alter NAME --ring 16MiB': 'ringway inspect orders >was',
@@ -116,6 +127,11 @@ SEEN = {
     'systemctl stop ringwayd.socket ringwayd.service':
         ('systemctl is-active ringwayd ringwayd.socket || :', '(inactive\n){2}'),
     'systemctl start ringwayd.socket ringwayd.service': ('systemctl is-active ringwayd ringwayd.socket', '(active\n){2}'),
+    STOP_AND_COPY: ('ls /root/state; systemctl is-active ringwayd', r'(?s)catalog\.db\n.*topics\nactive\n'),
+    COPY_CATALOG: ("sqlite3 /root/catalog.db 'SELECT name FROM topics'", r'orders\n'),
+    PUT_BACK: ('ringway topic list', '(?s)^(?!.*later).*orders'),
+    PUT_CATALOG_BACK: ('until ringway topic describe orders; do sleep 0.05; done; journalctl -u ringwayd | grep event= | tail -n 20',
+                       r'(?s)event=ring_adopted topic=orders .*event=serving '),
     'gpasswd --add prometheus ringway': ('id prometheus', r'\(ringway\)'),
     'ringway topic alter NAME --retention-bytes 10GiB': ('ringway topic describe orders', r'Retention bytes: +10 GiB\n'),
     'ringway topic alter NAME --when-disk-fails memory': ('ringway topic describe orders', r'When disk fails: +memory\n'),

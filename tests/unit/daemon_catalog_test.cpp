@@ -62,6 +62,40 @@ TEST_CASE("catalog: what was added is there when it is opened again", "[daemon]"
   CHECK(cursors[0].protects);
 }
 
+TEST_CASE("catalog: one is begun only where that is allowed, else all files stay as they are",
+          "[daemon]") {
+  const test::TemporaryDirectory directory;
+  const std::filesystem::path file = directory / "catalog.db";
+  const std::filesystem::path journal = directory / "catalog.db-wal";
+  const auto open = [&] { Catalog(file, [] { throw std::runtime_error("not here"); }); };
+  std::ofstream(journal) << "what only the journal has";
+  SECTION("there is none") {
+    CHECK_THROWS_WITH(open(), "not here");
+    CHECK_FALSE(exists(file));
+  }
+  SECTION("it is empty") {
+    const std::ofstream made(file);
+    CHECK_THROWS_WITH(open(), "not here");
+    CHECK(file_size(file) == 0);
+  }
+  CHECK(bytes_of(journal) == "what only the journal has");
+}
+
+TEST_CASE("catalog: one that lost its journal before anything else was in it counts as none",
+          "[daemon]") {
+  const test::TemporaryDirectory directory;
+  const std::filesystem::path file = directory / "catalog.db", copy = directory / "copy.db";
+  Catalog catalog(file, [] {});
+  catalog.add_topic(topic_named("orders"));
+  copy_file(file, copy);  // without its journal, as who knows nothing of it does
+  REQUIRE(file_size(copy) > 0);
+  const std::string before = bytes_of(copy);
+  CHECK_THROWS_WITH(Catalog(copy, [] { throw std::runtime_error("not here"); }), "not here");
+  CHECK(bytes_of(copy) == before);
+  CHECK_NOTHROW(Catalog(copy));
+  CHECK_NOTHROW(Catalog(copy, [] { throw std::runtime_error("there is one"); }));
+}
+
 TEST_CASE("catalog: one whose files a loss of power could take is refused", "[daemon]") {
   const test::TemporaryDirectory directory;
   const pid_t child = ::fork();

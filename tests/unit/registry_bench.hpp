@@ -21,6 +21,7 @@
 
 #include "daemon/memory_store.hpp"
 #include "daemon/topic_registry.hpp"
+#include "daemon/without_topic.hpp"
 #include "ringway/error.hpp"
 #include "shm/process.hpp"
 #include "support/failing_file_system.hpp"
@@ -88,6 +89,9 @@ class RegistryLife {
     // As Supervisor does.
     std::map<std::string, KeptDescriptor> kept;
     for (KeptDescriptor& one : keepsakes_.list()) kept.emplace(one.name, std::move(one));
+    // Whatever a crash leaves, it is nothing that the catalog ought to know.
+    CHECK(rings_without_topic(kept, catalog_.topics()).empty());
+    CHECK(logs_without_topic(host.topics(), catalog_.topics()).empty());
     if (registry_.load(kept)) keepsakes_.hold(kept);
     registry_.remember_retired();
     registry_.serve();
