@@ -144,6 +144,8 @@ void TopicRegistry::begin_ring(Topic& topic) {
   for (std::uint32_t p = 0; p < topic.settings.partitions; ++p) {
     PartitionRow& row = topic.row.partitions[p];
     const log::Recovered& recovered = logs[p];
+    // The mark of an older catalog: its ring was not the last.
+    if (recovered.end.offset > row.clean_offset) row.clean = false;
     std::optional<log::LogPoint> floor;
     if (topic.settings.persist) floor = recovered.floor;
     const log::LogPoint start = ring_start(topic.settings, row, floor);

@@ -127,6 +127,21 @@ class LostCatalog(OnABus):
         self.wait_until(lambda: self.bus.run_for_status('status') == 0, 'status to notice')
         self.assert_all_there('old')
 
+    def test_the_end_that_an_older_copy_remembers_is_not_taken_for_the_last(self):
+        self.fill('old')
+        self.assertEqual(self.bus.stop(), 0)
+        self.copy_catalog()
+        self.bus.start()
+        self.produce('old', [b'x'] * RECORDS)
+        self.bus.kill()
+        self.bus.kill_keeper()
+        self.put_back()
+        self.bus.start()
+        self.produce('old', [b'y'])
+        # All that the lost ring could have shown is jumped over.
+        self.assertGreater(self.offsets('old')[-1], 2 * RECORDS + 64 * 1024 // 32)
+        self.assertIn(f'event=ring_was_lost topic=old partition=0 log_end={2 * RECORDS} ', self.bus.log.read_text())
+
     def copy_catalog(self):
         """As the manual has it."""
         with sqlite3.connect(self.state / 'catalog.db') as catalog, sqlite3.connect(self.aside / 'catalog.db') as copy:
