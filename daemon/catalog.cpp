@@ -143,6 +143,11 @@ std::uint64_t Catalog::reserve(Identity identity, std::uint64_t count) {
   return end - count;
 }
 
+void Catalog::reserve_up_to(Identity identity, std::uint64_t used) {
+  auto update = database_.prepare("UPDATE meta SET value = ?2 WHERE key = ?1 AND value < ?2");
+  update.bind(1, key_of(identity)).bind(2, used + 1).step();
+}
+
 std::vector<TopicRow> Catalog::topics() {
   std::vector<TopicRow> rows;
   auto topics =

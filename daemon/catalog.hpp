@@ -59,6 +59,8 @@ class Catalog {
   std::uint64_t begin_epoch();
   /// The first of `count` numbers that nobody else gets.
   std::uint64_t reserve(Identity identity, std::uint64_t count);
+  /// From now on nobody gets one up to this, whatever an older copy says.
+  void reserve_up_to(Identity identity, std::uint64_t used);
 
   std::vector<TopicRow> topics();
   void add_topic(const TopicRow& topic);

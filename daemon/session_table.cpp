@@ -265,8 +265,30 @@ std::shared_ptr<Session> SessionTable::adopt_session(const layout::Attachment& e
   return session;
 }
 
+/// An older copy of the catalog would give them once more.
+void SessionTable::reserve_adopted(const TopicRegistry& registry,
+                                   const std::map<std::string, KeptDescriptor>& kept) const {
+  std::uint64_t session = 0, handle = 0, producer = 0;
+  for (const auto& [text, one] : kept) {
+    const auto name = shm::parse_memory_name(text);
+    if (name && name->kind == shm::MemoryKind::session) session = std::max(session, name->session);
+  }
+  for (const auto& [name, topic] : registry.all()) {
+    if (!topic->served || !topic->served->adopted) continue;
+    for (const layout::Attachment& entry : topic->served->memory().attachments()) {
+      if (entry.state.load(std::memory_order::acquire) == 0) continue;
+      handle = std::max(handle, entry.handle);
+      producer = std::max<std::uint64_t>(producer, entry.producer);
+    }
+  }
+  parts_.catalog.reserve_up_to(Identity::session, session);
+  parts_.catalog.reserve_up_to(Identity::handle, handle);
+  parts_.catalog.reserve_up_to(Identity::producer, producer);
+}
+
 void SessionTable::adopt(const TopicRegistry& registry,
                          std::map<std::string, KeptDescriptor>& kept) {
+  reserve_adopted(registry, kept);
   for (const auto& [name, topic] : registry.all()) {
     if (!topic->served || !topic->served->adopted) continue;
     const auto table = topic->served->memory().attachments();

@@ -78,6 +78,8 @@ class SessionTable {
   void end(const std::shared_ptr<Session>& session);
   void end_if_over(const std::shared_ptr<Session>& session);
   void close_released(const std::shared_ptr<Session>& session);
+  void reserve_adopted(const TopicRegistry& registry,
+                       const std::map<std::string, KeptDescriptor>& kept) const;
   std::shared_ptr<Session> adopt_session(const layout::Attachment& entry,
                                          std::map<std::string, KeptDescriptor>& kept);
 

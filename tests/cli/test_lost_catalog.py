@@ -142,6 +142,25 @@ class LostCatalog(OnABus):
         self.assertGreater(self.offsets('old')[-1], 2 * RECORDS + 64 * 1024 // 32)
         self.assertIn(f'event=ring_was_lost topic=old partition=0 log_end={2 * RECORDS} ', self.bus.log.read_text())
 
+    def test_who_connects_behind_an_older_copy_is_not_taken_for_who_is_there(self):
+        self.fill('old')
+        self.copy_catalog()
+        self.bus.restart()
+        reader = self.bus.spawn('consume', 'old', '-o', 'end', '-f', '%v\n', '-n', '3')
+        self.wait_until(lambda: self.reader(reader) == [1], 'the consumer')
+        self.bus.kill()
+        self.put_back()
+        self.bus.start()
+        for value in (b'one', b'two'):
+            self.produce('old', [value])
+            self.assertEqual(self.reader(reader), [1])
+        self.produce('old', [b'three'])
+        self.assertEqual(reader.communicate(timeout=PATIENCE_SECONDS), (b'one\ntwo\nthree\n', b''))
+
+    def reader(self, process):
+        """How many handles the session of the process has."""
+        return [each['handles'] for each in self.bus.json('status')['sessions'] if each['pid'] == process.pid]
+
     def copy_catalog(self):
         """As the manual has it."""
         with sqlite3.connect(self.state / 'catalog.db') as catalog, sqlite3.connect(self.aside / 'catalog.db') as copy:

@@ -81,6 +81,18 @@ TEST_CASE("catalog: one is begun only where that is allowed, else all files stay
   CHECK(bytes_of(journal) == "what only the journal has");
 }
 
+TEST_CASE("catalog: what is in use is not given again by an older copy", "[daemon]") {
+  const test::TemporaryDirectory directory;
+  Catalog catalog(directory / "catalog.db");
+  catalog.reserve_up_to(Identity::handle, 0);
+  CHECK(catalog.reserve(Identity::handle, 10) == 1);
+  catalog.reserve_up_to(Identity::handle, 10);
+  CHECK(catalog.reserve(Identity::handle, 10) == 11);
+  catalog.reserve_up_to(Identity::handle, 500);
+  CHECK(catalog.reserve(Identity::handle, 10) == 501);
+  CHECK(catalog.reserve(Identity::session, 1) == 1);
+}
+
 TEST_CASE("catalog: one that lost its journal before anything else was in it counts as none",
           "[daemon]") {
   const test::TemporaryDirectory directory;
