@@ -4,9 +4,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <memory>
 #include <string_view>
 #include <vector>
 
+#include "tools/help_layout.hpp"
 #include "tools/help_text.hpp"
 #include "tools/quantity.hpp"
 #include "tools/terminal.hpp"
@@ -14,6 +16,8 @@
 
 namespace ringway::cli {
 namespace {
+
+constexpr const char* kCommonOptions = "Common options";
 
 /// --output as far as it can be told before parsing, so that a refusal to parse obeys it too.
 Format foreseen_format(int argc, const char* const* argv) {
@@ -55,6 +59,7 @@ std::string spoken(const CLI::App& app) {
 
 CommandLine::CommandLine()
     : app_("Publish, follow and inspect the records of a Ringway bus on this machine", "ringway") {
+  app_.formatter(std::make_shared<HelpLayout>());
   app_.require_subcommand(1);
   app_.footer(general_footer());
   app_.set_help_flag("-h,--help", "Say what can be done here");
@@ -63,7 +68,9 @@ CommandLine::CommandLine()
 }
 
 void CommandLine::noun(const std::string& name, const std::string& about, Asks asks) {
-  nouns_[name] = {app_.add_subcommand(name, about)->require_subcommand(1), asks};
+  CLI::App* const app = app_.add_subcommand(name, about)->require_subcommand(1);
+  app->footer(noun_footer(name));
+  nouns_[name] = {app, asks};
 }
 
 CLI::App& CommandLine::verb(const VerbInfo& info, Run run) {
@@ -87,16 +94,19 @@ void CommandLine::add_common(CLI::App& verb, Asks asks, const std::string& patie
   };
   verb.add_option_function<std::string>(
           "--output", set_format, "For people, or for programs (default table)")
-      ->type_name("table|json|jsonl");
+      ->type_name("table|json|jsonl")
+      ->group(kCommonOptions);
   if (asks == Asks::nobody) return;
   verb.add_option_function<std::string>(
           "--timeout", set_timeout,
           fmt::format("How long to wait for the supervisor (default {})", patience))
-      ->type_name("DUR");
+      ->type_name("DUR")
+      ->group(kCommonOptions);
   verb.add_option("--socket", common_.socket,
                   "Control socket (default $RINGWAY_SOCKET, $XDG_RUNTIME_DIR/ringway/control.sock "
                   "or /run/ringway/control.sock)")
-      ->type_name("PATH");
+      ->type_name("PATH")
+      ->group(kCommonOptions);
 }
 
 int CommandLine::run(int argc, const char* const* argv) {

@@ -22,7 +22,7 @@ inline constexpr std::array kQuantities{
     Quantity{"DUR", "is integers with us, ms, s, m, h or d: 5ms, 3s, 1h30m, 7d."},
     Quantity{
         "TIME",
-        "is RFC 3339 with a zone, a day (UTC), or Unix time: seconds below 10,000,000,000, else\n"
+        "is RFC 3339 with a zone, a day (UTC), or Unix time: seconds below 10,000,000,000, else "
         "milliseconds."}};
 
 struct ExitMeaning {
@@ -39,16 +39,38 @@ inline constexpr std::array kExitMeanings{
     ExitMeaning{Exit::timeout, "timeout"}};
 
 inline constexpr std::string_view kConventions =
-    "Data goes to standard output, everything else to standard error: errors too, as\n"
-    "'ringway: thing: rule; fix', or with --output json and jsonl as one line\n"
+    "Data goes to standard output, everything else to standard error: errors too, as "
+    "'ringway: thing: rule; fix', or with --output json and jsonl as one line "
     "{\"error\":{\"code\",\"thing\",\"rule\",\"fix\"}}. Colour only on a terminal and without "
-    "NO_COLOR.\n";
+    "NO_COLOR.";
+
+/// `ringway` as it is used, for who sees it for the first time.
+inline constexpr std::string_view kFirstExamples =
+    "  ringway topic create orders\n"
+    "  seq 1000 | ringway produce orders\n"
+    "  ringway consume orders -o start -e     # everything there is\n"
+    "  ringway status";
 
 /// Whether the help of one of its options has the word.
 bool speaks_of(const CLI::App& verb, std::string_view word);
 
-/// Below the help of `ringway`.
+/// Broken at spaces, so that no line is wider than 80 columns; all but the first are indented.
+std::string wrapped(std::string_view text, std::size_t indent);
+/// How what a verb is for begins: one line of a list.
+std::string in_short(const std::string& why);
+
+/// "-p, --partition".
+std::string names_of(const CLI::Option& option);
+/// "DUR"; "U,@G ..." where there may be several; empty of a flag.
+std::string value_of(const CLI::Option& option);
+/// What it is for, its default, and which others it needs or excludes; without a full stop.
+std::string about(const CLI::Option& option);
+/// What a verb takes beside options, each behind a space.
+std::string arguments_of(const CLI::App& verb);
+
+/// Below the help of `ringway`; below a noun's, where to go on.
 std::string general_footer();
+std::string noun_footer(const std::string& noun);
 /// Below a verb's: the quantities that its options take, and the verb as it is used.
 std::string verb_footer(const CLI::App& verb, const std::string& examples);
 

@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 #include <cstdio>
 #include <memory>
+#include <sstream>
 
 #include "tools/command_line.hpp"
 
@@ -46,17 +47,20 @@ struct Seen {
   Common common;
   std::string offset;
   std::string delimiter;
+  std::string topic;
+  std::string before;
   int runs = 0;
 };
 
-/// Runs a command line with one verb of its own, `topic follow -o OFFSET -D DELIM`.
+/// Runs a command line with two verbs of its own: `topic follow -o OFFSET -D DELIM [TOPIC]`, with
+/// flags that need and exclude each other, and `topic must TOPIC --before PLACE`.
 Result run(std::vector<const char*> words, Seen& seen) {
   words.insert(words.begin(), "ringway");
   CommandLine line;
   line.noun("topic", "Topics");
   CLI::App& verb = line.verb({.noun = "topic",
                               .name = "follow",
-                              .why = "Follow a topic, to see it live",
+                              .why = "Follow a topic, to see it live. It goes on until Ctrl-C.",
                               .examples = "ringway topic follow -o -3"},
                              [&seen](const Common& common) {
                                ++seen.runs;
@@ -69,6 +73,15 @@ Result run(std::vector<const char*> words, Seen& seen) {
                              });
   verb.add_option("-o", seen.offset, "Where to begin");
   verb.add_option("-D", seen.delimiter, "Delimiter");
+  verb.add_option("TOPIC", seen.topic, "Topic");
+  bool flag = false;
+  CLI::Option* const wide = verb.add_flag("--wide", flag, "All of it");
+  verb.add_flag("--deep", flag, "More of it")->needs(wide);
+  verb.add_flag("--narrow", flag, "Less of it")->excludes(wide);
+  CLI::App& must = line.verb({.noun = "topic", .name = "must", .why = "What must be"},
+                             [](const Common&) { return Exit::ok; });
+  must.add_option("TOPIC", seen.topic, "Topic")->required();
+  must.add_option("--before", seen.before, "What is to go")->type_name("PLACE")->required();
   const Captured out(STDOUT_FILENO);
   const Captured err(STDERR_FILENO);
   const int status = line.run(static_cast<int>(words.size()), words.data());
@@ -135,7 +148,7 @@ TEST_CASE("command line: what cannot be parsed exits 2 and runs nothing", "[cli]
       {"topic"},
       {"nonsense"},
       {"topic", "nonsense"},
-      {"topic", "follow", "surplus"},
+      {"topic", "follow", "t", "surplus"},
       {"topic", "follow", "--nonsense"},
       {"topic", "follow", "-o"},
       {"topic", "follow", "--output", "xml"},
@@ -152,6 +165,24 @@ TEST_CASE("command line: what cannot be parsed exits 2 and runs nothing", "[cli]
   }
   CHECK(run({"nonsense"}).err.find("'nonsense'") != std::string::npos);
   CHECK(run({"topic", "nonsense"}).err.find("'nonsense'") != std::string::npos);
+}
+
+TEST_CASE("command line: help is as wide as a terminal, and a list has beginnings", "[cli]") {
+  for (const std::vector<const char*>& words :
+       std::vector<std::vector<const char*>>{{"--help"}, {"topic", "follow", "--help"}}) {
+    std::istringstream help(run(words).out);
+    for (std::string line; std::getline(help, line);) {
+      CHECK(line.size() <= 80);
+      CHECK(!line.ends_with(' '));
+    }
+  }
+  const std::string list = run({"topic", "--help"}).out;
+  CHECK(list.find("  follow                  Follow a topic, to see it live\n") !=
+        std::string::npos);
+  CHECK(run({"topic", "follow", "--help"}).out.find("It goes on until Ctrl-C") !=
+        std::string::npos);
+  const std::string must = run({"topic", "must", "--help"}).out;
+  CHECK(must.find("  --before PLACE          What is to go. Must be given\n") != std::string::npos);
 }
 
 TEST_CASE("command line: an option's empty value is refused and named", "[cli]") {

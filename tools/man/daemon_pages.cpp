@@ -4,6 +4,7 @@
 
 #include "daemon/config_keys.hpp"
 #include "daemon/grammar.hpp"
+#include "tools/help_text.hpp"
 #include "tools/man/roff.hpp"
 
 namespace ringway::man {
@@ -25,7 +26,7 @@ std::string daemon_page() {
   page.section("OPTIONS");
   for (const CLI::Option* option : grammar->get_options()) {
     if (option->get_group().empty()) continue;
-    page.tagged(names_of(*option), value_of(*option), option->get_description() + ".");
+    page.tagged(cli::names_of(*option), cli::value_of(*option), option->get_description() + ".");
   }
   page.section("CONFIGURATION");
   page.paragraph(daemon::kWhereKeysComeFrom);

@@ -22,37 +22,11 @@ std::string page_name(const CommandLine::Verb& verb) {
   return "ringway-" + joined(verb.info, '-');
 }
 
-/// How what it is for begins, as NAME has it.
-std::string in_short(std::string why) {
-  for (const char* end : {". ", "; ", ": "}) why = why.substr(0, why.find(end));
-  if (why.ends_with('.')) why.pop_back();
-  why[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(why[0])));
-  return why;
-}
-
-/// What it takes beside options, each behind a space.
-std::string arguments_of(const CLI::App& verb) {
-  std::string arguments;
-  for (const CLI::Option* option : verb.get_options()) {
-    if (!option->get_positional()) continue;
-    const std::string name = option->get_name() + (option->get_expected_max() > 1 ? "..." : "");
-    arguments += option->get_required() ? " " + name : " [" + name + "]";
-  }
-  return arguments;
-}
-
-std::string about(const CLI::Option& option) {
-  std::string text = option.get_description();
-  if (!option.get_default_str().empty()) {
-    text += fmt::format(" (default {})", option.get_default_str());
-  }
-  for (const CLI::Option* needed : option.get_needs()) {
-    text += fmt::format(". Needs {}", needed->get_name());
-  }
-  for (const CLI::Option* excluded : option.get_excludes()) {
-    text += fmt::format(". Not with {}", excluded->get_name());
-  }
-  return text + ".";
+/// As NAME has it.
+std::string in_short(const std::string& why) {
+  std::string beginning = cli::in_short(why);
+  beginning[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(beginning[0])));
+  return beginning;
 }
 
 void add_options(Page& page, const CLI::App& verb) {
@@ -60,12 +34,12 @@ void add_options(Page& page, const CLI::App& verb) {
   for (const CLI::Option* option : verb.get_options()) {
     if (!option->get_positional()) continue;
     if (std::exchange(first, false)) page.section("ARGUMENTS");
-    page.tagged(option->get_name(), "", about(*option));
+    page.tagged(option->get_name(), "", cli::about(*option) + ".");
   }
   page.section("OPTIONS");
   for (const CLI::Option* option : verb.get_options()) {
     if (option->get_positional()) continue;
-    page.tagged(names_of(*option), value_of(*option), about(*option));
+    page.tagged(cli::names_of(*option), cli::value_of(*option), cli::about(*option) + ".");
   }
 }
 
@@ -96,7 +70,7 @@ std::string page_of(const CommandLine& line, const CommandLine::Verb& verb) {
   page.section("NAME");
   page.paragraph(fmt::format("{} - {}", name, in_short(verb.info.why)));
   page.section("SYNOPSIS");
-  page.synopsis("ringway " + joined(verb.info, ' '), "[OPTIONS]" + arguments_of(*verb.app));
+  page.synopsis("ringway " + joined(verb.info, ' '), "[OPTIONS]" + cli::arguments_of(*verb.app));
   page.section("DESCRIPTION");
   page.paragraph(verb.info.why + (verb.info.why.ends_with('.') ? "" : "."));
   add_options(page, *verb.app);
@@ -129,13 +103,13 @@ std::string overview(const CommandLine& line) {
   page.paragraph(cli::kConventions);
   page.section("COMMANDS");
   for (const CommandLine::Verb& verb : line.verbs()) {
-    page.tagged("ringway " + joined(verb.info, ' '), arguments_of(*verb.app),
+    page.tagged("ringway " + joined(verb.info, ' '), cli::arguments_of(*verb.app),
                 in_short(verb.info.why) + ":");
     page.reference(page_name(verb), '1', "");
   }
   page.section("OPTIONS");
   for (const CLI::Option* option : line.grammar().get_options()) {
-    page.tagged(names_of(*option), value_of(*option), about(*option));
+    page.tagged(cli::names_of(*option), cli::value_of(*option), cli::about(*option) + ".");
   }
   add_values(page, nullptr);
   page.section("EXIT STATUS");
@@ -145,6 +119,8 @@ std::string overview(const CommandLine& line) {
   page.section("ENVIRONMENT");
   page.tagged("RINGWAY_SOCKET", "", "The control socket of the bus, where --socket is not given.");
   page.tagged("NO_COLOR", "", "No colours, whatever the terminal.");
+  page.section("EXAMPLES");
+  page.verbatim(outdented(std::string(cli::kFirstExamples)));
   page.section("FILES");
   page.tagged("/run/ringway/control.sock", "",
               "The control socket of the host's bus; of a user's own: "
@@ -159,19 +135,6 @@ std::string overview(const CommandLine& line) {
 }
 
 }  // namespace
-
-std::string names_of(const CLI::Option& option) {
-  std::string names;
-  for (const std::string& name : option.get_snames()) names += (names.empty() ? "-" : ", -") + name;
-  for (const std::string& name : option.get_lnames()) {
-    names += (names.empty() ? "--" : ", --") + name;
-  }
-  return names;
-}
-
-std::string value_of(const CLI::Option& option) {
-  return option.get_items_expected_max() == 0 ? "" : option.get_type_name();
-}
 
 void add_verb_pages(Pages& pages, const CommandLine& line) {
   pages["ringway.1"] = overview(line);
