@@ -6,10 +6,10 @@
 #include <algorithm>
 #include <memory>
 #include <string_view>
-#include <vector>
 
 #include "tools/help_layout.hpp"
 #include "tools/help_text.hpp"
+#include "tools/parse_refusal.hpp"
 #include "tools/quantity.hpp"
 #include "tools/terminal.hpp"
 #include "tools/version.hpp"
@@ -46,13 +46,6 @@ void refuse_empty_values(const CLI::App& app) {
                 "write one, or leave the option out");
   }
   for (const CLI::App* word : app.get_subcommands()) refuse_empty_values(*word);
-}
-
-/// "ringway topic create": the words that were understood.
-std::string spoken(const CLI::App& app) {
-  std::string words = app.get_name();
-  for (const CLI::App* word : app.get_subcommands()) words += fmt::format(" {}", spoken(*word));
-  return words;
 }
 
 }  // namespace
@@ -140,12 +133,7 @@ Exit CommandLine::parse_and_run(int argc, const char* const* argv) {
     static_cast<void>(write_all(STDOUT_FILENO, version_text(common_.format)));
     return Exit::ok;
   } catch (const CLI::ParseError& refusal) {
-    const std::string words = spoken(app_);
-    const std::vector<std::string> unknown = app_.remaining(true);
-    throw Error(ErrorCode::usage, words,
-                unknown.empty() ? refusal.what()
-                                : fmt::format("'{}' is not understood here", unknown.front()),
-                fmt::format("see {} --help", words));
+    throw refusal_of(refusal, app_);
   }
   return chosen_(common_);
 }

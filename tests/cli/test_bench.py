@@ -132,7 +132,7 @@ class Bench(BenchCase):
                 for option, value in (('--socket', '/run/x.sock'), ('--timeout', '1s')):
                     self.assertNotIn(option, help_text)
                     error = self.run_bench(verb, option, value, status=2)
-                    self.assertIn(f"'{option}' is not understood here; see ringway bench {verb} --help", error)
+                    self.assertIn(f'{option}: is no option of ringway bench {verb}; ', error)
 
     def test_a_missing_daemon_is_named(self):
         self.assertIn('/no/ringwayd', self.run_bench('adopt', '--daemon', '/no/ringwayd', *SMALL, status=1))

@@ -167,6 +167,47 @@ TEST_CASE("command line: what cannot be parsed exits 2 and runs nothing", "[cli]
   CHECK(run({"topic", "nonsense"}).err.find("'nonsense'") != std::string::npos);
 }
 
+TEST_CASE("command line: who cannot be understood is told what to write", "[cli]") {
+  const std::vector<std::pair<std::vector<const char*>, std::string>> refusals = {
+      {{}, "command line: a subcommand is missing; write one of topic; see ringway --help"},
+      {{"topic"}, "topic: a subcommand is missing; write one of follow, must; see ringway topic "
+                  "--help"},
+      {{"topik"}, "'topik': is no subcommand of ringway; did you mean topic? see ringway --help"},
+      {{"topic", "fellow"},
+       "'fellow': is no subcommand of ringway topic; did you mean follow? see ringway topic "
+       "--help"},
+      {{"topic", "abcdef"},
+       "'abcdef': is no subcommand of ringway topic; see ringway topic --help"},
+      {{"topic", "follow", "t", "u"},
+       "'u': is one word too many; write: ringway topic follow [OPTIONS] [TOPIC]"},
+      {{"topic", "follow", "--sockt", "x"},
+       "--sockt: is no option of ringway topic follow; did you mean --socket? see ringway topic "
+       "follow --help"},
+      {{"topic", "follow", "--sockt=x"},
+       "--sockt: is no option of ringway topic follow; did you mean --socket? see ringway topic "
+       "follow --help"},
+      {{"--socket", "x", "topic", "follow"},
+       "--socket: stands before the verb whose option it is; write it behind: ringway topic follow "
+       "--socket ..."},
+      {{"topic", "follow", "--socket"}, "--socket: its value is missing; write --socket PATH"},
+      {{"topic", "follow", "-o", "1", "-o", "2"},
+       "-o: is given more than once; leave all but one of them out"},
+      {{"topic", "follow", "--deep"},
+       "--deep: needs --wide; add that, or leave --deep out"},
+      {{"topic", "follow", "--narrow", "--wide"},
+       "--wide: cannot stand beside --narrow; leave one of them out"},
+      {{"topic", "must"},
+       "topic must: TOPIC is missing; write: ringway topic must [OPTIONS] TOPIC"},
+      {{"topic", "must", "t"},
+       "topic must: --before is missing; add --before PLACE; see ringway topic must --help"},
+  };
+  for (const auto& [words, told] : refusals) {
+    const Result result = run(words);
+    CHECK(result.status == 2);
+    CHECK(result.err == "ringway: " + told + "\n");
+  }
+}
+
 TEST_CASE("command line: help is as wide as a terminal, and a list has beginnings", "[cli]") {
   for (const std::vector<const char*>& words :
        std::vector<std::vector<const char*>>{{"--help"}, {"topic", "follow", "--help"}}) {
@@ -202,7 +243,8 @@ TEST_CASE("command line: errors obey --output, also those of parsing", "[cli]") 
     CHECK(result.status == 2);
     const Json error = Json::parse(result.err)["error"];
     CHECK(error["code"] == "usage");
-    CHECK(error["thing"] == "ringway topic follow");
+    CHECK(error["thing"] == "--nonsense");
+    CHECK(error["rule"] == "is no option of ringway topic follow");
     CHECK(error["fix"] == "see ringway topic follow --help");
   }
   const Result gone = run({"topic", "follow", "-o", "gone", "--output", "json"});
@@ -216,7 +258,7 @@ TEST_CASE("command line: a verb's outcome is the exit status", "[cli]") {
   CHECK(run({"topic", "follow", "-o", "gone"}).err == "ringway: it: is gone; look\n");
   const Result bug = run({"topic", "follow", "-o", "bug"});
   CHECK(bug.status == 1);
-  CHECK(bug.err == "ringway: ringway topic follow: a bug\n");
+  CHECK(bug.err == "ringway: topic follow: a bug\n");
 }
 
 }  // namespace cli_command_line_test

@@ -46,7 +46,7 @@ constexpr std::array<std::string_view, 14> kHelp{
 
 void demand_terminal(int fd, std::string_view name) {
   if (isatty(fd) == 1) return;
-  throw Error(ErrorCode::usage, "ringway top",
+  throw Error(ErrorCode::usage, "top",
               fmt::format("{} is not a terminal, and it draws on one", name),
               "without one use: ringway status --watch");
 }

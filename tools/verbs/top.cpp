@@ -30,7 +30,7 @@ bool wait_for_key(Clock::time_point until) {
 Exit watch_bus(const std::string& interval_text, const Common& common) {
   const auto interval = parse_interval(interval_text);
   if (common.format != Format::table) {
-    throw Error(ErrorCode::usage, "ringway top", "it draws on a terminal, and prints no JSON",
+    throw Error(ErrorCode::usage, "top", "it draws on a terminal, and prints no JSON",
                 "use: ringway status --watch --output jsonl");
   }
   shm::raise_descriptor_limit();
