@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "control/shell_word.hpp"
 #include "control/topic_settings.hpp"
 #include "daemon/access_change.hpp"
 #include "daemon/segment_search.hpp"
@@ -98,9 +99,11 @@ void Requests::demand(const Session& session, Right right, const Topic& topic) c
                                                         : "admins";
   throw Error(ErrorCode::denied, fmt::format("topic '{}'", topic.row.name),
               fmt::format("user '{}' lacks the right to {}", session.user, missing),
-              fmt::format("an admin of the topic gives it: ringway acl grant TOPIC --{} USER; or add "
+              fmt::format("an admin of the topic gives it: ringway acl grant {} --{} {}; or add "
                           "the user to its {} in the supervisor's configuration",
-                          right == Right::administer ? "admin" : missing, list));
+                          control::shell_quoted(topic.row.name),
+                          right == Right::administer ? "admin" : missing,
+                          control::shell_quoted(session.user), list));
 }
 
 void Requests::demand_served(const Topic& topic) {

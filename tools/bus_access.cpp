@@ -71,21 +71,6 @@ std::string topic_thing(std::string_view topic) {
   return fmt::format("topic '{}'", topic);
 }
 
-std::string shell_quoted(std::string_view word) {
-  const auto plain = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           std::string_view("/._-@").find(c) != std::string_view::npos;
-  };
-  if (!word.empty() && word.front() != '-' && std::all_of(word.begin(), word.end(), plain)) {
-    return std::string(word);
-  }
-  std::string quoted = "'";
-  for (const char c : word) {
-    quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  }
-  return quoted + "'";
-}
-
 Error advised(const Error& error, std::string_view topic) {
   if (error.code() != ErrorCode::not_found) return error;
   control::validate_topic_name(topic);  // what can never be there is not to be created

@@ -3,6 +3,7 @@
 #include <string>
 #include <string_view>
 
+#include "control/shell_word.hpp"
 #include "ringway/bus.hpp"
 #include "tools/command_line.hpp"
 
@@ -26,8 +27,7 @@ std::string runtime_directory(const Common& common);
 /// `topic 'orders'`: how errors name it.
 std::string topic_thing(std::string_view topic);
 
-/// `word` as a shell takes it.
-std::string shell_quoted(std::string_view word);
+using control::shell_quoted;
 
 /// What to throw where `topic` must exist: not_found becomes one that names the create command, or
 /// what is wrong with a name that no topic can have.

@@ -16,6 +16,13 @@ Error bad(const std::string& place, const std::string& rule) {
   return Error(ErrorCode::usage, place, rule, "give what 'ringway topic export' wrote");
 }
 
+/// What is wrong inside of a line, as an error about that line.
+Error told_of(const std::string& place, const Error& inside) {
+  if (inside.thing() == place) return inside;
+  const bool setting = inside.thing().starts_with("topic setting");
+  return bad(place, fmt::format("{}{} {}", inside.thing(), setting ? ":" : "", inside.rule()));
+}
+
 nlohmann::json parsed(std::string_view line, const std::string& place) {
   auto json = nlohmann::json::parse(line, nullptr, false);
   if (json.is_discarded() || !json.is_object()) throw bad(place, "is no line of JSON");
@@ -76,7 +83,7 @@ ExportHead parse_export_head(std::string_view line, const std::string& place) {
   const auto json = parsed(line, place);
   if (!json.contains("ringway_export")) throw bad(place, "is not the head of an export");
   try {
-    const control::Fields fields(json, place);
+    const control::Fields fields(json, "the head");
     if (fields.number<std::uint64_t>("ringway_export") != kVersion) {
       throw Error(ErrorCode::incompatible, place,
                   fmt::format("is of version {}, this ringway knows {}",
@@ -86,7 +93,7 @@ ExportHead parse_export_head(std::string_view line, const std::string& place) {
     return {fields.text("topic"), control::topic_settings_from_json(fields.any("settings"))};
   } catch (const Error& error) {
     if (error.code() == ErrorCode::incompatible) throw;
-    throw bad(place, error.rule());
+    throw told_of(place, error);
   }
 }
 
@@ -94,7 +101,7 @@ ExportedLine parse_export_line(std::string_view line, const std::string& place) 
   const auto json = parsed(line, place);
   ExportedLine read;
   try {
-    const control::Fields fields(json, place);
+    const control::Fields fields(json, "the record");
     if (fields.has("end")) {
       read.records = fields.number<std::uint64_t>("records");
       return read;
@@ -105,13 +112,12 @@ ExportedLine parse_export_line(std::string_view line, const std::string& place) 
     if (fields.has("key")) record.key = bytes_of(fields.any("key"), place, "key");
     record.value = bytes_of(fields.any("value"), place, "value");
     for (const auto& header : fields.array("headers")) {
-      const control::Fields pair(header, place);
+      const control::Fields pair(header, "the header");
       record.headers.push_back({bytes_of(pair.any("key"), place, "header's key"),
                                 bytes_of(pair.any("value"), place, "header's value")});
     }
   } catch (const Error& error) {
-    throw bad(place, error.thing() == place ? error.rule()
-                                            : fmt::format("{}: {}", error.thing(), error.rule()));
+    throw told_of(place, error);
   }
   return read;
 }

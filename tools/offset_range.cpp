@@ -16,8 +16,9 @@ constexpr Place kEnd{Place::Kind::end, 0, 0};
 
 class RangeReader {
  public:
-  RangeReader(std::string_view flag, std::string_view text, std::int64_t now_ns)
-      : flag_(flag), text_(text), now_ns_(now_ns) {}
+  RangeReader(std::string_view flag, std::string_view text, std::int64_t now_ns,
+              std::string_view fix)
+      : flag_(flag), text_(text), now_ns_(now_ns), fix_(fix) {}
 
   OffsetRange read() const {
     const OffsetRange range = text_.starts_with('@') ? read_times() : read_offsets();
@@ -32,7 +33,7 @@ class RangeReader {
  private:
   [[noreturn]] void refuse(std::string_view rule) const {
     throw Error(ErrorCode::usage, fmt::format("{} '{}'", flag_, text_), std::string(rule),
-                "write start, end, +N, -N, N, N:M, @TIME or @T1:T2, e.g. -10 or @-5m:end");
+                std::string(fix_));
   }
 
   std::uint64_t read_number(std::string_view digits) const {
@@ -40,7 +41,7 @@ class RangeReader {
     const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
     if (error == std::errc::result_out_of_range) refuse("offsets fit 64 bits");
     if (error != std::errc{} || end != digits.data() + digits.size()) {
-      refuse(fmt::format("'{}' is not an offset", digits));
+      refuse(digits == text_ ? "is not an offset" : fmt::format("'{}' is not an offset", digits));
     }
     return number;
   }
@@ -138,12 +139,14 @@ class RangeReader {
   std::string_view flag_;
   std::string_view text_;
   std::int64_t now_ns_;
+  std::string_view fix_;
 };
 
 }  // namespace
 
-OffsetRange parse_offset_range(std::string_view flag, std::string_view text, std::int64_t now_ns) {
-  return RangeReader(flag, text, now_ns).read();
+OffsetRange parse_offset_range(std::string_view flag, std::string_view text, std::int64_t now_ns,
+                               std::string_view fix) {
+  return RangeReader(flag, text, now_ns, fix).read();
 }
 
 }  // namespace ringway::cli

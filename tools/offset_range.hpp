@@ -42,6 +42,10 @@ struct OffsetRange {
 /// `now_ns`, but as T2 behind a TIME from that time. As T2 it may be `end`, the present end.
 /// Throws Error(usage) naming `flag`, the text and the rule; a range that is empty in itself
 /// (`to` not behind `from`) is refused.
-OffsetRange parse_offset_range(std::string_view flag, std::string_view text, std::int64_t now_ns);
+/// `fix` says what to write instead.
+OffsetRange parse_offset_range(
+    std::string_view flag, std::string_view text, std::int64_t now_ns,
+    std::string_view fix =
+        "write start, end, +N, -N, N, N:M, @TIME or @T1:T2, e.g. -10 or @-5m:end");
 
 }  // namespace ringway::cli

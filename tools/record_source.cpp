@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -31,6 +32,27 @@ std::size_t find(const char* text, std::size_t bytes, std::string_view wanted) n
                        : static_cast<std::size_t>(static_cast<const char*>(at) - text);
 }
 
+Error unreadable(const std::string& file, int error_number) {
+  switch (error_number) {
+    case ENOENT:
+      return Error(ErrorCode::not_found, file, "does not exist",
+                   "name a file that is there, or - for standard input");
+    case EACCES:
+      return Error(ErrorCode::denied, file, "this user may not read it",
+                   "have somebody who may pipe it in, or change its mode");
+    case EISDIR:
+      return Error(ErrorCode::usage, file, "is a directory", "name the files in it");
+    default:
+      return system_error(error_number, file, "cannot be read", "name another file");
+  }
+}
+
+void demand_readable(const std::string& file) {
+  struct stat found{};
+  if (access(file.c_str(), R_OK) != 0) throw unreadable(file, errno);
+  if (stat(file.c_str(), &found) == 0 && S_ISDIR(found.st_mode)) throw unreadable(file, EISDIR);
+}
+
 }  // namespace
 
 RecordSource::RecordSource(std::vector<std::string> files, SourceOptions options)
@@ -43,9 +65,7 @@ RecordSource::RecordSource(std::vector<std::string> files, SourceOptions options
   }
   if (files_.empty()) files_.emplace_back("-");
   for (const std::string& file : files_) {
-    if (!is_stdin(file) && access(file.c_str(), R_OK) != 0) {
-      throw system_error(errno, file, "cannot be read", "name a file that exists and is readable");
-    }
+    if (!is_stdin(file)) demand_readable(file);
   }
   buffer_ = std::make_unique_for_overwrite<char[]>(capacity_);
 }
@@ -59,7 +79,7 @@ bool RecordSource::open_next() {
   if (next_file_ == files_.size()) return false;
   const std::string& file = files_[next_file_];
   fd_ = is_stdin(file) ? STDIN_FILENO : open(file.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd_ < 0) throw system_error(errno, file, "cannot be opened");
+  if (fd_ < 0) throw unreadable(file, errno);
   ++next_file_;
   begin_ = end_ = searched_ = 0;
   record_number_ = 0;
@@ -156,7 +176,7 @@ bool RecordSource::fill() {
       pollfd readable{.fd = fd_, .events = POLLIN, .revents = 0};
       return poll(&readable, 1, -1) > 0;
     }
-    throw system_error(errno, shown(files_[next_file_ - 1]), "cannot be read");
+    throw unreadable(shown(files_[next_file_ - 1]), errno);
   }
   file_ended_ = got == 0;
   end_ += static_cast<std::size_t>(got);

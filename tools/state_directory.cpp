@@ -54,8 +54,9 @@ Error refused(const std::filesystem::path& path, int error_number) {
     return Error(ErrorCode::denied, path.string(), "this user may not read it",
                  "act as the supervisor's user, or as root");
   }
-  if (error_number == ENOENT) {
-    return Error(ErrorCode::not_found, path.string(), "does not exist",
+  if (error_number == ENOENT || error_number == ENOTDIR) {
+    return Error(ErrorCode::not_found, path.string(),
+                 error_number == ENOENT ? "does not exist" : "is not a directory",
                  "name the supervisor's state directory with --state-dir");
   }
   return system_error(error_number, path.string(), "cannot be read");
@@ -160,7 +161,7 @@ std::optional<CatalogTopic> topic_without_catalog(const std::filesystem::path& s
 
 StateDirectory::StateDirectory(const std::string& path) : path_(path) {
   if (!path.empty()) {
-    if (access(path.c_str(), R_OK | X_OK) != 0) throw refused(path_, errno);
+    if (access((path_ / "").c_str(), R_OK | X_OK) != 0) throw refused(path_, errno);
     return;
   }
   std::string looked;

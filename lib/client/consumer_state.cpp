@@ -48,10 +48,10 @@ ConsumerState::ConsumerState(std::shared_ptr<BusState> bus, std::string topic,
       for (std::uint32_t p = 0; p < partitions_; ++p) assigned_.push_back(p);
     }
     if (assigned_.back() >= partitions_) {
-      throw Error(ErrorCode::usage, topic_,
-                  fmt::format("partition {} does not exist: the topic has {}", assigned_.back(),
-                              partitions_),
-                  "choose one below that number");
+      throw Error(ErrorCode::usage,
+                  fmt::format("partition {} of topic '{}'", assigned_.back(), topic_),
+                  fmt::format("does not exist: the topic has {}", partitions_),
+                  "count from 0");
     }
     cursors_ = cursors_on(handle_, PartitionCursor::Arrival::opened);
     bell_.emplace(*handle_.memory, bus_->doorbell(), bus_->fenced_by_sleepers());

@@ -48,10 +48,10 @@ ProducerState::ProducerState(std::shared_ptr<BusState> bus, std::string topic,
                   "let library and supervisor be of one installation");
     }
     if (options_.partition && *options_.partition >= fresh.memory->partitions()) {
-      throw Error(ErrorCode::usage, topic_,
-                  fmt::format("partition {} does not exist: the topic has {}", *options_.partition,
-                              fresh.memory->partitions()),
-                  "choose one below that number");
+      throw Error(ErrorCode::usage,
+                  fmt::format("partition {} of topic '{}'", *options_.partition, topic_),
+                  fmt::format("does not exist: the topic has {}", fresh.memory->partitions()),
+                  "count from 0");
     }
     adopt(fresh);
   } catch (...) {

@@ -135,7 +135,7 @@ class Bench(BenchCase):
                     self.assertIn(f'{option}: is no option of ringway bench {verb}; ', error)
 
     def test_a_missing_daemon_is_named(self):
-        self.assertIn('/no/ringwayd', self.run_bench('adopt', '--daemon', '/no/ringwayd', *SMALL, status=1))
+        self.assertIn('/no/ringwayd', self.run_bench('adopt', '--daemon', '/no/ringwayd', *SMALL, status=3))
 
 
 FIGURES = ('records_per_s', 'bytes_per_s', 'p50_ns', 'p99_ns', 'p999_ns', 'cpu_ns_per_record')

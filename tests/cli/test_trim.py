@@ -111,9 +111,10 @@ class Trim(OnABus):
 
     def test_what_is_wrong_is_named(self):
         self.create('memory', '--no-persist')
+        places = 'write an offset, end, @TIME or @-DUR, e.g. 1000000 or @-7d'
         for words, status, thing, fix in (
-                (['t', '--before', '+5'], 2, "--before '+5'", 'write an offset, end, @TIME or @-DUR'),
-                (['t', '--before', '1:2'], 2, "--before '1:2'", 'write an offset, end, @TIME or @-DUR'),
+                (['t', '--before', '+5'], 2, "--before '+5'", places),
+                (['t', '--before', '1:2'], 2, "--before '1:2'", places),
                 (['t', '--before', 'now'], 2, "--before 'now'", None),
                 (['t', '--before', '5', '-p', '1'], 2, "partition 1 of topic 't'", 'count from 0'),
                 (['memory', '--before', '5'], 2, "topic 'memory'", 'its ring forgets by itself'),

@@ -70,7 +70,7 @@ void write_new_file(const std::string& path, std::string_view content) {
     throw Error(ErrorCode::exists, path, "it is there already, and nothing is overwritten",
                 "name another file, or remove that one");
   }
-  if (!file) throw system_error(errno, path, "cannot be made");
+  if (!file) throw system_error(errno, path, "cannot be made", "name a file where you may write");
   while (!content.empty()) {
     const ssize_t wrote = ::write(file.get(), content.data(), content.size());
     if (wrote < 0 && errno == EINTR) continue;

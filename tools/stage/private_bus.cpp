@@ -84,10 +84,18 @@ void end_keeper(const std::filesystem::path& directory) {
   while (end_children(directory)) continue;
 }
 
+std::string runnable(std::filesystem::path program) {
+  if (::access(program.c_str(), X_OK) == 0) return program;
+  const int error = errno;
+  throw Error(error == ENOENT ? ErrorCode::not_found : ErrorCode::failed, program.string(),
+              "cannot be run: " + std::generic_category().message(error),
+              "name a ringwayd that can, with --daemon");
+}
+
 }  // namespace
 
 PrivateBus::PrivateBus(std::filesystem::path daemon, const std::filesystem::path& place)
-    : daemon_(std::move(daemon)), directory_(make_directory(place)) {
+    : daemon_(runnable(std::move(daemon))), directory_(make_directory(place)) {
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
 }
 

@@ -112,8 +112,8 @@ void publish_all(Lines& lines, Publisher& publisher, std::uint32_t partitions) {
     }
     if (read.record->partition >= partitions) {
       throw Error(ErrorCode::usage, lines.place(),
-                  fmt::format("its partition {} is not one of {}", read.record->partition,
-                              partitions),
+                  fmt::format("its partition {} is not one of {}, as the first line has it",
+                              read.record->partition, partitions),
                   "give what 'ringway topic export' wrote");
     }
     publish(publisher, *read.record);

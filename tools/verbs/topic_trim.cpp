@@ -25,9 +25,12 @@ struct TrimOptions {
   bool yes = false;
 };
 
+constexpr std::string_view kPlaces = "an offset, end, @TIME or @-DUR, e.g. 1000000 or @-7d";
+
 /// What --before means.
 void set_limit(control::TrimTopic& trim, const std::string& before) {
-  const OffsetRange range = parse_offset_range("--before", before, shm::realtime_ns());
+  const OffsetRange range =
+      parse_offset_range("--before", before, shm::realtime_ns(), "write " + std::string(kPlaces));
   const Place& place = range.from;
   if (!range.to && place.kind == Place::Kind::offset) {
     trim.before_offset = place.records;
@@ -37,7 +40,7 @@ void set_limit(control::TrimTopic& trim, const std::string& before) {
     trim.before_offset = UINT64_MAX;
   } else {
     throw Error(ErrorCode::usage, fmt::format("--before '{}'", before),
-                "is no single offset or time", "write an offset, end, @TIME or @-DUR");
+                "is no single offset or time", "write " + std::string(kPlaces));
   }
 }
 
