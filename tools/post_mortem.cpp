@@ -219,9 +219,9 @@ std::string PostMortem::render(const std::string& found, const layout::ProcessId
   report.add("LAST RECORDS", "records", records_);
   report.add("PRODUCERS", "producers", producer_rows_);
   report.add("CONSUMERS", "cursors", cursors_);
-  Rows unknown{{"WHAT CANNOT BE KNOWN ANY MORE", "what"}};
+  Rows unknown{{"WHAT", "what"}};
   for (const std::string& what : unknown_) unknown.add({Cell::of_text(what)});
-  report.add("UNKNOWN", "unknown", unknown);
+  report.add("CANNOT BE KNOWN ANY MORE", "unknown", unknown);
   return report.render(format, style);
 }
 

@@ -32,7 +32,7 @@ inline Findings well(std::string check, std::string what) {
   return {{Severity::ok, std::move(check), std::move(what)}};
 }
 inline Findings not_checked(std::string check, std::string reason) {
-  return {{Severity::unchecked, std::move(check), "not checked: " + std::move(reason)}};
+  return {{Severity::unchecked, std::move(check), std::move(reason)}};
 }
 
 }  // namespace ringway::cli::doctor

@@ -5,6 +5,7 @@
 #include "tools/doctor/cgroup_limits.hpp"
 #include "tools/doctor/checks.hpp"
 #include "tools/doctor/proc_text.hpp"
+#include "tools/quantity.hpp"
 
 namespace ringway::cli::doctor {
 namespace {
@@ -29,10 +30,10 @@ std::optional<Limit> limit_of(const Facts& facts, std::string_view name) {
 Findings check_locked_memory(const Facts& facts) {
   const auto limit = limit_of(facts, "Max locked memory");
   if (!limit) return not_checked("locked_memory", facts.process() + "/limits cannot be read");
-  const std::string what =
-      fmt::format("{} of {} may be locked", text_of(limit->hard), facts.whose());
+  const std::string most = limit->hard == kUnlimited ? "all memory" : format_size(limit->hard);
+  const std::string what = fmt::format("{} may lock {}", facts.whose(), most);
   if (limit->hard >= kLockedMin) return well("locked_memory", what);
-  return {{Severity::warning, "locked_memory", what + ", in bytes",
+  return {{Severity::warning, "locked_memory", what,
            "io_uring may be refused, and the log is written more slowly then",
            facts.supervisor == 0 ? "ulimit -l 65536" : facts.with_setting("LimitMEMLOCK=64M")}};
 }
@@ -44,8 +45,8 @@ Findings check_descriptors(const Facts& facts) {
   // Board, ring, bell and log of each topic at least; socket, pidfd, doorbell and session memory.
   const std::uint64_t used =
       4 * (facts.status.value("topics", std::uint64_t{0}) + std::uint64_t{sessions});
-  const std::string what = fmt::format("{} for {}, about {} in use", text_of(limit->hard),
-                                       facts.whose(), used);
+  const std::string what = fmt::format("{} may have {}, about {} are in use", facts.whose(),
+                                       text_of(limit->hard), used);
   if (limit->hard >= std::max(kDescriptorsMin, 2 * used)) return well("descriptors", what);
   return {{Severity::warning, "descriptors", what,
            "the next topics or clients are refused (each takes three or more)",
@@ -62,7 +63,7 @@ Findings check_mappings(const Facts& facts) {
                                    facts.process(), *most));
   }
   const auto used = static_cast<std::uint64_t>(std::ranges::count(*maps, '\n'));
-  const std::string what = fmt::format("{} of {} of {}", used, *most, facts.whose());
+  const std::string what = fmt::format("{} may have {}, {} are in use", facts.whose(), *most, used);
   if (used < *most / 5 * 4) return well("mappings", what);
   return {{Severity::warning, "mappings", what,
            "each partition that is open takes two; the next ones are refused",
