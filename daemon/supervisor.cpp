@@ -349,8 +349,11 @@ std::vector<WatchedThread> Supervisor::threads() {
 }
 
 std::string Supervisor::summary() const {
-  std::string line = fmt::format("Serving {} topics, {} clients", registry_.all().size(),
-                                 sessions_.all().size());
+  const auto counted = [](std::size_t count, std::string_view thing) {
+    return fmt::format("{} {}{}", count, thing, count == 1 ? "" : "s");
+  };
+  std::string line = fmt::format("Serving {}, {}", counted(registry_.all().size(), "topic"),
+                                 counted(sessions_.all().size(), "client"));
   const std::vector<std::string> troubles = degraded();
   if (!troubles.empty()) line += fmt::format("; degraded: {}", troubles.front());
   if (troubles.size() > 1) line += fmt::format(", and {} more", troubles.size() - 1);

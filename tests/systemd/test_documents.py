@@ -74,7 +74,7 @@ SOON = {'--runs': '1', '--time': '10ms', '--bytes': '8M', '--log-bytes': '2M', '
         '--starts': '1', '--partitions': '40', '--used': '5', '--times': '1', '--within': '1us'}
 # What it prints, where that is its point and no other test has it; of what goes on, behind which it is ended by Ctrl-C.
 SAYS = {
-    'systemctl status ringwayd': r'(?s)Active: active \(running\).*Status: "Serving \d+ topics, \d+ clients"',
+    'systemctl status ringwayd': r'(?s)Active: active \(running\).*Status: "Serving \d+ topics?, \d+ clients?"',
     'ringway produce ticks -K : < quotes': '2 records, 13 bytes',
     "ringway consume ticks -o start -e -f '%p %o %k=%v\\n'": r'(?m)^0 0 ACME=100\n1 0 IBM=200$',
     'ringway consume ticks --cursor billing -o start': '200',

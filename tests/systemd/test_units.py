@@ -77,7 +77,7 @@ class Units(unittest.TestCase):
     def test_the_status_line_says_what_it_does(self):
         box.say('ringway topic create t')
         self.await_('a status line',
-                    lambda: self.property('StatusText').startswith('Serving 1 topics'))
+                    lambda: self.property('StatusText').startswith('Serving 1 topic, '))
 
     def test_a_client_that_starts_first_waits_for_the_bus(self):
         self.assertEqual(self.property('ActiveState'), 'inactive')
@@ -185,16 +185,41 @@ class Units(unittest.TestCase):
         self.assertIn('Watchdog timeout', box.say('journalctl -u ringwayd'))
         box.say('ringway consume t -o start -e -f "%v\\n" | cmp - <(seq 1 1000)')
 
-    def disk_that_hangs(self, *lines):
-        """The state directory on a file system of its own, which `fsfreeze` keeps from answering; a producer that is
-        given lines, and who follows it, both connected."""
+    def test_the_status_line_says_what_is_amiss_until_it_is_mended(self):
+        self.disk_of_its_own('24M')
+        box.say("echo 'disk.keep_free = \"0%\"' >/etc/ringway/ringwayd.toml")  # it makes no room by itself
+        box.say('ringway topic create t --ring 256KiB --segment 1MiB && seq 1000 | ringway produce t --wait durable')
+        filler = '/var/lib/ringway/filler'
+        box.say(f'dd if=/dev/zero of={filler} bs=4K status=none', status=1)
+        producer = box.start('seq 1001 50000 | ringway produce t', stderr=subprocess.PIPE)
+        self.addCleanup(producer.communicate)
+        self.addCleanup(box.run, f'rm -f {filler}; pkill -KILL -x ringway')
+        self.await_status("Serving 1 topic, 1 client; degraded: topic 't' partition 0: disk_full")
+        box.say(f'rm {filler}')
+        said = producer.communicate(timeout=PATIENCE_SECONDS)[1]
+        self.assertEqual(producer.returncode, 0, said)
+        self.await_status('Serving 1 topic, 0 clients')
+        box.say('ringway consume t -o start -e -f "%v\\n" | cmp - <(seq 1 50000)')
+
+    def await_status(self, line):
+        """What people see of the service."""
+        self.await_(f'the status line {line}',
+                    lambda: f'Status: "{line}"\n' in box.say('systemctl status ringwayd'))
+
+    def disk_of_its_own(self, size):
+        """The state directory on a file system that is not the box's."""
         box.say('mknod /dev/loop-control c 10 237; for n in $(seq 0 63); do mknod /dev/loop$n b 7 $n; done;'
-                ' truncate -s 128M /var/tmp/image && mkfs.ext4 -q -m 0 /var/tmp/image')
+                f' truncate -s {size} /var/tmp/image && mkfs.ext4 -q -m 0 /var/tmp/image')
         self.addCleanup(box.run, 'rm -f /dev/loop* /var/tmp/image')
         if box.run('mount -o loop /var/tmp/image /var/lib/ringway') != 0:
             self.skipTest('takes a loop device')
         self.addCleanup(box.say, 'systemctl stop ringwayd.socket ringwayd.service; umount /var/lib/ringway')
         box.say('chown ringway: /var/lib/ringway')
+
+    def disk_that_hangs(self, *lines):
+        """The state directory on a disk that `fsfreeze` keeps from answering; a producer that is given lines, and who
+        follows it, both connected."""
+        self.disk_of_its_own('128M')
         self.drop_in('WatchdogSec=2s', 'TimeoutAbortSec=1s', 'TimeoutStopSec=1s', *lines)
         box.say('ringway topic create t --segment 256KiB; : >/tmp/seen')
         consumer = box.start('exec ringway consume t -o start -n 3000 -f "%v\\n" >/tmp/seen', stderr=subprocess.PIPE)
