@@ -50,6 +50,7 @@ class Bundle(OnABus):
         self.assertEqual(json.loads(files['topics/0001/log-verify.json'])['partitions'][0]['records'], 20)
         self.assertIn(b'.log', files['segments.txt'])
         self.assertIn(b'[limits]', files['config.txt'])
+        self.assertIn(str(self.bus.state_dir).encode(), files['config.txt'])  # the supervisor's, not this shell's
         self.assertIn('supervisor/limits', files)
         self.assertIn('records: their values, keys and headers', [line['what'] for line in manifest['left_out']])
 

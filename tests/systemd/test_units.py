@@ -327,6 +327,12 @@ class Units(unittest.TestCase):
         self.assertEqual(re.search(r'Overall exposure level .*: (\d\.\d) ', said)[1], told)
         return said
 
+    def test_a_bundle_has_the_configuration_of_the_service(self):
+        box.say('systemctl start ringwayd && ringway debug bundle /tmp/bundle.tar')
+        said = box.say('tar -xOf /tmp/bundle.tar ringway-debug/config.txt; rm /tmp/bundle.tar')
+        self.assertRegex(said, r'state_dir = "/var/lib/ringway"')
+        self.assertRegex(said, r'descriptor_store = "service" .*RINGWAYD_DESCRIPTOR_STORE')
+
     def test_its_exposure_is_small_and_what_stays_open_is_explained(self):
         box.say('systemctl start ringwayd')
         said = self.check_exposure(r'`systemd-analyze security ringwayd` gives it (\d\.\d)')

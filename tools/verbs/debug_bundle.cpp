@@ -12,6 +12,7 @@
 #include "control/channel.hpp"
 #include "shm/process.hpp"
 #include "tools/bundle/collection.hpp"
+#include "tools/bundle/configuration.hpp"
 #include "tools/bundle/unit.hpp"
 #include "tools/bus_access.hpp"
 #include "tools/bus_places.hpp"
@@ -127,8 +128,12 @@ void collect_bus(Collection& into, const Subject& subject) {
   // Not the supervisor's own executable, which may be anybody's program.
   const fs::path beside = fs::path(subject.command).parent_path() / "ringwayd";
   const std::string daemon = fs::exists(beside) ? beside.string() : "ringwayd";
-  into.add_command("config.txt", "every key, its value and its source, as this shell has it",
-                   {daemon, "--print-config"});
+  if (subject.supervisor != 0 && !bundle::is_ringwayd(subject.supervisor)) {
+    into.leave_out("config.txt", "the supervisor is inside another program, which configures it");
+  } else {
+    into.add_command("config.txt", "every key, its value and its source, as the supervisor was started",
+                     bundle::configuration_command(subject.supervisor, daemon));
+  }
   if (subject.unit.name.empty()) {
     into.leave_out("journal", "the supervisor is no unit of systemd, or does not live");
     return;

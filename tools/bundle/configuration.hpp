@@ -1,0 +1,15 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+#include <vector>
+
+namespace ringway::cli::bundle {
+
+/// The command by which `ringwayd` prints the configuration it has when it is started as the process
+/// `supervisor` was: with its options, and with what it takes from its environment. As this shell
+/// has it where that process may not be looked at.
+std::vector<std::string> configuration_command(pid_t supervisor, const std::string& ringwayd);
+
+}  // namespace ringway::cli::bundle
