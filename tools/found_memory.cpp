@@ -17,6 +17,7 @@
 #include <string_view>
 #include <vector>
 
+#include "client/topic_memory.hpp"
 #include "control/keeper_connection.hpp"
 #include "layout/board.hpp"
 #include "ringway/error.hpp"
@@ -193,6 +194,14 @@ std::optional<FoundMemory> memory_from_keeper(const std::string& runtime_dir,
   }
   if (!found.board || !found.ring) return {};
   return found;
+}
+
+FoundMemory memory_from_supervisor(const TopicMemory& handed_over) {
+  return {.topic = handed_over.identity().topic,
+          .generation = handed_over.identity().generation,
+          .board = shm::duplicate(handed_over.board_file().get()),
+          .ring = shm::duplicate(handed_over.ring_file().get()),
+          .through = "the supervisor"};
 }
 
 std::optional<FoundMemory> memory_from_processes(const std::string& topic,

@@ -13,9 +13,13 @@
 #include "shm/descriptor.hpp"
 #include "shm/uuid.hpp"
 
+namespace ringway {
+class TopicMemory;
+}
+
 namespace ringway::cli {
 
-/// Descriptors of one topic's memory, read-only, as they are found without asking a supervisor.
+/// Descriptors of one topic's memory, read-only, as they are found, without asking a supervisor where others have it.
 struct FoundMemory {
   using SessionChunk = std::pair<std::uint64_t, std::uint64_t>;  ///< session, chunk
 
@@ -24,7 +28,7 @@ struct FoundMemory {
   shm::Descriptor board{};
   shm::Descriptor ring{};
   std::map<SessionChunk, shm::Descriptor> sessions{};  ///< as far as this user may see them
-  std::string through{};                               ///< "the keeper", "/proc/123/fd"
+  std::string through{};  ///< "the keeper", "the supervisor", "/proc/123/fd"
 };
 
 /// What the keeper of a runtime directory gives this user. Nothing when there is no keeper. Throws
@@ -32,6 +36,9 @@ struct FoundMemory {
 std::optional<FoundMemory> memory_from_keeper(const std::string& runtime_dir,
                                               const std::string& topic,
                                               std::chrono::milliseconds timeout);
+
+/// What a supervisor handed over; without sessions, which it gives to nobody else.
+FoundMemory memory_from_supervisor(const TopicMemory& handed_over);
 
 /// What can be opened through /proc/PID/fd of any process: as root everything, else one's own. Only
 /// memory that `owner` made counts, where that is known. `topic` is a name or a UUID. Nothing when

@@ -69,6 +69,10 @@ class TopicMemory {
   /// @throws Error when no more can be mapped.
   ring::PartitionView view(std::uint32_t partition);
 
+  /// What it maps, for who hands it on.
+  const shm::Descriptor& board_file() const noexcept { return board_file_; }
+  const shm::Descriptor& ring_file() const noexcept { return ring_file_; }
+
   /// Whether this mapping lost some of the partition's ring, or of the tails: what is read there is
   /// not what others see.
   bool lost_ring_page(std::uint32_t partition);

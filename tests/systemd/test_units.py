@@ -531,6 +531,9 @@ chmod +x /tmp/editor && SYSTEMD_EDITOR=/tmp/editor script -qec '{command}' /dev/
         box.say('su alice -c "seq 1 10 | ringway produce orders"')
         box.say('su bob -c "ringway consume orders -o start -e -f %v\\\\\\\\n" | cmp - <(seq 1 10)')
         box.say('useradd carol; su carol -c "ringway consume orders -o start -e"', status=4)
+        looked_at = json.loads(box.say('su bob -c "ringway inspect orders --output json" 2>/dev/null'))
+        self.assertEqual(looked_at['partitions'][0]['committed'], 10)
+        self.assertIn('orders', box.say('su carol -c "ringway inspect orders"', status=4))
 
 
 if __name__ == '__main__':

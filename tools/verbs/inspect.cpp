@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "client/administration.hpp"
+#include "client/topic_memory.hpp"
 #include "ringway/lost_pages.hpp"
 #include "shm/uuid.hpp"
 #include "storage/posix_file_system.hpp"
@@ -63,9 +64,17 @@ FoundMemory find_memory(const InspectOptions& options, const Common& common) {
   std::optional<uid_t> owner;
   if (stat(runtime_dir.c_str(), &status) == 0) owner = status.st_uid;
   if (auto found = memory_from_processes(topic, owner)) return std::move(*found);
+  try {
+    // The service manager's store gives memory to nobody.
+    if (!is_uuid) {
+      return memory_from_supervisor(*Administration(connect(hastened(common))).memory(topic));
+    }
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::unavailable && error.code() != ErrorCode::timeout) throw;
+  }
   throw Error(ErrorCode::not_found, topic_thing(topic),
-              fmt::format("no keeper at {} and no process that this user may look into holds its "
-                          "memory",
+              fmt::format("no keeper at {}, no supervisor that answers and no process that this "
+                          "user may look into holds its memory",
                           runtime_dir),
               geteuid() == 0 ? "name the bus with --runtime-dir"
                              : "name the bus with --runtime-dir, or look as root");
@@ -199,7 +208,8 @@ void add_inspect(CommandLine& line) {
            "Look into a topic's rings: how full they are, who publishes, who reads and how far "
            "behind, who holds whom up, and what was repaired. Reads the shared memory itself, so "
            "that it works with the supervisor dead or stopped: through the keeper's socket, or "
-           "as root through any process that has it mapped.",
+           "as root through any process that has it mapped. Else the supervisor is asked for it, as "
+           "for a consumer.",
        .examples = "  ringway inspect orders\n"
                    "  ringway inspect orders -p 0 --records 5 --output json\n"
                    "  ringway inspect orders --post-mortem",
