@@ -53,6 +53,16 @@ class Readme(unittest.TestCase):
                 self.assertIn(name, shown)
                 self.assertEqual(shown - defined - functions, set())
 
+    def test_a_build_for_another_kind_of_machine_is_refused(self):
+        with tempfile.TemporaryDirectory() as directory:
+            machine = Path(directory) / 'machine'
+            machine.write_text(f"[binaries]\ncpp = {os.environ['CXX'].split()!r}\n[host_machine]\nsystem = 'linux'\n"
+                               "cpu_family = 's390x'\ncpu = 's390x'\nendian = 'big'\n")
+            refused = subprocess.run(['meson', 'setup', '--cross-file', machine, directory + '/build', ROOT],
+                                     capture_output=True, text=True)
+        self.assertNotEqual(refused.returncode, 0)
+        self.assertIn('Ringway needs a 64-bit little-endian Linux; this build is for linux on s390x', refused.stdout)
+
     def test_who_asks_pkg_config_is_given_no_definitions_of_other_libraries(self):
         packages = Path(os.environ['RINGWAY_LIBRARY']).parents[1] / 'meson-private'
         for name in ('ringway', 'ringway-embedded'):
