@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -42,25 +43,26 @@ std::string see_help(const CLI::App& root) {
 
 /// With what was probably meant, where that is near.
 std::string instead(std::string_view unknown, const std::vector<std::string_view>& known,
-                    const CLI::App& root) {
+                    const CLI::App& root, std::string_view dashes = "") {
   const auto nearest = control::nearest_word(unknown, known);
-  return nearest ? fmt::format("did you mean {}? {}", *nearest, see_help(root)) : see_help(root);
+  return nearest ? fmt::format("did you mean {}{}? {}", dashes, *nearest, see_help(root))
+                 : see_help(root);
 }
 
 Error unknown_option(const std::string& word, const CLI::App& root) {
   const CLI::App& app = reached(root);
   const std::string name = word.substr(0, word.find('='));
-  std::vector<std::string> names;
+  std::vector<std::string_view> known;  // without dashes, by which all are alike
   for (const CLI::Option* option : app.get_options()) {
-    for (const std::string& each : option->get_lnames()) names.push_back("--" + each);
+    known.insert(known.end(), option->get_lnames().begin(), option->get_lnames().end());
   }
-  const std::vector<std::string_view> known(names.begin(), names.end());
   if (app.get_option_no_throw(name) != nullptr) {
     return usage(name, fmt::format("stands before the verb whose option it is"),
                  fmt::format("write it behind: {} {} ...", command(root), name));
   }
+  const std::string bare = name.substr(std::min(name.size(), name.find_first_not_of('-')));
   return usage(name, fmt::format("is no option of {}", command(root)),
-               instead(name, known, root));
+               instead(bare, known, root, "--"));
 }
 
 /// Of what was left over, the first word.
