@@ -79,6 +79,9 @@ TopicChoices choices_of(const TopicOptions& options) {
   if (!options.sync_interval.empty()) {
     choices.sync_interval_ms = parse_milliseconds32("--sync-interval", options.sync_interval);
   }
+  if (!options.sync_bytes.empty()) {
+    choices.sync_bytes = parse_size("--sync-bytes", options.sync_bytes);
+  }
   if (!options.when_stopped.empty())
     choices.when_stopped = parse_when_stopped(options.when_stopped);
   if (!options.stopped_after.empty()) {
@@ -110,12 +113,13 @@ TopicChoices choices_of(const TopicOptions& options) {
 
 Error named_by_flag(const Error& error) {
   constexpr std::string_view kSetting = "topic setting ";
-  constexpr std::array<std::pair<std::string_view, const char*>, 18> kFlags{{
+  constexpr std::array<std::pair<std::string_view, const char*>, 19> kFlags{{
       {"partitions", "--partitions"},
       {"ring_bytes", "--ring"},
       {"segment_bytes", "--segment"},
       {"sync", "--sync"},
       {"sync_interval_ms", "--sync-interval"},
+      {"sync_bytes", "--sync-bytes"},
       {"persist", "--no-persist"},
       {"when_full", "--when-full"},
       {"retention_bytes", "--retention-bytes"},
@@ -157,6 +161,8 @@ void add_alterable(CLI::App& verb, TopicOptions& options, LeftOut left_out) {
       "When written records are synced", "interval");
   add("--sync-interval", options.sync_interval, "DUR",
       "How long a record may wait for --sync interval", "5ms");
+  add("--sync-bytes", options.sync_bytes, "SIZE",
+      "How much of a partition may wait for --sync interval, from 4KiB", "4MiB");
   add("--retention-bytes", options.retention_bytes, "SIZE",
       "Remove the oldest segments of a partition beyond this; 0: keep all that there is room for",
       "0");

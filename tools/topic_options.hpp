@@ -15,7 +15,8 @@ namespace ringway::cli {
 struct TopicOptions {
   std::string topic;
   std::optional<std::uint32_t> partitions;
-  std::string ring, segment, sync, sync_interval, when_full, retention_bytes, retention_age;
+  std::string ring, segment, sync, sync_interval, sync_bytes;
+  std::string when_full, retention_bytes, retention_age;
   std::string when_stopped, stopped_after, pin_budget, retired_max, when_pinned, when_disk_fails;
   bool no_persist = false;
   std::vector<std::string> readers, writers, admins;

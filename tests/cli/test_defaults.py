@@ -40,11 +40,12 @@ retention_age = "1h"
 
     def test_asking_for_a_built_in_default_counts(self):
         self.create('t', '--partitions', '1', '--ring', '16MiB', '--segment', '256MiB', '--sync', 'interval',
-                    '--sync-interval', '5ms', '--retention-bytes', '0', '--retention-age', '0s')
+                    '--sync-interval', '5ms', '--sync-bytes', '64KiB', '--retention-bytes', '0', '--retention-age', '0s')
         settings = self.settings()
         self.assertEqual((settings['partitions'], settings['ring_bytes'], settings['segment_bytes'], settings['sync'],
                           settings['sync_interval_ms'], settings['retention_bytes'], settings['retention_age_ms']),
                          (1, 16 << 20, 256 << 20, 'interval', 5, 0, 0))
+        self.assertEqual(settings['sync_bytes'], 64 * 1024)
 
     def test_a_default_counts_only_where_it_has_a_meaning(self):
         self.create('log')

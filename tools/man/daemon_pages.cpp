@@ -33,7 +33,11 @@ std::string daemon_page() {
   page.section("SIGNALS");
   page.tagged("SIGTERM, SIGINT", "",
               "An orderly stop: claims are finished and the log is synced, within stop_patience.");
+  page.tagged("SIGUSR1", "",
+              "Ends at once and leaves the rings to the next one, for an upgrade.");
   page.tagged("SIGHUP", "", "Reads the configuration again.");
+  page.section("EXIT STATUS");
+  page.paragraph("0 after an orderly stop, 1 for an error, 2 for options or a configuration that are wrong.");
   page.section("FILES");
   page.tagged("/etc/ringway/ringwayd.toml", "", "Its configuration.");
   page.tagged("/run/ringway", "", "Its sockets.");

@@ -52,7 +52,7 @@ void add_topic_create(CommandLine& line) {
   add_alterable(verb, *options, LeftOut::has_default);
   CLI::Option* no_persist =
       verb.add_flag("--no-persist", options->no_persist, "Keep no log: records live in the ring");
-  for (const char* of_a_log : {"--segment", "--sync", "--sync-interval"}) {
+  for (const char* of_a_log : {"--segment", "--sync", "--sync-interval", "--sync-bytes"}) {
     no_persist->excludes(verb.get_option(of_a_log));
   }
   verb.add_option("--when-full", options->when_full,
