@@ -54,9 +54,11 @@ void add_topic_export(CommandLine& line) {
        .name = "export",
        .why = "Write a topic's records to standard output, as lines of JSON that 'ringway topic "
               "import' reads, here or on another host: all that was committed when it began. The "
-              "first line has the topic's settings, the last one the number of records. Gaps are "
-              "told on standard error; damaged ones make the exit status 1, as does being "
-              "interrupted, and then the last line is missing.",
+              "first line has the topic's settings, the last one the number of records, each other "
+              "a record as 'ringway consume --output jsonl' prints it: partition, timestamp_ns, "
+              "key, value and headers of it are read again, bytes that are not UTF-8 are "
+              "{\"base64\":\"...\"}. Gaps are told on standard error; damaged ones make the exit "
+              "status 1, as does being interrupted, and then the last line is missing.",
        .examples = "  ringway topic export orders >orders.jsonl\n"
                    "  ringway topic export orders -o @-1h:end | gzip >orders.jsonl.gz"},
       [options](const Common& common) { return export_topic(*options, common); });
