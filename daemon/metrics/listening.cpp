@@ -21,9 +21,9 @@ namespace ip = boost::asio::ip;
 
 constexpr int kBacklog = 16;
 
-shm::Descriptor socket_of(int family, const std::string& thing) {
+shm::Descriptor socket_of(int family, const std::string& thing, const char* fix = "") {
   shm::Descriptor socket(::socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!socket) throw system_error(errno, thing, "no socket can be made");
+  if (!socket) throw system_error(errno, thing, "no socket can be made", fix);
   return socket;
 }
 
@@ -52,7 +52,9 @@ std::optional<Loopback> parse_loopback(std::string_view text) {
 shm::Descriptor listen_on_loopback(const Loopback& to) {
   const ip::tcp::endpoint endpoint(ip::make_address(to.address), to.port);
   const std::string thing = fmt::format("metrics_listen {}:{}", to.address, to.port);
-  shm::Descriptor socket = socket_of(endpoint.protocol().family(), thing);
+  // The unit allows Unix sockets alone.
+  shm::Descriptor socket = socket_of(endpoint.protocol().family(), thing,
+                                     "give the unit the drop-in metrics-port.conf of the examples");
   const int on = 1;
   ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   if (::bind(socket.get(), endpoint.data(), static_cast<socklen_t>(endpoint.size())) != 0) {

@@ -442,6 +442,10 @@ class Units(unittest.TestCase):
         self.addCleanup(box.say, 'gpasswd --delete alice ringway')
         box.say('gpasswd --add alice ringway')
         self.assertIn('ringway_build_info{', box.say(ask))
+        box.say('echo metrics_listen = \\"127.0.0.1:9464\\" >/etc/ringway/ringwayd.toml && systemctl restart ringwayd'
+                ' && rm /etc/ringway/ringwayd.toml')
+        self.await_('a refusal', lambda: any('drop-in metrics-port.conf' in event['RINGWAY_WHY']
+                                             for event in self.events('metrics_not_served')))
         drop_in = '/etc/systemd/system/ringwayd.service.d'
         self.addCleanup(box.say, f'rm -rf {drop_in}; systemctl daemon-reload')
         box.say(f'mkdir -p {drop_in} && cp /usr/local/share/doc/ringway/examples/metrics-port.conf {drop_in}'
