@@ -25,8 +25,11 @@ BusPlaces bus_places(const Common& common, const nlohmann::json& said) {
   // In a container the directory has another name, which its socket has told.
   const std::string runtime_dir = said.value("runtime_dir", places.runtime_dir);
   std::error_code unseen;
-  if (std::filesystem::exists(runtime_dir, unseen)) places.runtime_dir = runtime_dir;
+  if (runtime_dir.starts_with('/') && std::filesystem::exists(runtime_dir, unseen)) {
+    places.runtime_dir = runtime_dir;
+  }
   places.state_dir = said.value("state_dir", "");
+  if (!places.state_dir.starts_with('/')) places.state_dir = "";  // an option to who is given it
   if (!places.state_dir.empty()) return places;
   try {
     const auto patience = std::chrono::ceil<std::chrono::milliseconds>(hastened(common).timeout);

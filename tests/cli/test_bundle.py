@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import stat
+import subprocess
 import sys
 import tarfile
 import unittest
@@ -16,6 +17,14 @@ SECRETS = {'value': 'VALUE-that-is-nobodys-business', 'key': 'KEY-that-is-nobody
 ALWAYS = {'manifest.json', 'version.json', 'doctor.txt', 'doctor.json', 'status.json', 'topics.json', 'config.txt',
           'segments.txt', 'host/proc/meminfo', 'topics/0001/describe.json', 'topics/0001/inspect.json',
           'topics/0001/log-verify.json'}
+
+# execve with an environment that no shell makes.
+EXECUTE_WITH = '''
+import ctypes, sys
+words = [word.encode() for word in sys.argv[1:]]
+array = lambda all: (ctypes.c_char_p * (len(all) + 1))(*all, None)
+ctypes.CDLL(None).execve(words[1], array(words[1:]), array([words[0], b'RINGWAYD_LOG_LEVEL=warning']))
+'''
 
 
 class Bundle(OnABus):
@@ -53,6 +62,25 @@ class Bundle(OnABus):
         self.assertIn(str(self.bus.state_dir).encode(), files['config.txt'])  # the supervisor's, not this shell's
         self.assertIn('supervisor/limits', files)
         self.assertIn('records: their values, keys and headers', [line['what'] for line in manifest['left_out']])
+
+    def test_nothing_runs_that_the_environment_of_a_supervisor_names(self):
+        ran = self.bus.root / 'ran'
+        program = self.bus.root / 'x_DIRECTORY'  # no assignment: to env(1) it would be the command
+        program.write_text(f'#!/bin/sh\ntouch {ran}\n')
+        program.chmod(0o755)
+        self.bus.kill()
+        argv = [os.environ['RINGWAYD'], '--socket', self.bus.socket, '--runtime-dir', self.bus.runtime_dir,
+                '--state-dir', self.bus.state_dir]
+        with subprocess.Popen([sys.executable, '-c', EXECUTE_WITH, str(program), *map(str, argv)],
+                              stderr=subprocess.DEVNULL) as other:
+            self.addCleanup(other.kill)
+            self.wait_until(lambda: self.bus.run_for_status('status') == 0, 'the bus')
+            files, manifest = self.bundle()
+            other.terminate()
+        self.assertFalse(ran.exists())
+        self.assertIn(str(self.bus.state_dir).encode(), files['config.txt'])
+        self.assertEqual([line['command'] for line in manifest['files'] if line['file'] == 'config.txt'],
+                         ['ringwayd --print-config'])
 
     def test_a_topic_whose_name_begins_as_options_do(self):
         self.bus.run('topic', 'create', '--ring', '64KiB', '--', '--help')

@@ -68,13 +68,14 @@ void Collection::add_file(const std::string& name, const std::string& path) {
 }
 
 void Collection::add_command(const std::string& name, std::string_view about,
-                             const std::vector<std::string>& words) {
+                             const std::vector<std::string>& words, std::string told) {
+  if (told.empty()) told = spoken(words);
   if (!has_time_for(name)) return;
   const auto time = time_for_a_part();
   Captured captured = capture(words, time, kBytesMax);
   const Json line = {{"file", name},
                      {"what", about},
-                     {"command", spoken(words)},
+                     {"command", told},
                      {"exit", captured.status ? Json(*captured.status) : Json()}};
   add(name, line, std::move(captured), time);
 }

@@ -23,9 +23,10 @@ class Collection {
 
   /// The file of /proc, /sys or /etc as it reads now.
   void add_file(const std::string& name, const std::string& path);
-  /// What a command prints, and on NAME.err what it says on standard error.
+  /// What a command prints, and on NAME.err what it says on standard error. `told` is what the
+  /// manifest has of it where its words are nobody's business.
   void add_command(const std::string& name, std::string_view about,
-                   const std::vector<std::string>& words);
+                   const std::vector<std::string>& words, std::string told = {});
   void leave_out(std::string_view what, std::string_view why);
 
   /// The archive: a directory with manifest.json first.

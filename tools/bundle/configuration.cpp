@@ -1,9 +1,14 @@
 #include "tools/bundle/configuration.hpp"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <fstream>
+#include <iterator>
 #include <string_view>
 
 namespace ringway::cli::bundle {
@@ -17,30 +22,48 @@ std::vector<std::string> strings_of(pid_t pid, const char* name) {
   return all;
 }
 
-/// Whether ringwayd reads it: keys, and by what the default places are found.
-bool is_read(std::string_view variable) {
-  const std::string_view name = variable.substr(0, variable.find('='));
-  return name.starts_with("RINGWAYD_") || name.starts_with("XDG_") || name == "HOME" ||
-         name.ends_with("_DIRECTORY");
+/// Whether it is a variable that ringwayd reads: keys, and by what the default places are found.
+bool is_read(std::string_view text) {
+  const std::size_t end = text.find('=');
+  if (end == text.npos) return false;  // env would take it for the command
+  const std::string_view name = text.substr(0, end);
+  constexpr std::array<std::string_view, 7> kPlaces{
+      "HOME",          "XDG_CONFIG_HOME",   "XDG_RUNTIME_DIR",        "XDG_STATE_HOME",
+      "STATE_DIRECTORY", "RUNTIME_DIRECTORY", "CONFIGURATION_DIRECTORY"};
+  return name.starts_with("RINGWAYD_") || std::ranges::find(kPlaces, name) != kPlaces.end();
+}
+
+/// Of its options those that say where things are.
+std::vector<std::string> places_named_in(const std::vector<std::string>& line) {
+  constexpr std::array<std::string_view, 4> kNames{"--config", "--socket", "--runtime-dir",
+                                                   "--state-dir"};
+  std::vector<std::string> words;
+  for (std::size_t i = 1; i + 1 < line.size(); ++i) {
+    if (std::ranges::find(kNames, line[i]) == kNames.end()) continue;
+    words.push_back(fmt::format("{}={}", line[i], line[i + 1]));
+    ++i;
+  }
+  return words;
 }
 
 }  // namespace
 
 std::vector<std::string> configuration_command(pid_t supervisor, const std::string& ringwayd) {
-  std::vector<std::string> words;
+  struct stat process{};
   const std::vector<std::string> environment = strings_of(supervisor, "environ");
-  if (!environment.empty()) {
-    words = {"env", "--ignore-environment"};
-    if (const char* path = std::getenv("PATH")) words.push_back(fmt::format("PATH={}", path));
-    for (const std::string& variable : environment) {
-      if (is_read(variable)) words.push_back(variable);
-    }
+  if (environment.empty() || stat(fmt::format("/proc/{}", supervisor).c_str(), &process) != 0) {
+    return {ringwayd, "--print-config"};
   }
+  std::vector<std::string> words;
+  if (process.st_uid != geteuid()) {  // what it names is read as it would read it
+    words = {"setpriv", fmt::format("--reuid={}", process.st_uid),
+             fmt::format("--regid={}", process.st_gid), "--clear-groups", "--"};
+  }
+  words.insert(words.end(), {"env", "--ignore-environment"});
+  if (const char* path = std::getenv("PATH")) words.push_back(fmt::format("PATH={}", path));
+  std::ranges::copy_if(environment, std::back_inserter(words), is_read);
   words.push_back(ringwayd);
-  if (!environment.empty()) {
-    const std::vector<std::string> line = strings_of(supervisor, "cmdline");
-    if (!line.empty()) words.insert(words.end(), line.begin() + 1, line.end());
-  }
+  std::ranges::move(places_named_in(strings_of(supervisor, "cmdline")), std::back_inserter(words));
   words.emplace_back("--print-config");
   return words;
 }

@@ -131,8 +131,9 @@ void collect_bus(Collection& into, const Subject& subject) {
   if (subject.supervisor != 0 && !bundle::is_ringwayd(subject.supervisor)) {
     into.leave_out("config.txt", "the supervisor is inside another program, which configures it");
   } else {
-    into.add_command("config.txt", "every key, its value and its source, as the supervisor was started",
-                     bundle::configuration_command(subject.supervisor, daemon));
+    into.add_command("config.txt", "every key, its value and its source, as it was started",
+                     bundle::configuration_command(subject.supervisor, daemon),
+                     "ringwayd --print-config");
   }
   if (subject.unit.name.empty()) {
     into.leave_out("journal", "the supervisor is no unit of systemd, or does not live");
