@@ -22,6 +22,7 @@
 #include "layout/board.hpp"
 #include "ringway/error.hpp"
 #include "shm/memory_name.hpp"
+#include "shm/process.hpp"
 #include "tools/bundle/unit.hpp"
 #include "tools/bus_access.hpp"
 #include "tools/pid_namespace.hpp"
@@ -132,10 +133,14 @@ std::vector<std::string> command_line(const std::string& process) {
 void judge(FoundBoard& board, const layout::ProcessId& supervisor, const InnerProcesses& inner) {
   const std::vector<pid_t> pids = pids_of(static_cast<pid_t>(board.holder));
   const std::string process = fmt::format("/proc/{}", board.holder);
-  if (const auto words = command_line(process); words.size() == 4 && words[1] == "--keeper") {
+  if (const auto words = command_line(process); words.size() == 4 &&
+      words[1] == "--keeper" && bundle::is_ringwayd(static_cast<pid_t>(board.holder))) {
     board.kind = HolderKind::keeper;
     board.runtime_dir = words[2];
     board.state_dir = words[3];
+    if (struct stat of{}; stat(process.c_str(), &of) == 0 && of.st_uid != geteuid()) {
+      board.owner = shm::user_name(of.st_uid);
+    }
   } else if (bundle::is_service_manager(static_cast<pid_t>(board.holder))) {
     board.kind = HolderKind::service_manager;
   } else if (bundle::is_ringwayd(static_cast<pid_t>(board.holder))) {

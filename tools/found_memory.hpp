@@ -66,6 +66,7 @@ struct FoundBoard {
   std::uint32_t holder = 0;
   HolderKind kind = HolderKind::client;
   std::string runtime_dir{}, state_dir{};  ///< that a keeper is for
+  std::string owner{};  ///< a keeper's user, where it is not this one
 };
 
 /// Boards in use (not replaced, not deleted) in all other processes that this user may look into.

@@ -142,7 +142,7 @@ Remedy remedy_of_failing(const ServiceState& state) {
   }
   return {cause,
           fmt::format("journalctl {}{} -n 20  # mend what it says; it is tried again by itself",
-                      state.unit.of_user ? "--user-unit=" : "--unit=", state.unit.name)};
+                      state.unit.of_user ? "--user-unit=" : "--unit=", shell_quoted(state.unit.name))};
 }
 
 }  // namespace

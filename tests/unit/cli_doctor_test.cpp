@@ -210,6 +210,17 @@ TEST_CASE("doctor: nobody serves, or not all is well", "[cli]") {
   CHECK(check_service(host)[1].severity == Severity::warning);
   CHECK_THAT(check_service(host)[0].fix, Catch::StartsWith("ringway topic alter a --retention-"));
   CHECK_THAT(check_service(host)[1].fix, Catch::StartsWith("ringway topic alter b --when-disk-"));
+  // Names are chosen by who may create topics, and fixes are typed by root.
+  for (const char* trouble :
+       {"topic 'x by pid $(id);' partition 0: pinned", "topic 'by pid 1' partition 0: pinned by pid 1",
+        "topic 'orders' z' partition 0: disk_full", "/srv/ by pid $(id) /topics is amiss"}) {
+    host.status["degraded"] = {trouble};
+    const std::string fix = check_service(host).back().fix;
+    INFO(trouble << ": " << fix);
+    CHECK(fix.find("$(") == fix.npos);
+    CHECK(fix.find("kill") == fix.npos);
+    CHECK(fix.find("alter") == fix.npos);
+  }
   host.status["degraded"] = {"topic 'a b' partition 1: stopped_claim by pid 9"};
   CHECK_THAT(only(check_service(host)).fix, Catch::StartsWith("kill -CONT 9 "));
   host.answers = false;

@@ -30,7 +30,9 @@ std::string Facts::restart() const {
   if (!runtime_dir.empty()) words += " --runtime-dir " + shell_quoted(runtime_dir);
   if (!state_dir.empty() && !usual_state_dir) words += " --state-dir " + shell_quoted(state_dir);
   // The signal that leaves the rings to the next one.
-  return supervisor == 0 ? words : fmt::format("kill -USR1 {} && {}", supervisor, words);
+  if (supervisor == 0) return words;
+  if (!in_ringwayd) return fmt::format("restart the program whose pid is {}", supervisor);
+  return fmt::format("kill -USR1 {} && {}", supervisor, words);
 }
 
 std::string Facts::with_setting(std::string_view setting) const {

@@ -133,6 +133,7 @@ Facts examine(const Common& common, const std::string& state_dir) {
     facts.unit = facts.service.unit;
     if (bundle::is_ringwayd(facts.service.process)) facts.supervisor = facts.service.process;
   }
+  facts.in_ringwayd = facts.supervisor == 0 || bundle::is_ringwayd(facts.supervisor);
   const BusPlaces places = bus_places(common, facts.status);
   facts.runtime_dir = places.runtime_dir;
   facts.state_dir = state_dir.empty() ? places.state_dir : state_dir;

@@ -42,6 +42,7 @@ struct Facts {
   std::string silence{};  ///< why none does
   nlohmann::json status = nlohmann::json::object();  ///< as it says
   pid_t supervisor = 0;     ///< by its pid here; 0: unknown
+  bool in_ringwayd = true;  ///< and not in a program of somebody's
   pid_t self = 0;
   ServiceState service{};  ///< of one that does not answer
   bundle::Unit unit{};     ///< that serves, or is to

@@ -24,12 +24,23 @@ std::string between(const std::string& text, std::string_view before, std::strin
 
 /// What to do about one thing that `status` calls degraded, as the manual has it.
 std::string remedy_of_trouble(const Facts& facts, const std::string& trouble) {
-  const auto has = [&](std::string_view word) { return trouble.find(word) != trouble.npos; };
-  const std::string topic = shell_quoted(between(trouble, "topic '", "'"));
-  const std::string pid = between(trouble, " by pid ", " ,;:");
+  // A topic's name is somebody's choice: what is looked for stands behind it, and none with quotes
+  // of its own is told from what is around it.
+  const bool odd = std::ranges::count(trouble, '\'') > 2;
+  const std::string name = odd ? "" : between(trouble, "topic '", "'");
+  const std::size_t quote = trouble.rfind('\'');
+  const std::string behind = trouble.substr(quote == trouble.npos ? 0 : quote);
+  const auto has = [&](std::string_view word) {
+    return !odd && behind.find(word) != behind.npos;
+  };
+  const std::string topic = shell_quoted(name);
+  std::string pid = odd ? "" : between(behind, " by pid ", " ,;:");
+  if (pid.find_first_not_of("0123456789") != pid.npos || pid == "1") pid.clear();
   if (has("is not served")) return facts.restart() + "  # when what it says is mended";
   if (has("disk_full")) {
-    return fmt::format("ringway topic alter {} --retention-bytes 10GiB  # or a larger disk", topic);
+    return fmt::format(
+        "ringway topic alter {} --retention-bytes 10GiB  # deletes the rest; or a larger disk",
+        topic);
   }
   if (has("disk_error")) {
     return fmt::format("ringway topic alter {} --when-disk-fails memory  # until it is mended",
@@ -42,7 +53,8 @@ std::string remedy_of_trouble(const Facts& facts, const std::string& trouble) {
   if (!pid.empty()) return fmt::format("kill {}  # if it is not to be waited for", pid);
   if (facts.unit.name.empty()) return "ringway status  # and what ringwayd wrote on its stderr";
   return fmt::format("journalctl {}{} -p warning -n 20  # mend what it says",
-                     facts.unit.of_user ? "--user-unit=" : "--unit=", facts.unit.name);
+                     facts.unit.of_user ? "--user-unit=" : "--unit=",
+                     shell_quoted(facts.unit.name));
 }
 
 std::string listed(const std::set<std::uint32_t>& pids) {
@@ -88,9 +100,14 @@ class Orphans {
       found.fix += "  # which adopts them";
     } else if (keeper_) {
       found.what += fmt::format("held by its keeper, pid {}", keeper_->holder);
+      // Where links of its user lead is nothing for root.
+      std::string as_whom;
+      if (const std::string& owner = keeper_->owner; !owner.empty()) {
+        as_whom = fmt::format("runuser -u {} -- ", shell_quoted(owner));
+      }
       found.fix = fmt::format(
-          "ringwayd --runtime-dir {} --state-dir {}  # adopts them; what nobody needs: kill {}",
-          shell_quoted(keeper_->runtime_dir), shell_quoted(keeper_->state_dir),
+          "{}ringwayd --runtime-dir {} --state-dir {}  # adopts them; what nobody needs: kill {}",
+          as_whom, shell_quoted(keeper_->runtime_dir), shell_quoted(keeper_->state_dir),
           listed(holders(HolderKind::keeper)));
     } else {
       const std::string pids = listed(holders(HolderKind::client));
