@@ -207,6 +207,12 @@ bool TopicRegistry::load(std::map<std::string, KeptDescriptor>& kept) {
         adopted.push_back({*topic, begin, logs.size()});
       } else {
         check_budget(row.name, settings, parts_.config.handles_per_topic_max);
+        // Of an older catalog: clients may have mapped a ring of the number that would be next.
+        for (const auto& [text, one] : kept) {
+          const auto name = shm::parse_memory_name(text);
+          if (!name || name->topic != topic->row.uuid) continue;
+          topic->row.generation = std::max(topic->row.generation, name->number);
+        }
         begin_ring(*topic);
         forget_kept(*topic, kept);
       }

@@ -80,10 +80,11 @@ std::vector<RingWithoutTopic> rings_without_topic(const std::map<std::string, Ke
 std::vector<fs::path> logs_without_topic(const fs::path& topics, std::span<const TopicRow> rows) {
   std::vector<fs::path> logs;
   const auto known = generations(rows);
-  std::error_code none;
-  for (const auto& entry : fs::directory_iterator(topics, none)) {
-    const auto uuid = shm::parse_uuid(entry.path().filename().string());
-    if (uuid && !known.contains(*uuid) && holds_files(entry.path())) logs.push_back(entry.path());
+  std::error_code refused;
+  for (fs::directory_iterator at(topics, refused), end; !refused && at != end;
+       at.increment(refused)) {
+    const auto uuid = shm::parse_uuid(at->path().filename().string());
+    if (uuid && !known.contains(*uuid) && holds_files(at->path())) logs.push_back(at->path());
   }
   std::ranges::sort(logs);
   return logs;
@@ -91,6 +92,15 @@ std::vector<fs::path> logs_without_topic(const fs::path& topics, std::span<const
 
 void demand_nothing_left(const fs::path& catalog, const fs::path& topics,
                          const std::map<std::string, KeptDescriptor>& kept, int holder) {
+  std::error_code refused;
+  const fs::directory_iterator look(topics, refused);
+  const bool absent =
+      refused == std::errc::no_such_file_or_directory && !fs::is_symlink(topics);
+  if (refused && !absent) {
+    throw system_error(refused.value(), topics.string(),
+                       "there is no catalog, and whether logs are left cannot be seen",
+                       "nothing was changed; restore both, or make it readable");
+  }
   const auto logs = logs_without_topic(topics, {});
   const auto rings = rings_without_topic(kept, {});
   if (logs.empty() && rings.empty()) return;

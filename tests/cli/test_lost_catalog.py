@@ -157,6 +157,27 @@ class LostCatalog(OnABus):
         self.produce('old', [b'three'])
         self.assertEqual(reader.communicate(timeout=PATIENCE_SECONDS), (b'one\ntwo\nthree\n', b''))
 
+    def test_who_publishes_behind_an_older_copy_is_given_the_ring_that_is_served(self):
+        self.fill('old')
+        self.copy_catalog()
+        producer = self.bus.spawn('produce', 'old')
+        self.wait_until(lambda: self.reader(producer) == [1], 'the producer')
+        self.bus.run('topic', 'alter', 'old', '--ring', '128KiB')  # one ring on, as the next of the copy is
+        self.bus.kill()
+        self.put_back()
+        self.bus.start()
+        producer.communicate(b'late\n', timeout=PATIENCE_SECONDS)
+        self.assertEqual(producer.returncode, 0)
+        self.assertEqual(self.bus.run('consume', 'old', '-o', 'start', '-e').splitlines()[RECORDS:], [b'late'])
+
+    def test_without_it_topics_that_cannot_be_read_are_not_taken_for_none(self):
+        self.fill('logged')
+        self.assertEqual(self.bus.stop(), 0)
+        self.lose_catalog()
+        self.topics.rename(self.aside / 'topics')
+        self.topics.symlink_to('nowhere')
+        self.assertIn(f'{self.topics}: there is no catalog, and whether logs are left cannot be seen', self.refused_start())
+
     def reader(self, process):
         """How many handles the session of the process has."""
         return [each['handles'] for each in self.bus.json('status')['sessions'] if each['pid'] == process.pid]
