@@ -22,6 +22,8 @@ void MemoryMaker::let_go(std::shared_ptr<const void> last) {
 }
 
 void MemoryMaker::answer(std::function<void()> done) {
+  // A thread that has ended stands in nobody's way. Relaxed: who asks is who stops it.
+  if (stopping_.load(std::memory_order::relaxed)) return done();
   Order order;
   order.answer = std::move(done);
   orders_.enqueue(std::move(order));
@@ -34,7 +36,9 @@ void MemoryMaker::stop() {
   thread_.join();
   jobs_.clear();
   // What orders hold may hold this: memory that is to be freed here when it goes.
-  for (Order order; orders_.try_dequeue(order);) order = {};
+  for (Order order; orders_.try_dequeue(order); order = {}) {
+    if (order.answer) order.answer();
+  }
 }
 
 void MemoryMaker::run() {

@@ -37,7 +37,7 @@ class MemoryMaker {
   /// The kernel takes its time for pages that nobody has any more, too: the last owner of some
   /// hands them over, from any thread, and goes on.
   void let_go(std::shared_ptr<const void> last);
-  /// `done` as soon as the thread comes round.
+  /// `done` as soon as the thread comes round, or has come to its end. From the thread that stops.
   void answer(std::function<void()> done);
   /// What is not made by now never is, and nothing is `done` any more. From one thread.
   void stop();

@@ -201,6 +201,26 @@ class Units(unittest.TestCase):
         self.await_status('Serving 1 topic, 0 clients')
         box.say('ringway consume t -o start -e -f "%v\\n" | cmp - <(seq 1 50000)')
 
+    def test_a_stop_that_waits_for_room_on_the_disk_is_not_ended_by_the_watchdog(self):
+        self.drop_in('WatchdogSec=3s')
+        self.disk_of_its_own('24M')
+        box.say("mkdir -p /etc/ringway && echo 'disk.keep_free = \"0%\"' >/etc/ringway/ringwayd.toml")
+        box.say('ringway topic create t --ring 256KiB --segment 1MiB && seq 1000 | ringway produce t --wait durable')
+        filler = '/var/lib/ringway/filler'
+        self.addCleanup(box.run, f'rm -f {filler}')
+        box.say(f'dd if=/dev/zero of={filler} bs=4K status=none', status=1)
+        # Until the segment's room is used up, and then what the ring has for itself.
+        box.run('seq 1001 50000 | timeout 2 ringway produce t')
+        last = int(box.say("ringway inspect t --output json | jq .partitions[0].committed"))
+        stop = box.start('systemctl stop ringwayd.socket ringwayd.service')
+        time.sleep(8)
+        self.assertIsNone(stop.poll(), 'it has not waited')
+        box.say(f'rm {filler}')
+        stop.wait(PATIENCE_SECONDS)
+        self.assertEqual(self.property('Result'), 'success')
+        box.say('systemctl start ringwayd')
+        box.say(f'ringway consume t -o start -e -f "%v\\n" | cmp - <(seq 1 {last})')
+
     def await_status(self, line):
         """What people see of the service."""
         self.await_(f'the status line {line}',

@@ -242,6 +242,15 @@ TEST_CASE(
   CHECK(life.catalog().topics().at(0).settings == control::to_json(topic->settings).dump());
 }
 
+TEST_CASE("making: a maker that was stopped stands in nobody's way", "[daemon]") {
+  MemoryMaker maker;
+  int answers = 0;
+  maker.answer([&] { ++answers; });
+  maker.stop();  // whether or not it came round before
+  maker.answer([&] { ++answers; });
+  CHECK(answers == 2);
+}
+
 TEST_CASE("making: a small topic does not wait for a large one", "[daemon]") {
   MemoryMaker maker;
   const std::uint64_t large = 512 * 1024 * 1024;
