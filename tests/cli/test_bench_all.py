@@ -167,9 +167,9 @@ class BenchAll(BenchCase):
     def test_what_fails_is_said_and_the_others_go_on(self):
         with self.spawn('all', *SHORT, '--within', '20s', '--daemon', '/no/ringwayd', '--output', 'json') as child:
             out, err = child.communicate(timeout=120)
-        self.assertEqual(child.returncode, 1)
+        self.assertEqual(child.returncode, 3)
         rows = json.loads(out)
-        self.assertIn('/no/ringwayd: it ended at once', [row.get('not_measured') for row in rows])
+        self.assertIn('/no/ringwayd: cannot be run: No such file or directory', [row.get('not_measured') for row in rows])
         self.assertEqual(rows[-1]['name'], 'restart')
         self.assertRegex(err.splitlines()[-1], '"error".*ringway bench .*/no/ringwayd')
         self.assert_nothing_is_left()

@@ -186,8 +186,8 @@ TEST_CASE("command line: who cannot be understood is told what to write", "[cli]
       {{"topic", "follow", "--sockt=x"},
        "--sockt: is no option of ringway topic follow; did you mean --socket? see ringway topic "
        "follow --help"},
-      {{"topic", "follow", "--file=x"},
-       "--file: is no option of ringway topic follow; see ringway topic follow --help"},
+      {{"topic", "follow", "--kilo=x"},
+       "--kilo: is no option of ringway topic follow; see ringway topic follow --help"},
       {{"--socket", "x", "topic", "follow"},
        "--socket: stands before the verb whose option it is; write it behind: ringway topic follow "
        "--socket ..."},
