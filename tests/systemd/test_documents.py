@@ -32,11 +32,11 @@ ELSEWHERE = {
 }
 # Of README, by tests/packaging/test_newcomer.py.
 FIRST_HOUR = re.compile(r'^## The first hour\n(.*?)^## ', re.MULTILINE | re.DOTALL)
-STOP_AND_COPY = ('systemctl stop ringwayd.socket ringwayd.service && cp -a /var/lib/ringway /root/state && '
+STOP_AND_COPY = ('systemctl stop ringwayd.socket ringwayd.service; cp -aT /var/lib/ringway /root/state; '
                  'systemctl start ringwayd.socket ringwayd.service')
 COPY_CATALOG = "sqlite3 /var/lib/ringway/catalog.db '.backup /root/catalog.db'"
-PUT_BACK = ('systemctl stop ringwayd.socket ringwayd.service; rm -rf /var/lib/ringway/* && '
-            'cp -a /root/state/. /var/lib/ringway && systemctl start ringwayd.socket ringwayd.service')
+PUT_BACK = ('systemctl stop ringwayd.socket ringwayd.service; test -e /root/state/catalog.db && rm -rf /var/lib/ringway/* && '
+            'cp -aT /root/state /var/lib/ringway && systemctl start ringwayd.socket ringwayd.service')
 PUT_CATALOG_BACK = ('install -m 600 -o ringway -g ringway /root/catalog.db /var/lib/ringway/new && rm -f '
                     '/var/lib/ringway/catalog.db* && mv /var/lib/ringway/new /var/lib/ringway/catalog.db')
 # What is to be done first, where a line takes for granted what a reader has.
