@@ -65,8 +65,9 @@ FoundMemory find_memory(const InspectOptions& options, const Common& common) {
   if (stat(runtime_dir.c_str(), &status) == 0) owner = status.st_uid;
   if (auto found = memory_from_processes(topic, owner)) return std::move(*found);
   try {
-    // The service manager's store gives memory to nobody.
-    if (!is_uuid) {
+    // The service manager's store gives memory to nobody. Of a bus that is named by its directory
+    // it is not known who serves it.
+    if (!is_uuid && options.runtime_dir.empty()) {
       return memory_from_supervisor(*Administration(connect(hastened(common))).memory(topic));
     }
   } catch (const Error& error) {
@@ -208,8 +209,8 @@ void add_inspect(CommandLine& line) {
            "Look into a topic's rings: how full they are, who publishes, who reads and how far "
            "behind, who holds whom up, and what was repaired. Reads the shared memory itself, so "
            "that it works with the supervisor dead or stopped: through the keeper's socket, or "
-           "as root through any process that has it mapped. Else the supervisor is asked for it, as "
-           "for a consumer.",
+           "as root through any process that has it mapped. Else the supervisor is asked for it, "
+           "as for a consumer.",
        .examples = "  ringway inspect orders\n"
                    "  ringway inspect orders -p 0 --records 5 --output json\n"
                    "  ringway inspect orders --post-mortem",
