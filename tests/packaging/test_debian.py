@@ -6,9 +6,11 @@ import subprocess
 import sys
 import unittest
 
-sys.path[:0] = [str(pathlib.Path(__file__).resolve().parent), str(pathlib.Path(__file__).resolve().parents[1] / 'systemd')]
+TESTS = pathlib.Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(TESTS / part) for part in ('packaging', 'systemd', 'support')]
 import packages
 from box import Box, why_not
+from bus import wait_until
 from traffic import Traffic
 
 PROGRAM = '''
@@ -41,6 +43,9 @@ class Debian(unittest.TestCase):
     def install(self):
         packages.install(box, *packages.NAMES)
 
+    def status(self):
+        return json.loads(box.say('ringway status --output json'))
+
     def events(self, name, unit='ringwayd'):
         return len(box.say(f'journalctl -q -u {unit} -o cat RINGWAY_EVENT={name}').splitlines())
 
@@ -63,9 +68,9 @@ class Debian(unittest.TestCase):
         seen = traffic.lines()
         box.say('apt-get install /tmp/upgrade/*.deb')
         self.assertGreater(traffic.lines(), seen)
-        status = json.loads(box.say('ringway status --output json'))
-        self.assertEqual(status['version'], packages.NEXT)
-        self.assertEqual(sorted(session['version'] for session in status['sessions']), ['0.1.0', '0.1.0', packages.NEXT])
+        self.assertEqual(self.status()['version'], packages.NEXT)
+        wait_until(lambda: sorted(session['version'] for session in self.status()['sessions'])
+                   == ['0.1.0', '0.1.0', packages.NEXT], 'the versions of its clients')
         traffic.check_whole()
         for event, count in before.items():
             self.assertEqual(self.events(event) - count, 1, event)

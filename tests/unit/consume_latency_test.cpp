@@ -202,6 +202,8 @@ TEST_CASE("consume latency: nobody has to look before counts go round", "[metric
     bus.tick();
   }
   CHECK(bus.latency().counts[latency_bucket(2'000)] == 3 * std::uint64_t{kMuch});
+  client.reset();
+  while (!bus.supervisor.summary().ends_with(", 0 clients")) bus.io.run_one();
 }
 
 }  // namespace consume_latency_test
