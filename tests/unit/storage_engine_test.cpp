@@ -8,7 +8,6 @@
 #include <fstream>
 #include <functional>
 #include <future>
-#include <iostream>
 #include <string>
 #include <vector>
 
@@ -242,43 +241,6 @@ TEST_CASE("log: the same records come back over every engine and path", "[log]")
   CHECK(report.segments >= 3);
   const auto recovered = log::recover(files, partition, log::RecoverMode::repair);
   CHECK(recovered.end == source.tail());
-}
-
-TEST_CASE("log: append rate", "[.bench]") {
-  const EngineChoice choice = GENERATE(EngineChoice::io_uring, EngineChoice::pwrite);
-  const log::WritePath path = GENERATE(log::WritePath::direct, log::WritePath::buffered);
-  constexpr std::uint64_t kRing = 16 << 20;
-  constexpr std::uint64_t kTotal = std::uint64_t{1} << 30;
-  const TemporaryDirectory directory;
-  storage::PosixFileSystem files;
-  const auto engine = storage::make_write_engine(choice);
-  storage::PageBuffer ring(kRing);
-  layout::RecordHeader header{};
-  header.payload_bytes = 4096 - 32;
-  header.kind = 1;
-  for (std::uint64_t at = 0; at < kRing; at += 4096) std::memcpy(ring.data() + at, &header, 32);
-  const log::Stream stream{ring.data(), kRing, 0};
-  log::LogSettings settings;
-  settings.write_path = path;
-  log::PartitionLog log(files, *engine, directory.path(), LogDriver::identity(), settings,
-                        {{}, {}, log::kNoTime, {}});
-  const auto start = std::chrono::steady_clock::now();
-  while (log.durable().position < kTotal) {
-    // a quarter of the ring a batch, syncs overlapped with the next one
-    while (log.noted().position < std::min(log.durable().position + kRing, kTotal) &&
-           log.noted().position < log.written().position + kRing / 4 && log.note(header)) {
-    }
-    if (log.can_submit()) REQUIRE(log.submit(stream, 1, 1) == 0);
-    if (log.can_sync()) REQUIRE(log.submit_sync(2) == 0);
-    storage::Completion done[4];
-    for (std::size_t i = 0, n = engine->reap(done, std::chrono::seconds(1)); i < n; ++i) {
-      REQUIRE(done[i].result == 0);
-      done[i].token == 1 ? log.wrote(done[i].result) : log.synced(done[i].result);
-    }
-  }
-  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
-  std::cout << log.write_path() << ": " << static_cast<double>(kTotal) / took.count() / 1e6
-            << " MB/s\n";
 }
 
 TEST_CASE("storage: a directory whose making cannot be synced is durable to nobody else either",

@@ -24,8 +24,14 @@ std::optional<std::string> Facts::word(const std::string& path) const {
 }
 
 std::string Facts::restart() const {
+  if (unit.of_user && !owner.empty()) {
+    return fmt::format("systemctl --user --machine={}@ restart {}", shell_quoted(owner),
+                       shell_quoted(unit.name));
+  }
   if (!unit.name.empty()) return systemctl("restart", unit);
-  std::string words = "ringwayd";
+  // Where links of its user lead is nothing for root.
+  std::string words = owner.empty() ? "" : fmt::format("runuser -u {} -- ", shell_quoted(owner));
+  words += "ringwayd";
   if (!socket.empty()) words += " --socket " + shell_quoted(socket);
   if (!runtime_dir.empty()) words += " --runtime-dir " + shell_quoted(runtime_dir);
   if (!state_dir.empty() && !usual_state_dir) words += " --state-dir " + shell_quoted(state_dir);

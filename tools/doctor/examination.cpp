@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <linux/magic.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -101,6 +102,13 @@ bundle::Unit unit_of_ringwayd(pid_t supervisor) {
   return unit.name.starts_with("ringwayd") ? unit : bundle::Unit{};
 }
 
+/// None: there is no such process to be seen.
+std::optional<uid_t> owner_of(pid_t pid) {
+  struct stat status {};
+  if (pid == 0 || ::stat(fmt::format("/proc/{}", pid).c_str(), &status) != 0) return {};
+  return status.st_uid;
+}
+
 /// Where one is, if nobody says so.
 std::string usual_state_dir() {
   try {
@@ -132,6 +140,9 @@ Facts examine(const Common& common, const std::string& state_dir) {
     facts.service = service_state(common);
     facts.unit = facts.service.unit;
     if (bundle::is_ringwayd(facts.service.process)) facts.supervisor = facts.service.process;
+  }
+  if (const auto uid = owner_of(facts.supervisor); uid && *uid != facts.uid) {
+    facts.owner = shm::user_name(*uid);
   }
   facts.in_ringwayd = facts.supervisor == 0 || bundle::is_ringwayd(facts.supervisor);
   const BusPlaces places = bus_places(common, facts.status);

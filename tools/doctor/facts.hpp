@@ -43,6 +43,7 @@ struct Facts {
   nlohmann::json status = nlohmann::json::object();  ///< as it says
   pid_t supervisor = 0;     ///< by its pid here; 0: unknown
   bool in_ringwayd = true;  ///< and not in a program of somebody's
+  std::string owner{};      ///< whose that process is; "": of the user who asks, or unknown
   pid_t self = 0;
   ServiceState service{};  ///< of one that does not answer
   bundle::Unit unit{};     ///< that serves, or is to
@@ -59,7 +60,7 @@ struct Facts {
   uid_t uid = 0;
   std::string user{};
   std::string version{};  ///< of this program
-  std::string layout{};   ///< that it knows: "1.3"
+  std::string layout{};   ///< that it knows: "1.4"
 
   /// Where the kernel shows what the supervisor has; without one, what this shell has.
   std::string process() const {

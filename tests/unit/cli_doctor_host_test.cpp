@@ -1,0 +1,189 @@
+#include <catch2/catch.hpp>
+
+#include "tools/doctor/checks.hpp"
+#include "unit/doctor_fixture.hpp"
+
+namespace cli_doctor_host_test {
+
+using namespace ringway;
+using namespace ringway::cli::doctor;
+
+TEST_CASE("doctor: limits that cannot be seen are never taken for none", "[cli]") {
+  Host host;
+  const auto all_hidden = [&](const char* where) {
+    for (const auto& check : {check_memory, check_tasks, check_cpu_quota}) {
+      const Finding finding = only(check(host));
+      INFO(finding.check << ": " << finding.what);
+      CHECK(finding.severity == Severity::unchecked);
+      CHECK_THAT(finding.what, Catch::Contains(where));
+    }
+  };
+  std::string& cgroup = host.files["/proc/7/cgroup"];
+  SECTION("version 1") {
+    cgroup = "9:name=systemd:/\n8:pids:/\n4:memory:/a\n1:cpu,cpuacct:/\n";
+    all_hidden("version 1");
+  }
+  SECTION("a hybrid") {
+    cgroup = "8:pids:/\n4:memory:/a\n1:cpuacct,cpu:/\n0::/system.slice/ringwayd.service\n";
+    all_hidden("version 1");
+  }
+  SECTION("a hybrid without a controller that limits") {
+    cgroup = "8:freezer:/\n1:cpuset:/\n0::/system.slice/ringwayd.service\n";
+    CHECK(severity(check_memory(host)) == Severity::ok);
+    CHECK(severity(check_tasks(host)) == Severity::ok);
+    CHECK(severity(check_cpu_quota(host)) == Severity::ok);
+  }
+  SECTION("/sys is not mounted") {
+    std::erase_if(host.files, [](const auto& file) { return file.first.starts_with("/sys/"); });
+    all_hidden("not to be seen from here");
+    for (const auto& check : {check_huge_pages, check_numa, check_clock, check_governor}) {
+      CHECK_THAT(only(check(host)).what, Catch::Contains("cannot be read"));
+    }
+  }
+  SECTION("a group beyond what is mounted") {
+    cgroup = "0::/../other/ringwayd.service\n";
+    all_hidden("not to be seen from here");
+  }
+  SECTION("/proc/PID is not for this user") {
+    host.files.erase("/proc/7/cgroup");
+    all_hidden("/proc/7/cgroup cannot be read");
+  }
+  SECTION("one file") {
+    host.files.erase("/sys/fs/cgroup/system.slice/memory.max");
+    CHECK_THAT(only(check_memory(host)).what, Catch::Contains("system.slice/memory.max cannot"));
+  }
+  SECTION("its use") {
+    host.files["/sys/fs/cgroup/system.slice/memory.max"] = "9999999999\n";
+    host.files.erase("/sys/fs/cgroup/system.slice/memory.current");
+    CHECK_THAT(only(check_memory(host)).what, Catch::Contains("memory.current cannot"));
+  }
+  SECTION("what is seen is too little all the same") {
+    cgroup = "4:memory:/a\n";
+    host.files["/proc/meminfo"] = "MemAvailable: 1000 kB\n";
+    CHECK(severity(check_memory(host)) == Severity::warning);
+  }
+}
+
+TEST_CASE("doctor: kernels that are too old, or lack something", "[cli]") {
+  Host host;
+  for (const auto& [release, expected] :
+       std::map<std::string, Severity>{{"6.0.9", Severity::error},
+                                       {"5.15.0-91-generic", Severity::error},
+                                       {"6.10.1", Severity::ok},
+                                       {"7.0.0", Severity::ok},
+                                       {"strange", Severity::unchecked}}) {
+    host.files["/proc/sys/kernel/osrelease"] = release;
+    INFO(release);
+    CHECK(severity(check_kernel(host)) == expected);
+  }
+  host.membarrier = false;
+  CHECK(severity(check_membarrier(host)) == Severity::warning);
+}
+
+TEST_CASE("doctor: io_uring that is forbidden, or that the supervisor lacks", "[cli]") {
+  Host host;
+  host.files["/proc/sys/kernel/io_uring_disabled"] = "2\n";
+  CHECK_THAT(only(check_io_uring(host)).fix, Catch::Contains("sysctl"));
+  host.files["/proc/sys/kernel/io_uring_disabled"] = "1\n";
+  CHECK(severity(check_io_uring(host)) == Severity::ok);
+  host.files["/proc/sys/kernel/io_uring_disabled"] = "0\n";
+  host.status["without"] = {"io_uring"};
+  CHECK_THAT(only(check_io_uring(host)).fix, Catch::Contains("systemctl edit"));
+  host.files["/proc/7/status"] = "Seccomp:\t2\n";
+  CHECK(severity(check_seccomp(host)) == Severity::warning);
+  host.status.erase("without");
+  CHECK(severity(check_seccomp(host)) == Severity::ok);
+}
+
+TEST_CASE("doctor: rings that were promised more memory than there is", "[cli]") {
+  Host host;
+  SECTION("in RAM") {
+    host.files["/proc/meminfo"] = "MemAvailable: 1000 kB\n";
+    CHECK_THAT(only(check_memory(host)).what, Catch::Contains("RAM"));
+  }
+  SECTION("in a cgroup above it") {
+    host.files["/sys/fs/cgroup/system.slice/memory.max"] = "104857600\n";
+    host.files["/sys/fs/cgroup/system.slice/memory.current"] = "4857600\n";
+    CHECK_THAT(only(check_memory(host)).what, Catch::Contains("system.slice/memory.max"));
+  }
+  SECTION("under strict accounting") {
+    host.files["/proc/sys/vm/overcommit_memory"] = "2\n";
+    CHECK_THAT(only(check_memory(host)).what, Catch::Contains("overcommit"));
+  }
+  SECTION("in a cgroup without a limit") {
+    host.files["/sys/fs/cgroup/system.slice/memory.max"] = "max\n";
+    host.files["/sys/fs/cgroup/system.slice/memory.current"] = "4857600\n";
+    CHECK(severity(check_memory(host)) == Severity::ok);
+  }
+}
+
+TEST_CASE("doctor: huge pages and nodes", "[cli]") {
+  Host host;
+  host.files["/sys/kernel/mm/transparent_hugepage/shmem_enabled"] = "always advise [never] deny";
+  CHECK(severity(check_huge_pages(host)) == Severity::note);
+  host.files["/sys/devices/system/node/online"] = "0-1\n";
+  CHECK(severity(check_numa(host)) == Severity::ok);  // it keeps to one
+  host.files["/proc/7/status"] = "Mems_allowed_list:\t0-1\n";
+  CHECK(severity(check_numa(host)) == Severity::note);
+}
+
+TEST_CASE("doctor: limits of the process", "[cli]") {
+  Host host;
+  host.files["/proc/7/limits"] =
+      "Max open files            256                 1024               files     \n"
+      "Max locked memory         65536               65536              bytes     \n";
+  CHECK(severity(check_locked_memory(host)) == Severity::warning);
+  CHECK_THAT(only(check_descriptors(host)).fix, Catch::Contains("LimitNOFILE"));
+  host.files["/proc/7/limits"] = kLimits;
+  host.status["topics"] = 100'000;
+  CHECK(severity(check_descriptors(host)) == Severity::warning);
+  host.files["/proc/sys/vm/max_map_count"] = "2\n";
+  CHECK(severity(check_mappings(host)) == Severity::warning);
+  host.files["/sys/fs/cgroup/system.slice/ringwayd.service/pids.max"] = "40\n";
+  host.files["/sys/fs/cgroup/system.slice/ringwayd.service/pids.current"] = "39\n";
+  CHECK(severity(check_tasks(host)) == Severity::warning);
+  host.files["/sys/fs/cgroup/system.slice/ringwayd.service/pids.current"] = "4\n";
+  CHECK(severity(check_tasks(host)) == Severity::ok);
+}
+
+TEST_CASE("doctor: clocks, governors and quotas that cost time", "[cli]") {
+  Host host;
+  const std::string clock = "/sys/devices/system/clocksource/clocksource0/current_clocksource";
+  host.files[clock] = "hpet\n";
+  CHECK(severity(check_clock(host)) == Severity::warning);
+  host.files[clock] = "kvm-clock\n";
+  CHECK(severity(check_clock(host)) == Severity::note);
+  host.files[clock] = "tsc\n";
+  host.files["/proc/cpuinfo"] = "flags\t\t: fpu tsc\n";
+  CHECK(severity(check_clock(host)) == Severity::note);
+  host.files["/sys/devices/system/cpu/cpu2/cpufreq/scaling_governor"] = "powersave\n";
+  CHECK(severity(check_governor(host)) == Severity::ok);  // it is offline
+  host.files["/sys/devices/system/cpu/cpu3/cpufreq/scaling_governor"] = "powersave\n";
+  CHECK(only(check_governor(host)).what == "powersave (cpu 3)");
+  std::erase_if(host.files, [](const auto& file) { return file.first.ends_with("_governor"); });
+  CHECK_THAT(only(check_governor(host)).what, Catch::Contains("virtual machine"));
+  host.files["/sys/fs/cgroup/cpu.max"] = "50000 100000\n";  // a container sees its own as the root
+  CHECK_THAT(only(check_cpu_quota(host)).what, Catch::StartsWith("50 %"));
+  host.files["/sys/fs/cgroup/cpu.max"] = "200000 100000\n";
+  CHECK(severity(check_cpu_quota(host)) == Severity::ok);
+}
+
+TEST_CASE("doctor: disks that are full, slow, or none", "[cli]") {
+  Host host;
+  host.disk = DiskRoom{1ULL << 30, 1ULL << 40};
+  CHECK_THAT(only(check_disk_room(host)).why, Catch::Contains("64 GiB"));
+  host.keep_free = 1ULL << 29;
+  CHECK_THAT(only(check_disk_room(host)).what, Catch::Contains("512 MiB stay free"));
+  host.keep_free.reset();  // nobody says: the default is named as that
+  CHECK_THAT(only(check_disk_room(host)).why, Catch::Contains("5 %"));
+  host.disk->free = 1ULL << 39;
+  CHECK(severity(check_disk_room(host)) == Severity::unchecked);
+  host.disk = DiskRoom{1000, 1ULL << 40};
+  CHECK(severity(check_disk_room(host)) == Severity::error);
+  host.sync.times = {std::chrono::milliseconds(30), std::chrono::milliseconds(40)};
+  CHECK(severity(check_sync_time(host)) == Severity::warning);
+  host.sync = {.times = {std::chrono::microseconds(1)}, .in_memory = true};
+  CHECK_THAT(only(check_sync_time(host)).what, Catch::Contains("tmpfs"));
+}
+
+}  // namespace cli_doctor_host_test

@@ -1,0 +1,200 @@
+#include <catch2/catch.hpp>
+
+#include "tools/doctor/checks.hpp"
+#include "unit/doctor_fixture.hpp"
+
+namespace cli_doctor_state_test {
+
+using namespace ringway;
+using namespace ringway::cli::doctor;
+
+TEST_CASE("doctor: nobody serves, or not all is well", "[cli]") {
+  Host host;
+  host.status["degraded"] = {"topic 'a': disk_full", "topic 'b': disk_error"};
+  CHECK(check_service(host).size() == 2);
+  CHECK(check_service(host)[1].severity == Severity::warning);
+  CHECK_THAT(check_service(host)[0].fix, Catch::StartsWith("ringway topic alter a --retention-"));
+  CHECK_THAT(check_service(host)[1].fix, Catch::StartsWith("ringway topic alter b --when-disk-"));
+  // Names are chosen by who may create topics, and fixes are typed by root.
+  for (const char* trouble :
+       {"topic 'x by pid $(id);' partition 0: pinned", "topic 'by pid 1' partition 0: pinned by pid 1",
+        "topic 'orders' z' partition 0: disk_full", "/srv/ by pid $(id) /topics is amiss"}) {
+    host.status["degraded"] = {trouble};
+    const std::string fix = check_service(host).back().fix;
+    INFO(trouble << ": " << fix);
+    CHECK(fix.find("$(") == fix.npos);
+    CHECK(fix.find("kill") == fix.npos);
+    CHECK(fix.find("alter") == fix.npos);
+  }
+  host.status["degraded"] = {"topic 'a b' partition 1: stopped_claim by pid 9"};
+  CHECK_THAT(only(check_service(host)).fix, Catch::StartsWith("kill -CONT 9 "));
+  host.answers = false;
+  host.silence = "nobody listens";
+  CHECK(severity(check_service(host)) == Severity::error);
+  CHECK(severity(check_versions(host)) == Severity::unchecked);
+}
+
+TEST_CASE("doctor: why nobody serves, and the very command that mends it", "[cli]") {
+  Host host;
+  host.answers = false;
+  host.silence = "nobody listens";
+  cli::ServiceState& service = host.service;
+  service = {.socket = "/run/ringway-lab/control.sock",
+             .unit = cli::unit_at("/run/ringway-lab"),
+             .active = "inactive",
+             .sub = "dead"};
+  const auto fix = [&] { return only(check_service(host)).fix; };
+  SECTION("it was not started") {
+    CHECK(fix() == "systemctl start ringwayd@lab");
+    service.unit = {"ringwayd.service", true};
+    CHECK(fix() == "systemctl --user start ringwayd");
+  }
+  SECTION("it is stopped") {
+    service.process = 9;
+    service.stopped = true;
+    CHECK(fix() == "kill -CONT 9");
+  }
+  SECTION("who listens is in another pid namespace") {
+    service.elsewhere = true;
+    CHECK_THAT(fix(), Catch::Contains("container"));
+    CHECK_THAT(fix(), !Catch::Contains("systemctl"));
+  }
+  SECTION("it starts") {
+    service.active = "activating";
+    service.sub = "start";
+    CHECK(fix() == "ringway status --watch");
+  }
+  SECTION("its configuration is refused") {
+    service.active = "activating";
+    service.sub = "auto-restart";
+    service.result = "exit-code";
+    service.restarts = 3;
+    service.last_line = "/etc/ringway-lab/ringwayd.toml:1: unknown key 'limits.topic'";
+    CHECK_THAT(only(check_service(host)).what, Catch::Contains("unknown key 'limits.topic'"));
+    const std::string mend =
+        "${EDITOR:-vi} /etc/ringway-lab/ringwayd.toml && systemctl restart ringwayd@lab";
+    CHECK(fix() == mend);
+    service.sub = "start";  // the next attempt
+    CHECK(fix() == mend);
+  }
+  SECTION("it ends for another reason") {
+    service.active = "failed";
+    service.result = "signal";
+    CHECK_THAT(fix(), Catch::StartsWith("journalctl --unit=ringwayd@lab.service"));
+  }
+  SECTION("it runs, and is silent") {
+    service.active = "active";
+    CHECK(fix() == "systemctl restart ringwayd@lab");
+  }
+  SECTION("no unit is known") {
+    service = {.socket = "/x/control.sock"};
+    host.unit = {};
+    host.supervisor = 0;
+    host.socket = "/x/control.sock";
+    host.runtime_dir = "/x";
+    CHECK_THAT(fix(), Catch::StartsWith("ringwayd --socket /x/control.sock --runtime-dir /x "
+                                        "--state-dir /var/lib/ringway"));
+  }
+}
+
+TEST_CASE("doctor: versions that differ", "[cli]") {
+  Host host;
+  SECTION("of supervisor and command") {
+    host.status["version"] = "0.0.9";
+    CHECK(severity(check_versions(host)) == Severity::warning);
+  }
+  SECTION("of a client") {
+    host.status["sessions"] = {{{"pid", 9}, {"client", "old"}, {"version", "0.0.9"}},
+                               {{"pid", 10}, {"client", "same"}, {"version", "0.1.0"}}};
+    host.self = 11;  // its own connection goes with it
+    host.status["sessions"].push_back({{"pid", 11}, {"version", "0.0.9"}});
+    CHECK_THAT(only(check_versions(host)).what, Catch::Contains("pid 9"));
+  }
+  SECTION("of shared memory") {
+    host.boards = {{.topic = "a", .layout = "1.1", .supervisor = 7, .supervisor_state = "alive"}};
+    CHECK_THAT(only(check_versions(host)).what, Catch::Contains("1.1"));
+  }
+}
+
+TEST_CASE("doctor: another user's supervisor is started anew as that user", "[cli]") {
+  Host host;
+  host.owner = "alice";
+  host.unit = {"ringwayd.service", true};
+  CHECK(host.restart() == "systemctl --user --machine=alice@ restart ringwayd.service");
+  host.unit = {"ringwayd.service", false};  // whoever the service runs as
+  CHECK(host.restart() == "systemctl restart ringwayd");
+  host.unit = {};
+  CHECK(host.restart() ==
+        "kill -USR1 7 && runuser -u alice -- ringwayd --runtime-dir /run/ringway --state-dir "
+        "/var/lib/ringway");
+}
+
+TEST_CASE("doctor: what was left behind", "[cli]") {
+  Host host;
+  host.sockets = {{"/run/ringway/control.sock", true}, {"/run/ringway/keeper.sock", false}};
+  CHECK_THAT(only(check_stale_sockets(host)).what, Catch::Contains("keeper.sock"));
+}
+
+TEST_CASE("doctor: memory without a supervisor, and who is to be ended for it", "[cli]") {
+  using cli::HolderKind;
+  Host host;
+  const auto held_by = [&](HolderKind kind, std::uint32_t pid, const char* state = "dead") {
+    host.boards.push_back({.topic = kind == HolderKind::client ? "a" : "b",
+                           .supervisor = 5,
+                           .supervisor_state = state,
+                           .holder = pid,
+                           .kind = kind,
+                           .runtime_dir = "/run/r",
+                           .state_dir = "/var/s"});
+  };
+  SECTION("a supervisor that lives, whoever holds it too") {
+    held_by(HolderKind::supervisor, 5, "alive");
+    held_by(HolderKind::keeper, 20, "alive");
+    held_by(HolderKind::client, 21, "stopped");
+    CHECK(severity(check_orphaned_memory(host)) == Severity::ok);
+  }
+  SECTION("the keeper, and no client of it") {
+    held_by(HolderKind::client, 21);
+    held_by(HolderKind::keeper, 20);
+    const Finding orphans = only(check_orphaned_memory(host));
+    CHECK_THAT(orphans.what, Catch::Contains("2 rings of supervisor 5"));
+    CHECK_THAT(orphans.fix, Catch::Contains("ringwayd --runtime-dir /run/r --state-dir /var/s"));
+    CHECK_THAT(orphans.fix, Catch::EndsWith("kill 20"));
+  }
+  SECTION("nobody where the service manager has it in its store") {
+    held_by(HolderKind::client, 21);
+    held_by(HolderKind::service_manager, 1);
+    const Finding orphans = only(check_orphaned_memory(host));
+    CHECK_THAT(orphans.what, Catch::Contains("the service manager's store"));
+    CHECK_THAT(orphans.fix, Catch::Contains("systemctl start ringwayd "));
+    CHECK_THAT(orphans.fix, !Catch::Contains("kill"));
+  }
+  SECTION("nobody where clients alone have it") {
+    held_by(HolderKind::client, 21);
+    const Finding orphans = only(check_orphaned_memory(host));
+    CHECK(orphans.severity == Severity::note);
+    CHECK_THAT(orphans.fix, !Catch::Contains("kill"));
+  }
+  SECTION("nobody where its pid is of another namespace") {
+    held_by(HolderKind::client, 21);
+    held_by(HolderKind::keeper, 20, "unknown");
+    const Finding orphans = only(check_orphaned_memory(host));
+    CHECK(orphans.severity == Severity::unchecked);
+    CHECK_THAT(orphans.what, Catch::Contains("20 21"));
+  }
+  SECTION("nobody while a successor takes it over") {
+    held_by(HolderKind::keeper, 20);
+    held_by(HolderKind::supervisor, 22);
+    CHECK(severity(check_orphaned_memory(host)) == Severity::ok);
+  }
+}
+
+TEST_CASE("doctor: a bus in the directory of a user's session ends with it", "[cli]") {
+  Host host;
+  host.runtime_dir = "/run/user/1000/ringway";
+  CHECK_THAT(only(check_logout(host)).fix, Catch::Contains("enable-linger somebody"));
+  host.files["/var/lib/systemd/linger/somebody"] = "";
+  CHECK(severity(check_logout(host)) == Severity::ok);
+}
+
+}  // namespace cli_doctor_state_test
