@@ -1,7 +1,5 @@
 #include "daemon/connection.hpp"
 
-#include <boost/asio/post.hpp>
-
 #include "ringway/error.hpp"
 
 namespace ringway::daemon {
@@ -121,10 +119,6 @@ void Connection::close() {
   ready_.cancel();
   ready_.release();
   channel_.close();
-  events_.closed = nullptr;
-  // It may have this connection, too, and be running: it may be what called us.
-  boost::asio::post(ready_.get_executor(),
-                    [self = shared_from_this()] { self->events_.message = nullptr; });
 }
 
 }  // namespace ringway::daemon

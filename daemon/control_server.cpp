@@ -94,8 +94,14 @@ void ControlServer::accept() {
       }
       clients_.insert(client);
       client->connection->start(
-          {.message = [this, client](control::Message& message) { received(client, message); },
-           .closed = [this, client] { drop(client); }});
+          {.message =
+               [this, weak = std::weak_ptr(client)](control::Message& message) {
+                 if (const auto still = weak.lock()) received(still, message);
+               },
+           .closed =
+               [this, weak = std::weak_ptr(client)] {
+                 if (const auto still = weak.lock()) drop(still);
+               }});
     }
   } catch (const Error& error) {
     log_.warning("accept_paused", {{"why", error.what()}});

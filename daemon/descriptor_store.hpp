@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "control/keeper_connection.hpp"
@@ -34,6 +35,9 @@ class DescriptorStore {
 
   /// Becomes readable when the store has died: replace it and put everything again. -1: it cannot.
   virtual int death_fd() const noexcept = 0;
+
+  /// "keeper", "service" (the service manager) or "process" (this one): whose death loses it all.
+  virtual std::string_view kind() const noexcept = 0;
 };
 
 }  // namespace ringway::daemon

@@ -87,6 +87,7 @@ void write_entry(layout::Attachment& entry, const Session& session, std::uint64_
   entry.generation = handle.generation;
   entry.process = session.process;
   copy_cut(entry.user, session.user);
+  copy_cut(entry.version, session.version);
   copy_cut(entry.cursor_name, handle.cursor);
   entry.state.store(kOpen, std::memory_order::release);
 }

@@ -29,6 +29,7 @@ class KeeperClient final : public DescriptorStore {
   std::vector<KeptDescriptor> list() override;
   void end() override;
   int death_fd() const noexcept override { return connection_->fd(); }
+  std::string_view kind() const noexcept override { return "keeper"; }
 
   /// Whether the keeper was there before, with what a predecessor left.
   bool found() const noexcept { return found_; }

@@ -36,8 +36,9 @@ class Keepsakes {
   int death_fd() const noexcept { return store_->death_fd(); }
   /// A new store with everything in it.
   void replace();
-  /// The process that holds the descriptors; 0: this one.
+  /// The keeper's process; 0: another kind of store.
   int pid() const noexcept;
+  std::string_view kind() const noexcept { return store_->kind(); }
 
  private:
   struct Kept {

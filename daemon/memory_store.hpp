@@ -15,6 +15,7 @@ class MemoryStore final : public DescriptorStore {
   std::vector<KeptDescriptor> list() override;
   void end() override;
   int death_fd() const noexcept override { return -1; }
+  std::string_view kind() const noexcept override { return "process"; }
 
  private:
   struct Entry {

@@ -33,6 +33,7 @@ class ServiceStore final : public DescriptorStore {
   void end() override;
   /// It dies with the host.
   int death_fd() const noexcept override { return -1; }
+  std::string_view kind() const noexcept override { return "service"; }
 
  private:
   struct Kept {

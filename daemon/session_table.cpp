@@ -14,6 +14,11 @@ namespace {
 
 namespace asio = boost::asio;
 
+template <std::size_t N>
+std::string text(const char (&field)[N]) {
+  return {field, ::strnlen(field, N)};
+}
+
 }  // namespace
 
 std::shared_ptr<Session> SessionTable::begin(const control::Credentials& credentials,
@@ -232,7 +237,8 @@ std::shared_ptr<Session> SessionTable::adopt_session(const layout::Attachment& e
   session->process = entry.process;
   session->credentials.pid = static_cast<pid_t>(entry.process.pid);
   session->credentials.uid = entry.process.uid;
-  session->user = std::string(entry.user, ::strnlen(entry.user, sizeof entry.user));
+  session->user = text(entry.user);
+  session->version = text(entry.version);
   // The kept pidfd is the better proof: it also knows a process whose start time was hidden.
   if (const auto found = kept.find(pidfd_name(session->id)); found != kept.end()) {
     session->pidfd = shm::duplicate(found->second.descriptor.get());

@@ -163,6 +163,7 @@ Supervisor::Supervisor(boost::asio::io_context& io, Options options, const Event
                         {"state_dir", options_.config.state_dir.string()},
                         {"epoch", epoch_},
                         {"topics", registry_.all().size()},
+                        {"rings_held_by", keepsakes_.kind()},
                         {"keeper", keepsakes_.pid()}});
 }
 
@@ -460,6 +461,7 @@ nlohmann::json Supervisor::status() const {
         {"total", disk.f_blocks * disk.f_frsize},
         {"keep_free", options_.config.keep_free.of(disk.f_blocks * disk.f_frsize)}}},
       {"killed", {{"producers", killed.producers}, {"consumers", killed.consumers}}},
+      {"rings_held_by", keepsakes_.kind()},
       {"keeper", keepsakes_.pid()},
       {"without", without_},
       {"state", troubles.empty() ? "serving" : "degraded"},

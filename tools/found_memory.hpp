@@ -60,7 +60,7 @@ enum class HolderKind : unsigned char {
 /// A topic's board as one process holds it, and what it says of itself.
 struct FoundBoard {
   std::string topic{};
-  std::string layout{};  ///< "1.3"
+  std::string layout{};  ///< "1.4"
   std::uint32_t supervisor = 0;  ///< by its pid here, where it is known
   std::string supervisor_state{};  ///< as process_state() has it; unknown: of another pid namespace
   std::uint32_t holder = 0;

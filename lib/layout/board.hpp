@@ -292,7 +292,7 @@ struct Attachment {
   char user[32];             ///< account name or number, cut to fit
   char cursor_name[128];     ///< named cursors; "" otherwise
   std::uint64_t generation;  ///< of the ring its slots speak of: an earlier one until it has moved
-  std::uint8_t reserved[16];
+  char version[16];          ///< since 1.4: of the client's library, cut to fit; "" not said
 };
 static_assert(offsetof(Attachment, flags) == 36);
 static_assert(sizeof(Attachment) == 256);

@@ -18,7 +18,7 @@ struct Version {
   std::uint16_t minor;
 };
 
-inline constexpr Version kLayoutVersion{1, 3};
+inline constexpr Version kLayoutVersion{1, 4};
 
 /// A bit of BoardHeader::incompatible_flags, since 1.1: watermarks may pass records that are not in
 /// the log, and the ring be used again before they are. Whoever waits for a level or adopts the ring

@@ -19,7 +19,7 @@ import urllib.parse
 import urllib.request
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / 'support'))
-from bus import Bus, PATIENCE_SECONDS, wait_until
+from bus import Bus, PATIENCE_SECONDS, process_state, wait_until
 from scrape import Samples, UnixConnection, answer, program, text_of
 
 DAEMON = pathlib.Path(__file__).resolve().parents[2] / 'daemon'
@@ -515,6 +515,19 @@ class Versions(unittest.TestCase):
             table = bus.run('status').decode()
             self.assertRegex(table, r'CLIENT +VERSION')
             self.assertRegex(table, r'ancient +unknown')
+
+    def test_a_client_that_has_not_spoken_to_this_supervisor_yet_is_of_the_version_that_it_told_the_one_before(self):
+        with Bus() as bus:
+            bus.run('topic', 'create', 't')
+            consumer = bus.spawn('consume', 't')
+            told = lambda: {one['pid']: one['version'] for one in bus.json('status')['sessions']}
+            version = wait_until(lambda: told().get(consumer.pid), 'the consumer')
+            consumer.send_signal(signal.SIGSTOP)
+            wait_until(lambda: process_state(consumer.pid) == 'T', 'it to stand still')
+            bus.restart()
+            self.assertEqual(told()[consumer.pid], version)
+            self.assertNotEqual(version, 'unknown')
+            consumer.send_signal(signal.SIGCONT)
 
 
 if __name__ == '__main__':

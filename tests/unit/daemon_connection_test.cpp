@@ -23,11 +23,11 @@ TEST_CASE("connection: nothing is left of one that is closed, whoever closes it"
   boost::asio::io_context io;
   auto connection = std::make_shared<Connection>(io, control::Channel(shm::Descriptor(ends[1])));
   const std::weak_ptr<Connection> left = connection;
-  // As the control server has it: who is at its other end has it, and hears of each message.
   connection->start({.message =
-                         [connection, by](control::Message&) {
-                           connection->begin_work();
-                           if (by == By::message) connection->close();
+                         [left, by](control::Message&) {
+                           const auto still = left.lock();
+                           still->begin_work();
+                           if (by == By::message) still->close();
                          },
                      .closed = [] {}});
   const int messages = by == By::owner_when_busy ? 100 : 1;

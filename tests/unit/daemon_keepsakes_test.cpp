@@ -38,6 +38,7 @@ class Store final : public DescriptorStore {
   }
   void end() override {}
   int death_fd() const noexcept override { return -1; }
+  std::string_view kind() const noexcept override { return "process"; }
 
  private:
   Held& held_;

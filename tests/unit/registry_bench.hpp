@@ -188,6 +188,7 @@ class RegistryLife {
     std::vector<KeptDescriptor> list() override { return store_.list(); }
     void end() override { store_.end(); }
     int death_fd() const noexcept override { return -1; }
+    std::string_view kind() const noexcept override { return "process"; }
 
    private:
     MemoryStore& store_;

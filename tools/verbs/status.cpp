@@ -30,6 +30,13 @@ std::uint64_t number(const Said& said, const char* object, const char* name) {
   return inner.value(name, std::uint64_t{0});
 }
 
+/// Whose life the rings hang on.
+std::string holder(const Said& said) {
+  const auto kind = said.value("rings_held_by", "unknown");
+  if (kind == "keeper") return fmt::format("keeper, pid {}", said.value("keeper", std::int64_t{0}));
+  return kind == "service" ? "service manager" : kind == "process" ? "supervisor" : kind;
+}
+
 std::string render(const Said& said) {
   Report report;
   report.add("State", "state", Cell::of_text(said.value("state", "unknown")));
@@ -38,8 +45,7 @@ std::string render(const Said& said) {
              Cell::of_text(fmt::format(
                  "pid {}, up {}", said.value("pid", 0),
                  format_duration(std::chrono::seconds(said.value("uptime_s", std::int64_t{0}))))));
-  const auto keeper = said.value("keeper", std::int64_t{0});
-  report.add("Keeper", "keeper", Cell::of_text(keeper == 0 ? "-" : fmt::format("pid {}", keeper)));
+  report.add("Rings held by", "rings_held_by", Cell::of_text(holder(said)));
   report.add("Directories", "state_dir",
              Cell::of_text(fmt::format("{} (state), {} (sockets)", said.value("state_dir", "-"),
                                        said.value("runtime_dir", "-"))));
