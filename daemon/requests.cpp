@@ -329,7 +329,11 @@ void Requests::handle(Asker session, const control::ChangeAccess& change, const 
                                          control::Accounts::system());
   registry_.set_access(*topic, settings);
   parts_.log.info(change.grant ? "access_granted" : "access_revoked",
-                  {{"topic", topic->row.name}, {"by_uid", session->credentials.uid}});
+                  {{"topic", topic->row.name},
+                   {"read", fmt::format("{}", fmt::join(change.readers, ","))},
+                   {"write", fmt::format("{}", fmt::join(change.writers, ","))},
+                   {"administer", fmt::format("{}", fmt::join(change.admins, ","))},
+                   {"by_uid", session->credentials.uid}});
   answer(control::Done{});
 }
 

@@ -49,6 +49,14 @@ readers = ["games"]
         self.bus.restart()
         self.assertFalse(self.may_read(self.nobody))
 
+    def test_the_log_says_who_gave_what_to_whom(self):
+        self.acl('grant', '--read', 'nobody,@tty', '--admin', 'nobody')
+        self.acl('revoke', '--read', 'daemon')
+        said = self.bus.log.read_text()
+        self.assertRegex(said, 'event=access_granted topic=t read=nobody,@tty write="" administer=nobody '
+                               f'by_uid={os.getuid()}\n')
+        self.assertRegex(said, f'event=access_revoked topic=t read=daemon write="" administer="" by_uid={os.getuid()}\n')
+
     def test_it_counts_for_the_keeper_too(self):
         self.acl('grant', '--read', 'nobody')
         self.bus.kill()
