@@ -10,7 +10,6 @@ TESTS = pathlib.Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(TESTS / part) for part in ('packaging', 'systemd', 'support')]
 import packages
 from box import Box, why_not
-from bus import wait_until
 from traffic import Traffic
 
 PROGRAM = '''
@@ -22,6 +21,15 @@ int main() {
 }
 '''
 
+EMBEDDED = """
+#include <ringway/embedded.hpp>
+int main() {
+  ringway::Embedded own;
+  auto bus = own.connect();
+  bus.create_topic("t", {});
+  return bus.producer("t").publish("x").status == ringway::Status::ok ? 0 : 1;
+}
+"""
 LAB = '--socket /run/ringway-lab/control.sock'
 
 box = None
@@ -57,6 +65,7 @@ class Debian(unittest.TestCase):
     def test_installed_it_serves_and_an_upgrade_under_traffic_is_one_restart_that_leaves_the_rings(self):
         self.install()
         box.say('systemctl is-enabled ringwayd ringwayd.socket && systemctl is-active ringwayd')
+        box.say('cd /usr/share/doc/ringway && test -f README.md && test -f daemon/README.md && test -f daemon/TUNING.md')
         box.say('systemctl enable --now ringwayd@lab.socket'
                 f' && ringway topic create kept {LAB} && seq 1000 | ringway produce kept {LAB}')
         self.addCleanup(box.say, 'systemctl disable --now ringwayd@lab.socket; systemctl stop ringwayd@lab;'
@@ -69,8 +78,8 @@ class Debian(unittest.TestCase):
         box.say('apt-get install /tmp/upgrade/*.deb')
         self.assertGreater(traffic.lines(), seen)
         self.assertEqual(self.status()['version'], packages.NEXT)
-        # One of a client from before the upgrade, which goes on.
-        wait_until(lambda: '0.1.0' in [session['version'] for session in self.status()['sessions']], 'an older client')
+        # The clients from before the upgrade, which go on, and who asks.
+        self.assertEqual(sorted(session['version'] for session in self.status()['sessions']), ['0.1.0', '0.1.0', packages.NEXT])
         traffic.check_whole()
         for event, count in before.items():
             self.assertEqual(self.events(event) - count, 1, event)
@@ -97,7 +106,11 @@ class Debian(unittest.TestCase):
                 ' && cp metrics-port.conf /etc/systemd/system/ringwayd.service.d && systemctl daemon-reload'
                 ' && echo "limits.topics = 10" >/etc/ringway/ringwayd.toml && systemctl restart ringwayd'
                 ' && systemctl enable --now ringwayd@lab.socket'
-                ' && ringway topic create t --socket /run/ringway-lab/control.sock')
+                f' && ringway topic create t {LAB}')
+        box.say('apt-get remove ringway')
+        box.say('systemctl is-active ringwayd@lab.socket', status=3)
+        self.install()
+        box.say(f'systemctl is-active ringwayd@lab.socket && ringway topic describe t {LAB}')
         box.say(f'apt-get autopurge {" ".join(packages.NAMES)}')
         self.assertEqual(box.say('getent passwd ringway; getent group ringway; pgrep -x ringwayd; :'), '')
         self.assertEqual(box.say(f'find / -xdev \\( -uid {uid} -o -gid {gid} \\) -print;'
@@ -121,6 +134,15 @@ class Debian(unittest.TestCase):
                 " && printf 'cmake_minimum_required(VERSION 3.25)\\nproject(p CXX)\\nfind_package(ringway 0.1 REQUIRED)"
                 "\\nadd_executable(p program.cpp)\\ntarget_link_libraries(p ringway::ringway)\\n' >CMakeLists.txt"
                 ' && cmake -B by-cmake . && cmake --build by-cmake && by-cmake/p && ringway topic delete built --yes')
+
+    def test_a_program_has_a_supervisor_of_its_own(self):
+        self.install()
+        box.say('apt-get install g++ cmake pkgconf && systemctl stop ringwayd.socket ringwayd', patience=600)
+        box.say(f"mkdir -p /tmp/e && cd /tmp/e && cat >program.cpp <<'E'\n{EMBEDDED}\nE\n"
+                'c++ -std=c++20 program.cpp $(pkg-config --cflags --libs ringway-embedded) -o by-pkg-config && ./by-pkg-config'
+                " && printf 'cmake_minimum_required(VERSION 3.25)\\nproject(e CXX)\\nfind_package(ringway 0.1 REQUIRED)"
+                "\\nadd_executable(e program.cpp)\\ntarget_link_libraries(e ringway::embedded)\\n' >CMakeLists.txt"
+                ' && cmake -B by-cmake . && cmake --build by-cmake && by-cmake/e')
 
     def test_the_names_of_the_library_have_a_version(self):
         self.install()

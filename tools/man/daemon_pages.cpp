@@ -42,6 +42,9 @@ std::string daemon_page() {
   page.tagged("/etc/ringway/ringwayd.toml", "", "Its configuration.");
   page.tagged("/run/ringway", "", "Its sockets.");
   page.tagged("/var/lib/ringway", "", "Catalog and log.");
+  page.tagged("/usr/share/doc/ringway/daemon/README.md", "",
+              "The operator's manual: units, sizes, limits, metrics, what to do when ...; examples of "
+              "drop-ins beside it.");
   page.section("SEE ALSO");
   page.reference("ringway", '1', ",");
   page.reference("ringwayd.toml", '5', "");
