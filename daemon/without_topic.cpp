@@ -56,6 +56,10 @@ bool holds_files(const fs::path& directory) {
   return static_cast<bool>(refused);
 }
 
+std::string topics_in(std::size_t count) {
+  return count == 1 ? "1 topic" : fmt::format("{} topics", count);
+}
+
 }  // namespace
 
 std::vector<RingWithoutTopic> rings_without_topic(const std::map<std::string, KeptDescriptor>& kept,
@@ -106,21 +110,21 @@ void demand_nothing_left(const fs::path& catalog, const fs::path& topics,
   if (logs.empty() && rings.empty()) return;
   std::string left, without;
   if (!logs.empty()) {
-    left = fmt::format("the logs of {} topics are left in {}", logs.size(), topics.string());
+    left = fmt::format("the logs of {} are left in {}", topics_in(logs.size()), topics.string());
     without = fmt::format("move {} aside", topics.string());
   }
   if (!rings.empty()) {
     const std::string who = holder != 0 ? fmt::format("pid {}", holder) : "the service manager";
-    left += fmt::format("{}{} holds the living rings of {} topics ('{}')",
-                        left.empty() ? "" : ", and ", who, rings.size(), rings.front().topic);
+    left += fmt::format("{}{} holds the living rings of {} ('{}')", left.empty() ? "" : ", and ", who,
+                        topics_in(rings.size()), rings.front().topic);
     without += fmt::format("{}{}, which lets go of the rings", without.empty() ? "" : " and ",
                            holder != 0 ? "end " + who : "stop the service and its socket");
   }
   throw Error(ErrorCode::failed, catalog.string(),
               fmt::format("there is no catalog, but {}", left),
-              fmt::format("nothing was changed; restore the file from a backup, or {} to start "
-                          "without any topic",
-                          without));
+              fmt::format("nothing was changed; restore the file from a backup, with no {}-wal and "
+                          "-shm beside it, or {} to start without any topic",
+                          catalog.filename().string(), without));
 }
 
 }  // namespace ringway::daemon

@@ -78,7 +78,8 @@ class Manual(unittest.TestCase):
     def test_every_verb_has_its_page_with_examples(self):
         pages = {page.name: page for page in PAGES}
         named = {'-'.join(('ringway', *words)) + '.1': words for words in ((), *verbs())}
-        self.assertEqual(set(named), {name for name in pages if name.endswith('.1')})
+        of_nouns = {f'ringway-{words[0]}.1' for words in verbs() if len(words) > 1}
+        self.assertEqual(set(named) | of_nouns, {name for name in pages if name.endswith('.1')})
         self.assertLessEqual({'ringwayd.8', 'ringwayd.toml.5'}, set(pages))
         for name, words in named.items():
             with self.subTest(verb=' '.join(words)):
@@ -87,6 +88,12 @@ class Manual(unittest.TestCase):
                 self.assertEqual(shown, examples(pages[name]))
                 for command in shown:
                     self.assertIn(' '.join(('ringway', *words)), command)
+
+    @unittest.skipUnless(shutil.which('man'), 'needs man')
+    def test_the_page_of_a_noun_has_its_verbs(self):
+        page = shown(pathlib.Path(os.environ['MANUAL'], 'ringway-topic.1'))
+        self.assertEqual(re.findall(r'(ringway-topic-\w+)\(1\)', page),
+                         ['-'.join(('ringway', *words)) for words in verbs() if words[0] == 'topic'])
 
     @unittest.skipUnless(shutil.which('man'), 'needs man')
     def test_a_page_has_the_options_and_their_values(self):
@@ -105,8 +112,8 @@ class Documents(unittest.TestCase):
     (tests/systemd/test_documents.py)."""
 
     FILES = ('README.md', 'daemon/README.md', 'daemon/TUNING.md')
-    # Of other programs: systemctl, gpasswd, curl.
-    FOREIGN = {'--now', '--user', '--add', '--unix-socket'}
+    # Of other programs: systemctl, gpasswd, curl, apt.
+    FOREIGN = {'--now', '--user', '--add', '--unix-socket', '--reinstall'}
 
     @classmethod
     def setUpClass(cls):

@@ -160,7 +160,7 @@ TEST_CASE("without topic: a catalog is begun only where there is nothing that it
   write(log / "0/00000000000000000000.log");
   auto said = refusal(topics.path(), scene, 7);
   REQUIRE(said.size() == 2);
-  CHECK_THAT(said[0], has("the logs of 1 topics are left in " + topics.path()) && !has("rings"));
+  CHECK_THAT(said[0], has("the logs of 1 topic are left in " + topics.path()) && !has("rings"));
   CHECK_THAT(said[1], has("backup, or move " + topics.path() + " aside to start without") &&
                           !has("end pid"));
 
@@ -168,7 +168,7 @@ TEST_CASE("without topic: a catalog is begun only where there is nothing that it
   scene.keep(1);
   said = refusal(topics.path(), scene, 7);
   REQUIRE(said.size() == 2);
-  CHECK_THAT(said[0], has("and pid 7 holds the living rings of 1 topics ('orders')"));
+  CHECK_THAT(said[0], has("and pid 7 holds the living rings of 1 topic ('orders')"));
   CHECK_THAT(said[1], has(" aside and end pid 7, which lets go of the rings to start without"));
 
   fs::remove_all(log);

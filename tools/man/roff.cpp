@@ -109,7 +109,8 @@ Page& Page::verbatim(std::string_view lines) {
 }
 
 Page& Page::reference(std::string_view name, char section, std::string_view after) {
-  text_ += fmt::format("\\fB{}\\fR({}){}\n", escaped(name), section, after);
+  // Not hyphenated: it is a word to search for.
+  text_ += fmt::format("\\fB\\%{}\\fR({}){}\n", escaped(name), section, after);
   return *this;
 }
 

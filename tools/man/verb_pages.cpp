@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <functional>
 #include <utility>
 
 #include "tools/help_text.hpp"
@@ -90,6 +91,31 @@ std::string page_of(const CommandLine& line, const CommandLine::Verb& verb) {
   return page.text();
 }
 
+/// Of those that are meant, each with where its own page is.
+void add_commands(Page& page, const CommandLine& line,
+                  const std::function<bool(const cli::VerbInfo&)>& is_meant) {
+  page.section("COMMANDS");
+  for (const CommandLine::Verb& verb : line.verbs()) {
+    if (!is_meant(verb.info)) continue;
+    page.tagged("ringway " + joined(verb.info, ' '), cli::arguments_of(*verb.app),
+                in_short(verb.info.why) + ":");
+    page.reference(page_name(verb), '1', "");
+  }
+}
+
+std::string noun_page(const CommandLine& line, const std::string& noun) {
+  Page page("ringway-" + noun, '1');
+  page.section("NAME");
+  page.paragraph(fmt::format("ringway-{} - {}", noun,
+                             in_short(line.grammar().get_subcommand(noun)->get_description())));
+  page.section("SYNOPSIS");
+  page.synopsis("ringway " + noun, "SUBCOMMAND [OPTIONS] [ARGUMENTS]");
+  add_commands(page, line, [&](const cli::VerbInfo& verb) { return verb.noun == noun; });
+  page.section("SEE ALSO");
+  page.reference("ringway", '1', "");
+  return page.text();
+}
+
 std::string overview(const CommandLine& line) {
   Page page("ringway", '1');
   page.section("NAME");
@@ -101,12 +127,7 @@ std::string overview(const CommandLine& line) {
       "The command line of Ringway, a bus of topics in shared memory with a log on disk. Each verb "
       "has a page of its own.");
   page.paragraph(cli::kConventions);
-  page.section("COMMANDS");
-  for (const CommandLine::Verb& verb : line.verbs()) {
-    page.tagged("ringway " + joined(verb.info, ' '), cli::arguments_of(*verb.app),
-                in_short(verb.info.why) + ":");
-    page.reference(page_name(verb), '1', "");
-  }
+  add_commands(page, line, [](const cli::VerbInfo&) { return true; });
   page.section("OPTIONS");
   for (const CLI::Option* option : line.grammar().get_options()) {
     page.tagged(cli::names_of(*option), cli::value_of(*option), cli::about(*option) + ".");
@@ -140,6 +161,9 @@ void add_verb_pages(Pages& pages, const CommandLine& line) {
   pages["ringway.1"] = overview(line);
   for (const CommandLine::Verb& verb : line.verbs()) {
     pages[page_name(verb) + ".1"] = page_of(line, verb);
+    if (const std::string& noun = verb.info.noun; !noun.empty()) {
+      pages.try_emplace("ringway-" + noun + ".1", noun_page(line, noun));
+    }
   }
 }
 
