@@ -24,7 +24,8 @@ std::unique_ptr<CLI::App> grammar(Written& into) {
       ->expected(2)
       ->type_name("RUNTIME_DIR STATE_DIR")
       ->group("");
-  app->set_version_flag("--version", "ringwayd " RINGWAY_VERSION);
+  app->set_help_flag("-h,--help", "say what there is, and leave");
+  app->set_version_flag("--version", "ringwayd " RINGWAY_VERSION, "print the version, and leave");
   return app;
 }
 

@@ -16,10 +16,12 @@ struct Written {
 
 /// For --help and the manual.
 inline constexpr const char* kWhereKeysComeFrom =
-    "A key of the file may also be given as an environment variable: limits.memory as "
-    "RINGWAYD_LIMITS_MEMORY. Without --config the file is that of $RINGWAYD_CONFIG, else "
-    "/etc/ringway/ringwayd.toml (root, system services) or "
-    "$XDG_CONFIG_HOME/ringway/ringwayd.toml, if there is one. SIGHUP reads all of it again.";
+    "An option goes over an environment variable, that over the file, that over the\n"
+    "default. The variable of the key limits.memory is RINGWAYD_LIMITS_MEMORY.\n"
+    "Without --config the file is that of $RINGWAYD_CONFIG, else ringwayd.toml in\n"
+    "$CONFIGURATION_DIRECTORY (of a service), /etc/ringway (root, system services) or\n"
+    "$XDG_CONFIG_HOME/ringway (else ~/.config/ringway), if there is one. SIGHUP reads\n"
+    "all of it again.";
 
 /// What ringwayd takes, without a footer. `into` must outlive it.
 std::unique_ptr<CLI::App> grammar(Written& into);

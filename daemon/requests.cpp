@@ -35,6 +35,10 @@ Requests::Requests(const SupervisorParts& parts, TopicRegistry& registry, Sessio
       handles_(handles),
       admission_(admission),
       status_(std::move(status)) {
+  resolve_creators();
+}
+
+void Requests::resolve_creators() {
   std::vector<std::string> creators = parts_.config.create;
   everybody_creates_ = std::erase(creators, "*") > 0;
   creators_ = control::resolve(creators, control::Accounts::system());

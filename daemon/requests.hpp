@@ -31,11 +31,14 @@ class Requests {
  public:
   using Status = std::function<nlohmann::json()>;
 
+  /// @throws Error where the configuration names an account that there is not.
   Requests(const SupervisorParts& parts, TopicRegistry& registry, SessionTable& sessions,
            Handles& handles, ProducerAdmission& admission, Status status);
 
   void dispatch(const std::shared_ptr<Session>& session, const control::Request& request,
                 const Answer& answer);
+  /// Who may create topics, by the configuration as it is now. @throws Error as the constructor.
+  void resolve_creators();
 
  private:
   using Asker = const std::shared_ptr<Session>&;

@@ -341,6 +341,7 @@ void Supervisor::reconfigure(Config config) {
   options_.config = std::move(config);  // which all parts refer to
   registry_.set_memory_limit(memory_limit(options_.config));
   registry_.resolve_rights();
+  requests_.resolve_creators();
   server_.set_clients_max(options_.config.clients_max);
 }
 

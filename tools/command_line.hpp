@@ -20,7 +20,7 @@
 //    Quantities are options of type std::string, handed to parse_size() and its like in the run
 //    function, with the flag's name, so that a refusal names the flag.
 // 2. Declared in tools/verbs/verbs.hpp, called from every_verb.cpp, listed in tools/meson.build; its
-//    man page, which is made of the same, there too.
+//    man page, which is made of the same, in tools/man/meson.build.
 //
 // An option's type name says what completion offers for it: "a|b|c" these words, TOPIC, CURSOR and
 // PARTITION what the bus has, FILE, PATH and DIR files, U,@G accounts, RANGE start and end.

@@ -29,16 +29,10 @@ Registry& registry() {
 }
 
 /// The program's name; who may not be looked at is a process.
-std::string name_of(long pid) {
+std::string name_of(pid_t pid) {
   std::string name;
   std::getline(std::ifstream(fmt::format("/proc/{}/comm", pid)), name);
   return name.empty() ? "a process" : name;
-}
-
-Error busy(const std::string& directory, long pid) {
-  return Error(ErrorCode::busy, directory,
-               fmt::format("is in use by {} with pid {}", name_of(pid), pid),
-               "stop that one, or use another directory");
 }
 
 /// Takes the lock or says who has it.
@@ -62,11 +56,21 @@ shm::Descriptor lock_file(const std::string& directory) {
     if (::fcntl(file.get(), F_GETLK, &wanted) != 0)
       throw system_error(errno, path, "F_GETLK failed");
     // Unlocked in between: try again.
-    if (wanted.l_type != F_UNLCK) throw busy(directory, wanted.l_pid);
+    if (wanted.l_type != F_UNLCK) throw DirectoryInUse(directory, wanted.l_pid);
   }
 }
 
 }  // namespace
+
+DirectoryInUse::DirectoryInUse(const std::string& directory, pid_t holder)
+    : DirectoryInUse(directory, holder, name_of(holder)) {}
+
+DirectoryInUse::DirectoryInUse(const std::string& directory, pid_t holder, std::string program)
+    : Error(ErrorCode::busy, directory,
+            fmt::format("is in use by {} with pid {}", program, holder),
+            "stop that one, or use another directory"),
+      holder_(holder),
+      program_(std::move(program)) {}
 
 DirectoryLock::DirectoryLock(const std::string& directory) {
   std::error_code error;
@@ -74,7 +78,7 @@ DirectoryLock::DirectoryLock(const std::string& directory) {
   if (error) throw system_error(error.value(), directory, "cannot be locked");
   const std::lock_guard guard(registry().mutex);
   // Before the file is touched: closing a second descriptor of it would release the first's lock.
-  if (registry().directories.contains(canonical)) throw busy(canonical, ::getpid());
+  if (registry().directories.contains(canonical)) throw DirectoryInUse(canonical, ::getpid());
   file_ = lock_file(canonical);
   registry().directories.insert(canonical);
   registered_ = canonical;

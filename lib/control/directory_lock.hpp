@@ -1,10 +1,29 @@
 #pragma once
 
+#include <sys/types.h>
+
 #include <string>
 
+#include "ringway/error.hpp"
 #include "shm/descriptor.hpp"
 
 namespace ringway::control {
+
+/// Somebody else has the lock of a directory.
+class DirectoryInUse : public Error {
+ public:
+  DirectoryInUse(const std::string& directory, pid_t holder);
+
+  pid_t holder() const noexcept { return holder_; }
+  /// Its short name, as "ringwayd"; "a process" where that may not be looked at.
+  const std::string& program() const noexcept { return program_; }
+
+ private:
+  DirectoryInUse(const std::string& directory, pid_t holder, std::string program);
+
+  pid_t holder_;
+  std::string program_;
+};
 
 /// Sole use of a directory by one supervisor, or by who works on it offline, until destroyed or the
 /// process dies: a POSIX lock on `DIRECTORY/lock`, which forked children do not inherit, and an
@@ -13,7 +32,7 @@ namespace ringway::control {
 class DirectoryLock {
  public:
   /// The directory must exist.
-  /// @throws Error busy naming the holder's pid.
+  /// @throws DirectoryInUse (busy) naming the holder's pid.
   explicit DirectoryLock(const std::string& directory);
   DirectoryLock(DirectoryLock&& other) noexcept = default;
   DirectoryLock& operator=(DirectoryLock&&) = delete;

@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import re
 import stat
 import subprocess
 import sys
@@ -81,6 +82,25 @@ class Bundle(OnABus):
         self.assertIn(str(self.bus.state_dir).encode(), files['config.txt'])
         self.assertEqual([line['command'] for line in manifest['files'] if line['file'] == 'config.txt'],
                          ['ringwayd --print-config'])
+
+    def test_its_configuration_is_what_the_supervisor_was_started_with(self):
+        told = subprocess.run([os.environ['RINGWAYD'], '--help'], capture_output=True, text=True, check=True).stdout
+        places = re.findall(r'^  (--[a-z-]+) (?!FILE)[A-Z0-9]', told, re.MULTILINE)
+        metrics = self.bus.root / 'm.sock'
+        values = {'--socket': self.bus.socket, '--runtime-dir': self.bus.runtime_dir, '--state-dir': self.bus.state_dir,
+                  '--metrics-socket': metrics, '--metrics-listen': '127.0.0.1:0'}
+        self.assertEqual(set(places), set(values))
+        for form in (lambda option: [f'{option}={values[option]}'], lambda option: [option, str(values[option])]):
+            self.bus.kill()
+            words = [word for option in values for word in form(option)]
+            with subprocess.Popen([os.environ['RINGWAYD'], *words], stderr=subprocess.DEVNULL) as other:
+                self.addCleanup(other.kill)
+                self.wait_until(lambda: self.bus.run_for_status('status') == 0, 'the bus')
+                files, _ = self.bundle()
+                other.kill()
+            self.file.unlink()
+            for option, value in values.items():
+                self.assertRegex(files['config.txt'].decode(), f'(?m)^{option[2:].replace("-", "_")} = "{value}" +# {option}$')
 
     def test_a_topic_whose_name_begins_as_options_do(self):
         self.bus.run('topic', 'create', '--ring', '64KiB', '--', '--help')

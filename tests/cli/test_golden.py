@@ -23,7 +23,7 @@ CHANGING = (
     (r'TIME {26}', 'TIME'),  # a column of them
     (r'\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z', 'TIME'),
     (r'in \d[\d.]* [mun]?s \(\d+ records/s\)', 'in DUR (RATE records/s)'),
-    (r'\bpid \d+', 'pid PID'),
+    (r'\b(pid|kill) \d+', r'\1 PID'),
     (r'^ *PID  USER', 'PID  USER'),
     (r'^ *\d+  (?=root )', 'PID  '),
     (r'\bup [\d.]+ m?s', 'up DUR'),

@@ -4,6 +4,7 @@ import grp
 import os
 import pathlib
 import pwd
+import signal
 import sys
 import unittest
 
@@ -147,6 +148,29 @@ admins = ["@games", "nobody-of-that-name"]
         self.assertEqual(shown['partitions'][0]['committed'], 2)
         self.denied(self.person(STRANGER), 'inspect', 't', right='read', thing='t')
         self.bus.start()
+
+    def reload(self, config):
+        """The configuration, as SIGHUP has it read."""
+        read = self.bus.log.read_text().count('event=config_read')
+        self.bus.config.write_text(config)
+        self.bus.daemon.send_signal(signal.SIGHUP)
+        self.wait_until(lambda: self.bus.log.read_text().count('event=config_read') > read, 'the configuration')
+
+    def test_who_may_create_counts_from_a_reload_on(self):
+        nobody, games = self.person(NOBODY), self.person(GAMES)
+        self.denied(nobody, 'topic', 'create', 'a', right='create', thing="'a'")
+        self.bus.run('topic', 'create', 'b', **games)
+        self.reload('create = ["nobody"]\n')
+        self.bus.run('topic', 'create', 'a', **nobody)
+        self.denied(games, 'topic', 'create', 'c', right='create', thing="'c'")
+        self.reload('create = ["*"]\n')
+        self.bus.run('topic', 'create', 'c', **games)
+
+    def test_rights_of_the_configuration_count_from_a_reload_on(self):
+        self.create('by/config')
+        self.assertEqual(self.may(self.person(NOBODY), 'by/config'), {'read', 'inspect'})
+        self.reload('[topics."by/config"]\nwriters = ["nobody"]\n')
+        self.assertEqual(self.may(self.person(NOBODY), 'by/config'), {'write'})
 
 
 class OfAnotherUser(OnABus):

@@ -439,6 +439,13 @@ class Units(unittest.TestCase):
             self.await_('the bus', lambda: box.run(f'{user} ringway status') == 0)
             box.say(f'{user} ringway consume mine -o start -e | cmp - /tmp/lines')
         self.assertIn('ring_adopted', box.say('journalctl _UID=$(id -u alice) -o cat'))
+        box.say('mkdir -p /home/alice/.config/ringway && echo "limits.topic = 1" >/home/alice/.config/ringway/ringwayd.toml')
+        box.say(f'{user} systemctl --user reload ringwayd', status=1)
+        box.run(f'{user} systemctl --user restart ringwayd')
+        self.await_('a pause', lambda: 'stop-post' in box.say(f'{user} systemctl --user show ringwayd -p SubState'))
+        box.say('rm /home/alice/.config/ringway/ringwayd.toml')
+        self.await_('the bus', lambda: box.run(f'{user} ringway status') == 0)
+        box.say(f'{user} ringway consume mine -o start -e | cmp - /tmp/lines')
         self.assertIn('/home/alice/.local/state/ringway', box.say(f'{user} ringway status'))
         self.assertEqual(self.property('ActiveState'), 'inactive')  # the host's has nothing to do with it
 
@@ -535,6 +542,16 @@ chmod +x /tmp/editor && SYSTEMD_EDITOR=/tmp/editor script -qec '{command}' /dev/
         ask = f'{as_alice} ringway doctor --output json'
         self.assertEqual(self.carry_out('service', ask, before=f'systemctl() {{ {as_alice} systemctl "$@"; }}')['fix'],
                          'systemctl --user start ringwayd')
+
+    def test_a_repair_names_the_unit_that_is_to_stop(self):
+        self.addCleanup(box.say, 'systemctl stop ringwayd@lab.socket ringwayd@lab.service; rm -rf /var/lib/ringway-lab')
+        box.say('systemctl start ringwayd ringwayd@lab && ringway topic create t'
+                ' && ringway topic create t --socket /run/ringway-lab/control.sock')
+        for name, unit in (('ringway', 'ringwayd'), ('ringway-lab', 'ringwayd@lab')):
+            said = box.say(f'ringway log repair t --yes --state-dir /var/lib/{name} 2>&1', status=1)
+            stop = re.search(r'stop it first: (.*)', said)[1]
+            self.assertEqual(stop, f'systemctl stop {unit}.socket {unit}.service')
+            box.say(f'{stop} && ringway log repair t --yes --state-dir /var/lib/{name}')
 
     def test_doctor_outside_takes_no_living_supervisor_in_here_for_dead(self):
         box.say('ringway topic create t')

@@ -137,6 +137,12 @@ TEST_CASE("doctor: limits of the process", "[cli]") {
   host.files["/proc/7/limits"] = kLimits;
   host.status["topics"] = 100'000;
   CHECK(severity(check_descriptors(host)) == Severity::warning);
+  CHECK_THAT(only(check_descriptors(host)).what, Catch::Contains("at least 400000 are in use"));
+  host.descriptors = 1'000;
+  CHECK(only(check_descriptors(host)).what == "ringwayd may have 524288, 1000 are in use");
+  CHECK(severity(check_descriptors(host)) == Severity::ok);
+  host.descriptors = 300'000;
+  CHECK(severity(check_descriptors(host)) == Severity::warning);
   host.files["/proc/sys/vm/max_map_count"] = "2\n";
   CHECK(severity(check_mappings(host)) == Severity::warning);
   host.files["/sys/fs/cgroup/system.slice/ringwayd.service/pids.max"] = "40\n";

@@ -33,15 +33,21 @@ bool is_read(std::string_view text) {
   return name.starts_with("RINGWAYD_") || std::ranges::find(kPlaces, name) != kPlaces.end();
 }
 
-/// Of its options those that say where things are.
+/// Of its options those that say where things are: all that have a value.
 std::vector<std::string> places_named_in(const std::vector<std::string>& line) {
-  constexpr std::array<std::string_view, 4> kNames{"--config", "--socket", "--runtime-dir",
-                                                   "--state-dir"};
+  constexpr std::array<std::string_view, 6> kNames{"--config",    "--socket",
+                                                   "--runtime-dir", "--state-dir",
+                                                   "--metrics-socket", "--metrics-listen"};
   std::vector<std::string> words;
-  for (std::size_t i = 1; i + 1 < line.size(); ++i) {
-    if (std::ranges::find(kNames, line[i]) == kNames.end()) continue;
-    words.push_back(fmt::format("{}={}", line[i], line[i + 1]));
-    ++i;
+  for (std::size_t i = 1; i < line.size(); ++i) {
+    const std::size_t equals = line[i].find('=');
+    if (std::ranges::find(kNames, line[i].substr(0, equals)) == kNames.end()) continue;
+    if (equals != std::string::npos) {
+      words.push_back(line[i]);
+    } else if (i + 1 < line.size()) {
+      words.push_back(fmt::format("{}={}", line[i], line[i + 1]));
+      ++i;
+    }
   }
   return words;
 }

@@ -109,6 +109,18 @@ std::optional<uid_t> owner_of(pid_t pid) {
   return status.st_uid;
 }
 
+/// How many descriptors it has open; none: who asks may not look.
+std::optional<std::uint64_t> descriptors_of(pid_t pid) {
+  std::error_code refused;
+  std::uint64_t count = 0;
+  for (std::filesystem::directory_iterator at(fmt::format("/proc/{}/fd", pid), refused), end;
+       !refused && at != end; at.increment(refused)) {
+    ++count;
+  }
+  if (refused) return {};
+  return count;
+}
+
 /// Where one is, if nobody says so.
 std::string usual_state_dir() {
   try {
@@ -144,6 +156,7 @@ Facts examine(const Common& common, const std::string& state_dir) {
   if (const auto uid = owner_of(facts.supervisor); uid && *uid != facts.uid) {
     facts.owner = shm::user_name(*uid);
   }
+  if (facts.supervisor != 0) facts.descriptors = descriptors_of(facts.supervisor);
   facts.in_ringwayd = facts.supervisor == 0 || bundle::is_ringwayd(facts.supervisor);
   const BusPlaces places = bus_places(common, facts.status);
   facts.runtime_dir = places.runtime_dir;

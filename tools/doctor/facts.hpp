@@ -45,6 +45,7 @@ struct Facts {
   bool in_ringwayd = true;  ///< and not in a program of somebody's
   std::string owner{};      ///< whose that process is; "": of the user who asks, or unknown
   pid_t self = 0;
+  std::optional<std::uint64_t> descriptors{};  ///< that it has open; none: not for this user
   ServiceState service{};  ///< of one that does not answer
   bundle::Unit unit{};     ///< that serves, or is to
   std::string socket{}, runtime_dir{}, state_dir{};

@@ -43,10 +43,12 @@ Findings check_descriptors(const Facts& facts) {
   if (!limit) return not_checked("descriptors", facts.process() + "/limits cannot be read");
   const auto sessions = facts.status.value("sessions", nlohmann::json::array()).size();
   // Board, ring, bell and log of each topic at least; socket, pidfd, doorbell and session memory.
-  const std::uint64_t used =
+  const std::uint64_t at_least =
       4 * (facts.status.value("topics", std::uint64_t{0}) + std::uint64_t{sessions});
-  const std::string what = fmt::format("{} may have {}, about {} are in use", facts.whose(),
-                                       text_of(limit->hard), used);
+  const std::uint64_t used = facts.descriptors.value_or(at_least);
+  const std::string what =
+      fmt::format("{} may have {}, {}{} are in use", facts.whose(), text_of(limit->hard),
+                  facts.descriptors ? "" : "at least ", used);
   if (limit->hard >= std::max(kDescriptorsMin, 2 * used)) return well("descriptors", what);
   return {{Severity::warning, "descriptors", what,
            "the next topics or clients are refused (each takes three or more)",

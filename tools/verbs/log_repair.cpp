@@ -17,9 +17,11 @@
 #include "shm/clock.hpp"
 #include "shm/uuid.hpp"
 #include "storage/posix_file_system.hpp"
+#include "tools/bundle/unit.hpp"
 #include "tools/bus_access.hpp"
 #include "tools/confirmation.hpp"
 #include "tools/log_selection.hpp"
+#include "tools/service_state.hpp"
 #include "tools/terminal.hpp"
 #include "tools/timestamp.hpp"
 #include "tools/verbs/verbs.hpp"
@@ -90,19 +92,29 @@ auto read_as(const std::optional<uid_t>& owner, Read&& read) {
   }
 }
 
+/// Of a service its socket goes as well: it would be started again.
+std::string command_that_stops(pid_t pid) {
+  const bundle::Unit unit = bundle::unit_of(pid);
+  constexpr std::string_view kSuffix = ".service";
+  if (!unit.name.starts_with("ringwayd")) return fmt::format("kill {}", pid);
+  if (unit.of_user) return systemctl("stop", unit);
+  const std::string name = unit.name.substr(0, unit.name.size() - kSuffix.size());
+  return fmt::format("systemctl stop {} {}", shell_quoted(name + ".socket"),
+                     shell_quoted(unit.name));
+}
+
 /// No supervisor writes there meanwhile, and none starts.
 control::DirectoryLock sole_use(const std::string& directory) {
   try {
     return control::DirectoryLock(directory);
-  } catch (const Error& error) {
-    if (error.code() != ErrorCode::busy) throw;
-    if (error.rule().starts_with("is in use by ringway with")) {
+  } catch (const control::DirectoryInUse& error) {
+    if (error.program() == "ringway") {
       throw Error(ErrorCode::busy, error.thing(), error.rule() + ", which repairs a log in it",
                   "let it end; where it waits for somebody, end it: kill -9 that pid, and repair "
                   "then, which does the rest");
     }
     throw Error(ErrorCode::busy, error.thing(), error.rule() + ", and a repair wants it alone",
-                "stop it first: systemctl stop ringwayd.socket ringwayd.service, or kill that pid");
+                "stop it first: " + command_that_stops(error.holder()));
   }
 }
 
