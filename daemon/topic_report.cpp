@@ -10,12 +10,7 @@ namespace ringway::daemon {
 
 namespace {
 
-/// "serving", or why the partition does not move.
-std::string partition_state(const Topic& topic, std::uint32_t partition) {
-  const layout::BoardPartition& board = topic.served->view(partition).board();
-  // Relaxed, here and below: numbers for people, each true for itself.
-  const auto hold = static_cast<layout::Hold>(board.hold.load(std::memory_order::relaxed));
-  const std::uint32_t pid = board.hold_pid.load(std::memory_order::relaxed);
+std::string state_text(layout::Hold hold, std::uint32_t pid) {
   return pid == 0 ? std::string(to_string(hold))
                   : fmt::format("{} by pid {}", to_string(hold), pid);
 }
@@ -25,8 +20,11 @@ std::string partition_state(const Topic& topic, std::uint32_t partition) {
 std::vector<std::string> held_partitions(const Topic& topic) {
   std::map<std::string, PartitionRuns> by_state;
   for (std::uint32_t p = 0; p < topic.settings.partitions; ++p) {
-    const std::string state = partition_state(topic, p);
-    if (state != "serving" && state != "disk_slow") by_state[state].add(p);
+    const layout::BoardPartition& board = topic.served->view(p).board();
+    // Relaxed: numbers for people, each true for itself.
+    const auto hold = static_cast<layout::Hold>(board.hold.load(std::memory_order::relaxed));
+    if (!layout::needs_attention(hold)) continue;
+    by_state[state_text(hold, board.hold_pid.load(std::memory_order::relaxed))].add(p);
   }
   std::vector<std::string> lines;
   for (const auto& [state, partitions] : by_state) {

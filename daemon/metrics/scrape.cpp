@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 #include <span>
+#include <utility>
 
 #include "control/messages.hpp"
 #include "daemon/layout_minor.hpp"
@@ -117,11 +119,6 @@ constexpr layout::Hold kHolds[] = {
     layout::Hold::disk_slow,     layout::Hold::disk_full,     layout::Hold::disk_error,
     layout::Hold::pinned,        layout::Hold::stopped_claim, layout::Hold::slow_consumer,
     layout::Hold::stopping,      layout::Hold::quarantined,   layout::Hold::memory_only};
-
-/// Those of which `status` says that something needs attention.
-bool is_trouble(layout::Hold hold) {
-  return hold != layout::Hold::none && hold != layout::Hold::disk_slow;
-}
 
 struct Histogram {
   std::span<const std::uint64_t> bounds_ns;
@@ -286,10 +283,14 @@ bool Scrape::append_holds(Text text) {
   std::uint32_t done = 0;
   for (; entry_ < inventory_->topics.size() && done < kPartitionsAtOnce; ++entry_) {
     const auto served = inventory_->topics[entry_].served.lock();
+    std::set<std::pair<std::uint32_t, std::uint32_t>> causes;
     for (std::uint32_t p = 0; served && p < served->partitions(); ++p, ++done) {
-      const std::uint32_t hold =
-          served->memory().view(p).board().hold.load(std::memory_order::relaxed);
+      const layout::BoardPartition& board = served->memory().view(p).board();
+      const std::uint32_t hold = board.hold.load(std::memory_order::relaxed);
       if (hold >= holds_.size()) continue;
+      if (layout::needs_attention(static_cast<layout::Hold>(hold))) {
+        causes.emplace(hold, board.hold_pid.load(std::memory_order::relaxed));
+      }
       ++holds_[hold];
       const auto reason = static_cast<layout::Hold>(hold);
       if (reason == layout::Hold::none) continue;
@@ -300,19 +301,18 @@ bool Scrape::append_holds(Text text) {
                       .add("reason", to_string(reason)),
                   std::uint64_t{1});
     }
+    troubles_ += causes.size();
   }
   if (entry_ < inventory_->topics.size()) return false;
   text.family("ringway_held_partitions", Kind::gauge,
               "Partitions that are not served as they should be, by reason.");
-  std::uint64_t troubles = inventory_->troubles;
   for (const layout::Hold reason : kHolds) {
     const std::uint64_t count = holds_[static_cast<std::uint32_t>(reason)];
-    if (is_trouble(reason)) troubles += count;
     text.sample("ringway_held_partitions", Labels().add("reason", to_string(reason)), count);
   }
   text.family("ringway_degraded", Kind::gauge,
-              "How many things need attention; status names them.");
-  text.sample("ringway_degraded", {}, troubles);
+              "How many things need attention: the lines in which status names them.");
+  text.sample("ringway_degraded", {}, inventory_->troubles + troubles_);
   return true;
 }
 

@@ -160,6 +160,11 @@ constexpr std::string_view to_string(Hold hold) noexcept {
   return "unknown";
 }
 
+/// Whether `status` calls the bus degraded by it. Of a slow disk nothing is amiss: it is waited for.
+constexpr bool needs_attention(Hold hold) noexcept {
+  return hold != Hold::none && hold != Hold::disk_slow;
+}
+
 inline constexpr std::uint32_t kHoles = 16;
 inline constexpr std::uint32_t kVoidClaims = 32;
 inline constexpr std::uint32_t kLogGaps = 10;

@@ -205,15 +205,19 @@ class Content(unittest.TestCase):
 
     def test_a_topic_that_is_held_up_says_why(self):
         with Bus() as bus:
-            bus.run('topic', 'create', 'ticks', '--no-persist', '--ring', '64KiB')
+            bus.run('topic', 'create', 'ticks', '--no-persist', '--ring', '64KiB', '--partitions', '2')
             slow = bus.spawn('consume', 'ticks', '-o', 'start')
-            bus.run('produce', 'ticks', stdin=lines(1))
-            slow.stdout.readline()
+            for partition in range(2):
+                bus.run('produce', 'ticks', '-p', str(partition), stdin=lines(1))
+                slow.stdout.readline()
             os.kill(slow.pid, 19)
-            bus.spawn('produce', 'ticks', stdin=subprocess.PIPE).stdin.write(lines(600))
-            wait_until(lambda: scrape(bus)('ringway_held_partitions', reason='slow_consumer') == 1, 'a hold')
+            for partition in range(2):
+                bus.spawn('produce', 'ticks', '-p', str(partition), stdin=subprocess.PIPE).stdin.write(lines(600))
+            wait_until(lambda: scrape(bus)('ringway_held_partitions', reason='slow_consumer') == 2, 'both holds')
             said = scrape(bus)
-            self.assertEqual(said('ringway_partition_held', topic='ticks', reason='slow_consumer'), 1)
+            for partition in '01':
+                self.assertEqual(said('ringway_partition_held', topic='ticks', partition=partition, reason='slow_consumer'), 1)
+            self.assertEqual(said('ringway_degraded'), len(bus.json('status', status=5)['degraded']))
             self.assertEqual(said('ringway_degraded'), 1)
 
     def test_names_of_topics_are_escaped(self):

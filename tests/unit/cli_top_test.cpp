@@ -101,6 +101,12 @@ TEST_CASE("top: a topic's state is the worst of what holds it up", "[cli]") {
     CHECK(history.facts(0).state.text == "pinned by pid 12");
     CHECK(history.facts(0).state.mood == Mood::bad);
   }
+  SECTION("a disk that is only slow") {
+    seen.partitions[0].hold = layout::Hold::disk_slow;
+    history.take(sample_at(0, {seen}));
+    CHECK(history.facts(0).state.text == "disk_slow");
+    CHECK(history.facts(0).state.mood == Mood::slow);
+  }
   SECTION("a process that is stopped") {
     seen.handles = {consumer(0, 0, "stopped")};
     history.take(sample_at(0, {seen}));

@@ -49,7 +49,7 @@ State state_of(const PartitionSample& partition) {
   if (hold == layout::Hold::none) return {};
   std::string text(layout::to_string(hold));
   if (partition.hold_pid != 0) text += fmt::format(" by pid {}", partition.hold_pid);
-  return {std::move(text), Mood::bad};
+  return {std::move(text), layout::needs_attention(hold) ? Mood::bad : Mood::slow};
 }
 
 TopicFacts History::facts_of(const TopicSample& topic, const TopicSample* before, double seconds) {
