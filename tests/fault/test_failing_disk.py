@@ -11,6 +11,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / 'support'))
 from bus import PATIENCE_SECONDS, Bus, wait_until
 from disk_trouble import KEEP_EVERYTHING, RING, DiskTrouble, lines
 from failing_disk import FailingDisk
+from scrape import Samples, text_of
 from small_disk import private_mounts
 
 
@@ -56,8 +57,10 @@ class OnFuse(DiskTrouble, unittest.TestCase):
     def check_it_shows(self, *topics):
         report = self.bus.json('status', status=5)
         self.assertEqual(report['state'], 'degraded')
+        said = Samples(text_of(self.bus.runtime_dir / 'metrics.sock'))
         for topic in topics:
             self.assertIn(f"topic '{topic}' partition 0: disk_error", report['degraded'])
+            self.assertGreater(said('ringway_partition_write_errors_total', topic=topic, partition='0'), 0)
             self.assertEqual(self.bus.json('topic', 'describe', topic)['partitions'][0]['state'], 'disk_error')
             self.assertRegex(self.bus.log.read_text(), rf'level=error event=log_write_failed topic={topic} partition=0 '
                                                        'error="Input/output error"')
