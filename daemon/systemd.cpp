@@ -11,6 +11,7 @@
 #include <cstdlib>
 
 #include "ringway/error.hpp"
+#include "shm/descriptor_limit.hpp"
 
 namespace ringway::daemon {
 namespace {
@@ -20,7 +21,10 @@ constexpr std::uint64_t kBarrierPatienceUs = 10'000'000;
 
 void sent(int result) {
   if (result > 0) return;
-  throw system_error(result < 0 ? -result : ENOTCONN, "service manager", "does not answer",
+  const int error = result < 0 ? -result : ENOTCONN;
+  const std::string limit = shm::descriptor_advice(error);
+  if (!limit.empty()) throw system_error(error, "service manager", "cannot be told", limit);
+  throw system_error(error, "service manager", "does not answer",
                      "look at systemctl status, or use descriptor_store \"keeper\"");
 }
 

@@ -318,6 +318,16 @@ class Units(unittest.TestCase):
         self.await_successor(pid)
         box.say('ringway consume one -o start -e -f "%v\n" | cmp - <(seq 1 1000)')
 
+    def test_a_limit_of_descriptors_that_is_reached_is_named(self):
+        self.drop_in('LimitNOFILE=64')
+        said = ''
+        for n in range(30):
+            said = box.say(f'ringway topic create t{n} --ring 64KiB || :')
+            if 'Too many open files' in said:
+                break
+        self.assertIn('raise the limit of open files (ulimit -n, LimitNOFILE=)', said)
+        self.assertNotIn('does not answer', said)
+
     def test_memory_that_is_used_up_refuses_topics_and_kills_nobody(self):
         self.addCleanup(box.say, 'rm -r /etc/systemd/system/ringway.slice.d')
         box.say('mkdir /etc/systemd/system/ringway.slice.d'
