@@ -116,6 +116,7 @@ RecordSource::Frame RecordSource::take_delimited(std::string_view& body) {
   if (found != std::string_view::npos) {
     const std::size_t body_end = searched_ + found;
     ++record_number_;
+    undelimited_ = false;
     body = {buffer_.get() + begin_, body_end - begin_};
     if (body.size() > options_.record_bytes_max) refuse_large(body.size(), "has");
     begin_ = searched_ = body_end + delimiter.size();
@@ -132,6 +133,7 @@ RecordSource::Frame RecordSource::take_delimited(std::string_view& body) {
   }
   if (begin_ == end_) return Frame::none;
   ++record_number_;
+  undelimited_ = true;
   body = {buffer_.get() + begin_, end_ - begin_};
   if (body.size() > options_.record_bytes_max) refuse_large(body.size(), "has");
   begin_ = searched_ = end_;

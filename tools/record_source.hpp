@@ -55,6 +55,8 @@ class RecordSource {
   /// Throws Error naming the file and the record's number in it: no key delimiter, too large, a
   /// length without its bytes; or what read(2) says.
   Outcome next(InputRecord& record);
+  /// Whether the last record ended with its file, and not with a delimiter.
+  bool undelimited() const noexcept { return undelimited_; }
 
  private:
   enum class Frame : unsigned char { found, incomplete, none };
@@ -75,6 +77,7 @@ class RecordSource {
   std::size_t next_file_ = 0;
   int fd_ = -1;
   bool file_ended_ = false;
+  bool undelimited_ = false;
   std::uint64_t record_number_ = 0;  ///< of the last one taken from this file, from 1
 
   // What was read and not taken lies in buffer_[begin_, end_); up to searched_ no delimiter starts.

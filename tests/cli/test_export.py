@@ -100,7 +100,33 @@ class Export(OnABus):
         self.wait_until(lambda: self.committed() == before + 2, 'the first two')
         importing.send_signal(signal.SIGINT)
         self.assertEqual(importing.wait(), 1)
-        self.assertIn(b'interrupted; 2 records are published', importing.stderr.read())
+        self.assertIn(b'interrupted; 2 records are published; import it again, and go on with --from-line 4',
+                      importing.stderr.read())
+
+    def test_an_import_goes_on_at_the_line_that_the_one_before_tells(self):
+        lines = self.export().splitlines(keepends=True)
+        self.create('into', '--partitions', '3')
+        error = self.bus.refusal('topic', 'import', 'into', status=2, stdin=b''.join(lines[:7] + [b'?'] + lines[7:]))
+        self.assertEqual((error['thing'], error['rule']), ('standard input, line 8', 'is no line of JSON; 6 records are published'))
+        self.assertIn('and go on with --from-line 8', error['fix'])
+        error = self.bus.refusal('topic', 'import', 'into', '--from-line', '8', status=1, stdin=b''.join(lines[:20])[:-2])
+        self.assertEqual((error['thing'], error['rule']),
+                         ('standard input, line 20', 'is cut short: the file ends within it; 12 records are published'))
+        self.assertIn('and go on with --from-line 20', error['fix'])
+        report = self.bus.json('topic', 'import', 'into', '--from-line', '20', stdin=b''.join(lines)[:-1])
+        self.assertEqual(report['records'], len(lines) - 20)
+        self.assertEqual(self.content('into'), self.content('t'))
+        error = self.bus.refusal('topic', 'import', 'into', '--from-line', '999', status=2, stdin=b''.join(lines))
+        self.assertEqual((error['thing'], error['rule']),
+                         ('--from-line 999', f'standard input has {len(lines)} lines; 0 records are published'))
+
+    def test_a_record_too_large_says_how_many_came_before_it(self):
+        head, *records = self.export('-p', '0').splitlines(keepends=True)
+        self.create('small', '--partitions', '3', '--ring', '64KiB')
+        large = json.dumps({'partition': 0, 'timestamp_ns': 0, 'value': 'x' * 100_000, 'headers': []}).encode() + b'\n'
+        error = self.bus.refusal('topic', 'import', 'small', status=1, stdin=head + records[0] + large)
+        self.assertIn('; 1 record is published', error['rule'])
+        self.assertIn('and go on with --from-line 3', error['fix'])
 
     def test_a_file_that_is_cut_short_or_wrong_says_so(self):
         whole = self.export()
@@ -111,10 +137,11 @@ class Export(OnABus):
         for content, status, thing, rule in (
                 (b'', 2, 'standard input', 'is empty'),
                 (b'hello\n', 2, 'standard input, line 1', 'is no line of JSON'),
+                (head[:-20], 1, 'standard input, line 1', 'is cut short'),
                 (record, 2, 'standard input, line 1', 'is not the head of an export'),
                 (head.replace(b'_export":1', b'_export":9'), 1, 'standard input, line 1', 'is of version 9'),
                 (b''.join(lines[:-1]), 1, 'standard input', 'its last line is missing'),
-                (whole[:-20], 2, f'standard input, line {len(lines)}', 'is no line of JSON'),
+                (whole[:-20], 1, f'standard input, line {len(lines)}', 'is cut short: the file ends within it'),
                 (head + record + b'{"end":true,"records":7}\n', 1, 'standard input, line 3', 'tells of 7 records'),
                 (head + b'{"partition":0}\n', 2, 'standard input, line 2', 'timestamp_ns'),
                 (head + record.replace(b'"partition":', b'"partition":1'), 2, 'standard input, line 2', 'is not one of 3'),

@@ -2,12 +2,15 @@
 #include <unistd.h>
 
 #include <memory>
+#include <nlohmann/json.hpp>
 
 #include "control/topic_settings.hpp"
 #include "tools/bus_access.hpp"
 #include "tools/command_line.hpp"
 #include "tools/export_file.hpp"
+#include "tools/number_option.hpp"
 #include "tools/publisher.hpp"
+#include "tools/quantity.hpp"
 #include "tools/record_source.hpp"
 #include "tools/stop_signal.hpp"
 #include "tools/terminal.hpp"
@@ -19,6 +22,7 @@ namespace {
 struct ImportOptions {
   std::string topic;
   std::string file = "-";
+  std::uint64_t from_line = 2;
   bool create = false;
 };
 
@@ -49,6 +53,10 @@ class Lines {
   }
   /// Since end_with(): then what is missing may be in the file.
   bool stopped() const noexcept { return stop_ != nullptr && stop_->requested(); }
+  /// Of the last one, from 1.
+  std::uint64_t number() const noexcept { return number_; }
+  /// The file ends with the last one, and no newline: written in part, if it makes no sense.
+  bool undelimited() const noexcept { return source_.undelimited(); }
   std::string place() const { return fmt::format("{}, line {}", name_, number_); }
   const std::string& name() const noexcept { return name_; }
 
@@ -91,43 +99,100 @@ void publish(Publisher& publisher, const ExportedRecord& record) {
   publisher.publish(record.value, options);
 }
 
+/// What `parse` makes of the line.
+template <class Parse>
+auto parsed(Parse parse, const Lines& lines, std::string_view line) {
+  try {
+    return parse(line, lines.place());
+  } catch (const Error&) {
+    const bool cut = lines.undelimited() && line.starts_with('{') && !nlohmann::json::accept(line);
+    if (!cut) throw;
+    throw Error(ErrorCode::failed, lines.place(), "is cut short: the file ends within it",
+                "export the topic again");
+  }
+}
+
 /// Another export behind the first one, as cat(1) makes it, must not be lost without a word.
 void demand_end(Lines& lines) {
   if (!lines.next()) return;
-  throw Error(ErrorCode::usage, lines.place(),
-              "stands behind the last line of an export; what came before it is published",
+  throw Error(ErrorCode::usage, lines.place(), "stands behind the last line of an export",
               "import one export at a time");
 }
 
-/// Until the last line. Throws where there is none.
-void publish_all(Lines& lines, Publisher& publisher, std::uint32_t partitions) {
-  while (const auto line = lines.next()) {
-    const ExportedLine read = parse_export_line(*line, lines.place());
-    if (!read.record) {
-      if (read.records == publisher.records()) return demand_end(lines);
-      throw Error(ErrorCode::failed, lines.place(),
-                  fmt::format("tells of {} records, and {} came before it", read.records,
-                              publisher.records()),
-                  "export the topic again");
+/// Of the lines between first and last. Throws where one is wrong, or there is no last one.
+class Import {
+ public:
+  Import(Lines& lines, Publisher& publisher, const ImportOptions& options, std::uint32_t partitions)
+      : lines_(lines), publisher_(publisher), options_(options), partitions_(partitions) {}
+
+  void run() {
+    try {
+      while (const auto line = lines_.next()) {
+        if (lines_.number() < options_.from_line) continue;
+        const ExportedLine read = parsed(parse_export_line, lines_, *line);
+        if (!read.record) return end(read.records);
+        publish(*read.record);
+        next_line_ = lines_.number() + 1;
+      }
+      throw end_is_missing();
+    } catch (const Error& error) {
+      throw with_progress(error);
     }
-    if (read.record->partition >= partitions) {
-      throw Error(ErrorCode::usage, lines.place(),
+  }
+
+ private:
+  void publish(const ExportedRecord& record) {
+    if (record.partition >= partitions_) {
+      throw Error(ErrorCode::usage, lines_.place(),
                   fmt::format("its partition {} is not one of {}, as the first line has it",
-                              read.record->partition, partitions),
+                              record.partition, partitions_),
                   "give what 'ringway topic export' wrote");
     }
-    publish(publisher, *read.record);
+    cli::publish(publisher_, record);
   }
-  if (lines.stopped()) {
-    throw Error(ErrorCode::failed, lines.name(),
-                fmt::format("interrupted; {} records are published", publisher.records()),
-                "import it into a new topic, or without the lines of those records");
+
+  void end(std::uint64_t records) {
+    next_line_.reset();
+    const std::uint64_t before = lines_.number() - 2;
+    if (records == before) return demand_end(lines_);
+    throw Error(ErrorCode::failed, lines_.place(),
+                fmt::format("tells of {}, and {} came before it", counted(records, "record"),
+                            before),
+                "export the topic again");
   }
-  throw Error(ErrorCode::failed, lines.name(),
-              fmt::format("is cut short: behind {} records its last line is missing",
-                          publisher.records()),
-              "export the topic again; what was read is published");
-}
+
+  Error end_is_missing() {
+    if (lines_.stopped()) {
+      return Error(ErrorCode::failed, lines_.name(), "interrupted", "import it again");
+    }
+    if (options_.from_line > 2 && options_.from_line > lines_.number()) {
+      next_line_.reset();
+      return Error(ErrorCode::usage, fmt::format("--from-line {}", options_.from_line),
+                   fmt::format("{} has {}", lines_.name(), counted(lines_.number(), "line")),
+                   "name one that it has");
+    }
+    return Error(ErrorCode::failed, lines_.name(), "is cut short: its last line is missing",
+                 "export the topic again");
+  }
+
+  /// The error, and what is published all the same.
+  Error with_progress(const Error& error) const {
+    const std::uint64_t records = publisher_.records();
+    return Error(error.code(), error.thing(),
+                 fmt::format("{}; {} published", error.rule(),
+                             records == 1 ? "1 record is" : fmt::format("{} records are", records)),
+                 next_line_.value_or(2) == 2
+                     ? error.fix()
+                     : fmt::format("{}, and go on with --from-line {}", error.fix(), *next_line_));
+  }
+
+  Lines& lines_;
+  Publisher& publisher_;
+  const ImportOptions& options_;
+  const std::uint32_t partitions_;
+  /// The first that is not published; none where going on makes no sense.
+  std::optional<std::uint64_t> next_line_ = options_.from_line;
+};
 
 Exit import_topic(const ImportOptions& options, const Common& common) {
   Bus bus = connect(common);
@@ -137,13 +202,13 @@ Exit import_topic(const ImportOptions& options, const Common& common) {
     throw Error(ErrorCode::usage, lines.name(), "is empty",
                 "give what 'ringway topic export' wrote");
   }
-  const ExportHead head = parse_export_head(*first, lines.place());
+  const ExportHead head = parsed(parse_export_head, lines, *first);
   demand_topic(bus, options, head);
   Producer producer = bus.producer(options.topic);
   const StopSignal stop(producer);
   lines.end_with(stop);
   Publisher publisher(producer, stop, {.topic = options.topic, .patience = common.timeout});
-  publish_all(lines, publisher, head.settings.partitions);
+  Import(lines, publisher, options, head.settings.partitions).run();
   Report report;
   report.add("Topic", "topic", Cell::of_text(options.topic));
   report.add("Records", "records", Cell::of_number(publisher.records()));
@@ -163,13 +228,18 @@ void add_topic_import(CommandLine& line) {
        .why = "Publish what 'ringway topic export' wrote: each record into the partition it had, in "
               "its order, with its key, headers and time. Offsets begin anew, behind what the "
               "topic has. Where a line is wrong, or the last one missing, what came before it is "
-              "published, and the exit status is not 0.",
+              "published, the error says how many records that are and the line to go on with, "
+              "and the exit status is not 0.",
        .examples = "  ringway topic import copy orders.jsonl --create\n"
                    "  gzip -dc orders.jsonl.gz | ringway topic import orders"},
       [options](const Common& common) { return import_topic(*options, common); });
   verb.add_option("TOPIC", options->topic, "Topic to publish to, with as many partitions")
       ->required();
   verb.add_option("FILE", options->file, "File to read, '-' for standard input (the default)");
+  add_number(verb, "--from-line", options->from_line,
+             "Publish this line and what follows; those between the first and it are left out: "
+             "to go on where an import ended (default 2)",
+             {.low = 2});
   verb.add_flag("--create", options->create,
                 "Create the topic, with the settings it had but for rights, if it is missing");
 }
