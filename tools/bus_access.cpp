@@ -87,3 +87,4 @@ void note(std::string_view line) {
 }
 
 }  // namespace ringway::cli
+    ProgressLine::clear_shown();

@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstdlib>
 #include <string>
@@ -11,6 +12,12 @@
 #include "ringway/error.hpp"
 
 namespace ringway::cli {
+namespace {
+
+/// A progress line is on the screen. Relaxed throughout: only looks are at stake.
+std::atomic<bool> progress_shown{false};
+
+}  // namespace
 
 Written write_some(int fd, std::string_view text, std::size_t& done) {
   done = 0;
@@ -59,12 +66,14 @@ void ProgressLine::show(std::string_view text) {
   if (!visible_) return;
   const std::string line = fmt::format("\r{}\033[K", text);
   // A progress line that cannot be written is not worth an error.
-  shown_ = write(STDERR_FILENO, line.data(), line.size()) > 0;
+  if (write(STDERR_FILENO, line.data(), line.size()) > 0) {
+    progress_shown.store(true, std::memory_order::relaxed);
+  }
 }
 
-void ProgressLine::clear() {
-  if (!shown_) return;
-  shown_ = write(STDERR_FILENO, "\r\033[K", 4) < 0;
+void ProgressLine::clear_shown() {
+  if (!progress_shown.exchange(false, std::memory_order::relaxed)) return;
+  static_cast<void>(write_all(STDERR_FILENO, "\r\033[K"));
 }
 
 }  // namespace ringway::cli

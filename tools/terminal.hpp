@@ -25,7 +25,7 @@ Written write_all(int fd, std::string_view text);
 Style style_of(int fd);
 
 /// One line on standard error that is rewritten in place; nothing at all when that is no terminal.
-/// Owned by one verb, used by one thread; gone from the screen when destroyed.
+/// Owned by one verb, used by one thread; gone from the screen when destroyed. One at a time.
 class ProgressLine {
  public:
   ProgressLine();
@@ -36,11 +36,12 @@ class ProgressLine {
   /// Whether anybody sees it, so that the text need not be made in vain.
   bool visible() const noexcept { return visible_; }
   void show(std::string_view text);
-  void clear();
+  void clear() { clear_shown(); }
+  /// Before something else is said there; from any thread, whoever shows one.
+  static void clear_shown();
 
  private:
   bool visible_;
-  bool shown_ = false;
 };
 
 }  // namespace ringway::cli

@@ -343,6 +343,25 @@ class ProduceAndConsume(Verbs):
         self.bus.resume()
         self.assertEqual(self.consumed(), b''.join(content.splitlines(keepends=True)[:published]))
 
+    def test_on_a_terminal_what_is_waited_for_takes_the_place_of_the_progress(self):
+        self.create('t', '--ring', '64KiB')
+        ours, theirs = pty.openpty()
+        producer = self.bus.spawn('produce', 't', stderr=theirs)
+        os.close(theirs)
+        producer.stdin.write(b'first\n')
+        producer.stdin.flush()
+        wait_until(lambda: self.shown('inspect')['committed'] == 1, 'the first record')
+        self.bus.pause()  # nothing becomes durable
+        producer.stdin.write(lines(5000))
+        producer.stdin.close()
+        seen = b''
+        while b'waiting: ' not in seen:
+            seen += os.read(ours, 4096)
+        self.bus.resume()
+        self.assertEqual(producer.wait(), 0)
+        os.close(ours)
+        self.assertRegex(seen, rb'[0-9]+ records?\x1b\[K\r\x1b\[Kringway: waiting: ')
+
     def test_a_reader_that_leaves_ends_consume_quietly_with_0(self):
         self.create()
         self.run_ringway('produce', 't', stdin=lines(20_000))
