@@ -65,7 +65,8 @@ class Debian(unittest.TestCase):
     def test_installed_it_serves_and_an_upgrade_under_traffic_is_one_restart_that_leaves_the_rings(self):
         self.install()
         box.say('systemctl is-enabled ringwayd ringwayd.socket && systemctl is-active ringwayd')
-        box.say('cd /usr/share/doc/ringway && test -f README.md && test -f daemon/README.md && test -f daemon/TUNING.md')
+        box.say('cd /usr/share/doc/ringway && test -f README.md && test -f daemon/README.md && test -f daemon/TUNING.md'
+                r" && cd daemon && grep -oh '](units/[^)]*' *.md | cut -c 3- | xargs ls")
         box.say('systemctl enable --now ringwayd@lab.socket'
                 f' && ringway topic create kept {LAB} && seq 1000 | ringway produce kept {LAB}')
         self.addCleanup(box.say, 'systemctl disable --now ringwayd@lab.socket; systemctl stop ringwayd@lab;'

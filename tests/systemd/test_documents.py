@@ -20,7 +20,8 @@ DOCUMENTS = ('README.md', 'daemon/README.md', 'daemon/TUNING.md')
 COMMAND = re.compile(r'(sudo|ringwayd?|systemctl|systemd-sysusers|journalctl|printf|curl|sqlite3|install|\./|tools/)\b|\./')
 # In a sentence or a table, what stands between backquotes and begins so is one, if it is more than the name of a verb; of
 # benchmarks that is enough.
-IN_A_SENTENCE = re.compile(r'(ringwayd?|systemctl|systemd-analyze|journalctl|gpasswd|ps|lscpu) ')
+IN_A_SENTENCE = re.compile(r'(ringwayd?|systemctl|systemd-analyze|journalctl|gpasswd|ps|lscpu|kill|fsfreeze|docker|echo|meson|ninja|'
+                           r'c\+\+|man) (?!install$)')
 NAME = re.compile(r'(?!ringway bench [a-z]+$)ringway( [a-z]+)*|(systemctl|systemd-analyze) (--user|[a-z]+)')
 
 # Lines that take a tree to build, and the tests that run them.
@@ -29,7 +30,12 @@ ELSEWHERE = {
     './tests/run [SUITE…]': 'tests/cli/test_runner.py',
     'tools/packaging/build && sudo apt install ./build-packages/ringway_*.deb ./build-packages/libringway0_*.deb':
         'tests/packaging/packages.py',
+    'meson setup BUILD && ninja -C BUILD': 'tests/packaging/test_subproject.py',
 }
+# Of the host's own: its kernel, its devices, its containers. Nobody runs them.
+NOT_RUN = ('fsfreeze -u', 'echo within_size >/sys/kernel/mm/transparent_hugepage/shmem_enabled',
+           'docker run -v /run/ringway:/run/ringway')
+PROGRAM = re.search('^```cpp\n(.*?)^```', (ROOT / 'README.md').read_text(), re.MULTILINE | re.DOTALL)[1]
 # Of README, by tests/packaging/test_newcomer.py.
 FIRST_HOUR = re.compile(r'^## The first hour\n(.*?)^## ', re.MULTILINE | re.DOTALL)
 STOP_AND_COPY = ('systemctl stop ringwayd.socket ringwayd.service; cp -aT /var/lib/ringway /root/state; '
@@ -63,6 +69,13 @@ TYPED = {
     'ringwayd [--config FILE] [--socket PATH] [--runtime-dir DIR] [--state-dir DIR]':
         'touch /tmp/file; ringwayd --config /tmp/file --socket /tmp/d/socket --runtime-dir /tmp/d --state-dir /tmp/s'
         ' --check-config',
+    'ninja -C build install && ldconfig': f'ninja -C {BUILD} install && ldconfig',
+    'c++ -std=c++20 PROGRAM.cpp -lringway':
+        f"mkdir -p p && cd p && cat >program.cpp <<'E'\n{PROGRAM}E\nc++ -std=c++20 program.cpp -lringway -o program"
+        ' && { ringwayd --runtime-dir /tmp/p/run --state-dir /tmp/p/state & } && export RINGWAY_SOCKET=/tmp/p/run/control.sock'
+        ' && until ringway status; do sleep 0.05; done && ./program && kill %1 && wait %1',
+    'kill -CONT N': 'sleep 60 & kill -CONT $! && kill $!',
+    'kill -9 N': 'sleep 60 & kill -9 $!',
     'ringwayd --check-config --config FILE': 'touch /tmp/file; ringwayd --check-config --config /tmp/file',
     'ringway bench repair | restart | adopt | recover':
         'ringway bench repair && ringway bench restart && ringway bench adopt && ringway bench recover',
@@ -109,6 +122,8 @@ SAYS = {
     'ringway cursor delete NAME CURSOR': r'Deleted: yes\n',
     'ringway inspect --post-mortem NAME': r'LAST RECORDS\n.*\n +0 +0 ',
     'ringway bench ring --output json': '"line_ns":',
+    'c++ -std=c++20 PROGRAM.cpp -lringway': r'\d/\d+ ACME 7 bytes\n',
+    'man ringway': r'(?s)NAME\n +ringway +- +.*ringway-topic-create\(1\)',
     'lscpu -e': r'CORE L1\S+',
 }
 # What says behind it, and how, that it was done.
@@ -193,12 +208,14 @@ class Documents(unittest.TestCase):
                 ran.add(line)
                 with self.subTest(document=document, line=line):
                     self.run_line(line)
-        known = {line for table in (ELSEWHERE, BEFORE, TYPED, SAYS, SEEN, GOES_ON) for line in table}
+        known = {line for table in (ELSEWHERE, NOT_RUN, BEFORE, TYPED, SAYS, SEEN, GOES_ON) for line in table}
         self.assertEqual(known - ran, set(), 'stand in no document any more')
 
     def run_line(self, line):
         if line in ELSEWHERE:
             self.assertIn(f"'{line.split()[0]}'", (ROOT / ELSEWHERE[line]).read_text())
+            return
+        if line in NOT_RUN:
             return
         if line in BEFORE:
             box.run(f'cd /root && {BEFORE[line]}')

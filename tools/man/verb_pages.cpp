@@ -77,7 +77,8 @@ std::string page_of(const CommandLine& line, const CommandLine::Verb& verb) {
   add_options(page, *verb.app);
   add_values(page, verb.app);
   page.section("EXIT STATUS");
-  page.paragraph("0 where it was done; the others are those of every verb, and stand in");
+  page.paragraph("0 where it was done, if DESCRIPTION does not say what it judges by; the others are those of "
+      "every verb, and stand in");
   page.reference("ringway", '1', ".");
   page.section("EXAMPLES");
   page.verbatim(outdented(verb.info.examples));
