@@ -102,6 +102,7 @@ class Recovery {
   void settle_ends();
   LogPoint end_in_front_of(const SegmentInfo& next, const SegmentInfo& before);
   LogPoint end_by_itself(const SegmentInfo& info);
+  std::optional<LogPoint> end_without_successor(std::size_t segment);
   void settle_floor();
   void raise_floor(std::uint64_t base_offset, std::uint64_t file_bytes);
   void cut(const SegmentInfo& info, SegmentReader& reader, const VerifiedEnd& found);
@@ -118,7 +119,11 @@ class Recovery {
   std::vector<std::string> all_names_;
   std::vector<std::pair<std::uint64_t, std::string>> names_;
   std::vector<std::pair<std::uint64_t, std::string>> set_aside_;  // damaged files of before
-  std::vector<Geometry> geometries_;                              // one per segment of result_
+  struct Shape {
+    Geometry geometry;
+    bool slots_are_sound;
+  };
+  std::vector<Shape> shapes_;  // one per segment of result_
   std::unique_ptr<SegmentReader> last_;
   std::optional<VerifiedEnd> found_;  // of the last segment
   Recovered result_;
@@ -208,7 +213,7 @@ void Recovery::add_segment(const std::string& name, std::uint64_t base_offset, s
     info.running_max = newest.facts.running_max;
     info.written_at_ns = newest.facts.written_at_ns;
   }
-  geometries_.emplace_back(header);
+  shapes_.push_back({Geometry(header), reader.slots_are_sound()});
   result_.segments.push_back(info);
 }
 
@@ -224,7 +229,7 @@ bool Recovery::drop_superseded() {
   if (find_end(*before).end.offset <= segments.back().first.offset) return false;
   const std::string path = path_of(segments.back().name);
   segments.pop_back();
-  geometries_.pop_back();
+  shapes_.pop_back();
   if (repairs()) require(file_system_.remove(path), path, "remove");
   return true;
 }
@@ -245,8 +250,13 @@ LogPoint Recovery::end_by_itself(const SegmentInfo& info) {
   const int descriptor = file_system_.open(path_of(info.name), OpenMode::read);
   if (descriptor == -ENOENT) return info.end;  // retired meanwhile
   require(descriptor, path_of(info.name), "open");
-  SegmentReader reader(file_system_, storage::File(file_system_, descriptor), TableRead::later);
-  if (reader.refresh() < 0) return info.end;  // whoever reads it is told
+  std::optional<SegmentReader> opened;
+  try {
+    opened.emplace(file_system_, storage::File(file_system_, descriptor));
+  } catch (const ReadRefused&) {
+    return info.end;  // whoever reads it is told
+  }
+  SegmentReader& reader = *opened;
   const std::vector<const BlockEntry*> entries = reader.entries();
   for (auto entry = entries.rbegin(); entry != entries.rend(); ++entry) {
     const BlockFacts& facts = (*entry)->facts;
@@ -263,14 +273,29 @@ LogPoint Recovery::end_by_itself(const SegmentInfo& info) {
   return find_end(reader).end;
 }
 
+/// Of a segment that its successor does not follow: it never went as far as that one says.
+std::optional<LogPoint> Recovery::end_without_successor(std::size_t segment) {
+  const SegmentInfo& info = result_.segments[segment];
+  const Shape& shape = shapes_[segment];
+  const SegmentInfo& next = result_.segments[segment + 1];
+  if (next.predecessor_end.position > shape.geometry.capacity_end()) return end_by_itself(info);
+  // A slot that is lost may have told of more.
+  const std::uint64_t told = next.predecessor_durable.position;
+  if (!shape.slots_are_sound || info.end.position >= told) return std::nullopt;
+  LogPoint end = end_by_itself(info);
+  if (end.position < info.end.position) end = info.end;  // what of that does not verify is a hole
+  if (end.position >= told) return std::nullopt;
+  return end;
+}
+
 void Recovery::settle_ends() {
   std::vector<SegmentInfo>& segments = result_.segments;
   if (segments.empty()) return;
   for (std::size_t i = 0; i + 1 < segments.size(); ++i) {
     // The successor knows where this one ended, unless the file between them is missing.
     SegmentInfo& next = segments[i + 1];
-    if (next.predecessor_end.position > geometries_[i].capacity_end()) {
-      segments[i].end = end_by_itself(segments[i]);
+    if (const auto end = end_without_successor(i)) {
+      segments[i].end = *end;
       continue;
     }
     if (next.predecessor_durable != next.predecessor_end) {
@@ -409,6 +434,32 @@ void Recovery::settle_floor() {
 }
 
 }  // namespace
+
+std::optional<MissingRange> missing_between(const SegmentInfo& before,
+                                            const SegmentInfo& behind) noexcept {
+  if (behind.predecessor_end.offset <= before.end.offset) return std::nullopt;
+  return MissingRange{before.end, behind.predecessor_end};
+}
+
+std::vector<MissingRange> Recovered::missing() const {
+  std::vector<MissingRange> ranges;
+  for (std::size_t i = 1; i < segments.size(); ++i) {
+    const auto range = missing_between(segments[i - 1], segments[i]);
+    if (range && !has_damaged_file_for(range->from, range->to)) ranges.push_back(*range);
+  }
+  return ranges;
+}
+
+std::optional<MissingRange> Recovered::missing_up_to(LogPoint known) const {
+  if (known.offset <= end.offset || has_damaged_file_for(end, known)) return std::nullopt;
+  return MissingRange{end, known};
+}
+
+bool Recovered::has_damaged_file_for(LogPoint from, LogPoint to) const noexcept {
+  return std::ranges::any_of(damaged, [&](const DamagedFile& file) {
+    return file.base_offset >= from.offset && file.base_offset < to.offset;
+  });
+}
 
 Recovered recover(storage::FileSystem& file_system, const std::string& directory, RecoverMode mode,
                   const LogIdentity* owner) {

@@ -30,6 +30,16 @@ struct DamagedFile {
   ErrorCode code = ErrorCode::failed;
 };
 
+/// Records that a file had which is not there any more.
+struct MissingRange {
+  LogPoint from;
+  LogPoint to;
+};
+
+/// Between a segment and the one behind it: that one says how far the log went.
+std::optional<MissingRange> missing_between(const SegmentInfo& before,
+                                            const SegmentInfo& behind) noexcept;
+
 /// What lay behind the end of the log and does not verify, kept in a file of its own.
 struct TornTail {
   std::string name;  ///< "" when the disk was too full to keep it
@@ -47,6 +57,13 @@ struct Recovered {
   std::vector<DamagedFile> damaged;
   std::vector<std::string> foreign;  ///< names that are none of the log's
   std::optional<TornTail> torn;
+
+  /// What is missing, as far as the files tell.
+  std::vector<MissingRange> missing() const;
+  /// What is missing behind them, where somebody knows that the log went on to `known`.
+  std::optional<MissingRange> missing_up_to(LogPoint known) const;
+  /// A damaged file that is left may have held it: that is what is the matter then.
+  bool has_damaged_file_for(LogPoint from, LogPoint to) const noexcept;
 
   /// The ring lives: it holds everything from page_floor(end) on.
   LogStart go_on() const {

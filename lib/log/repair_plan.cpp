@@ -145,21 +145,17 @@ void Planning::mend(const NamedHole& named) {
     throw Error(ErrorCode::failed, path_of(named.segment), reason(hole),
                 "repair it again when the device works, or copy the disk to another one");
   }
-  if (segments().empty()) {  // all of the log is missing
-    fill_in(hole.from, hole.to, nullptr, nullptr);
-    return;
+  if (!named.file_is_missing()) {
+    const auto found =
+        std::find_if(segments().begin(), segments().end(),
+                     [&](const SegmentInfo& segment) { return segment.name == named.segment; });
+    return write_off(hole, static_cast<std::size_t>(found - segments().begin()));
   }
-  const auto found =
-      std::find_if(segments().begin(), segments().end(),
-                   [&](const SegmentInfo& segment) { return segment.name == named.segment; });
-  const auto index = static_cast<std::size_t>(found - segments().begin());
-  if (hole.end_block > 0) {
-    write_off(hole, index);
-  } else if (hole.from.offset < found->first.offset) {
-    fill_in(hole.from, hole.to, &segments()[index - 1], &*found);
-  } else {
-    fill_in(hole.from, hole.to, &*found, nullptr);
-  }
+  const auto behind = std::find_if(
+      segments().begin(), segments().end(),
+      [&](const SegmentInfo& segment) { return segment.first.offset >= hole.to.offset; });
+  fill_in(hole.from, hole.to, behind != segments().begin() ? &*std::prev(behind) : nullptr,
+          behind != segments().end() ? &*behind : nullptr);
 }
 
 void Planning::write_off(const Hole& hole, std::size_t segment) {

@@ -65,11 +65,13 @@ int SegmentReader::read_slots() noexcept {
   if (got < 0) return static_cast<int>(got);
   const auto whole = static_cast<std::size_t>(got) / sizeof(TailSlot);
   slot_count_ = 0;
+  slots_sound_ = whole == raw.size();
   for (const TailSlot& slot : std::span(raw).first(whole)) {
-    if (slot.checksum != checksum_of(slot, slot_seed(header_.segment_id))) continue;
-    if (slot.end_position < header_.first_position ||
+    if (slot.checksum != checksum_of(slot, slot_seed(header_.segment_id)) ||
+        slot.end_position < header_.first_position ||
         slot.end_position > geometry_.capacity_end() ||
         slot.block_index != geometry_.block_of(slot.end_position)) {
+      slots_sound_ = slots_sound_ && slot.sequence == 0 && slot.checksum == 0;
       continue;
     }
     slots_[slot_count_++] = slot;

@@ -109,6 +109,8 @@ class SegmentReader {
   /// Table entries that verify, and tail slots that do, newest first (their data is not checked).
   std::vector<const BlockEntry*> entries() const;
   std::span<const TailSlot> slots() const noexcept { return std::span(slots_).first(slot_count_); }
+  /// No slot was written that does not verify: what they say of the end is the whole truth.
+  bool slots_are_sound() const noexcept { return slots_sound_; }
 
   /// For advice about how it is read.
   int descriptor() const noexcept { return file_.descriptor(); }
@@ -144,6 +146,7 @@ class SegmentReader {
   std::vector<BlockEntry> table_;  // index kNoBoundary: does not verify
   std::array<TailSlot, kTailSlots> slots_;
   std::size_t slot_count_ = 0;
+  bool slots_sound_ = false;
   // Verified bytes, from a page on: the end of a block, whole blocks, perhaps an open one.
   storage::PageBuffer buffer_;
   std::uint64_t buffer_start_ = 0;

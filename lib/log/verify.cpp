@@ -6,6 +6,10 @@
 namespace ringway::log {
 namespace {
 
+NamedHole file_missing(LogPoint from, LogPoint to) {
+  return {segment_name(from.offset), Hole{from, to, 0}};
+}
+
 /// False when the visitor has seen enough.
 bool read_segment(SegmentReader& reader, const std::string& name,
                   const std::function<bool(const Record&)>& visit, LogReport& report) {
@@ -50,8 +54,9 @@ LogReport verify_log(storage::FileSystem& file_system, const std::string& direct
     if (reader.header().base_offset != segment.first.offset) continue;
     if (i + 1 < segments.size()) reader.limit_to(segment.end);
     reader.trust_durable(durable);
-    if (i > 0 && segment.predecessor_end.offset > segments[i - 1].end.offset) {
-      report.holes.push_back({segment.name, Hole{segments[i - 1].end, segment.predecessor_end, 0}});
+    if (i > 0) {
+      const auto missing = missing_between(segments[i - 1], segment);
+      if (missing) report.holes.push_back(file_missing(missing->from, missing->to));
     }
     ++report.segments;
     report.blocks += reader.entries().size();
@@ -61,13 +66,13 @@ LogReport verify_log(storage::FileSystem& file_system, const std::string& direct
     }
   }
   if (!segments.empty() && durable.offset > report.end.offset) {
-    report.holes.push_back({segments.back().name, Hole{report.end, durable, 0}});
+    report.holes.push_back(file_missing(report.end, durable));
   }
   // All of it is gone. Where damaged files are left, those are what is the matter.
   const std::vector<DamagedFile>& damaged = report.recovered.damaged;
   if (segments.empty() && durable.offset > 0 &&
       (damaged.empty() || damaged.front().base_offset >= durable.offset)) {
-    report.holes.push_back({segment_name(0), Hole{{}, durable, 0}});
+    report.holes.push_back(file_missing({}, durable));
   }
   return report;
 }

@@ -11,11 +11,12 @@
 
 namespace ringway::log {
 
-/// A hole, and the segment it is in. For records missing between two segments, the later one; for
-/// such as lay behind the last one, that; where none is left, the first that a log has.
+/// A hole, and the segment it is in. For records that no file has, the one that began with them.
 struct NamedHole {
   std::string segment;
   Hole hole;
+
+  bool file_is_missing() const noexcept { return hole.end_block == 0 && hole.error == 0; }
 };
 
 struct LogReport {

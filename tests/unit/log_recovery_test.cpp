@@ -328,6 +328,48 @@ TEST_CASE("recovery: a missing segment in the middle is a named hole", "[log]") 
   CHECK(report.holes[0].hole.to == segments[1].end);
 }
 
+TEST_CASE("recovery: a missing segment is named however little it held", "[log]") {
+  LogBench bus;
+  for (int start = 0; start < 3; ++start) {
+    bus.add(2, 20);
+    bus.driver->drain();
+    bus.driver.reset();
+    bus.begin(bus.recover().go_on());
+  }
+  auto segments = bus.driver->log().segments();
+  REQUIRE(segments.size() == 3);
+  bus.driver.reset();
+  const std::string first = kPath + "/" + segments[0].name;
+  REQUIRE(bus.disk.remove(kPath + "/" + segments[1].name) == 0);
+
+  SECTION("its predecessor's slots say that it never went so far") {
+    const auto report = log::verify_log(bus.disk, kDirectory);
+    REQUIRE(report.holes.size() == 1);
+    CHECK(report.holes[0].segment == segments[1].name);
+    CHECK(report.holes[0].file_is_missing());
+    CHECK(report.holes[0].hole.from == segments[0].end);
+    CHECK(report.holes[0].hole.to == segments[1].end);
+    const auto missing = report.recovered.missing();
+    REQUIRE(missing.size() == 1);
+    CHECK(missing[0].from == segments[0].end);
+    CHECK(missing[0].to == segments[1].end);
+  }
+  SECTION("where a slot is spoiled nobody knows that") {
+    const log::SegmentReader reader(
+        bus.disk, storage::File(bus.disk, bus.disk.open(first, storage::OpenMode::read)));
+    const log::Geometry geometry(reader.header());
+    const int file = bus.disk.open(first, storage::OpenMode::write);
+    const std::byte wrong[1]{std::byte{0x5a}};
+    REQUIRE(bus.disk.write(file, wrong, geometry.slot_file_pos(0) + 4100) >= 0);
+    bus.disk.close(file);
+    const auto report = log::verify_log(bus.disk, kDirectory);
+    REQUIRE(report.holes.size() == 1);
+    CHECK(report.holes[0].segment == segments[0].name);
+    CHECK_FALSE(report.holes[0].file_is_missing());
+    CHECK(report.recovered.missing().empty());
+  }
+}
+
 TEST_CASE("recovery: an empty last segment is replaced by one of the same name", "[log]") {
   LogBench bus;
   bus.add(5);

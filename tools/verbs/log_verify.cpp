@@ -14,8 +14,13 @@
 namespace ringway::cli {
 namespace {
 
-std::string reason(const log::Hole& hole) {
+std::string reason(const log::NamedHole& named, const log::Recovered& found) {
+  const log::Hole& hole = named.hole;
   if (hole.known) return "lost, as a repair has said";
+  if (named.file_is_missing()) {
+    return found.has_damaged_file_for(hole.from, hole.to) ? "the file cannot be followed"
+                                                          : "the file is missing";
+  }
   return hole.error < 0 ? std::string(std::strerror(-hole.error)) : "bytes do not verify";
 }
 
@@ -37,11 +42,11 @@ class Findings {
                       {"to_offset", hole.to.offset},
                       {"from_position", hole.from.position},
                       {"to_position", hole.to.position},
-                      {"reason", reason(hole)}});
+                      {"reason", reason(named, found.recovered)}});
       holes_.add({Cell::of_number(partition), Cell::of_text(named.segment),
                   Cell::of_number(hole.from.offset), Cell::of_number(hole.to.offset),
                   Cell::of_number(hole.from.position), Cell::of_number(hole.to.position),
-                  Cell::of_text(reason(hole))});
+                  Cell::of_text(reason(named, found.recovered))});
     }
     Json damaged = Json::array();
     for (const log::DamagedFile& file : found.recovered.damaged) {
