@@ -95,6 +95,10 @@ class Flusher::Thread {
     if (TopicDuty* found = duty(topic)) found->retire(partition, first_kept);
   }
 
+  void leave_segment(const ServedTopic* topic, std::uint32_t partition) {
+    if (TopicDuty* found = duty(topic)) found->leave_segment(partition);
+  }
+
   TopicDuty* duty(const ServedTopic* topic) {
     const auto found = find(topic);
     return found == topics_.end() ? nullptr : found->get();
@@ -284,6 +288,14 @@ void Flusher::retire(std::shared_ptr<ServedTopic> topic, std::uint32_t partition
                      std::uint64_t first_kept) {
   thread_->post([topic = std::move(topic), partition, first_kept](Thread& thread) {
     thread.retire(topic.get(), partition, first_kept);
+  });
+}
+
+void Flusher::leave_segment(std::shared_ptr<ServedTopic> topic, std::uint32_t partition,
+                            std::function<void()> done) {
+  thread_->post([topic = std::move(topic), partition, done = std::move(done)](Thread& thread) {
+    thread.leave_segment(topic.get(), partition);
+    done();
   });
 }
 

@@ -75,6 +75,7 @@ void LogFlush::hear_waiters() noexcept {
 
 void LogFlush::flush(SteadyTime now, bool hurries) {
   if (log_.error() != 0) return recover_device(now);
+  if (leaves_segment_) leave_segment();
   if (std::exchange(synced_, false)) see_company(now);
   gathers_ = false;
   if (submitted_ == log_.noted()) {
@@ -180,6 +181,7 @@ void LogFlush::refused(int error, SteadyTime now) {
                                   : "once the ring is full, it goes on in memory only"}});
   }
   last_error_ = error;
+  leaves_segment_ = leaves_segment_ || error == -ENOENT;  // somebody removed it while it was closed
   heals_at_.reset();
   board_.write_errors.fetch_add(1, std::memory_order::relaxed);  // a counter
 }
@@ -336,6 +338,14 @@ void LogFlush::retire(std::uint64_t first_kept) {
   publish_segments();
 }
 
+void LogFlush::leave_segment() {
+  leaves_segment_ = !log_.idle() || log_.error() != 0 || !log_.settled();
+  if (leaves_segment_) return;
+  submitted_ = log_.restart();
+  if (log_.can_begin()) static_cast<void>(log_.begin());  // where that is refused, the next batch
+  publish_segments();
+}
+
 void LogFlush::recover_device(SteadyTime now) {
   if (!log_.idle()) return;
   const int error = log_.error();
@@ -350,6 +360,7 @@ void LogFlush::recover_device(SteadyTime now) {
   // The ring still holds everything from the durable end on: it is noted again from there.
   const bool settled = log_.settled();
   submitted_ = log_.restart();
+  leaves_segment_ = false;
   if (!settled) behind_gap_ = begins_behind_gap();
   retry_at_ = now + kRetryAfter;
   publish_segments();

@@ -85,6 +85,9 @@ class LogFlush {
   void park() noexcept {
     if (log_.idle()) log_.park();
   }
+  /// The file of the newest segment is not there any more: the log goes on in a new one, from the
+  /// durable end on. At once, or as soon as nothing is under way.
+  void leave_segment();
   /// Removes the oldest `count` segments.
   void retire(std::uint64_t first_kept);
 
@@ -141,6 +144,7 @@ class LogFlush {
   SteadyTime retry_at_{};
   int last_error_ = 0;
   bool suspended_ = false;
+  bool leaves_segment_ = false;
   bool behind_gap_;  ///< nothing is written behind the jump with which the segment at hand begins
   std::optional<std::uint64_t> heals_at_;  ///< when this is durable, the device works again
 };

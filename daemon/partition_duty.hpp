@@ -113,6 +113,9 @@ class PartitionDuty {
   void park() noexcept {
     if (log_) log_->park();
   }
+  void leave_segment() {
+    if (log_) log_->leave_segment();
+  }
   /// Removes the segments of the log that lie before `first_kept`.
   void retire_segments(std::uint64_t first_kept) {
     if (log_) log_->retire(first_kept);

@@ -9,6 +9,7 @@
 #include "control/shell_word.hpp"
 #include "control/topic_settings.hpp"
 #include "daemon/access_change.hpp"
+#include "daemon/ring_opening.hpp"
 #include "daemon/segment_search.hpp"
 #include "daemon/topic_report.hpp"
 #include "daemon/trim.hpp"
@@ -239,6 +240,11 @@ void Requests::handle(Asker session, const control::Close& close, const Answer& 
 }
 
 void Requests::handle(Asker session, const control::FindSegment& find, const Answer& answer) {
+  find_segment(session, find, answer, false);
+}
+
+void Requests::find_segment(Asker session, const control::FindSegment& find, const Answer& answer,
+                            bool last_try) {
   const auto topic = registry_.get(find.topic);
   demand(*session, Right::read, *topic);
   demand_served(*topic);
@@ -266,30 +272,60 @@ void Requests::handle(Asker session, const control::FindSegment& find, const Ans
       last.end = {std::max(last.end.position, position), written};
     }
   }
-  const auto index =
-      std::visit([&](const auto& at) { return find_segment(segments, at); }, find.at);
-  if (!index) return answer(control::SegmentFound{.in_ring = true});
-  const log::SegmentInfo& segment = segments[*index];
-  control::SegmentFound found{.base_offset = segment.first.offset,
-                              .base_position = segment.base_position,
-                              .end_offset = segment.end.offset,
-                              .end_position = segment.end.position,
-                              .sealed = *index + 1 < segments.size()};
-  if (found.sealed) {
-    found.next_base_offset = segments[*index + 1].first.offset;
-    found.next_base_position = segments[*index + 1].first.position;
-  }
-  const auto path = topic->served->directory(find.partition) / segment.name;
-  shm::Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!file) {
+  auto index = std::visit(
+      [&](const auto& at) { return daemon::find_segment(segments, at); }, find.at);
+  shm::Descriptor file;
+  while (index && !file) {
+    const log::SegmentInfo& segment = segments[*index];
+    const auto path = topic->served->directory(find.partition) / segment.name;
+    file = shm::Descriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (file) break;
     const int error = errno;
     // In this very moment retention may have taken it: then there is another first one.
     const auto now = topic->served->segments(find.partition).snapshot();
     if (error == ENOENT && !now.empty() && now.front().name != segments.front().name) {
       return handle(session, find, answer);
     }
-    throw system_error(error, path.string(), "the segment cannot be opened",
-                       shm::descriptor_advice(error));
+    const bool newest = *index + 1 == segments.size();
+    if (error != ENOENT || (newest && last_try)) {
+      throw system_error(error, path.string(), "the segment cannot be opened",
+                         shm::descriptor_advice(error));
+    }
+    note_missing(*topic->served, find.partition, {segment.first, segment.end}, parts_.log,
+                 topic->damage);
+    if (newest) {
+      // Records must not go on into a file that nobody finds again.
+      return parts_.flusher.leave_segment(
+          topic->served, find.partition, [this, session, find, answer] {
+            parts_.post([this, session, find, answer] {
+              if (!answer.wanted()) return;
+              try {
+                find_segment(session, find, answer, true);
+              } catch (...) {
+                refuse(*session, answer);
+              }
+            });
+          });
+    }
+    ++*index;
+  }
+  control::SegmentFound found{.in_ring = !index};
+  if (const auto* const at = std::get_if<control::AtOffset>(&find.at)) {
+    if (const auto end = topic->damage.missing_up_to(find.partition, at->offset)) {
+      found.missing_to_offset = end->offset;
+      found.missing_to_position = end->position;
+    }
+  }
+  if (!index) return answer(found);
+  const log::SegmentInfo& segment = segments[*index];
+  found.base_offset = segment.first.offset;
+  found.base_position = segment.base_position;
+  found.end_offset = segment.end.offset;
+  found.end_position = segment.end.position;
+  found.sealed = *index + 1 < segments.size();
+  if (found.sealed) {
+    found.next_base_offset = segments[*index + 1].first.offset;
+    found.next_base_position = segments[*index + 1].first.position;
   }
   std::vector<shm::Descriptor> descriptors;
   descriptors.push_back(std::move(file));

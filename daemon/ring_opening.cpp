@@ -5,6 +5,7 @@
 #include "daemon/commit_follower.hpp"
 #include "daemon/gap_list.hpp"
 #include "daemon/nonce_source.hpp"
+#include "log/segment_name.hpp"
 #include "ring/limit.hpp"
 #include "ring/scan.hpp"
 
@@ -51,14 +52,22 @@ log::Recovered recover_log(const ServedTopic& topic, std::uint32_t partition,
   return log::recover(file_system, directory, mode, &identity);
 }
 
+void note_missing(const ServedTopic& topic, std::uint32_t partition,
+                  const log::MissingRange& range, const EventLog& log, LogDamage& damage) {
+  damage.note(log, topic,
+              {LogDamage::Kind::missing, partition, range.from, range.to,
+               log::segment_name(range.from.offset), ""});
+}
+
 void report_recovery(const ServedTopic& topic, std::uint32_t partition, const log::Recovered& found,
-                     const EventLog& log) {
+                     const EventLog& log, LogDamage& damage) {
+  using Kind = LogDamage::Kind;
   for (const log::DamagedFile& file : found.damaged) {
-    log.error("segment_damaged", {{"topic", topic.name()},
-                                  {"partition", partition},
-                                  {"file", file.name},
-                                  {"rule", file.rule},
-                                  {"effect", "kept as it is; its records are a gap"}});
+    damage.note(log, topic, {Kind::unreadable, partition, {0, file.base_offset},
+                             {0, LogDamage::kUnknown}, file.name, file.rule});
+  }
+  for (const log::MissingRange& range : found.missing()) {
+    note_missing(topic, partition, range, log, damage);
   }
   if (found.torn) {
     log.warning("torn_tail_cut", {{"topic", topic.name()},
@@ -93,8 +102,9 @@ void open_partition(ServedTopic& topic, std::uint32_t partition, log::LogPoint s
   topic.log_start(partition) = recovered.jump(start);
 }
 
-void reopen_partition(ServedTopic& topic, std::uint32_t partition, const log::Recovered& recovered,
-                      const EventLog& log) {
+std::optional<log::MissingRange> reopen_partition(ServedTopic& topic, std::uint32_t partition,
+                                                  const log::Recovered& recovered,
+                                                  const EventLog& log) {
   const ring::PartitionView view = topic.view(partition);
   layout::BoardPartition& board = view.board();
   // Relaxed: the supervisor that wrote them is dead.
@@ -102,6 +112,7 @@ void reopen_partition(ServedTopic& topic, std::uint32_t partition, const log::Re
   const std::uint64_t announced = board.announced.load(std::memory_order::relaxed);
   topic.segments(partition).assign(recovered.segments);
   log::LogStart& start = topic.log_start(partition);
+  std::optional<log::MissingRange> missing;
   if (recovered.end.position < base && announced == view.ring_bytes()) {
     // Of this ring nothing was written yet.
     start = recovered.jump({base, board.base_offset.load(std::memory_order::relaxed)});
@@ -119,6 +130,10 @@ void reopen_partition(ServedTopic& topic, std::uint32_t partition, const log::Re
                                         {"goes_on_at", oldest.offset},
                                         {"effect", "the offsets between are lost"}});
     start = recovered.jump({base + oldest.position, oldest.offset});
+    missing = recovered.missing_up_to(start.at);
+    if (board.written_offset.load(std::memory_order::relaxed) < oldest.offset) missing.reset();
+    // For good: the header of the next segment says how far the log went.
+    if (missing) start.predecessor_end = start.durable = start.predecessor_durable = start.at;
   }
   // A file may not say yet what was published.
   const log::LogPoint published = published_durable(view, recovered.end);
@@ -128,6 +143,7 @@ void reopen_partition(ServedTopic& topic, std::uint32_t partition, const log::Re
   // In memory only the ring gives back what was written and never synced.
   start.in_ring = start.in_ring &&
                   log::page_floor(start.durable.position) + view.ring_bytes() >= base + announced;
+  return missing;
 }
 
 }  // namespace ringway::daemon

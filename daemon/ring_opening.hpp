@@ -1,6 +1,10 @@
 #pragma once
 
+#include <cstdint>
+#include <optional>
+
 #include "daemon/event_log.hpp"
+#include "daemon/log_damage.hpp"
 #include "daemon/served_topic.hpp"
 #include "log/recovery.hpp"
 #include "storage/file_system.hpp"
@@ -10,9 +14,11 @@ namespace ringway::daemon {
 /// What a partition's log is found to hold, once it is mended. Any thread, one a partition.
 log::Recovered recover_log(const ServedTopic& topic, std::uint32_t partition,
                            storage::FileSystem& file_system, log::RecoverMode mode);
-/// Logs what of it a person should know.
+/// Logs what of it a person should know, and notes what of the log is not to be had.
 void report_recovery(const ServedTopic& topic, std::uint32_t partition, const log::Recovered& found,
-                     const EventLog& log);
+                     const EventLog& log, LogDamage& damage);
+void note_missing(const ServedTopic& topic, std::uint32_t partition,
+                  const log::MissingRange& range, const EventLog& log, LogDamage& damage);
 
 /// Fills board and ring of a partition so that its first record gets `start`, and tells the flusher
 /// where the log goes on. The memory is fresh.
@@ -20,8 +26,8 @@ void open_partition(ServedTopic& topic, std::uint32_t partition, log::LogPoint s
                     const log::Recovered& recovered);
 
 /// The same for a ring that lives on: the log goes on where it verified, as far as the ring still
-/// holds that place.
-void reopen_partition(ServedTopic& topic, std::uint32_t partition, const log::Recovered& recovered,
+/// holds that place. Else what the log had and has not any more is returned, if there is such.
+std::optional<log::MissingRange> reopen_partition(ServedTopic& topic, std::uint32_t partition, const log::Recovered& recovered,
                       const EventLog& log);
 
 }  // namespace ringway::daemon

@@ -371,7 +371,7 @@ std::vector<std::string> Supervisor::degraded() const {
       all.push_back(fmt::format("topic '{}' is not served: {}", name, topic->fault));
       continue;
     }
-    all.insert(all.end(), topic->damage.begin(), topic->damage.end());
+    std::ranges::move(topic->damage.words(*topic->served), std::back_inserter(all));
     std::ranges::move(held_partitions(*topic), std::back_inserter(all));
   }
   for (const auto& directory : logs_without_topic_) {
@@ -396,7 +396,7 @@ metrics::Inventory Supervisor::inventory() {
   metrics::take_stock(all, registry_, sessions_);
   for (const auto& [name, topic] : registry_.all()) {
     if (topic->deleting) continue;
-    all.troubles += topic->served ? topic->damage.size() : 1;
+    all.troubles += topic->served ? topic->damage.count(*topic->served) : 1;
   }
   all.troubles += logs_without_topic_.size() + retention_.held().size() +
                   registry_.waiting().size() + troubles_.size() + lasting_troubles_.size();

@@ -10,6 +10,7 @@
 #include "control/access.hpp"
 #include "daemon/catalog.hpp"
 #include "daemon/consume_latency.hpp"
+#include "daemon/log_damage.hpp"
 #include "daemon/named_cursors.hpp"
 #include "daemon/open_producers.hpp"
 #include "daemon/served_topic.hpp"
@@ -56,7 +57,7 @@ struct Topic {
   OpenProducers producers{};
   std::shared_ptr<ServedTopic> served{};  ///< null: it cannot be served, and `fault` says why
   std::string fault{};
-  std::vector<std::string> damage{};  ///< what of its log was unreadable at the start
+  LogDamage damage{};
   bool deleting = false;
   std::unique_ptr<Replacement> replacement{};  ///< under way
   std::string not_resumed{};  ///< why it does not get the ring that a predecessor had begun

@@ -33,6 +33,7 @@ class TopicDuty {
   void retire(std::uint32_t partition, std::uint64_t first_kept) {
     partitions_[partition]->retire_segments(first_kept);
   }
+  void leave_segment(std::uint32_t partition) { partitions_[partition]->leave_segment(); }
 
   /// One look at every partition that does not rest, or at as many as `until` leaves time for, at
   /// least one; the next call goes on behind them. Returns when that is due at the latest.

@@ -155,6 +155,8 @@ class TopicRegistry {
                                       log::RecoverMode mode) const;
   std::vector<log::Recovered> report(Topic& topic, const ServedTopic& served,
                                      std::span<LogRecovery> recoveries) const;
+  void expect_end(Topic& topic, const ServedTopic& served, std::uint32_t partition,
+                  const PartitionRow& row, log::Recovered& recovered) const;
   bool adopt(Topic& topic, const std::map<std::string, KeptDescriptor>& kept) const;
   void go_on(Topic& topic, std::span<LogRecovery> recoveries) const;
   void keep_out(Topic& topic, const std::map<std::string, KeptDescriptor>& kept,
@@ -169,7 +171,7 @@ class TopicRegistry {
   void give_up_replacement(Topic& topic, const Error& why);
   void finish_replacement(Topic& topic);
   PartitionRow go_on_behind(Topic& topic, ServedTopic& served, std::uint32_t partition,
-                            const log::Recovered& recovered);
+                            log::Recovered& recovered);
   static void carry_handles(const ServedTopic& from, ServedTopic& to);
 
   SupervisorParts parts_;

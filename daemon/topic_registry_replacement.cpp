@@ -227,8 +227,7 @@ void TopicRegistry::finish_replacement(Topic& topic) {
   row.generation = served.generation();
   row.settings = control::to_json(replacement.settings).dump();
   try {
-    topic.damage.clear();
-    const std::vector<log::Recovered> logs = recover(topic, served, log::RecoverMode::repair);
+    std::vector<log::Recovered> logs = recover(topic, served, log::RecoverMode::repair);
     for (std::uint32_t p = 0; p < served.partitions(); ++p) {
       row.partitions[p] = go_on_behind(topic, served, p, logs[p]);
     }
@@ -265,7 +264,7 @@ void TopicRegistry::finish_replacement(Topic& topic) {
 
 /// Opens a partition of the new ring behind the end of the old one's.
 PartitionRow TopicRegistry::go_on_behind(Topic& topic, ServedTopic& served, std::uint32_t partition,
-                                         const log::Recovered& recovered) {
+                                         log::Recovered& recovered) {
   const ServedTopic& old = *topic.served;
   const ring::PartitionView from = old.view(partition), to = served.view(partition);
   const layout::BoardPartition& board = from.board();
@@ -280,6 +279,7 @@ PartitionRow TopicRegistry::go_on_behind(Topic& topic, ServedTopic& served, std:
   end.clean_position =
       base + (how == layout::Retired::no ? board.committed_position.load(std::memory_order::relaxed)
                                          : board.end_position.load(std::memory_order::relaxed));
+  expect_end(topic, served, partition, end, recovered);
   std::optional<log::LogPoint> floor;
   if (topic.settings.persist) floor = recovered.floor;
   // The jump is as wide as the old ring.

@@ -74,15 +74,20 @@ std::vector<log::Recovered> TopicRegistry::report(Topic& topic, const ServedTopi
     logs.push_back(std::move(recovery.found));
   }
   for (std::uint32_t p = 0; p < logs.size(); ++p) {
-    report_recovery(served, p, logs[p], parts_.log);
-    for (const log::DamagedFile& file : logs[p].damaged) {
-      topic.damage.push_back(fmt::format(
-          "topic '{}' partition {}: {} is damaged ({}), its records are a gap; restore or remove "
-          "it and restart the supervisor",
-          topic.row.name, p, file.name, file.rule));
-    }
+    report_recovery(served, p, logs[p], parts_.log, topic.damage);
   }
   return logs;
+}
+
+/// A ring was drained up to there. The header of the next segment says so, too, for good.
+void TopicRegistry::expect_end(Topic& topic, const ServedTopic& served, std::uint32_t partition,
+                               const PartitionRow& row, log::Recovered& recovered) const {
+  if (!topic.settings.persist || !row.clean || row.clean_offset <= row.base_offset) return;
+  const log::LogPoint end{row.clean_position, row.clean_offset};
+  const auto missing = recovered.missing_up_to(end);
+  if (!missing) return;
+  note_missing(served, partition, *missing, parts_.log, topic.damage);
+  recovered.end = recovered.durable = end;
 }
 
 bool TopicRegistry::adopt(Topic& topic, const std::map<std::string, KeptDescriptor>& kept) const {
@@ -119,7 +124,8 @@ void TopicRegistry::go_on(Topic& topic, std::span<LogRecovery> recoveries) const
   forget_clean_end(topic);
   const std::vector<log::Recovered> logs = report(topic, *topic.served, recoveries);
   for (std::uint32_t p = 0; p < logs.size(); ++p) {
-    reopen_partition(*topic.served, p, logs[p], parts_.log);
+    const auto missing = reopen_partition(*topic.served, p, logs[p], parts_.log);
+    if (missing) note_missing(*topic.served, p, *missing, parts_.log, topic.damage);
   }
 }
 
@@ -140,12 +146,13 @@ void TopicRegistry::begin_ring(Topic& topic) {
       identity, topic.settings,
       TopicMemory::create(identity, topic.settings, parts_.config.handles_per_topic_max));
   keep(topic, *topic.served);
-  const std::vector<log::Recovered> logs = recover(topic, *topic.served, log::RecoverMode::repair);
+  std::vector<log::Recovered> logs = recover(topic, *topic.served, log::RecoverMode::repair);
   for (std::uint32_t p = 0; p < topic.settings.partitions; ++p) {
     PartitionRow& row = topic.row.partitions[p];
-    const log::Recovered& recovered = logs[p];
+    log::Recovered& recovered = logs[p];
     // The mark of an older catalog: its ring was not the last.
     if (recovered.end.offset > row.clean_offset) row.clean = false;
+    expect_end(topic, *topic.served, p, row, recovered);
     std::optional<log::LogPoint> floor;
     if (topic.settings.persist) floor = recovered.floor;
     const log::LogPoint start = ring_start(topic.settings, row, floor);

@@ -10,7 +10,7 @@ const char* reason(const Gap& gap, std::uint64_t first_offset) {
     case Status::lapped:
       return "overwritten before they were read";
     case Status::corrupt:
-      return "damaged on disk";
+      return "lost on disk";
     default:
       // Retention takes the oldest only.
       return gap.from < first_offset ? "not kept any more"

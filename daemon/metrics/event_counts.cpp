@@ -18,9 +18,9 @@ constexpr std::string_view kKnown[] = {
     "quarantined",           "request_failed",
     "retention_held",        "ring_was_lost",
     "ring_without_topic",    "segment_damaged",
-    "stopped_producer_killed", "thread_stands_still",
-    "topic_not_served",      "torn_tail_cut",
-    "work_failed"};
+    "segment_missing",       "stopped_producer_killed",
+    "thread_stands_still",   "topic_not_served",
+    "torn_tail_cut",         "work_failed"};
 constexpr std::string_view kReasons[] = {"altered", "stopped_claim", "long_pin", "worn_out",
                                          "interrupted"};
 

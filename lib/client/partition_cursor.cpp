@@ -4,6 +4,7 @@
 #include <cstring>
 #include <utility>
 
+#include "client/boundary_table.hpp"
 #include "client/log_gaps.hpp"
 #include "client/record_view.hpp"
 #include "shm/landing.hpp"
@@ -394,6 +395,14 @@ Status PartitionCursor::take_chunk(const LogChunk& chunk, Harvest& harvest) noex
       return where_ == Where::ring && only_log_has_it() ? Status::quarantined : Status::ok;
     }
     case LogChunk::Kind::gap:
+      // The ring may still have the end of what is lost on disk.
+      if (const auto oldest = oldest_boundary(view_);
+          chunk.reason == Status::corrupt && oldest && oldest->offset > offset() &&
+          oldest->offset < chunk.at.offset) {
+        skip_gap(harvest, oldest->offset, chunk.reason);
+        where_ = Where::unplaced;
+        return chunk.reason;
+      }
       skip_gap(harvest, chunk.at.offset, chunk.reason);
       where_ = Where::log;
       place_ = {chunk.at.position - base_, chunk.at.offset};

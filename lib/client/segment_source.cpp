@@ -59,6 +59,22 @@ bool SegmentSource::find(const Where& where) {
   return true;
 }
 
+/// Nothing: the reader has it. Else what there is to say instead.
+std::optional<LogChunk> SegmentSource::look_for(std::uint64_t offset) {
+  using Kind = LogChunk::Kind;
+  const bool there = find(control::AtOffset{offset});
+  if (there && reader_->first().offset <= offset) return std::nullopt;
+  const log::LogPoint missing_to{found_.missing_to_position.value_or(0),
+                                 found_.missing_to_offset.value_or(0)};
+  if (missing_to.offset > offset) {
+    reader_.reset();  // what it has may begin further on
+    return LogChunk{Kind::gap, missing_to, {}, Status::corrupt};
+  }
+  if (!there) return LogChunk{};
+  // Retention took it, or the log jumped.
+  return LogChunk{Kind::gap, reader_->first(), {}, Status::not_found};
+}
+
 /// What the kernel would read on behind the written end of a segment is not there yet. It keeps
 /// pages of that, and with such pages in its way a direct write of the supervisor cannot be sent to
 /// the device at once; and the device is shared with it.
@@ -75,13 +91,9 @@ LogChunk SegmentSource::read_on(log::LogPoint at) {
   bool fresh = false;  // the supervisor was asked about this very place
   for (int segments = 0; segments < kSegmentsMax;) {
     if (!reader_) {
-      if (!find(control::AtOffset{at.offset})) return {};
+      if (const auto instead = look_for(at.offset)) return *instead;
       fresh = true;
       ++segments;
-      if (reader_->first().offset > at.offset) {
-        // Retention took it, or the log jumped.
-        return {Kind::gap, reader_->first(), {}, Status::not_found};
-      }
       // Positions are jumped over where a new ring began.
       if (reader_->first().offset == at.offset) at = reader_->first();
     }
@@ -100,13 +112,6 @@ LogChunk SegmentSource::read_on(log::LogPoint at) {
         break;
     }
     // Behind this segment, or it is not written so far yet, or it was sealed since.
-    if (found_.sealed && found_.next_base_offset && *found_.next_base_offset > at.offset) {
-      reader_.reset();
-      return {Kind::gap,
-              {found_.next_base_position.value_or(at.position), *found_.next_base_offset},
-              {},
-              Status::not_found};
-    }
     if (fresh) return {};
     reader_.reset();
   }
@@ -153,10 +158,7 @@ LogChunk SegmentSource::read(log::LogPoint at) noexcept {
 
 LogChunk SegmentSource::read_offset(std::uint64_t offset) noexcept {
   return guarded([&]() -> LogChunk {
-    if (!find(control::AtOffset{offset})) return {};
-    if (reader_->first().offset > offset) {
-      return {LogChunk::Kind::gap, reader_->first(), {}, Status::not_found};
-    }
+    if (const auto instead = look_for(offset)) return *instead;
     return read_on(reader_->find_offset(offset));
   });
 }

@@ -31,6 +31,7 @@ class SegmentSource : public LogSource {
   using Where = decltype(control::FindSegment::at);
 
   bool find(const Where& where);
+  std::optional<LogChunk> look_for(std::uint64_t offset);
   LogChunk read_on(log::LogPoint at);
   void choose_read_ahead() noexcept;
   void report(const char* reason) noexcept;

@@ -205,6 +205,9 @@ struct Close {
 /// A segment file, or the word that the wanted place is in the ring.
 struct SegmentFound {
   bool in_ring = false;
+  /// The wanted offset was in a file that is missing: where that ended.
+  std::optional<std::uint64_t> missing_to_offset{};
+  std::optional<std::uint64_t> missing_to_position{};
   std::uint64_t base_offset = 0;
   std::uint64_t base_position = 0;
   std::uint64_t end_offset = 0;  ///< so far, where it is not sealed

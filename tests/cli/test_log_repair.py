@@ -148,7 +148,7 @@ class LogRepair(OnABus):
         if orderly:
             self.assertEqual(seen.keys() | lost, set(range(RECORDS)))
             self.assertEqual(seen.keys() | told.keys(), set(range(RECORDS)))
-            self.assertEqual(set(told.values()) - {'damaged on disk'}, set())
+            self.assertEqual(set(told.values()) - {'lost on disk'}, set())
         self.bus.run('produce', 't', '--wait', 'durable', stdin=b'new\n')
         new = int(self.bus.run('consume', 't', '-o', '-1', '-n', '1', '-f', '%o'))
         self.assertGreaterEqual(new, RECORDS)

@@ -1,3 +1,4 @@
+#include "client/boundary_table.hpp"
 #include "daemon/gap_list.hpp"
 #include "unit/cursor_fixture.hpp"
 
@@ -46,6 +47,26 @@ TEST_CASE("cursor: a hole in the log is a gap of known size, and it goes on behi
   CHECK(world.gaps[0].from == 10);
   CHECK(world.gaps[0].to == 40);
   CHECK(world.gaps[0].reason == Status::corrupt);
+}
+
+TEST_CASE("cursor: of what is lost on disk the ring may still have the end", "[client]") {
+  World world;
+  PartitionCursor cursor = world.cursor();
+  for (int i = 0; i < 3000; ++i) {
+    world.publish();
+    world.flush();
+  }
+  const auto oldest = oldest_boundary(world.plain.view());
+  REQUIRE(oldest);
+  REQUIRE(oldest->offset > 10);
+  cursor.go_to({Status::ok, 10});
+  const log::LogPoint end{world.log.end, world.published};
+  world.log.answer = LogChunk{LogChunk::Kind::gap, end, {}, Status::corrupt};
+  CHECK(world.poll(cursor).empty());
+  CHECK(world.status == Status::corrupt);
+  REQUIRE(world.gaps.size() == 1);
+  CHECK(world.gaps[0].to == oldest->offset);
+  CHECK(world.poll(cursor, 3000) == numbers(oldest->offset, world.published));
 }
 
 TEST_CASE("cursor: what left the ring before it was written is an exact gap, passed at once",

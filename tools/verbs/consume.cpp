@@ -82,7 +82,7 @@ void add_consume(CommandLine& line) {
       {.name = "consume",
        .why = "Print the records of a topic, from wherever you like, and follow it. Without -f "
               "each value is printed with a newline. Gaps (overwritten, removed by retention, lost "
-              "before they were written, damaged) are told on standard error; damaged ones make "
+              "before they were written, lost on disk) are told on standard error; the last make "
               "the exit status 1. SIGINT ends it with 0.",
        .examples = "  ringway consume orders                          # what comes from now on\n"
                    "  ringway consume orders -o start -e              # everything there is\n"

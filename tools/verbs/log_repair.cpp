@@ -303,7 +303,7 @@ void add_log_repair(CommandLine& line) {
            "is cut. Every block that verifies stays, with the offsets it had; blocks that do not "
            "are marked as lost in the table of their segment, a header that can be made out is "
            "written again, a file that cannot be followed is moved out, and where a segment is "
-           "missing one without data takes its place. Consumers are told of each gap as damaged on "
+           "missing one without data takes its place. Consumers are told of each gap as lost on "
            "disk, as before; 'log verify' then counts it as known, and only what is new as "
            "damage. A torn tail is left to the next supervisor, which may have it in its ring. "
            "What is cut goes into PARTITION/cut-TIME, with a text that says what, when, why and "

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "daemon/event_log.hpp"
+#include "daemon/served_topic.hpp"
+#include "log/stream.hpp"
+
+namespace ringway::daemon {
+
+/// What consumers do not get of a topic's log, as far as this supervisor has found out: at its
+/// start, or when somebody came to it. Until the next start, or until retention has taken it.
+/// Control thread only.
+class LogDamage {
+ public:
+  enum class Kind : std::uint8_t {
+    unreadable,  ///< a file that cannot be followed
+    missing,     ///< a file that is not there any more
+    hole,        ///< blocks within a file that do not verify
+  };
+  struct Range {
+    Kind kind{};
+    std::uint32_t partition = 0;
+    log::LogPoint from;
+    log::LogPoint to;  ///< offset kUnknown: nobody can tell
+    std::string file;  ///< name within the partition's directory
+    std::string rule;  ///< what is wrong with it
+  };
+  static constexpr std::uint64_t kUnknown = UINT64_MAX;
+
+  /// Logs it as well; nothing when it is known, or so much is that nobody needs to hear of more.
+  void note(const EventLog& log, const ServedTopic& topic, Range range);
+  /// The end of what is missing from that offset on.
+  std::optional<log::LogPoint> missing_up_to(std::uint32_t partition,
+                                             std::uint64_t offset) const noexcept;
+  /// In words, with what to do.
+  std::vector<std::string> words(const ServedTopic& topic) const;
+  std::size_t count(const ServedTopic& topic) const noexcept;
+
+ private:
+  std::vector<Range> ranges_;
+};
+
+}  // namespace ringway::daemon
