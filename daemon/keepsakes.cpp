@@ -50,6 +50,10 @@ void Keepsakes::drop(const std::string& name) noexcept {
   }
 }
 
+void Keepsakes::hold_no_longer(const std::string& name) noexcept {
+  if (held_.erase(name) != 0) drop(name);
+}
+
 void Keepsakes::end() noexcept {
   kept_.clear();
   held_.clear();

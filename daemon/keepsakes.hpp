@@ -24,6 +24,8 @@ class Keepsakes {
   void drop(const std::string& name) noexcept;
   /// What predecessors left stays there as it is for the next supervisor, whatever is dropped.
   void hold(const std::map<std::string, KeptDescriptor>& kept);
+  /// Of that what is nobody's any more, and goes.
+  void hold_no_longer(const std::string& name) noexcept;
   bool holds(const std::string& name) const { return held_.contains(name); }
   /// What predecessors left. Of that keep_on() says what is wanted, the rest must be dropped.
   std::vector<KeptDescriptor> list();

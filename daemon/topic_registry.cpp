@@ -388,6 +388,12 @@ void TopicRegistry::finish_removal(Removal removal) {
     unfinished_.push_back(std::move(removal));  // nobody can use it any more: tried until it works
     return;
   }
+  // What was held for a later start, too: its ring, and one that was to follow it.
+  for (const std::uint64_t generation : {topic.row.generation, topic.row.generation + 1}) {
+    for (const shm::MemoryKind kind : kTopicMemory) {
+      parts_.keepsakes.hold_no_longer(memory_name(topic.row.uuid, generation, kind));
+    }
+  }
   drop(topic.row.uuid, topic.row.generation);
   topics_.erase(topic.row.name);
   std::error_code refused;

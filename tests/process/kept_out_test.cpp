@@ -172,3 +172,22 @@ TEST_CASE("kept out: a new ring that came to nothing is not the keeper's", "[kep
   for (const auto& kept : keeper.pages({{"op", "list"}}))
     CHECK(kept.meta.value("topic", "") != "t");
 }
+
+TEST_CASE("kept out: a topic that is deleted meanwhile is let go, and no start tells of its ring",
+          "[kept_out]") {
+  DaemonProcess daemon;
+  Bus bus = daemon.connect();
+  bus.create_topic("t", kSmallRing);
+  const Spoiled log(daemon);
+  Producer producer = bus.producer("t");
+  publish(producer, "before");
+  daemon.kill();
+  log.spoil();
+  daemon.start();
+  daemon.connect().delete_topic("t");
+  control::KeeperConnection keeper(daemon.runtime_dir());
+  keeper.call({{"op", "attach"}, {"state_dir", std::filesystem::canonical(daemon.state_dir())}});
+  for (const auto& kept : keeper.pages({{"op", "list"}})) {
+    CHECK(kept.meta.value("topic", "") != "t");
+  }
+}
