@@ -62,6 +62,13 @@ void LogDamage::note(const EventLog& log, const ServedTopic& topic, Range range)
   ranges_.push_back(std::move(range));
 }
 
+bool LogDamage::has(std::uint32_t partition, std::uint64_t offset) const noexcept {
+  return std::ranges::any_of(ranges_, [&](const Range& range) {
+    return range.partition == partition && range.to.offset != kUnknown &&
+           offset >= range.from.offset && offset < range.to.offset;
+  });
+}
+
 std::optional<log::LogPoint> LogDamage::missing_up_to(std::uint32_t partition,
                                                       std::uint64_t offset) const noexcept {
   std::optional<log::LogPoint> end;

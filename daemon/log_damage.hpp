@@ -34,6 +34,8 @@ class LogDamage {
 
   /// Logs it as well; nothing when it is known, or so much is that nobody needs to hear of more.
   void note(const EventLog& log, const ServedTopic& topic, Range range);
+  /// Whether it is known that consumers do not get that one.
+  bool has(std::uint32_t partition, std::uint64_t offset) const noexcept;
   /// The end of what is missing from that offset on.
   std::optional<log::LogPoint> missing_up_to(std::uint32_t partition,
                                              std::uint64_t offset) const noexcept;

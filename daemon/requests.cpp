@@ -254,6 +254,9 @@ void Requests::find_segment(Asker session, const control::FindSegment& find, con
                 fmt::format("the topic has {} partitions", topic->settings.partitions),
                 "count from 0");
   }
+  if (find.unreadable && !last_try) {
+    damage_check_.look_at(topic, find.partition, *find.unreadable, session->credentials.uid);
+  }
   auto segments = topic->served->segments(find.partition).snapshot();
   const layout::BoardPartition& board = topic->served->view(find.partition).board();
   if (!segments.empty()) {

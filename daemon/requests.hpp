@@ -7,6 +7,7 @@
 
 #include "control/access.hpp"
 #include "control/messages.hpp"
+#include "daemon/damage_check.hpp"
 #include "daemon/handles.hpp"
 #include "daemon/producer_admission.hpp"
 #include "daemon/session_table.hpp"
@@ -75,6 +76,7 @@ class Requests {
   ProducerAdmission& admission_;
   Status status_;
   control::AccessList creators_;
+  DamageCheck damage_check_{parts_};
   bool everybody_creates_ = false;
 };
 

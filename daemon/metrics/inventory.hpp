@@ -30,6 +30,7 @@ struct TopicEntry {
   std::uint32_t copying = 0;  ///< consumers that are given copies
   std::uint64_t retired_rings = 0;
   std::uint64_t retired_bytes = 0;
+  std::uint64_t lost_ranges = 0;  ///< of its log, that are known of
   ConsumeLatency latency{};
 };
 

@@ -108,6 +108,9 @@ constexpr TopicFamily kTopicFamilies[] = {
      [](const TopicEntry& t) { return t.retired_rings; }},
     {"ringway_topic_retired_bytes", "Memory of replaced rings that somebody still has mapped.",
      [](const TopicEntry& t) { return t.retired_bytes; }},
+    {"ringway_topic_lost_ranges",
+     "Ranges of its log that consumers do not get, as they are damaged or gone.",
+     [](const TopicEntry& t) { return t.lost_ranges; }},
     {"ringway_topic_ring_bytes", "Size of the ring of each partition.",
      [](const TopicEntry& t) {
        const auto served = t.served.lock();

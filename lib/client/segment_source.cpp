@@ -62,7 +62,16 @@ bool SegmentSource::find(const Where& where) {
 /// Nothing: the reader has it. Else what there is to say instead.
 std::optional<LogChunk> SegmentSource::look_for(std::uint64_t offset) {
   using Kind = LogChunk::Kind;
-  const bool there = find(control::AtOffset{offset});
+  bool there = false;
+  try {
+    there = find(control::AtOffset{offset});
+  } catch (const Unreadable& error) {
+    tell_unreadable(offset);
+    if (!found_.sealed) throw;
+    report(error.what());
+    return LogChunk{
+        Kind::gap, {found_.end_position, found_.end_offset}, {}, Status::corrupt};
+  }
   if (there && reader_->first().offset <= offset) return std::nullopt;
   const log::LogPoint missing_to{found_.missing_to_position.value_or(0),
                                  found_.missing_to_offset.value_or(0)};
@@ -104,6 +113,7 @@ LogChunk SegmentSource::read_on(log::LogPoint at) {
         return {Kind::records, at, run.bytes, Status::ok};
       case log::ReadStatus::hole:
       case log::ReadStatus::io_error:
+        if (!reader_->hole().known) tell_unreadable(at.offset);
         if (reader_->hole().to.offset <= at.offset) {
           return {Kind::failed, at, {}, Status::corrupt};
         }
@@ -116,6 +126,24 @@ LogChunk SegmentSource::read_on(log::LogPoint at) {
     reader_.reset();
   }
   return {};
+}
+
+/// So that it has it in its log, and looks after it. Once, and where it is away not at all: others
+/// will come there.
+void SegmentSource::tell_unreadable(std::uint64_t offset) noexcept {
+  if (told_unreadable_ == offset) return;
+  try {
+    std::vector<shm::Descriptor> attached;
+    control::FindSegment request;
+    request.topic = topic_;
+    request.partition = partition_;
+    request.at = control::AtOffset{offset};
+    request.unreadable = offset;
+    static_cast<void>(bus_->call_at_once(request, attached));
+    told_unreadable_ = offset;
+  } catch (const std::exception&) {
+    // It is a gap all the same.
+  }
 }
 
 /// Once for as long as it is the same.

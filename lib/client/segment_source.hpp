@@ -33,6 +33,7 @@ class SegmentSource : public LogSource {
   bool find(const Where& where);
   std::optional<LogChunk> look_for(std::uint64_t offset);
   LogChunk read_on(log::LogPoint at);
+  void tell_unreadable(std::uint64_t offset) noexcept;
   void choose_read_ahead() noexcept;
   void report(const char* reason) noexcept;
   template <class Read>
@@ -46,6 +47,7 @@ class SegmentSource : public LogSource {
   storage::ReadAhead read_ahead_{};  // of the reader's descriptor
   std::unique_ptr<log::SegmentReader> reader_;
   std::string reported_;
+  std::optional<std::uint64_t> told_unreadable_;  // last, of what the supervisor was told
 };
 
 }  // namespace ringway

@@ -232,6 +232,9 @@ struct FindSegment {
   Uuid topic{};
   std::uint32_t partition = 0;
   std::variant<AtOffset, AtPosition, AtTime> at{};
+  /// An offset of the partition that the asker could not read in the segment it was given: the
+  /// supervisor looks for itself.
+  std::optional<std::uint64_t> unreadable{};
 };
 
 struct CursorListing {

@@ -122,10 +122,12 @@ void write(nlohmann::json& json, const FindSegment& find) {
   json["topic"] = shm::to_string(find.topic);
   json["partition"] = find.partition;
   std::visit([&](const auto& at) { write_place(json["at"], at); }, find.at);
+  if (find.unreadable) json["unreadable"] = *find.unreadable;
 }
 void read(const Fields& fields, FindSegment& find) {
   find.topic = uuid(fields, "topic");
   find.partition = fields.number<std::uint32_t>("partition", 0, layout::kPartitionsMax - 1);
+  find.unreadable = optional_number(fields, "unreadable");
   const Fields at = fields.object("at");
   if (at.has("offset") + at.has("position") + at.has("time_ns") != 1) {
     throw fields.wrong("at", "must have one of offset, position, time_ns");

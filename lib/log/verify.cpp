@@ -1,5 +1,6 @@
 #include "log/verify.hpp"
 
+#include "log/file_error.hpp"
 #include "log/segment_name.hpp"
 #include "ringway/error.hpp"
 
@@ -75,6 +76,25 @@ LogReport verify_log(storage::FileSystem& file_system, const std::string& direct
     report.holes.push_back(file_missing({}, durable));
   }
   return report;
+}
+
+std::optional<Hole> hole_at(storage::FileSystem& file_system, const std::string& path,
+                            std::uint64_t offset, const std::optional<LogPoint>& end) {
+  SegmentReader reader(file_system, open_or_throw(file_system, path, storage::OpenMode::read));
+  if (end) reader.limit_to(*end);
+  SegmentWalk walk(reader);
+  walk.go_to(reader.find_offset(offset));
+  Record record;
+  while (walk.at().offset <= offset) {
+    const ReadStatus status = walk.next(record);
+    if (status == ReadStatus::end) break;
+    if (status == ReadStatus::ok) continue;
+    const Hole hole = reader.hole();
+    if (hole.to.offset > offset) return hole;
+    if (hole.to.position <= hole.from.position) break;  // nobody knows how far it goes
+    walk.go_to(hole.to);
+  }
+  return std::nullopt;
 }
 
 }  // namespace ringway::log

@@ -178,6 +178,26 @@ TEST_CASE("segment: a flipped bit below the durable end is a hole of one block",
   CHECK(small.source.records.at(hole.to.offset).at == hole.to);
 }
 
+TEST_CASE("segment: whoever says that an offset cannot be read is right or wrong", "[log]") {
+  SmallLog small(64 * kBlock);
+  small.add(100, 200);
+  const std::string path = small.path(0);
+  const auto hole_at = [&](std::uint64_t offset) {
+    return log::hole_at(small.disk, path, offset, std::nullopt);
+  };
+  CHECK_FALSE(hole_at(0));
+  CHECK_FALSE(hole_at(50));
+  CHECK_FALSE(hole_at(1000));
+  small.flip(0, small.source.records.at(50).at.position + 40);
+  const auto hole = hole_at(50);
+  REQUIRE(hole);
+  CHECK(hole->from.offset <= 50);
+  CHECK(hole->to.offset > 50);
+  CHECK_FALSE(hole_at(hole->from.offset - 1));
+  CHECK_FALSE(hole_at(hole->to.offset));
+  CHECK_THROWS_AS(log::hole_at(small.disk, path + "x", 0, std::nullopt), Error);
+}
+
 TEST_CASE("segment: a lost table entry is a hole, its neighbours stand", "[log]") {
   SmallLog small(64 * kBlock);
   small.add(100, 200);

@@ -1,0 +1,79 @@
+"""Damage of the log that a consumer comes to while it is served: the supervisor looks for itself, and says so."""
+
+import pathlib
+import sys
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / 'support'))
+from on_a_bus import OnABus
+
+RECORDS = 40_000
+
+
+class DamagedSegments(OnABus):
+    def setUp(self):
+        super().setUp()
+        uuid = self.create('t', '--ring', '64KiB', '--segment', '1MiB')['uuid']
+        self.produce('t', [b'%d:' % offset + b'v' * (offset % 90) for offset in range(RECORDS)])
+        self.files = sorted((self.bus.state_dir / 'topics' / uuid / '0').glob('*.log'))
+        self.assertGreater(len(self.files), 3)
+
+    def spoil(self, file, at):
+        with open(file, 'r+b') as opened:
+            opened.seek(at)
+            (byte,) = opened.read(1)
+            opened.seek(at)
+            opened.write(bytes([byte ^ 1]))
+
+    def consume(self):
+        """Twice; the offsets that are missing, and that both were told so."""
+        seen = []
+        for _ in range(2):
+            got = self.bus.run('consume', 't', '-e', '-o', 'start', '-f', '%o\\n', status=1).split()
+            self.assertIn('missing: lost on disk', self.bus.stderr)
+            self.assertNotIn('waiting for the supervisor', self.bus.stderr)
+            seen.append(sorted(set(range(RECORDS)) - {int(word) for word in got}))
+        self.assertEqual(*seen)
+        self.assertEqual(seen[0], list(range(seen[0][0], seen[0][-1] + 1)))
+        return seen[0][0], seen[0][-1] + 1
+
+    def told(self):
+        """The one event, once it is there."""
+        def events():
+            return [line for line in self.bus.log.read_text().splitlines() if 'event=segment_damaged ' in line]
+        self.wait_until(events, 'the supervisor to say so')
+        (line,) = events()
+        return line
+
+    def test_blocks_that_do_not_verify_are_told_once_with_file_and_offsets(self):
+        self.spoil(self.files[1], 400_000)
+        first, end = self.consume()
+        line = self.told()
+        for word in ('topic=t', 'partition=0', f'file={self.files[1].name}', 'rule="bytes do not verify"',
+                     f'from_offset={first}', f'to_offset={end}'):
+            self.assertIn(word, line)
+        (why,) = self.bus.json('status', status=5)['degraded']
+        self.assertIn(f"topic 't' partition 0: offsets {first} to {end - 1} are damaged in {self.files[1].name}", why)
+        (trimmed,) = self.bus.json('topic', 'trim', 't', '--before', 'end', '--yes')
+        self.assertGreater(trimmed['segments'], 2)
+        self.assertEqual(self.bus.json('status')['degraded'], [])  # it is gone with the files
+
+    def test_a_header_that_is_no_such_is_passed_like_any_other_damage(self):
+        self.spoil(self.files[1], 33)
+        first, end = self.consume()
+        self.assertEqual((first, end), (int(self.files[1].stem), int(self.files[2].stem)))
+        self.assertIn(f'file={self.files[1].name}', self.told())
+        self.assertIn(self.files[1].name, self.bus.json('status', status=5)['degraded'][0])
+
+    def test_what_a_repair_has_noted_is_not_told_again(self):
+        self.spoil(self.files[1], 400_000)
+        self.assertEqual(self.bus.stop(), 0)
+        self.bus.run('log', 'repair', 't', '--state-dir', self.bus.state_dir, '--yes')
+        self.bus.start()
+        self.consume()
+        self.assertEqual(self.bus.stop(), 0)
+        self.assertNotIn('event=segment_damaged', self.bus.log.read_text())
+
+
+if __name__ == '__main__':
+    unittest.main()
