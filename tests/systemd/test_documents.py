@@ -93,6 +93,7 @@ SAYS = {
     'ringway consume ticks --cursor billing -o start': '200',
     'ringway topic alter ticks --ring 64MiB': r'Ring +16 MiB +64 MiB\n',
     'ringway topic list | describe NAME | delete NAME': r'(?s)ticks +4 +yes .*SETTINGS.*Deleted: yes\n',
+    'ringway cursor list ticks': r'(?m)^ticks +billing +0 +\d+ +0 +nobody$',
     'ringway cursor delete ticks billing': r'Deleted: yes\n',
     'ringway acl grant ticks --read nobody': r'nobody +read +topic\nroot +everything +owner\n',
     'ringway inspect ticks': r'(?m)Supervisor: +pid \d+, alive$',

@@ -104,7 +104,8 @@ void add_consume(CommandLine& line) {
   add_partitions(verb, options->partitions, "Read only these; repeatable, or with commas");
   verb.add_option("--cursor", options->cursor,
                   "Go on at this named position, and move it over what has been printed; one "
-                  "holder at a time. -o counts where it has no position yet")
+                  "holder at a time. -o counts where it has no position yet: to move one, delete it "
+                  "first (ringway cursor delete)")
       ->type_name("CURSOR");
   verb.add_option("-f,--format", options->format,
                   "What to print of each record: %t topic %p partition %o offset %k key %v value "

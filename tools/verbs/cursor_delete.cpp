@@ -22,7 +22,7 @@ Exit delete_cursor(const CursorOptions& options, const Common& common) {
   } catch (const Error& error) {
     if (error.code() != ErrorCode::not_found) throw;
     throw Error(ErrorCode::not_found, error.thing(), error.rule(),
-                "see what there is: ringway topic list, ringway inspect TOPIC");
+                "see what there is: ringway topic list, ringway cursor list");
   }
   Report report;
   report.add("Topic", "topic", Cell::of_text(options.topic));
@@ -41,8 +41,11 @@ void add_cursor_delete(CommandLine& line) {
       {.noun = "cursor",
        .name = "delete",
        .why = "Forget a named cursor that nobody needs any more, and with it what it protects from "
-              "retention; not while somebody reads with it. 'ringway inspect TOPIC' shows all.",
-       .examples = "  ringway cursor delete orders billing"},
+              "retention; not while somebody reads with it. 'ringway cursor list' shows all. Who reads "
+              "with its name next begins a new one.",
+       .examples = "  ringway cursor delete orders billing\n"
+                   "  ringway cursor delete orders billing && ringway consume orders --cursor "
+                   "billing -o @-1h -e   # moved"},
       [options](const Common& common) { return delete_cursor(*options, common); });
   verb.add_option("TOPIC", options->topic, "Topic that it is a place in")->required();
   verb.add_option("CURSOR", options->cursor, "Cursor to delete")->required();

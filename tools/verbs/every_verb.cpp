@@ -25,6 +25,7 @@ void add_every_verb(CommandLine& line) {
   add_inspect(line);
   add_doctor(line);
   line.noun("cursor", "The positions that consumers keep under a name");
+  add_cursor_list(line);
   add_cursor_delete(line);
   line.noun("log", "Check, print and repair what is on disk");
   add_log_verify(line);

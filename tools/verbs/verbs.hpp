@@ -29,6 +29,7 @@ void add_consume(CommandLine& line);
 void add_inspect(CommandLine& line);
 void add_doctor(CommandLine& line);
 void add_debug_bundle(CommandLine& line);
+void add_cursor_list(CommandLine& line);
 void add_cursor_delete(CommandLine& line);
 void add_log_verify(CommandLine& line);
 void add_log_dump(CommandLine& line);
