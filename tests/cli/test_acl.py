@@ -80,7 +80,10 @@ readers = ["games"]
         shown = {(row['account'], row['right'], row['source']) for row in self.bus.json('acl', 'list', 't')}
         self.assertEqual(shown, {('daemon', 'read', 'topic'), ('games', 'read', 'configuration'),
                                  ('root', 'administer', 'owner'), ('root', 'administer', 'supervisor')})
-        self.assertRegex(self.bus.run('acl', 'list', 't').decode(), r'daemon +read +topic')
+        table = self.bus.run('acl', 'list', 't').decode()
+        self.assertRegex(table, r'daemon +read +topic')
+        self.assertEqual([line.split(maxsplit=2) for line in table.splitlines() if line.startswith('root')],
+                         [['root', 'everything', 'owner, supervisor']])
 
     def test_only_admins_may(self):
         self.acl('grant', '--read', 'nobody', '--write', 'nobody')

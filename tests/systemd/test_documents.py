@@ -95,7 +95,7 @@ SAYS = {
     'ringway topic list | describe NAME | delete NAME': r'(?s)ticks +4 +yes .*SETTINGS.*Deleted: yes\n',
     'ringway cursor list ticks': r'(?m)^ticks +billing +0 +\d+ +0 +nobody$',
     'ringway cursor delete ticks billing': r'Deleted: yes\n',
-    'ringway acl grant ticks --read nobody': r'nobody +read +topic\nroot +everything +owner\n',
+    'ringway acl grant ticks --read nobody': r'nobody +read +topic\nroot +everything +owner',
     'ringway inspect ticks': r'(?m)Supervisor: +pid \d+, alive$',
     'ringway inspect ticks --post-mortem': r'LAST RECORDS\n.*\n +0 +0 .* 7 .*\n +1 +0 .* 6 ',
     'ringway log verify ticks': r'(?m)(^ +\d +.* ok\n){4}',

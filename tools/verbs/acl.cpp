@@ -1,7 +1,9 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <memory>
+#include <vector>
 
 #include "client/administration.hpp"
 #include "tools/bus_access.hpp"
@@ -17,9 +19,27 @@ std::string what_it_allows(const std::string& right) {
   return right == "administer" ? "everything" : right;
 }
 
+/// People see an account once with each right, however many the reasons.
+std::vector<control::AccessEntry> joined(const std::vector<control::AccessEntry>& entries) {
+  std::vector<control::AccessEntry> joined;
+  for (const control::AccessEntry& entry : entries) {
+    const auto known = std::ranges::find_if(joined, [&](const auto& other) {
+      return other.account == entry.account && other.right == entry.right;
+    });
+    if (known == joined.end()) {
+      joined.push_back(entry);
+    } else {
+      known->source += ", " + entry.source;
+    }
+  }
+  return joined;
+}
+
 Exit show(Bus& bus, const std::string& topic, const Common& common) {
   Rows rows{{"ACCOUNT", "account"}, {"MAY", "right"}, {"BECAUSE OF", "source"}};
-  for (const control::AccessEntry& entry : Administration(bus).access(topic)) {
+  auto entries = Administration(bus).access(topic);
+  if (common.format == Format::table) entries = joined(entries);
+  for (const control::AccessEntry& entry : entries) {
     rows.add({Cell::of_text(entry.account),
               Cell{what_it_allows(entry.right), Json(entry.right)},
               Cell::of_text(entry.source)});
