@@ -82,6 +82,14 @@ TopicChoices choices_of(const TopicOptions& options) {
   if (!options.sync_bytes.empty()) {
     choices.sync_bytes = parse_size("--sync-bytes", options.sync_bytes);
   }
+  if (choices.sync && *choices.sync != SyncPolicy::interval) {
+    const bool waits = choices.sync_interval_ms.has_value();
+    if (waits || choices.sync_bytes) {
+      throw Error(ErrorCode::usage, waits ? "--sync-interval" : "--sync-bytes",
+                  fmt::format("counts for --sync interval, not for {}", options.sync),
+                  "leave it out, or choose --sync interval");
+    }
+  }
   if (!options.when_stopped.empty())
     choices.when_stopped = parse_when_stopped(options.when_stopped);
   if (!options.stopped_after.empty()) {

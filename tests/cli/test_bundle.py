@@ -149,6 +149,12 @@ class Bundle(OnABus):
         self.assertIn({'what': 'topics/0001/log-verify.json', 'why': 'no time was left for it: --within'},
                       manifest['left_out'])
 
+    def test_no_time_at_all_is_refused(self):
+        for flag in ('--patience', '--within'):
+            error = self.bus.refusal('debug', 'bundle', self.file, flag, '0s', status=2)
+            self.assertEqual(error['thing'], f"{flag} '0s'")
+        self.assertFalse(self.file.exists())
+
     def test_nothing_is_overwritten_and_what_cannot_be_made_is_said(self):
         self.file.write_text('mine')
         self.assertEqual(self.bus.refusal('debug', 'bundle', self.file, status=1)['code'], 'exists')

@@ -38,6 +38,12 @@ retention_age = "1h"
                           for settings in (self.settings('t'), self.settings('other'))],
                          [('fence', 2000), ('wait', 5000)])
 
+    def test_what_counts_for_an_interval_is_refused_beside_another_sync(self):
+        for flag, value in (('--sync-interval', '5ms'), ('--sync-bytes', '64KiB')):
+            for verb in ('create', 'alter'):
+                error = self.bus.refusal('topic', verb, 't', '--sync', 'never', flag, value, status=2)
+                self.assertEqual((error['thing'], error['rule']), (flag, 'counts for --sync interval, not for never'))
+
     def test_asking_for_a_built_in_default_counts(self):
         self.create('t', '--partitions', '1', '--ring', '16MiB', '--segment', '256MiB', '--sync', 'interval',
                     '--sync-interval', '5ms', '--sync-bytes', '64KiB', '--retention-bytes', '0', '--retention-age', '0s')

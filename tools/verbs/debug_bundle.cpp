@@ -197,6 +197,13 @@ std::string default_name(std::time_t now) {
   return name;
 }
 
+std::chrono::milliseconds some_time(const char* flag, const std::string& text) {
+  const auto length = std::chrono::ceil<std::chrono::milliseconds>(parse_duration(flag, text));
+  if (length.count() > 0) return length;
+  throw Error(ErrorCode::usage, fmt::format("{} '{}'", flag, text),
+              "in no time there is nothing to put into a bundle", "write some, e.g. 10s");
+}
+
 Exit make_bundle(const BundleOptions& options, const Common& common) {
   const std::time_t now = std::time(nullptr);
   const std::string file = options.file.empty() ? default_name(now) : options.file;
@@ -204,10 +211,8 @@ Exit make_bundle(const BundleOptions& options, const Common& common) {
     throw Error(ErrorCode::exists, file, "it is there already, and nothing is overwritten",
                 "name another file, or remove that one");
   }
-  const auto patience = std::chrono::ceil<std::chrono::milliseconds>(
-      parse_duration("--patience", options.patience));
-  const auto within =
-      std::chrono::ceil<std::chrono::milliseconds>(parse_duration("--within", options.within));
+  const auto patience = some_time("--patience", options.patience);
+  const auto within = some_time("--within", options.within);
   const auto end = Collection::Clock::now() + within;
   const Subject subject = subject_of(options, common, std::min(patience, within));
   Collection collection(patience, end);
