@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <memory>
 #include <string_view>
+#include <vector>
 
 #include "tools/help_layout.hpp"
 #include "tools/help_text.hpp"
@@ -36,6 +37,24 @@ Format foreseen_format(int argc, const char* const* argv) {
     if (word == "jsonl") format = Format::jsonl;
   }
   return format;
+}
+
+/// As `ringway help VERB` is typed, `ringway VERB --help` is meant.
+std::vector<const char*> without_help_verb(int argc, const char* const* argv) {
+  std::vector<const char*> words(argv, argv + argc);
+  if (argc > 1 && std::string_view(words[1]) == "help") {
+    words.erase(words.begin() + 1);
+    words.push_back("--help");
+  }
+  return words;
+}
+
+/// Whether a word stands where a verb would: then it is not help that is missing.
+bool names_no_verb(const CLI::App& root) {
+  const CLI::App* app = &root;
+  while (!app->get_subcommands().empty()) app = app->get_subcommands().front();
+  const std::vector<std::string> left = root.remaining(true);
+  return !app->get_subcommands({}).empty() && !left.empty() && !left.front().starts_with('-');
 }
 
 /// An empty value would count as none, and the option would do nothing.
@@ -123,10 +142,12 @@ int CommandLine::run(int argc, const char* const* argv) {
 }
 
 Exit CommandLine::parse_and_run(int argc, const char* const* argv) {
+  const std::vector<const char*> words = without_help_verb(argc, argv);
   try {
-    app_.parse(argc, argv);
+    app_.parse(static_cast<int>(words.size()), words.data());
     refuse_empty_values(app_);
   } catch (const CLI::CallForHelp&) {
+    if (names_no_verb(app_)) throw refusal_of(CLI::ExtrasError(app_.remaining(true)), app_);
     static_cast<void>(write_all(STDOUT_FILENO, app_.help()));
     return Exit::ok;
   } catch (const CLI::CallForVersion&) {

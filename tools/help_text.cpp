@@ -92,7 +92,8 @@ std::string arguments_of(const CLI::App& verb) {
 
 std::string general_footer() {
   std::string footer = fmt::format("Examples:\n{}\n\n", kFirstExamples);
-  footer += "ringway SUBCOMMAND --help has its options and examples; man ringway all of it.\n\n";
+  footer += wrapped("ringway SUBCOMMAND --help, or ringway help SUBCOMMAND, has its options and "
+                    "examples; man ringway all of it.", 0) + "\n\n";
   for (const auto& [word, meaning] : kQuantities) {
     footer += wrapped(fmt::format("{} {}", word, meaning), 0) + "\n";
   }

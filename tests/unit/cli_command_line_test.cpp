@@ -228,6 +228,20 @@ TEST_CASE("command line: help is as wide as a terminal, and a list has beginning
   CHECK(must.find("  --before PLACE          What is to go. Must be given\n") != std::string::npos);
 }
 
+TEST_CASE("command line: help and then a verb is that verb's --help", "[cli]") {
+  CHECK(run({"help"}).out == run({"--help"}).out);
+  CHECK(run({"help", "topic"}).out == run({"topic", "--help"}).out);
+  CHECK(run({"help", "topic", "follow"}).out == run({"topic", "follow", "--help"}).out);
+  CHECK(run({"help", "topic", "follow"}).status == 0);
+  for (const std::vector<const char*>& words :
+       std::vector<std::vector<const char*>>{{"help", "topic", "folow"}, {"topic", "folow", "--help"}}) {
+    const Result result = run(words);
+    CHECK(result.status == 2);
+    CHECK(result.err == "ringway: 'folow': is no subcommand of ringway topic; did you mean follow? "
+                        "see ringway topic --help\n");
+  }
+}
+
 TEST_CASE("command line: an option's empty value is refused and named", "[cli]") {
   Seen seen;
   const Result result = run({"topic", "follow", "-o", "1", "-D", ""}, seen);
