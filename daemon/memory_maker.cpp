@@ -49,6 +49,7 @@ void MemoryMaker::run() {
       orders_.wait_dequeue(order);
     } else if (!orders_.try_dequeue(order)) {
       go_on();
+      missing_bytes_.store(promised_bytes(), std::memory_order::relaxed);
       continue;
     }
     if (order.done) begin(order);
@@ -56,12 +57,16 @@ void MemoryMaker::run() {
   }
 }
 
+std::uint64_t MemoryMaker::promised_bytes() const noexcept {
+  std::uint64_t bytes = 0;
+  for (const Job& job : jobs_) bytes += job.memory.missing_bytes();
+  return bytes;
+}
+
 void MemoryMaker::begin(const Order& order) {
-  std::uint64_t promised_bytes = 0;
-  for (const Job& job : jobs_) promised_bytes += job.memory.missing_bytes();
   try {
     jobs_.push_back(
-        {TopicMemoryInMaking(order.identity, order.settings, order.attachments, promised_bytes),
+        {TopicMemoryInMaking(order.identity, order.settings, order.attachments, promised_bytes()),
          order.done});
   } catch (const Error& refused) {
     order.done(refused);

@@ -39,6 +39,10 @@ class MemoryMaker {
   void let_go(std::shared_ptr<const void> last);
   /// `done` as soon as the thread comes round, or has come to its end. From the thread that stops.
   void answer(std::function<void()> done);
+  /// Of what is being made, what is not there yet. From any thread.
+  std::uint64_t missing_bytes() const noexcept {
+    return missing_bytes_.load(std::memory_order::relaxed);  // a figure to look at
+  }
   /// What is not made by now never is, and nothing is `done` any more. From one thread.
   void stop();
 
@@ -59,9 +63,11 @@ class MemoryMaker {
   void run();
   void begin(const Order& order);
   void go_on();
+  std::uint64_t promised_bytes() const noexcept;
 
   moodycamel::BlockingConcurrentQueue<Order> orders_;
   std::deque<Job> jobs_;  ///< whose turn it is comes first
+  std::atomic<std::uint64_t> missing_bytes_{0};
   std::atomic<bool> stopping_{false};
   std::thread thread_;
 };

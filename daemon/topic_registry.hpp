@@ -50,6 +50,7 @@ class TopicRegistry {
   TopicRegistry& operator=(const TopicRegistry&) = delete;
 
   /// `done` in the thread that makes memory, as soon as it comes round.
+  std::uint64_t being_made_bytes() const noexcept { return maker_->missing_bytes(); }
   void ask_maker(std::function<void()> done) { maker_->answer(std::move(done)); }
 
   /// Called in the control thread: the topic, or what it was refused by.

@@ -13,6 +13,7 @@
 #include "control/topic_settings.hpp"
 #include "ringway/error.hpp"
 #include "ringway/lost_pages.hpp"
+#include "tools/quantity.hpp"
 #include "tools/terminal.hpp"
 
 namespace ringway::cli {
@@ -23,7 +24,11 @@ constexpr std::chrono::milliseconds kHastyPatience{500};
 /// Prints the library's warnings and errors, each once in a row.
 class LibraryLog {
  public:
+  /// `silent`: what is said where the supervisor does not answer.
+  explicit LibraryLog(std::string silent) : silent_(std::move(silent)) {}
+
   void operator()(std::string_view line) {
+    if (line.starts_with("severity=warning event=no_answer_yet ")) line = silent_;
     if (line.starts_with("severity=info")) return;
     const std::lock_guard lock(said_->mutex);
     if (line == said_->last) return;
@@ -36,16 +41,20 @@ class LibraryLog {
     std::mutex mutex;
     std::string last;
   };
+  std::string silent_;
   std::shared_ptr<Said> said_ = std::make_shared<Said>();
 };
 
 }  // namespace
 
-Bus connect(const Common& common) {
+Bus connect(const Common& common, std::string_view hint) {
   survive_lost_pages();
+  const std::string silent =
+      fmt::format("no supervisor answers at {} yet: waiting, up to {}{}", socket_path(common),
+                  format_duration(common.timeout), hint);
   return Bus::connect({.socket = common.socket,
                        .timeout = std::chrono::ceil<std::chrono::milliseconds>(common.timeout),
-                       .log = LibraryLog()});
+                       .log = LibraryLog(silent)});
 }
 
 Common hastened(const Common& common) {
@@ -80,6 +89,7 @@ Error advised(const Error& error, std::string_view topic) {
 
 void note(std::string_view line) {
   try {
+    ProgressLine::clear_shown();
     static_cast<void>(write_all(STDERR_FILENO, fmt::format("ringway: {}\n", line)));
   } catch (const Error&) {
     // Who closed standard error does not want to know.
@@ -87,4 +97,3 @@ void note(std::string_view line) {
 }
 
 }  // namespace ringway::cli
-    ProgressLine::clear_shown();

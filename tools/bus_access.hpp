@@ -10,8 +10,9 @@
 namespace ringway::cli {
 
 /// The bus that --socket and --timeout mean; what the library has to say beyond the ordinary goes
-/// to standard error. Throws Error.
-Bus connect(const Common& common);
+/// to standard error, as does, after a second, that nobody answers; `hint` says what to look at
+/// then. Throws Error.
+Bus connect(const Common& common, std::string_view hint = "; 'ringway status' says why");
 
 /// For what only adds to what is known without a supervisor, which may be stopped: half a second,
 /// unless the user said how long.

@@ -3,7 +3,6 @@
 // The templates of BusState.
 
 #include <thread>
-#include <type_traits>
 
 #include "client/bus_state.hpp"
 #include "ringway/error.hpp"
@@ -27,7 +26,7 @@ auto BusState::with_connection(Patience patience, bool repeatable, Work&& work) 
   for (;;) {
     bool sent = false;
     try {
-      if (!connection_ || connection_->hung_up()) connect_locked(timeout_);
+      if (!connection_ || connection_->hung_up()) connect_locked(timeout_, Silence::told);
       sent = true;
       return work();
     } catch (const Error& error) {
@@ -41,12 +40,7 @@ auto BusState::with_connection(Patience patience, bool repeatable, Work&& work) 
 
 template <class R>
 typename R::Reply BusState::call(const R& request, std::vector<shm::Descriptor>& attached) {
-  constexpr bool kRepeatable = !std::is_same_v<R, control::CreateTopic> &&
-                               !std::is_same_v<R, control::AlterTopic> &&
-                               !std::is_same_v<R, control::DeleteTopic> &&
-                               !std::is_same_v<R, control::DeleteCursor> &&
-                               !std::is_same_v<R, control::TrimTopic> &&
-                               !std::is_same_v<R, control::ChangeAccess>;
+  constexpr bool kRepeatable = request_kind<R>() == RequestKind::repeatable;
   return with_connection(Patience::until_timeout, kRepeatable,
                          [&] { return connection_->call(request, attached); });
 }

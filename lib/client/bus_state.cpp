@@ -30,7 +30,7 @@ BusState::BusState(std::string socket, std::chrono::milliseconds timeout, LogCal
       log_(std::move(log)),
       fenced_by_sleepers_(shm::ProcessBarrier::instance().register_process()) {
   const std::lock_guard lock(mutex_);
-  connect_locked(timeout_);
+  connect_locked(timeout_, Silence::told);
 }
 
 BusState::~BusState() = default;
@@ -56,8 +56,14 @@ std::string BusState::program() const {
   return control::with_escaped_bytes(name.substr(0, kShownBytes)) + missing;
 }
 
-void BusState::connect_locked(std::chrono::milliseconds timeout) {
+void BusState::connect_locked(std::chrono::milliseconds timeout, Silence silence) {
   Connection fresh(socket_, timeout);
+  if (silence == Silence::told) {
+    fresh.when_silent([this] {
+      log("severity=warning event=no_answer_yet socket=\"{}\" timeout_ms={}", socket_,
+          timeout_.count());
+    });
+  }
   std::vector<shm::Descriptor> attached;
   control::Hello hello;
   hello.client = program();
@@ -244,7 +250,7 @@ bool BusState::keep_attached() noexcept {
     if (!lock) return attached();  // somebody is calling: that will find out
     if (!connection_ || connection_->hung_up()) {
       attached_.store(false, std::memory_order::relaxed);
-      connect_locked(std::min(timeout_, kResumeTimeout));
+      connect_locked(std::min(timeout_, kResumeTimeout), Silence::not_told);
     }
     tell_unwanted();
     return true;

@@ -108,7 +108,9 @@ class [[gnu::visibility("hidden")]] BusState {
 
   void refuse_in_child() const;
   std::string program() const;
-  void connect_locked(std::chrono::milliseconds timeout);
+  /// Who waits inside of something else says why it waits itself.
+  enum class Silence : unsigned char { told, not_told };
+  void connect_locked(std::chrono::milliseconds timeout, Silence silence);
   OpenHandle open_locked(const control::Open& request);
   std::optional<OpenHandle> take_over(const control::Open& request, const control::Opened& opened,
                                       std::vector<shm::Descriptor>& attached,

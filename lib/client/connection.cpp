@@ -3,7 +3,11 @@
 #include <fmt/format.h>
 #include <poll.h>
 
+#include <algorithm>
+#include <utility>
+
 #include "control/peer_proof.hpp"
+#include "control/quantity.hpp"
 #include "ringway/error.hpp"
 
 namespace ringway {
@@ -12,32 +16,48 @@ using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
 namespace {
+
 constexpr milliseconds kTellTimeout{100};
+constexpr milliseconds kSilentAfter{1000};
+// Of the timeout: so often it is asked whether memory is still being made.
+constexpr int kLooks = 4;
+
+/// The error of a call whose answer will not be heard.
+Error unanswered(ErrorCode code, const std::string& socket, const std::string& rule,
+                 const std::string& fix, RequestKind kind) {
+  if (kind == RequestKind::repeatable) return Error(code, socket, rule, fix);
+  return Error(code, socket, rule + ": what was asked may be done all the same",
+               "look whether it is before you ask again; " + fix);
 }
+
+}  // namespace
 
 Connection::Connection(const std::string& socket, milliseconds timeout)
     : socket_(socket), timeout_(timeout), channel_(control::Channel::connect(socket)) {}
 
-void Connection::lost() {
+void Connection::lost(RequestKind kind) {
   lost_ = true;
-  throw Error(ErrorCode::unavailable, socket_, "the supervisor closed the connection",
-              "see that ringwayd runs");
+  throw unanswered(ErrorCode::unavailable, socket_, "the supervisor closed the connection",
+                   "see that ringwayd runs", kind);
 }
 
 control::Envelope Connection::exchange(std::uint64_t id, const std::string& text,
-                                       std::vector<shm::Descriptor>& attached, Late late) {
-  const auto deadline = steady_clock::now() + timeout_;
-  const auto left = [&] {
-    return std::max(milliseconds(0),
-                    std::chrono::ceil<milliseconds>(deadline - steady_clock::now()));
+                                       std::vector<shm::Descriptor>& attached, Late late,
+                                       RequestKind kind) {
+  const auto begin = steady_clock::now();
+  auto deadline = begin + timeout_;
+  const auto until = [](steady_clock::time_point when) {
+    return std::max(milliseconds(0), std::chrono::ceil<milliseconds>(when - steady_clock::now()));
   };
   const auto too_late = [&] {
-    return Error(ErrorCode::timeout, socket_,
-                 fmt::format("the supervisor did not answer within {} ms", timeout_.count()),
-                 "it may be stopped or overloaded: look at it, or allow a longer timeout");
+    return unanswered(ErrorCode::timeout, socket_,
+                      fmt::format("the supervisor did not answer within {}",
+                                  control::format_duration(timeout_)),
+                      "it may be stopped or overloaded: look at it, or allow a longer timeout",
+                      kind);
   };
-  if (lost_) lost();
-  switch (channel_.send(text, {}, left())) {
+  if (lost_) lost(RequestKind::repeatable);
+  switch (channel_.send(text, {}, until(deadline))) {
     case control::Delivery::sent:
       break;
     case control::Delivery::congested:
@@ -45,31 +65,58 @@ control::Envelope Connection::exchange(std::uint64_t id, const std::string& text
     case control::Delivery::closed:
       break;  // it may have said why
   }
+  const auto making = kind == RequestKind::making ? std::make_shared<Making>() : nullptr;
+  bool silent = !making && say_silent_ && timeout_ > kSilentAfter;  // and nothing is said yet
   for (;;) {
     control::Message message;
-    switch (channel_.receive(message, left())) {
+    auto wait = until(deadline);
+    if (silent) wait = std::min(wait, until(begin + kSilentAfter));
+    if (making) wait = std::min(wait, timeout_ / kLooks);
+    switch (channel_.receive(message, wait)) {
       case control::Arrival::message:
         break;
       case control::Arrival::nothing:
+        if (until(deadline).count() > 0) {
+          if (std::exchange(silent, false)) say_silent_();
+          if (!making || ask_what_is_made(making)) continue;
+        }
         if (late) not_awaited_.emplace(id, std::move(late));
         throw too_late();
       case control::Arrival::closed:
-        lost();
+        lost(kind);
       case control::Arrival::broken:
         lost_ = true;  // with what it handed over: greeted anew, the supervisor takes that back
         throw Error(ErrorCode::failed, socket_, "the reply was cut short",
                     "raise the limit of open descriptors (ulimit -n)");
     }
-    if (control::answer_challenge(channel_, message, left())) continue;
+    if (control::answer_challenge(channel_, message, until(deadline))) continue;
     control::Envelope envelope = control::open_envelope(message.text);
     // 0: a refusal of the connection as a whole. Others: an answer that nobody waits for.
     if (envelope.id != id && envelope.id != 0) {
       take_in(envelope, message.descriptors);
+      if (making && std::exchange(making->goes_on, false)) {
+        deadline = steady_clock::now() + timeout_;
+      }
       continue;
     }
     attached = std::move(message.descriptors);
     return envelope;
   }
+}
+
+/// Does not wait for the answer. False: it cannot be asked.
+bool Connection::ask_what_is_made(const std::shared_ptr<Making>& making) {
+  const std::uint64_t id = ++last_id_;
+  const std::string text = control::encode(id, control::Request(control::GetStatus{}));
+  if (channel_.send(text, {}, kTellTimeout) != control::Delivery::sent) return false;
+  not_awaited_.emplace(id, [making](const control::Envelope& envelope, const auto&) {
+    const auto said = control::decode_reply<control::StatusReport>(envelope).report;
+    const auto memory = said.value("memory", nlohmann::json::object());
+    const auto missing_bytes = memory.value("being_made", std::uint64_t{0});
+    making->goes_on = missing_bytes != making->missing_bytes;
+    making->missing_bytes = missing_bytes;
+  });
+  return true;
 }
 
 void Connection::take_in(const control::Envelope& envelope,

@@ -20,16 +20,24 @@ namespace {
 
 constexpr int kSeals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
 
+/// For people: quantities as they write them are known above this layer.
+std::string shown(std::uint64_t bytes) {
+  constexpr double kMiB = 1024.0 * 1024;
+  const double mebibytes = static_cast<double>(bytes) / kMiB;
+  return mebibytes < 1024 ? fmt::format("{:.1f} MiB", mebibytes)
+                          : fmt::format("{:.1f} GiB", mebibytes / 1024);
+}
+
 Error short_of_memory(int error_number, const std::string& name, std::uint64_t bytes) {
   if (error_number == ENOSPC || error_number == ENOMEM) {
     return Error(ErrorCode::limit, name,
-                 fmt::format("{} bytes of shared memory cannot be reserved: the machine's or the "
+                 fmt::format("{} of shared memory cannot be reserved: the machine's or the "
                              "memory cgroup's limit (MemoryMax=) is reached",
-                             bytes),
+                             shown(bytes)),
                  "make rings smaller, delete topics, or raise the limit");
   }
   return system_error(error_number, name,
-                      fmt::format("{} bytes of shared memory cannot be reserved", bytes));
+                      fmt::format("{} of shared memory cannot be reserved", shown(bytes)));
 }
 
 /// The kernel does not refuse memory it does not have: it kills processes for it, maybe others'
@@ -40,8 +48,8 @@ void check_budget(const std::string& name, std::uint64_t bytes, std::uint64_t pr
   offered -= std::min(offered, promised_bytes);
   if (bytes <= offered) return;
   throw Error(ErrorCode::limit, name,
-              fmt::format("{} bytes of shared memory cannot be reserved: {} leaves {}", bytes,
-                          budget.limited_by, offered),
+              fmt::format("{} of shared memory cannot be reserved: {} leaves {}", shown(bytes),
+                          budget.limited_by, shown(offered)),
               "make rings smaller, delete topics, or add memory");
 }
 

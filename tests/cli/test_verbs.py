@@ -531,6 +531,18 @@ class ProduceAndConsume(Verbs):
 
 
 class WithoutASupervisor(Verbs):
+    def test_a_supervisor_that_does_not_answer_is_told_after_a_second(self):
+        self.bus.pause()
+        self.addCleanup(self.bus.resume)
+        for words, hint in ((['topic', 'list'], "; 'ringway status' says why"), (['status'], '')):
+            error = self.bus.refusal(*words, '--timeout', '1500ms', status=6)
+            self.assertEqual(error['rule'].split(':')[0], 'the supervisor did not answer within 1.5 s')
+            self.assertEqual(self.bus.stderr.splitlines()[0],
+                             f'ringway: no supervisor answers at {self.bus.socket} yet: waiting, up to 1.5 s{hint}')
+        error = self.bus.refusal('topic', 'create', 't', '--timeout', '200ms', status=6)
+        self.assertEqual(error['rule'], 'the supervisor did not answer within 200 ms')
+        self.assertEqual(len(self.bus.stderr.splitlines()), 1)
+
     COUNT = 2_000_000 if LONG else 200_000
 
     def killed_meanwhile(self, *options, content):

@@ -132,7 +132,7 @@ Error explained(const Error& error, const Common& common) {
 
 Said ask(const Common& common) {
   try {
-    Bus bus = connect(common);
+    Bus bus = connect(common, "");
     return Administration(bus).status();
   } catch (const Error& error) {
     if (!passes(error)) throw;
