@@ -90,13 +90,13 @@ CLI::App& CommandLine::verb(const VerbInfo& info, Run run) {
   CLI::App& verb = *noun.app->add_subcommand(info.name, info.why);
   verb.footer("");  // not its parent's
   verb.footer([&verb, examples = info.examples] { return verb_footer(verb, examples); });
-  add_common(verb, noun.asks, info.patience);
+  add_common(verb, noun.asks, info);
   verb.callback([this, run = std::move(run)] { chosen_ = run; });
   verbs_.push_back({info, &verb});
   return verb;
 }
 
-void CommandLine::add_common(CLI::App& verb, Asks asks, const std::string& patience) {
+void CommandLine::add_common(CLI::App& verb, Asks asks, const VerbInfo& info) {
   const auto set_format = [this](const std::string& text) {
     common_.format = parse_format("--output", text);
   };
@@ -104,14 +104,16 @@ void CommandLine::add_common(CLI::App& verb, Asks asks, const std::string& patie
     common_.timeout = parse_duration("--timeout", text);
     common_.names_timeout = true;
   };
-  verb.add_option_function<std::string>(
-          "--output", set_format, "For people, or for programs (default table)")
-      ->type_name("table|json|jsonl")
-      ->group(kCommonOptions);
+  if (!info.draws) {
+    verb.add_option_function<std::string>(
+            "--output", set_format, "For people, or for programs (default table)")
+        ->type_name("table|json|jsonl")
+        ->group(kCommonOptions);
+  }
   if (asks == Asks::nobody) return;
   verb.add_option_function<std::string>(
           "--timeout", set_timeout,
-          fmt::format("How long to wait for the supervisor (default {})", patience))
+          fmt::format("How long to wait for the supervisor (default {})", info.patience))
       ->type_name("DUR")
       ->group(kCommonOptions);
   verb.add_option("--socket", common_.socket,

@@ -40,7 +40,8 @@
 
 namespace ringway::cli {
 
-/// What every verb takes, but for those that ask no supervisor: they have --output alone.
+/// What every verb takes, but for those that ask no supervisor, which have --output alone, and
+/// those that draw, which do not have it.
 struct Common {
   Format format = Format::table;
   std::chrono::nanoseconds timeout = std::chrono::seconds(10);  ///< for the control plane
@@ -57,6 +58,7 @@ struct VerbInfo {
   std::string why = {};       ///< why one would use it; the first line of its help
   std::string examples = {};  ///< a command a line
   std::string patience = "10s";  ///< how long it waits without --timeout, as its help says
+  bool draws = false;            ///< on a terminal, for people: without --output
 };
 
 using Run = std::function<Exit(const Common&)>;
@@ -90,7 +92,7 @@ class CommandLine {
     Asks asks;
   };
 
-  void add_common(CLI::App& verb, Asks asks, const std::string& patience);
+  void add_common(CLI::App& verb, Asks asks, const VerbInfo& info);
   Exit parse_and_run(int argc, const char* const* argv);
 
   CLI::App app_;

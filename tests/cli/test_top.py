@@ -58,6 +58,20 @@ class Top(OnABus):
         consumer.send_signal(signal.SIGCONT)
         wait_until(lambda: 'alive' in self.line(terminal, 'orders'), 'it to go on')
 
+    def test_a_named_cursor_that_nobody_holds_lags_too(self):
+        self.create('orders')
+        self.produce('orders', [b'x'] * 7)
+        self.bus.run('consume', 'orders', '-o', 'start', '-n', '2', '--cursor', 'billing')
+        terminal = self.top()
+        wait_until(lambda: re.match(r'orders .* 5 +0% ', self.line(terminal, 'orders')), 'the lag')
+        terminal.press('3')
+        terminal.wait_for('CURSOR')
+        wait_until(lambda: re.match(r'orders +- +- +billing +- +5 +- +not attached', self.line(terminal, 'orders')), 'it')
+        self.produce('orders', [b'x'] * 3)
+        wait_until(lambda: re.search(r'billing +- +8 ', self.line(terminal, 'orders')), 'it falls behind')
+        self.bus.run('cursor', 'delete', 'orders', 'billing')
+        wait_until(lambda: 'billing' not in terminal.screen(), 'it to go')
+
     def test_keys_sort_filter_pause_help_and_quit(self):
         for name, count in (('apples', 1), ('pears', 3), ('plums', 2)):
             self.create(name, '--ring', '64KiB')
@@ -181,7 +195,8 @@ class Top(OnABus):
         self.assertNotIn(ENDED, terminal.wait_for('no right to read it'))
 
     def test_without_a_terminal_and_with_a_strange_one_it_says_what_to_do(self):
-        self.assertIn('prints no JSON', self.bus.refusal('top', status=2)['rule'])
+        self.assertEqual(self.bus.refusal('top', status=2)['rule'], 'is no option of ringway top')
+        self.assertNotIn('--output table', self.bus.run('top', '--help').decode())
         self.bus.run('top', status=2)
         self.assertRegex(self.bus.stderr, r'not a terminal.*; without one use: ringway status --watch\n$')
         terminal = self.top(env={'TERM': 'no-such-terminal'})

@@ -119,6 +119,23 @@ TEST_CASE("top: a topic's state is the worst of what holds it up", "[cli]") {
   }
 }
 
+TEST_CASE("top: a cursor that nobody holds falls behind, and makes nobody slow", "[cli]") {
+  History history;
+  for (int second = 0; second < 5; ++second) {
+    TopicSample seen = topic("t", 1000);
+    seen.handles = {{.role = layout::Role::consumer,
+                     .cursor = "billing",
+                     .lag = static_cast<std::uint64_t>(10 * second)}};
+    history.take(sample_at(second, {seen}));
+  }
+  CHECK(*history.facts(0).lag == 40);
+  CHECK(history.facts(0).state.text == "serving");
+  const Table table = table_of(history, {.kind = Kind::consumers});
+  REQUIRE(table.lines.size() == 1);
+  CHECK(table.lines[0].fields[1].text == "-");
+  CHECK(table.lines[0].fields.back().text == "not attached");
+}
+
 TEST_CASE("top: slow is whose lag has grown three times running, and no longer", "[cli]") {
   History history;
   int second = 0;

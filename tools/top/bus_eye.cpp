@@ -12,6 +12,8 @@ namespace {
 
 /// What cannot be opened is tried again, but not with every question.
 constexpr std::chrono::seconds kTryAgain{10};
+/// Of so many topics: with more, it is their turn less often.
+constexpr std::size_t kCursorsAtOnce = 100;
 
 bool passes(const Error& error) {
   return error.code() == ErrorCode::unavailable || error.code() == ErrorCode::timeout;
@@ -61,7 +63,11 @@ void BusEye::ask() {
     sessions_.serve(static_cast<pid_t>(pid));
     answers_ = true;
     forget_topics_but(listed);
-    for (auto& [name, watched] : topics_) open(name, watched);
+    const std::size_t groups = topics_.size() / kCursorsAtOnce + 1;
+    std::size_t turn = ++asked_;
+    for (auto& [name, watched] : topics_) {
+      open(name, watched, turn++ % groups == 0 ? Cursors::asked : Cursors::as_known);
+    }
   } catch (const Error& error) {
     if (!passes(error)) throw;
     answers_ = false;
@@ -82,16 +88,21 @@ void BusEye::forget_topics_but(const std::vector<TopicSummary>& listed) {
   topics_ = std::move(kept);
 }
 
-void BusEye::open(const std::string& name, Watched& watched) {
+void BusEye::open(const std::string& name, Watched& watched, Cursors cursors) {
   const bool serves =
       watched.memory && watched.memory->board().state.load(std::memory_order::acquire) ==
                             static_cast<std::uint32_t>(layout::TopicState::serving);
   const auto now = std::chrono::steady_clock::now();
   if (!serves && now < watched.try_again) return;
   try {
-    if (serves) return ask_for_cursors(name, watched);  // whose right may be gone meanwhile
-    watched.memory = Administration(*bus_).memory(name);
-    watched.trouble.clear();
+    Administration administration(*bus_);
+    if (!serves) {
+      watched.memory = administration.memory(name);
+      watched.trouble.clear();
+    } else if (cursors == Cursors::as_known) {
+      return;
+    }
+    watched.cursors = administration.cursors(name);  // the right to it may be gone meanwhile
   } catch (const Error& error) {
     if (passes(error)) throw;
     watched.memory.reset();
@@ -100,14 +111,20 @@ void BusEye::open(const std::string& name, Watched& watched) {
   }
 }
 
-void BusEye::ask_for_cursors(const std::string& name, Watched& watched) {
-  watched.cursors.clear();
-  if (!wants_cursors_) return;
-  for (const control::CursorListing& cursor : Administration(*bus_).cursors(name)) {
-    std::uint64_t sum = 0;
-    for (const auto& offset : cursor.offsets) sum += offset.value_or(0);
-    watched.cursors[cursor.name] = sum;
+const control::CursorListing* BusEye::cursor_of(const Watched& watched, std::string_view name) {
+  const auto found = std::ranges::find(watched.cursors, name, &control::CursorListing::name);
+  return name.empty() || found == watched.cursors.end() ? nullptr : &*found;
+}
+
+/// A named cursor that nobody holds, where its last holder left it.
+HandleSample BusEye::unattached(const control::CursorListing& cursor, const TopicSample& topic) {
+  HandleSample seen{.role = layout::Role::consumer, .cursor = cursor.name};
+  for (std::size_t p = 0; p < std::min(topic.partitions.size(), cursor.offsets.size()); ++p) {
+    if (!cursor.offsets[p]) continue;  // it has no position there
+    const std::uint64_t end = topic.partitions[p].committed;
+    seen.lag = seen.lag.value_or(0) + (end - std::min(end, *cursor.offsets[p]));
   }
+  return seen;
 }
 
 std::string_view BusEye::process_of(const layout::ProcessId& process) {
@@ -126,13 +143,9 @@ HandleSample BusEye::sample(const Handle& handle, Watched& watched, const TopicS
                     .exclusive = handle.exclusive,
                     .copies = handle.copies};
   if (handle.role != layout::Role::consumer) return seen;
-  std::uint64_t end = 0;
   for (std::uint32_t p = 0; p < topic.partitions.size(); ++p) {
     const layout::Slot* slot = sessions_.slot(handle, p);
-    if (slot == nullptr) {
-      wants_cursors_ = true;
-      break;
-    }
+    if (slot == nullptr) break;
     const std::uint64_t at = slot->offset.load(std::memory_order::acquire);
     if (at == layout::kNoOffset) continue;  // a partition that it does not read
     const PartitionSample& partition = topic.partitions[p];
@@ -141,11 +154,9 @@ HandleSample BusEye::sample(const Handle& handle, Watched& watched, const TopicS
     seen.lag = seen.lag.value_or(0) + (committed - std::min(committed, at));
     seen.read = seen.read.value_or(0) + at;
   }
-  if (const auto said = watched.cursors.find(handle.cursor);
-      !seen.lag && !handle.cursor.empty() && said != watched.cursors.end()) {
-    for (const PartitionSample& partition : topic.partitions) end += partition.committed;
-    seen.lag = end - std::min(end, said->second);
-    seen.read = said->second;
+  if (const auto* said = cursor_of(watched, handle.cursor); !seen.lag && said != nullptr) {
+    seen.lag = unattached(*said, topic).lag;
+    for (const auto& offset : said->offsets) seen.read = seen.read.value_or(0) + offset.value_or(0);
   }
   return seen;
 }
@@ -162,6 +173,12 @@ TopicSample BusEye::sample(const std::string& name, Watched& watched) {
   for (const Handle& handle : handles_in(memory.attachments())) {
     seen.handles.push_back(sample(handle, watched, seen));
   }
+  for (const control::CursorListing& cursor : watched.cursors) {
+    const bool held = std::ranges::any_of(seen.handles, [&](const HandleSample& handle) {
+      return handle.role == layout::Role::consumer && handle.cursor == cursor.name;
+    });
+    if (!held) seen.handles.push_back(unattached(cursor, seen));
+  }
   return seen;
 }
 
@@ -170,7 +187,6 @@ BusSample BusEye::look() {
   if (now >= next_ask_) {
     next_ask_ = now + kAskEvery;
     ask();
-    wants_cursors_ = false;
     sessions_.forget_unused();
   }
   processes_.clear();

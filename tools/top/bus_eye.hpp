@@ -5,6 +5,8 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "client/administration.hpp"
 #include "client/topic_memory.hpp"
@@ -32,16 +34,18 @@ class BusEye {
     std::shared_ptr<TopicMemory> memory{};  ///< none: `trouble` says why
     std::string trouble{};
     std::uint32_t partitions = 0;
-    std::map<std::string, std::uint64_t> cursors{};  ///< sums of offsets, as the supervisor said
+    std::vector<control::CursorListing> cursors{};  ///< as the supervisor said
     std::chrono::steady_clock::time_point try_again{};
   };
 
   void ask();
   void forget_topics_but(const std::vector<TopicSummary>& listed);
-  void open(const std::string& name, Watched& watched);
+  enum class Cursors : unsigned char { as_known, asked };
+  void open(const std::string& name, Watched& watched, Cursors cursors);
   TopicSample sample(const std::string& name, Watched& watched);
   HandleSample sample(const Handle& handle, Watched& watched, const TopicSample& topic);
-  void ask_for_cursors(const std::string& name, Watched& watched);
+  static const control::CursorListing* cursor_of(const Watched& watched, std::string_view name);
+  static HandleSample unattached(const control::CursorListing& cursor, const TopicSample& topic);
   std::string_view process_of(const layout::ProcessId& process);
 
   Common common_;
@@ -51,9 +55,9 @@ class BusEye {
   Sessions sessions_;
   std::chrono::steady_clock::time_point next_ask_{};
   bool answers_ = false;
-  bool wants_cursors_ = false;  // somebody's place is not visible
   std::string state_ = "not asked yet";
   std::uint64_t pid_ = 0, hidden_ = 0;
+  std::size_t asked_ = 0;  ///< so often
 };
 
 }  // namespace ringway::cli::top

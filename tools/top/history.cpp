@@ -80,6 +80,10 @@ TopicFacts History::facts_of(const TopicSample& topic, const TopicSample* before
     Speed speed;
     if (handle.lag) {
       facts.lag = std::max(facts.lag.value_or(0), *handle.lag);
+      if (!handle.attached()) {  // it falls behind, and nobody is slow
+        facts.handles.push_back({});
+        continue;
+      }
       const bool grew = was != nullptr && was->lag && *handle.lag > *was->lag;
       grown[handle.id] = grew ? growth[handle.id] + 1 : 0;
     }

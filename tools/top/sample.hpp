@@ -40,6 +40,9 @@ struct HandleSample {
   bool copies = false;
   std::optional<std::uint64_t> lag{};  ///< records, of all partitions it reads; none: not visible
   std::optional<std::uint64_t> read{};  ///< the sum of its offsets
+
+  /// A named cursor that nobody holds has neither process nor pid, and falls behind by that.
+  bool attached() const noexcept { return pid != 0; }
 };
 
 struct TopicSample {

@@ -78,17 +78,21 @@ void add_handles(Table& table, const TopicSample& topic, const TopicFacts& facts
   for (std::size_t i = 0; i < topic.handles.size(); ++i) {
     const HandleSample& handle = topic.handles[i];
     if (handle.role != role) continue;
-    std::vector<Field> fields{Field::of_text(topic.name), count(handle.pid),
-                              Field::of_text(handle.user)};
+    std::vector<Field> fields{Field::of_text(topic.name),
+                              handle.attached() ? count(handle.pid) : Field::none(),
+                              Field::of_text(handle.attached() ? handle.user : "-")};
     if (role == layout::Role::consumer) {
       fields.push_back(Field::of_text(handle.cursor.empty() ? "-" : handle.cursor));
       fields.push_back(rate(facts.handles[i].records));
       fields.push_back(lag(handle.lag));
-      fields.push_back(Field::of_text(handle.copies ? "copies" : "in place"));
+      fields.push_back(Field::of_text(!handle.attached() ? "-"
+                                      : handle.copies    ? "copies"
+                                                         : "in place"));
     } else {
       fields.push_back(Field::of_text(handle.exclusive ? "exclusive" : "shared"));
     }
-    fields.push_back(Field::of_text(std::string(handle.process)));
+    fields.push_back(
+        Field::of_text(handle.attached() ? std::string(handle.process) : "not attached"));
     table.lines.push_back({std::move(fields), mood_of(handle)});
   }
 }

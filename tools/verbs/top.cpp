@@ -29,10 +29,6 @@ bool wait_for_key(Clock::time_point until) {
 
 Exit watch_bus(const std::string& interval_text, const Common& common) {
   const auto interval = parse_interval(interval_text);
-  if (common.format != Format::table) {
-    throw Error(ErrorCode::usage, "top", "it draws on a terminal, and prints no JSON",
-                "use: ringway status --watch --output jsonl");
-  }
   shm::raise_descriptor_limit();
   top::Screen screen;
   top::BusEye eye(common);
@@ -60,10 +56,12 @@ void add_top(CommandLine& line) {
       {.name = "top",
        .why = "Watch what every topic does: rates, the slowest consumer's lag, how full the rings "
               "are, how far the log is, who is slow or stopped. Reads shared memory, and so goes "
-              "on while the supervisor is away. Press h for the keys.",
+              "on while the supervisor is away. Press h for the keys. For programs there is 'ringway "
+              "status --watch --output jsonl'.",
        .examples = "  ringway top\n"
                    "  NO_COLOR=1 ringway top --interval 5s",
-       .patience = "500ms"},
+       .patience = "500ms",
+       .draws = true},
       [interval](const Common& common) { return watch_bus(*interval, common); });
   verb.add_option("--interval", *interval, "Time from one look to the next (default 1s)")
       ->type_name("DUR");
