@@ -28,23 +28,31 @@ bool is_system_service() {
          (std::getenv("INVOCATION_ID") != nullptr || std::getenv("NOTIFY_SOCKET") != nullptr);
 }
 
-std::filesystem::path default_runtime_dir() {
-  if (const auto given = service_directory("RUNTIME_DIRECTORY"); !given.empty()) return given;
-  if (const auto xdg = from_environment("XDG_RUNTIME_DIR"); !xdg.empty()) return xdg / "ringway";
-  return "/run/ringway";
-}
-
-std::filesystem::path default_state_dir() {
-  if (const auto given = service_directory("STATE_DIRECTORY"); !given.empty()) return given;
-  if (is_system_service()) return "/var/lib/ringway";
-  if (const auto xdg = from_environment("XDG_STATE_HOME"); !xdg.empty()) return xdg / "ringway";
-  if (const auto home = from_environment("HOME"); !home.empty()) {
-    return home / ".local/state/ringway";
-  }
-  return "/var/lib/ringway";
-}
-
 }  // namespace
+
+DefaultDirectory default_runtime_dir() {
+  if (const auto given = service_directory("RUNTIME_DIRECTORY"); !given.empty()) {
+    return {given, "RUNTIME_DIRECTORY"};
+  }
+  if (const auto xdg = from_environment("XDG_RUNTIME_DIR"); !xdg.empty()) {
+    return {xdg / "ringway", "XDG_RUNTIME_DIR"};
+  }
+  return {"/run/ringway", ""};
+}
+
+DefaultDirectory default_state_dir() {
+  if (const auto given = service_directory("STATE_DIRECTORY"); !given.empty()) {
+    return {given, "STATE_DIRECTORY"};
+  }
+  if (is_system_service()) return {"/var/lib/ringway", ""};
+  if (const auto xdg = from_environment("XDG_STATE_HOME"); !xdg.empty()) {
+    return {xdg / "ringway", "XDG_STATE_HOME"};
+  }
+  if (const auto home = from_environment("HOME"); !home.empty()) {
+    return {home / ".local/state/ringway", "HOME"};
+  }
+  return {"/var/lib/ringway", ""};
+}
 
 std::filesystem::path config_directory() {
   if (const auto own = service_directory("CONFIGURATION_DIRECTORY"); !own.empty()) return own;
@@ -55,8 +63,8 @@ std::filesystem::path config_directory() {
 }
 
 void Config::complete() {
-  if (runtime_dir.empty()) runtime_dir = default_runtime_dir();
-  if (state_dir.empty()) state_dir = default_state_dir();
+  if (runtime_dir.empty()) runtime_dir = default_runtime_dir().path;
+  if (state_dir.empty()) state_dir = default_state_dir().path;
   runtime_dir = std::filesystem::absolute(runtime_dir).lexically_normal();
   state_dir = std::filesystem::absolute(state_dir).lexically_normal();
   if (socket.empty()) socket = runtime_dir / "control.sock";

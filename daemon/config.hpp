@@ -54,10 +54,19 @@ struct Config {
   TopicSettings defaults;  ///< of fields that a create request leaves out
   std::map<std::string, TopicRights, std::less<>> topics;
 
-  /// Fills in the directories that were not chosen, from the environment: a system service lives in
-  /// /run/ringway and /var/lib/ringway, anybody else in the XDG base directories.
+  /// Fills in the directories that were not chosen: default_runtime_dir(), default_state_dir().
   void complete();
 };
+
+/// A directory that nobody chose, and the variable of the environment that it follows from.
+struct DefaultDirectory {
+  std::filesystem::path path;
+  std::string_view variable;  ///< "": it follows from none
+};
+/// As systemd says; else a system service lives in /run/ringway and /var/lib/ringway, anybody else
+/// in the XDG base directories.
+DefaultDirectory default_runtime_dir();
+DefaultDirectory default_state_dir();
 
 /// Where the configuration is: $CONFIGURATION_DIRECTORY of a service; /etc/ringway for root and for
 /// what the system's service manager starts; else $XDG_CONFIG_HOME/ringway, or ~/.config/ringway.

@@ -1,7 +1,10 @@
 #include "daemon/configuration.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <grp.h>
 #include <toml++/toml.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -12,6 +15,7 @@
 #include <vector>
 
 #include "control/access.hpp"
+#include "control/shell_word.hpp"
 #include "daemon/config_keys.hpp"
 #include "daemon/config_value.hpp"
 #include "ringway/error.hpp"
@@ -36,8 +40,33 @@ std::vector<std::string_view> key_names() {
   return names;
 }
 
+/// Where an unknown key ought to stand, if it is only in the wrong table; else what is near.
+std::string advice_for(std::string_view unknown) {
+  const std::string_view short_name = unknown.substr(unknown.rfind('.') + 1);
+  std::vector<std::string> places;
+  for (const Key& key : config_keys()) {
+    if (key.short_name() != short_name) continue;
+    places.push_back(key.section().empty() ? "above the first [table]"
+                                           : fmt::format("below [{}]", key.section()));
+  }
+  if (std::ranges::find(kRightsKeys, short_name, &RightsKey::name) != kRightsKeys.end()) {
+    places.emplace_back("below [topics.\"NAME\"]");
+  }
+  if (places.empty()) return suggestion(unknown, key_names());
+  return fmt::format("{} stands {}: move it there", short_name, fmt::join(places, ", or "));
+}
+
 bool is_section(std::string_view name) {
   return std::ranges::find(config_keys(), name, &Key::section) != config_keys().end();
+}
+
+/// What lets this process's user read the file.
+std::string readable_by_us(const std::string& file) {
+  const group* const own = ::getgrgid(::getegid());
+  const std::string name = own != nullptr ? own->gr_name : std::to_string(::getegid());
+  const std::string quoted = control::shell_quoted(file);
+  return fmt::format("let its user read it, as root: chgrp {} {} && chmod g+r {}", name, quoted,
+                     quoted);
 }
 
 /// "value = TEXT", where that is TOML and nothing else; else the text as a string.
@@ -63,10 +92,13 @@ void Configuration::read_file(const std::filesystem::path& file) {
     text.append(piece.data(), static_cast<std::size_t>(stream.gcount()));
   } while (stream);
   if (!stream.is_open() || stream.bad()) {
-    const std::string why = std::generic_category().message(errno);
+    const int refused = errno;
+    const std::string why = std::generic_category().message(refused);
     throw Error(ErrorCode::usage, file.string(),
                 fmt::format("the configuration cannot be read: {}", why),
-                "name a file that ringwayd may read; ringwayd --sample-config prints one");
+                refused == EACCES
+                    ? readable_by_us(file.string())
+                    : "name a file that ringwayd may read; ringwayd --sample-config prints one");
   }
   read_text(text, file.string());
 }
@@ -91,7 +123,7 @@ void Configuration::read_text(std::string_view text, const std::string& name) {
       } else if (is_section(name_of_key)) {
         self(self, value.table("must be a table"), name_of_key + ".");
       } else {
-        throw value.wrong("is no known key", suggestion(name_of_key, key_names()));
+        throw value.wrong("is no known key", advice_for(name_of_key));
       }
     }
   };
@@ -160,9 +192,15 @@ void Configuration::check_accounts(const Value& names) const {
 
 void Configuration::complete() {
   config_.complete();
-  const auto by_default = [&](std::string_view key, std::string value) {
-    origins_.try_emplace(std::string(key), Origin{std::move(value), "default"});
+  const auto by_default = [&](std::string_view key, std::string value,
+                              std::string_view where = {}) {
+    origins_.try_emplace(std::string(key),
+                         Origin{std::move(value), where.empty() ? "default" : std::string(where)});
   };
+  by_default("runtime_dir", "", default_runtime_dir().variable);
+  by_default("state_dir", "", default_state_dir().variable);
+  by_default("socket", "", "default, in runtime_dir");
+  by_default("metrics_socket", "", "default, beside socket");
   for (const Key& key : config_keys()) {
     if (!key.depends()) by_default(key.name, std::string(key.sample));
   }
@@ -170,7 +208,6 @@ void Configuration::complete() {
                                   {"state_dir", &config_.state_dir},
                                   {"socket", &config_.socket},
                                   {"metrics_socket", &config_.metrics_socket}}) {
-    by_default(key, "");
     origins_[key].value = toml_string(*path);
   }
   if (!config_.metrics_at_socket) origins_["metrics_socket"].value = toml_string("off");

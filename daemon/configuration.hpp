@@ -22,7 +22,8 @@ enum class MustExist { nobody, creators, everybody };
 /// names where it stands, key, rule, and the nearest known key.
 class Configuration {
  public:
-  /// A value as TOML, and "FILE:LINE", a variable, an option or "default".
+  /// A value as TOML, and "FILE:LINE", a variable (also one that the value only follows from, as
+  /// state_dir does from STATE_DIRECTORY), an option or "default".
   struct Origin {
     std::string value;
     std::string where;

@@ -1,6 +1,7 @@
 #include "control/directories.hpp"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -49,7 +50,8 @@ void make(const std::string& path, mode_t mode, Made& made) {
     const int refused = errno;
     std::error_code unseen;
     if (refused != EEXIST && !fs::is_directory(reached, unseen)) {
-      throw system_error(refused, reached.string(), "cannot be created", kDirectoryAdvice);
+      throw system_error(refused, reached.string(), "cannot be created",
+                         directory_advice(refused, path));
     }
   }
 }
@@ -102,6 +104,14 @@ void sync_way_to(const fs::path& path) {
 }
 
 }  // namespace
+
+std::string directory_advice(int error_number, const std::string& directory) {
+  if (error_number != EROFS) return kDirectoryAdvice;
+  return fmt::format(
+      "of a service: make it, owned by the service's user, and let the unit write there, by "
+      "ReadWritePaths={} below [Service] in a drop-in (systemctl edit); else {}",
+      directory, kDirectoryAdvice);
+}
 
 void create_directories(const std::string& path, mode_t mode) {
   Made made;

@@ -11,6 +11,9 @@ inline constexpr const char* kDirectoryAdvice =
     "name a directory of your own: XDG_RUNTIME_DIR, XDG_STATE_HOME, or the options --runtime-dir "
     "and --state-dir of ringwayd";
 
+/// The same where `error_number` is why: what is read-only to a service its unit can open.
+std::string directory_advice(int error_number, const std::string& directory);
+
 /// Creates the directory and those missing above it, each with exactly this mode. One that exists
 /// is left as it is; what was made goes again where the rest is refused. A loss of power may take
 /// them: that is enough for sockets, which do not outlive it either.

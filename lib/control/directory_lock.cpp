@@ -43,7 +43,7 @@ shm::Descriptor lock_file(const std::string& directory) {
     const int error = errno;
     const std::string limit = shm::descriptor_advice(error);
     throw system_error(error, path, "cannot be opened",
-                       limit.empty() ? kDirectoryAdvice : limit);
+                       limit.empty() ? directory_advice(error, directory) : limit);
   }
   struct flock whole{};
   whole.l_type = F_WRLCK;

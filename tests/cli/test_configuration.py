@@ -74,6 +74,19 @@ class SearchOrder(unittest.TestCase):
             self.assertIn(str(missing), ended.stderr)
 
     @unittest.skipUnless(os.geteuid() == 0, 'takes root')
+    def test_one_that_its_user_may_not_read_is_opened_by_the_fix(self):
+        file = self.files['chosen']
+        file.chmod(0o600)
+        ended = self.ended('--config', file)
+        self.assertEqual(ended.returncode, 2)
+        self.assertIn(f'{file}: the configuration cannot be read: Permission denied; let its user read it, as root: ',
+                      ended.stderr)
+        fix = ended.stderr.split('as root: ')[1]
+        self.assertRegex(fix, rf'^chgrp \S+ {file} && chmod g\+r {file}\n$')
+        subprocess.run(['sh', '-c', fix], check=True, timeout=60)
+        self.assertEqual(self.counts('--config', file), 'chosen')
+
+    @unittest.skipUnless(os.geteuid() == 0, 'takes root')
     @unittest.skipIf(os.path.exists('/etc/ringway/ringwayd.toml'), 'this host has one')
     def test_root_has_none_in_a_home(self):
         self.assertIsNone(self.counts(user={}, **self.variables('XDG_CONFIG_HOME')))

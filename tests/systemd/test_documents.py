@@ -106,7 +106,7 @@ SAYS = {
     'ringwayd [--config FILE] [--socket PATH] [--runtime-dir DIR] [--state-dir DIR]': r'is right\n',
     'ringwayd --check-config --config FILE': r'is right\n',
     'ringwayd --check-config': r'is right\n',
-    'ringwayd --print-config': r'(?m)^state_dir = "/root/\.local/state/ringway" +# default$',
+    'ringwayd --print-config': r'(?m)^state_dir = "/root/\.local/state/ringway" +# HOME$',
     'ringwayd --help': r'(?s)--state-dir .*keep_free = "5%"',
     'journalctl RINGWAY_TOPIC=orders': 'event=topic_created topic=orders ',
     'ringway status --watch --interval 5s --output jsonl': '"state":"serving"',

@@ -381,6 +381,35 @@ class Units(unittest.TestCase):
         self.assertIn('/var/lib/ringway-lab',
                       box.say('ringway status --socket /run/ringway-lab/control.sock'))
 
+    def test_who_leaves_the_service_aside_is_told_so(self):
+        box.say('systemctl start ringwayd && ringway topic create t')
+        self.addCleanup(box.say, 'rm -rf /root/own /etc/ringway')
+        alone = 'env -u XDG_RUNTIME_DIR HOME=/root/own '
+        # By hand, as root: another bus, with the service's sockets if that did not have them.
+        said = box.say(f'{alone}ringwayd 2>&1', status=1)
+        self.assertRegex(said, r'event=starting config=none state_dir=/root/own/\S+ state_dir_from=HOME '
+                               'runtime_dir=/run/ringway runtime_dir_from=default socket=/run/ringway/control.sock')
+        self.assertRegex(said, 'event=not_the_service .*systemctl start ringwayd; or name --runtime-dir and')
+        # A user's bus that was there, and does not run.
+        with_own = 'mkdir -p /root/own/run; XDG_RUNTIME_DIR=/root/own/run HOME=/root/own '
+        self.assertNotIn('own bus', box.say(f'{with_own} ringway topic list 2>&1'))
+        box.say('mkdir -p /root/own/.local/state/ringway && touch /root/own/.local/state/ringway/catalog.db')
+        self.assertIn("ringway: this user's own bus (its state is in /root/own/.local/state/ringway) does not run: the "
+                      "host's is asked, at /run/ringway/control.sock; ", box.say(f'{with_own} ringway topic list 2>&1'))
+        self.assertNotIn('own bus', box.say(f'{with_own} RINGWAY_SOCKET=/run/ringway/control.sock ringway topic list 2>&1'))
+
+    def test_a_state_directory_elsewhere_is_opened_as_the_refusal_says(self):
+        self.addCleanup(box.say, 'rm -rf /srv/bus')
+        box.say('systemctl stop ringwayd.socket ringwayd.service; mkdir -p /etc/ringway;'
+                """ echo 'state_dir = "/srv/bus"' >/etc/ringway/ringwayd.toml""")
+        box.run('systemctl start ringwayd')
+        self.await_('the refusal', lambda: 'ReadWritePaths=/srv/bus below [Service]' in
+                    box.say('journalctl -u ringwayd -n 20'))
+        box.say('install -d -o ringway -g ringway /srv/bus')
+        self.drop_in('ReadWritePaths=/srv/bus')
+        box.say('systemctl reset-failed; systemctl restart ringwayd')
+        self.assertIn('/srv/bus (state)', box.say('ringway status'))
+
     def test_a_reload_reads_the_configuration_again_and_says_what_changed(self):
         box.say('ringway topic create t')
         pid = self.pid()

@@ -181,6 +181,41 @@ TEST_CASE("config: directories follow from who started it", "[daemon]") {
   CHECK(named.state_dir == "/var/lib/a");
 }
 
+TEST_CASE("config: the variable that a directory follows from is named", "[daemon]") {
+  const auto where = [](const std::map<std::string, std::optional<std::string>>& variables,
+                        const char* key) {
+    std::map<std::string, std::optional<std::string>> all;
+    for (const char* name : {"STATE_DIRECTORY", "RUNTIME_DIRECTORY", "XDG_STATE_HOME",
+                             "XDG_RUNTIME_DIR", "HOME", "INVOCATION_ID", "NOTIFY_SOCKET"}) {
+      all[name] = std::nullopt;
+    }
+    for (const auto& [name, value] : variables) all[name] = value;
+    const Environment environment(all);
+    Configuration configuration;
+    configuration.complete();
+    return configuration.origins().at(key).where;
+  };
+  CHECK(where({{"STATE_DIRECTORY", "/a"}, {"HOME", "/b"}}, "state_dir") == "STATE_DIRECTORY");
+  CHECK(where({{"XDG_STATE_HOME", "/a"}, {"HOME", "/b"}}, "state_dir") == "XDG_STATE_HOME");
+  CHECK(where({{"HOME", "/b"}}, "state_dir") == "HOME");
+  CHECK(where({{"INVOCATION_ID", "1"}, {"HOME", "/b"}}, "state_dir") == "default");
+  CHECK(where({{"RUNTIME_DIRECTORY", "/a"}}, "runtime_dir") == "RUNTIME_DIRECTORY");
+  CHECK(where({{"XDG_RUNTIME_DIR", "/a"}}, "runtime_dir") == "XDG_RUNTIME_DIR");
+  CHECK(where({}, "runtime_dir") == "default");
+  CHECK(where({}, "socket") == "default, in runtime_dir");
+}
+
+TEST_CASE("config: a key in the wrong table is told where it stands", "[daemon]") {
+  CHECK(refusal("[limits]\ncreate = []").fix() ==
+        "create stands above the first [table]: move it there");
+  CHECK(refusal("[defaults]\nkeep_free = \"1GiB\"").fix() ==
+        "keep_free stands below [disk]: move it there");
+  CHECK(refusal("[limits]\nreaders = []").fix() ==
+        "readers stands below [topics.\"NAME\"]: move it there");
+  CHECK(refusal("ring = \"1MiB\"").fix() == "ring stands below [defaults]: move it there");
+  CHECK(refusal("[limits]\ntopic = 1").fix() == "did you mean 'limits.topics'?");
+}
+
 Configuration layered(const std::string& file, std::vector<const char*> variables) {
   Configuration configuration;
   configuration.read_text(file, "ringway.toml");
