@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
@@ -87,6 +88,24 @@ void warn_of_unknown_variables(const Configuration& configuration, const EventLo
   }
 }
 
+/// Which bus this is going to be, and why that one.
+void say_which_bus(const Configuration& configuration, const EventLog& log) {
+  const Config& config = configuration.config();
+  const auto from = [&](const char* key) { return configuration.origins().at(key).where; };
+  log.info("starting", {{"config", configuration.file().empty() ? "none"
+                                                                : configuration.file().string()},
+                        {"state_dir", config.state_dir.string()},
+                        {"state_dir_from", from("state_dir")},
+                        {"runtime_dir", config.runtime_dir.string()},
+                        {"runtime_dir_from", from("runtime_dir")},
+                        {"socket", config.socket.string()}});
+  const bool of_a_home = from("state_dir") == "HOME" || from("state_dir") == "XDG_STATE_HOME";
+  if (::geteuid() != 0 || !of_a_home || !has_host_unit()) return;
+  log.warning("not_the_service",
+              {{"why", "was started by hand, and its topics are not those of ringwayd.service"},
+               {"fix", "systemctl start ringwayd; or name --runtime-dir and --state-dir of its own"}});
+}
+
 /// SIGHUP. What is wrong in it is refused as a whole.
 void reload(const Options& options, Configuration& configuration, Supervisor& supervisor,
             EventLog& log) {
@@ -165,6 +184,7 @@ int serve(Options options) {
   EventLog log(log_sink(), severity_of(config.log_level));
   metrics::EventCounts events;
   log.watch([&](const Event& event) { events.count(event); });
+  say_which_bus(configuration, log);
   boost::asio::signal_set ending(io, SIGTERM, SIGINT, SIGUSR1);
   boost::asio::signal_set reloading(io, SIGHUP);
   std::signal(SIGPIPE, SIG_IGN);

@@ -1,6 +1,24 @@
 #include "daemon/systemd.hpp"
 
+#include <algorithm>
+#include <array>
 #include <cstdint>
+#include <filesystem>
+#include <system_error>
+
+namespace ringway::daemon {
+
+bool has_host_unit() {
+  constexpr std::array kDirectories{"/etc/systemd/system", "/run/systemd/system",
+                                    "/usr/local/lib/systemd/system", "/usr/lib/systemd/system",
+                                    "/lib/systemd/system"};
+  return std::ranges::any_of(kDirectories, [](const std::filesystem::path directory) {
+    std::error_code unseen;
+    return std::filesystem::exists(directory / "ringwayd.service", unseen);
+  });
+}
+
+}  // namespace ringway::daemon
 
 #if defined(RINGWAY_HAS_SYSTEMD)
 #include <fmt/format.h>
@@ -14,6 +32,7 @@
 #include "shm/descriptor_limit.hpp"
 
 namespace ringway::daemon {
+
 namespace {
 
 // Longer than a reload of all units takes.

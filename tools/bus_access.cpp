@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdlib>
 #include <filesystem>
 #include <memory>
@@ -14,6 +15,7 @@
 #include "ringway/error.hpp"
 #include "ringway/lost_pages.hpp"
 #include "tools/quantity.hpp"
+#include "tools/state_directory.hpp"
 #include "tools/terminal.hpp"
 
 namespace ringway::cli {
@@ -45,10 +47,26 @@ class LibraryLog {
   std::shared_ptr<Said> said_ = std::make_shared<Said>();
 };
 
+/// A user whose own bus does not run gets the host's: other topics, which is not to be a surprise.
+/// Said once.
+void note_own_bus_is_away(const Common& common) {
+  static std::atomic<bool> said{false};
+  const char* const runtime_dir = std::getenv("XDG_RUNTIME_DIR");
+  if (names_a_bus(common) || runtime_dir == nullptr) return;
+  const std::string asked = socket_path(common);
+  const auto state_dir = own_state_directory();
+  const bool is_own = asked.starts_with(std::string(runtime_dir) + "/");
+  if (is_own || state_dir.empty() || !has_catalog(state_dir) || said.exchange(true)) return;
+  note(fmt::format("this user's own bus (its state is in {}) does not run: the host's is asked, at "
+                   "{}; RINGWAY_SOCKET or --socket says which is meant",
+                   state_dir.string(), asked));
+}
+
 }  // namespace
 
 Bus connect(const Common& common, std::string_view hint) {
   survive_lost_pages();
+  note_own_bus_is_away(common);
   const std::string silent =
       fmt::format("no supervisor answers at {} yet: waiting, up to {}{}", socket_path(common),
                   format_duration(common.timeout), hint);

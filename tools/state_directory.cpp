@@ -40,11 +40,7 @@ std::filesystem::path from_environment(const char* name) {
 /// In the order in which a supervisor of this user would choose, the system's at the end.
 std::vector<std::filesystem::path> usual_places() {
   std::vector<std::filesystem::path> places;
-  if (const auto xdg = from_environment("XDG_STATE_HOME"); !xdg.empty()) {
-    places.push_back(xdg / "ringway");
-  } else if (const auto home = from_environment("HOME"); !home.empty()) {
-    places.push_back(home / ".local/state/ringway");
-  }
+  if (const auto own = own_state_directory(); !own.empty()) places.push_back(own);
   places.emplace_back("/var/lib/ringway");
   return places;
 }
@@ -158,6 +154,17 @@ std::optional<CatalogTopic> topic_without_catalog(const std::filesystem::path& s
 }
 
 }  // namespace
+
+std::filesystem::path own_state_directory() {
+  if (const auto xdg = from_environment("XDG_STATE_HOME"); !xdg.empty()) return xdg / "ringway";
+  const auto home = from_environment("HOME");
+  return home.empty() ? home : home / ".local/state/ringway";
+}
+
+bool has_catalog(const std::filesystem::path& directory) {
+  std::error_code unseen;
+  return std::filesystem::exists(directory / kCatalog, unseen);
+}
 
 StateDirectory::StateDirectory(const std::string& path) : path_(path) {
   if (!path.empty()) {

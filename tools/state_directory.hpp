@@ -23,6 +23,11 @@ struct CatalogTopic {
   std::vector<std::optional<log::LogPoint>> clean_ends{};
 };
 
+/// Where a supervisor that this user starts keeps its state; empty: that follows from nothing.
+std::filesystem::path own_state_directory();
+/// Whether some supervisor did.
+bool has_catalog(const std::filesystem::path& directory);
+
 /// What a supervisor leaves on disk, looked at without one, or beside one. Changes nothing.
 class StateDirectory {
  public:
