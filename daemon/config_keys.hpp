@@ -27,8 +27,9 @@ struct Key {
   std::string variable() const;
 };
 
-/// All of them: the one place where a key is named, explained and read. Keys without a section come
-/// first, those of a section stand together.
+/// All of them: the one place where a key is named, explained and read, but for the rights to each
+/// topic ([topics.NAME], configuration.hpp). Keys without a section come first, those of a section
+/// stand together.
 std::span<const Key> config_keys() noexcept;
 
 /// nullptr: there is no such key.

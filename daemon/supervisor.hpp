@@ -32,8 +32,9 @@ namespace ringway::daemon {
 
 /// Everything of ringwayd: locks, catalog, keeper, topics, sessions, control socket, flusher. Made,
 /// used and destroyed in the thread that runs the io_context, which must outlive it and not be run
-/// any more afterwards. The flusher has a thread of its own. A crash costs nothing, nor does ending
-/// it without a stop(): the next one adopts what the descriptor store has.
+/// any more afterwards. The flusher has a thread of its own, and so has the maker of memory. A
+/// crash costs nothing, nor does ending it without a stop(): the next one adopts what the
+/// descriptor store has.
 class Supervisor {
  public:
   struct Options {

@@ -10,7 +10,7 @@ struct Benchmark;
 /// All of the below with their nouns, in the order of --help.
 void add_every_verb(CommandLine& line);
 
-// One function a verb, each in a file of its name, but for those of acl.
+// One function a verb, each in a file of its name, but for acl; benchmarks.cpp has the rest.
 void add_status(CommandLine& line);
 void add_top(CommandLine& line);
 void add_topic_alter(CommandLine& line);
