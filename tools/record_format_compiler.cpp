@@ -2,12 +2,84 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <ctime>
 
 #include "ringway/error.hpp"
 #include "tools/escape.hpp"
 
 namespace ringway::cli {
+namespace {
+
+constexpr std::string_view kStrftime = "strftime";
+
+}  // namespace
+
+constexpr FormatCompiler::Verb FormatCompiler::kVerbs[] = {
+    {'t', Kind::text, Field::topic, false, "the topic's name"},
+    {'k', Kind::text, Field::key, true, "the key; nothing where there is none"},
+    {'v', Kind::text, Field::value, true, "the value"},
+    {'p', Kind::number, Field::partition, false, "the partition"},
+    {'o', Kind::number, Field::offset, false, "the offset"},
+    {'x', Kind::number, Field::producer, false, "the producer's identity"},
+    {'T', Kind::number, Field::topic_bytes, false, "how many bytes the topic's name has"},
+    {'K', Kind::number, Field::key_bytes, true, "how many bytes the key has"},
+    {'V', Kind::number, Field::value_bytes, true, "how many bytes the value has"},
+    {'H', Kind::number, Field::header_count, false, "how many headers there are"},
+    {'d', Kind::time, Field::timestamp_ms, false, "the time, in milliseconds since 1970"},
+    {'h', Kind::headers, Field::headers, false,
+     "%h{...}: what stands in the braces, once a header: there %k %v %K %V are the header's"},
+    {'%', Kind::literal, Field::literal, true, "a percent sign"},
+    {'{', Kind::literal, Field::literal, true, "a brace"},
+    {'}', Kind::literal, Field::literal, true, "a brace"},
+};
+
+constexpr FormatCompiler::Modifier FormatCompiler::kTextModifiers[] = {
+    {"hex}", Encoding::hex, 0, "two digits a byte"},
+    {"base64}", Encoding::base64, 0, "base64, padded"},
+    {"base64raw}", Encoding::base64raw, 0, "base64 without padding"},
+};
+
+constexpr FormatCompiler::Modifier FormatCompiler::kNumberModifiers[] = {
+    {"ascii}", Encoding::plain, 0, "decimal, as without a modifier"},
+    {"hex}", Encoding::hex, 0, "as many digits as it takes"},
+    {"hex64}", Encoding::hex, 16, "16 digits"},
+    {"hex32}", Encoding::hex, 8, "8 digits"},
+    {"hex16}", Encoding::hex, 4, "4 digits"},
+    {"hex8}", Encoding::hex, 2, "2 digits"},
+    {"hex4}", Encoding::hex, 1, "1 digit"},
+    {"big64}", Encoding::big, 8, "8 bytes, big-endian"},
+    {"big32}", Encoding::big, 4, "4 bytes, big-endian"},
+    {"big16}", Encoding::big, 2, "2 bytes, big-endian"},
+    {"big8}", Encoding::big, 1, "1 byte"},
+    {"little64}", Encoding::little, 8, "8 bytes, little-endian"},
+    {"little32}", Encoding::little, 4, "4 bytes, little-endian"},
+    {"little16}", Encoding::little, 2, "2 bytes, little-endian"},
+    {"little8}", Encoding::little, 1, "1 byte"},
+    {"byte}", Encoding::big, 1, "1 byte"},
+};
+
+constexpr FormatCompiler::TimeModifier FormatCompiler::kTimeModifiers[] = {
+    {"ns}", Field::timestamp_ns, "nanoseconds since 1970"},
+    {"rfc3339}", Field::timestamp_rfc3339, "2024-02-14T10:30:00.123456789Z"},
+};
+
+std::vector<FormatWord> FormatCompiler::words() {
+  std::vector<FormatWord> all;
+  for (const Verb& verb : kVerbs) {
+    all.push_back({fmt::format("%{}", verb.letter), std::string(verb.meaning)});
+  }
+  const auto add = [&all](std::string_view of, std::string_view word, std::string_view meaning) {
+    all.push_back({fmt::format("{{{}", word), fmt::format("Behind {}: {}", of, meaning)});
+  };
+  for (const Modifier& each : kTextModifiers) add("%t %k %v", each.text, each.meaning);
+  for (const Modifier& each : kNumberModifiers) add("a number, %d too", each.text, each.meaning);
+  for (const TimeModifier& each : kTimeModifiers) add("%d", each.text, each.meaning);
+  add("%d", fmt::format("{}[PATTERN]}}", kStrftime),
+      "as strftime(3) has it, in UTC, e.g. %d{strftime[%F %T]}; { or # instead of [ may enclose the "
+      "pattern, also doubled");
+  return all;
+}
 
 void FormatCompiler::refuse(std::size_t at, const std::string& rule) const {
   throw Error(ErrorCode::usage, fmt::format("{} '{}'", flag_, text_),
@@ -62,77 +134,39 @@ void FormatCompiler::compile_verb(Scope scope) {
   const std::size_t verb_at = at_++;
   if (at_ == text_.size()) refuse(verb_at, "a % without its letter");
   const char letter = text_[at_++];
-  switch (letter) {
-    case '%':
-    case '{':
-    case '}':
-      return literal(letter);
-    case 'k':
-      return compile_text(Field::key);
-    case 'v':
-      return compile_text(Field::value);
-    case 'K':
-      return compile_number(Field::key_bytes);
-    case 'V':
-      return compile_number(Field::value_bytes);
-    default:
-      break;
+  const auto verb = std::ranges::find(kVerbs, letter, &Verb::letter);
+  const bool known = verb != std::ranges::end(kVerbs);
+  if (scope == Scope::header && !(known && verb->of_header)) {
+    refuse(verb_at, fmt::format("%{} is not of a header", letter));
   }
-  if (scope == Scope::header) refuse(verb_at, fmt::format("%{} is not of a header", letter));
-  switch (letter) {
-    case 't':
-      return compile_text(Field::topic);
-    case 'T':
-      return compile_number(Field::topic_bytes);
-    case 'p':
-      return compile_number(Field::partition);
-    case 'o':
-      return compile_number(Field::offset);
-    case 'x':
-      return compile_number(Field::producer);
-    case 'H':
-      return compile_number(Field::header_count);
-    case 'd':
+  if (!known) refuse(verb_at, fmt::format("unknown verb %{}", letter));
+  switch (verb->kind) {
+    case Kind::literal:
+      return literal(letter);
+    case Kind::text:
+      return compile_text(verb->field);
+    case Kind::number:
+      return compile_number(verb->field);
+    case Kind::time:
       return compile_time();
-    case 'h':
+    case Kind::headers:
       return compile_headers(verb_at);
-    default:
-      refuse(verb_at, fmt::format("unknown verb %{}", letter));
   }
 }
 
 void FormatCompiler::compile_text(Field field) {
   Step step{.field = field};
   if (take("{")) {
-    if (take("hex}")) {
-      step.encoding = Encoding::hex;
-    } else if (take("base64}")) {
-      step.encoding = Encoding::base64;
-    } else if (take("base64raw}")) {
-      step.encoding = Encoding::base64raw;
-    } else {
-      refuse(at_, "unknown modifier of text");
-    }
+    const auto modifier = std::ranges::find_if(
+        kTextModifiers, [&](const Modifier& each) { return take(each.text); });
+    if (modifier == std::ranges::end(kTextModifiers)) refuse(at_, "unknown modifier of text");
+    step.encoding = modifier->encoding;
   }
   format_.steps_.push_back(step);
 }
 
 FormatCompiler::Step FormatCompiler::read_number_modifier(Field field) {
-  struct Modifier {
-    std::string_view text;
-    Encoding encoding;
-    unsigned char width;
-  };
-  static constexpr Modifier kModifiers[] = {
-      {"ascii}", Encoding::plain, 0},     {"hex}", Encoding::hex, 0},
-      {"hex64}", Encoding::hex, 16},      {"hex32}", Encoding::hex, 8},
-      {"hex16}", Encoding::hex, 4},       {"hex8}", Encoding::hex, 2},
-      {"hex4}", Encoding::hex, 1},        {"big64}", Encoding::big, 8},
-      {"big32}", Encoding::big, 4},       {"big16}", Encoding::big, 2},
-      {"big8}", Encoding::big, 1},        {"little64}", Encoding::little, 8},
-      {"little32}", Encoding::little, 4}, {"little16}", Encoding::little, 2},
-      {"little8}", Encoding::little, 1},  {"byte}", Encoding::big, 1}};
-  for (const Modifier& modifier : kModifiers) {
+  for (const Modifier& modifier : kNumberModifiers) {
     if (take(modifier.text)) {
       return {.field = field, .encoding = modifier.encoding, .width = modifier.width};
     }
@@ -146,17 +180,12 @@ void FormatCompiler::compile_number(Field field) {
 }
 
 void FormatCompiler::compile_time() {
-  if (!take("{")) {
-    format_.steps_.push_back({.field = Field::timestamp_ms});
-  } else if (take("ns}")) {
-    format_.steps_.push_back({.field = Field::timestamp_ns});
-  } else if (take("rfc3339}")) {
-    format_.steps_.push_back({.field = Field::timestamp_rfc3339});
-  } else if (take("strftime")) {
-    compile_strftime();
-  } else {
-    format_.steps_.push_back(read_number_modifier(Field::timestamp_ms));
+  if (!take("{")) return format_.steps_.push_back({.field = Field::timestamp_ms});
+  if (take(kStrftime)) return compile_strftime();
+  for (const TimeModifier& modifier : kTimeModifiers) {
+    if (take(modifier.text)) return format_.steps_.push_back({.field = modifier.field});
   }
+  format_.steps_.push_back(read_number_modifier(Field::timestamp_ms));
 }
 
 void FormatCompiler::compile_strftime() {

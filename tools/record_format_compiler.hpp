@@ -3,10 +3,17 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "tools/record_format.hpp"
 
 namespace ringway::cli {
+
+/// A verb or modifier of the grammar, and what it means to people.
+struct FormatWord {
+  std::string word;
+  std::string meaning;
+};
 
 /// Reads a format from left to right and appends its steps to a RecordFormat. Lives for the
 /// duration of that format's constructor.
@@ -17,11 +24,37 @@ class FormatCompiler {
 
   void compile();
 
+  /// All of the grammar, in the order in which it is explained.
+  static std::vector<FormatWord> words();
+
  private:
   using Field = RecordFormat::Field;
   using Encoding = RecordFormat::Encoding;
   using Step = RecordFormat::Step;
   enum class Scope : unsigned char { record, header };
+  enum class Kind : unsigned char { literal, text, number, time, headers };
+  struct Verb {
+    char letter;
+    Kind kind;
+    Field field;
+    bool of_header;  ///< stands inside of %h{...}, too
+    std::string_view meaning;
+  };
+  struct Modifier {
+    std::string_view text;  ///< with the closing brace
+    Encoding encoding;
+    unsigned char width;
+    std::string_view meaning;
+  };
+  struct TimeModifier {
+    std::string_view text;
+    Field field;
+    std::string_view meaning;
+  };
+  static const Verb kVerbs[];
+  static const Modifier kTextModifiers[];
+  static const Modifier kNumberModifiers[];
+  static const TimeModifier kTimeModifiers[];
 
   [[noreturn]] void refuse(std::size_t at, const std::string& rule) const;
   bool take(std::string_view word) noexcept;

@@ -106,6 +106,18 @@ class Manual(unittest.TestCase):
         for words in ('limits.memory = "0B"', 'RINGWAYD_LIMITS_MEMORY', 'Counts from the next start on.'):
             self.assertIn(words, page)
 
+    @unittest.skipUnless(shutil.which('man'), 'needs man')
+    def test_the_pages_of_verbs_with_formats_have_their_grammar(self):
+        for name in ('consume', 'log-dump'):
+            page = shown(pathlib.Path(os.environ['MANUAL'], f'ringway-{name}.1'))
+            grammar = page[page.index(' FORMAT What --format prints'):]
+            for word in ('%t', '%k', '%v', '%p', '%o', '%x', '%T', '%K', '%V', '%H', '%d', '%h', '%%', '%{', '%}',
+                         '{hex}', '{base64}', '{base64raw}', '{ascii}', '{byte}', '{ns}', '{rfc3339}', '{strftime[',
+                         *(f'{{hex{bits}}}' for bits in (64, 32, 16, 8, 4)),
+                         *(f'{{{end}{bits}}}' for end in ('big', 'little') for bits in (64, 32, 16, 8)),
+                         r'\n \t \r \0 \\ \xNN'):
+                self.assertIn(f' {word}', grammar, name)
+
 
 class Documents(unittest.TestCase):
     """What the documents for users call a verb or a flag is one. Of these commands all that are complete are run, too

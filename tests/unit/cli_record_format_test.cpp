@@ -1,9 +1,10 @@
 #include <array>
 #include <catch2/catch.hpp>
 #include <random>
+#include <set>
 
 #include "ringway/error.hpp"
-#include "tools/record_format.hpp"
+#include "tools/record_format_compiler.hpp"
 
 namespace cli_record_format_test {
 
@@ -134,6 +135,35 @@ TEST_CASE("record format: what is not understood is refused with its position", 
       CHECK_THAT(error.rule(),
                  Catch::Matchers::EndsWith(" at character " + std::to_string(position)));
     }
+  }
+}
+
+TEST_CASE("record format: every verb that is taken, and no other, is among the words of the manual",
+          "[cli]") {
+  std::set<std::string> words;
+  for (const FormatWord& each : FormatCompiler::words()) words.insert(each.word);
+  const auto taken = [](const std::string& text) {
+    try {
+      static_cast<void>(RecordFormat("-f", text));
+      return true;
+    } catch (const Error&) {
+      return false;
+    }
+  };
+  for (char letter = '!'; letter <= '~'; ++letter) {
+    const std::string verb{'%', letter};
+    INFO(verb);
+    CHECK((taken(verb) || taken(verb + "{}")) == words.contains(verb));
+  }
+  for (const char* modifier : {"{hex}", "{base64}", "{base64raw}", "{ascii}", "{hex64}", "{big32}",
+                               "{little8}", "{byte}", "{ns}", "{rfc3339}", "{strftime[PATTERN]}"}) {
+    INFO(modifier);
+    CHECK(words.contains(modifier));
+  }
+  for (const std::string& word : words) {
+    INFO(word);
+    const bool modifier = word.front() == '{';
+    CHECK((!modifier || taken("%k" + word) || taken("%o" + word) || taken("%d" + word)));
   }
 }
 

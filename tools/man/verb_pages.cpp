@@ -9,6 +9,7 @@
 
 #include "tools/help_text.hpp"
 #include "tools/man/roff.hpp"
+#include "tools/record_format_compiler.hpp"
 
 namespace ringway::man {
 namespace {
@@ -53,6 +54,22 @@ void add_values(Page& page, const CLI::App* verb) {
   }
 }
 
+/// The grammar of formats, for verbs that take one.
+void add_format(Page& page, const CLI::App& verb) {
+  const auto takes_one = [](const CLI::Option* each) { return each->get_type_name() == "FORMAT"; };
+  const auto options = verb.get_options();
+  if (std::ranges::none_of(options, takes_one)) return;
+  page.section("FORMAT");
+  page.paragraph(
+      "What --format prints of each record is this text, in which verbs stand for what the record "
+      "has. Of some a modifier in braces says how they are written, as in %k{hex}. \\n \\t \\r "
+      "\\0 \\\\ \\xNN are bytes; everything else stands for itself. Numbers are cut to the "
+      "width of their modifier.");
+  for (const auto& [word, meaning] : cli::FormatCompiler::words()) {
+    page.tagged(word, "", meaning + ".");
+  }
+}
+
 /// Their common indentation is that of --help.
 std::string outdented(const std::string& examples) {
   std::string lines;
@@ -76,6 +93,7 @@ std::string page_of(const CommandLine& line, const CommandLine::Verb& verb) {
   page.paragraph(verb.info.why + (verb.info.why.ends_with('.') ? "" : "."));
   add_options(page, *verb.app);
   add_values(page, verb.app);
+  add_format(page, *verb.app);
   page.section("EXIT STATUS");
   page.paragraph("0 where it was done, if DESCRIPTION does not say what it judges by; the others are those of "
       "every verb, and stand in");

@@ -109,8 +109,8 @@ void add_consume(CommandLine& line) {
       ->type_name("CURSOR");
   verb.add_option("-f,--format", options->format,
                   "What to print of each record: %t topic %p partition %o offset %k key %v value "
-                  "%h{...} headers %d time in ms, %k{hex} %v{base64} %d{rfc3339} and so on as in "
-                  "rpk; \\n \\t")
+                  "%h{...} headers %d time in ms, %k{hex} %v{base64} %d{rfc3339}; \\n \\t; as rpk "
+                  "has it, and all of it in ringway-consume(1)")
       ->type_name("FORMAT");
   verb.add_flag("--meta-only", options->meta_only,
                 "Leave out the value: partition, offset, time and the lengths of key and value, "
