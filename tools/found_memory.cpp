@@ -8,7 +8,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <compare>
 #include <cstring>
 #include <fstream>
@@ -26,7 +25,6 @@
 #include "tools/bundle/unit.hpp"
 #include "tools/bus_access.hpp"
 #include "tools/pid_namespace.hpp"
-#include "tools/process_state.hpp"
 
 namespace ringway::cli {
 namespace {
@@ -63,6 +61,7 @@ std::vector<std::string> numbers_in(const std::string& path) {
 /// One memory file as some process holds it.
 struct Sighting {
   MemoryName name;
+  pid_t pid = 0;
   std::string directory;  ///< /proc/PID/fd
   std::string path;
 };
@@ -84,7 +83,7 @@ void look_into(const std::string& pid, std::vector<Sighting>& seen) {
   for (const std::string& fd : numbers_in(directory)) {
     std::string path = fmt::format("{}/{}", directory, fd);
     if (const auto name = name_behind(path)) {
-      seen.push_back({*name, directory, std::move(path)});
+      seen.push_back({*name, std::stoi(pid), directory, std::move(path)});
     }
   }
 }
@@ -131,7 +130,6 @@ std::vector<std::string> command_line(const std::string& process) {
 
 /// Adds who holds it, and in which state its supervisor is by that.
 void judge(FoundBoard& board, const layout::ProcessId& supervisor, const InnerProcesses& inner) {
-  const std::vector<pid_t> pids = pids_of(static_cast<pid_t>(board.holder));
   const std::string process = fmt::format("/proc/{}", board.holder);
   if (const auto words = command_line(process); words.size() == 4 &&
       words[1] == "--keeper" && bundle::is_ringwayd(static_cast<pid_t>(board.holder))) {
@@ -146,18 +144,24 @@ void judge(FoundBoard& board, const layout::ProcessId& supervisor, const InnerPr
   } else if (bundle::is_ringwayd(static_cast<pid_t>(board.holder))) {
     board.kind = HolderKind::supervisor;
   }
-  board.supervisor = supervisor.pid;
-  board.supervisor_state = process_state(supervisor);
-  if (board.supervisor_state != "dead") return;
-  if (const auto here = inner.find(supervisor)) {
-    board.supervisor = here->pid;
-    board.supervisor_state = process_state(*here);
-    return;
-  }
   // A pid means something in its own namespace only. Whoever keeps the memory is of that one; a
   // client may be of any.
   const bool client_below = board.kind == HolderKind::client && !sees_all_pid_namespaces();
-  if (pids.size() != 1 || client_below) board.supervisor_state = "unknown";
+  const bool here = shares_pid_namespace(static_cast<pid_t>(board.holder)) && !client_below;
+  const Recorded recorded = here ? Recorded::here : Recorded::somewhere;
+  board.supervisor = supervisor.pid;
+  board.supervisor_state = process_state(supervisor, recorded);
+  if (is_here(supervisor)) return;
+  if (const auto found = inner.find(supervisor)) {
+    board.supervisor = found->pid;
+    board.supervisor_state = process_state(*found, Recorded::here);
+  }
+}
+
+/// Whose pids are in memory that this process holds, as far as it tells.
+Recorded recorded_by(pid_t holder) {
+  const bool of_the_bus = bundle::is_ringwayd(holder) || bundle::is_service_manager(holder);
+  return of_the_bus && shares_pid_namespace(holder) ? Recorded::here : Recorded::somewhere;
 }
 
 /// Which of a topic's rings is looked into: the newest that is finished. One that still gets ready
@@ -173,14 +177,16 @@ struct Rank {
 std::optional<FoundMemory> memory_from_keeper(const std::string& runtime_dir,
                                               const std::string& topic,
                                               std::chrono::milliseconds timeout) {
+  FoundMemory found;
   std::vector<control::KeptDescriptor> kept;
   try {
-    kept = control::KeeperConnection(runtime_dir, timeout).look(topic);
+    control::KeeperConnection keeper(runtime_dir, timeout);
+    kept = keeper.look(topic);
+    found.recorded = recorded_by(keeper.pid());
   } catch (const Error& error) {
     if (error.code() == ErrorCode::unavailable) return {};
     throw;
   }
-  FoundMemory found;
   found.through = "the keeper";
   Rank best;
   for (const control::KeptDescriptor& entry : kept) {
@@ -242,7 +248,9 @@ std::optional<FoundMemory> memory_from_processes(const std::string& topic,
   std::set<std::string> holders;
   for (const Sighting& sighting : seen) {
     const bool session = sighting.name.kind == MemoryKind::session;
-    if (!session && sighting.name.topic == found.topic) holders.insert(sighting.directory);
+    if (session || sighting.name.topic != found.topic) continue;
+    holders.insert(sighting.directory);
+    if (recorded_by(sighting.pid) == Recorded::here) found.recorded = Recorded::here;
   }
   for (const Sighting& sighting : seen) {
     const MemoryName& name = sighting.name;
@@ -276,7 +284,7 @@ std::map<FoundMemory::SessionChunk, shm::Descriptor> sessions_of_supervisor(pid_
 std::vector<FoundBoard> boards_in_processes() {
   std::vector<FoundBoard> boards;
   const InnerProcesses inner;
-  const auto self = static_cast<std::uint32_t>(getpid());
+  const pid_t self = getpid();
   for (const Sighting& sighting : sightings()) {
     if (sighting.name.kind != MemoryKind::board) continue;
     const shm::Descriptor file = open_sighting(sighting, {});
@@ -287,14 +295,11 @@ std::vector<FoundBoard> boards_in_processes() {
         static_cast<layout::TopicState>(header.state.load(std::memory_order::relaxed));
     if (header.magic.load(std::memory_order::relaxed) != layout::kBoardMagic) continue;
     if (state == layout::TopicState::replaced || state == layout::TopicState::deleted) continue;
-    std::uint32_t holder = 0;
-    const std::string_view pid = std::string_view(sighting.directory).substr(6);  // "/proc/"
-    std::from_chars(pid.data(), pid.data() + pid.size(), holder);
-    if (holder == self) continue;
+    if (sighting.pid == self) continue;
     boards.push_back({.topic = {header.name, strnlen(header.name, sizeof header.name)},
                       .layout = fmt::format("{}.{}", header.major,
                                             header.minor.load(std::memory_order::relaxed)),
-                      .holder = holder});
+                      .holder = static_cast<std::uint32_t>(sighting.pid)});
     judge(boards.back(), header.supervisor, inner);
   }
   return boards;

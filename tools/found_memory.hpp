@@ -12,6 +12,7 @@
 
 #include "shm/descriptor.hpp"
 #include "shm/uuid.hpp"
+#include "tools/process_state.hpp"
 
 namespace ringway {
 class TopicMemory;
@@ -29,6 +30,8 @@ struct FoundMemory {
   shm::Descriptor ring{};
   std::map<SessionChunk, shm::Descriptor> sessions{};  ///< as far as this user may see them
   std::string through{};  ///< "the keeper", "the supervisor", "/proc/123/fd"
+  /// Whose pids are in it; `somewhere` until a process in it is found alive here.
+  Recorded recorded = Recorded::somewhere;
 };
 
 /// What the keeper of a runtime directory gives this user. Nothing when there is no keeper. Throws

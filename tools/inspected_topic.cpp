@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 
@@ -97,10 +98,18 @@ InspectedTopic::InspectedTopic(FoundMemory found) : found_(std::move(found)) {
             .first->second;
     sessions_landings_.push_back(watched(session.array<const std::byte>(0, bytes)));
   }
+  const auto lives = [](const Handle& handle) { return is_here(handle.process); };
+  if (is_here(supervisor()) || std::ranges::any_of(handles(), lives)) {
+    found_.recorded = Recorded::here;
+  }
 }
 
 std::string InspectedTopic::name() const {
   return text_of(header_->name, sizeof header_->name);
+}
+
+std::string_view InspectedTopic::state_of(const layout::ProcessId& process) const {
+  return process_state(process, found_.recorded);
 }
 
 std::string InspectedTopic::layout() const {

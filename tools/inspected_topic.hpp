@@ -50,6 +50,8 @@ class InspectedTopic {
   std::uint32_t partitions() const noexcept { return partitions_; }
   std::uint64_t ring_bytes() const noexcept { return ring_bytes_; }
   layout::ProcessId supervisor() const noexcept { return header_->supervisor; }
+  /// Of the supervisor, or of who has a handle, as process_state() has it.
+  std::string_view state_of(const layout::ProcessId& process) const;
   layout::TopicState state() const noexcept;
 
   std::vector<Handle> handles() const;

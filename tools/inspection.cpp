@@ -7,7 +7,6 @@
 
 #include "client/committed_walk.hpp"
 #include "shm/uuid.hpp"
-#include "tools/process_state.hpp"
 #include "tools/quantity.hpp"
 #include "tools/record_printer.hpp"
 #include "tools/ring_tail.hpp"
@@ -158,7 +157,7 @@ Rows Inspection::producers(const ring::PartitionView& view, std::uint32_t partit
     if (handle.role != layout::Role::producer) continue;
     add(rows, all_producers_, partition,
         {Cell::of_number(handle.process.pid), Cell::of_text(handle.user),
-         Cell::of_text(std::string(process_state(handle.process))),
+         Cell::of_text(std::string(topic_.state_of(handle.process))),
          Cell::of_number(handle.producer), Cell::of_text(handle.exclusive ? "exclusive" : "shared"),
          claim_cell(view, topic_.slot(handle, partition), committed_position)});
   }
@@ -187,7 +186,7 @@ Rows Inspection::cursors(const PartitionFacts& facts) {
     }
     add(rows, all_cursors_, facts.partition,
         {name_cell(handle.cursor), Cell::of_number(handle.process.pid), Cell::of_text(handle.user),
-         Cell::of_text(std::string(process_state(handle.process))), std::move(offset),
+         Cell::of_text(std::string(topic_.state_of(handle.process))), std::move(offset),
          std::move(lag), std::move(pin), Cell::of_text(handle.copies ? "copies" : "in place")});
   }
   for (const control::CursorListing& cursor : kept_) {
@@ -243,7 +242,7 @@ Json Inspection::records(const ring::PartitionView& view, std::uint32_t partitio
 
 std::string Inspection::render(Format format, Style style) const {
   const layout::ProcessId supervisor = topic_.supervisor();
-  const std::string_view state = process_state(supervisor);
+  const std::string_view state = topic_.state_of(supervisor);
   const std::uint32_t pages_lost = shm::pages_lost.load() - pages_lost_before_;
   if (format != Format::table) {
     Json object = Json::object();

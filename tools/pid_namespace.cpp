@@ -16,6 +16,11 @@ namespace {
 /// Of the namespace that the kernel makes itself (PROC_PID_INIT_INO).
 constexpr ino_t kOutermost = 0xEFFFFFFC;
 
+std::vector<pid_t> pids_at(const std::string& path) {
+  std::ifstream file(path);
+  return pids_in({std::istreambuf_iterator<char>(file), {}});
+}
+
 }  // namespace
 
 std::vector<pid_t> pids_in(const std::string& status) {
@@ -29,8 +34,12 @@ std::vector<pid_t> pids_in(const std::string& status) {
 }
 
 std::vector<pid_t> pids_of(pid_t pid) {
-  std::ifstream file(fmt::format("/proc/{}/status", pid));
-  return pids_in({std::istreambuf_iterator<char>(file), {}});
+  return pids_at(fmt::format("/proc/{}/status", pid));
+}
+
+bool shares_pid_namespace(pid_t pid) {
+  // /proc may be another namespace's: as that sees who reads it, he has two.
+  return pids_of(pid).size() == 1 && pids_at("/proc/self/status").size() == 1;
 }
 
 bool sees_all_pid_namespaces() {

@@ -18,6 +18,9 @@ std::vector<pid_t> pids_in(const std::string& status);
 /// The same of a process; {} when there is none, or it cannot be looked at.
 std::vector<pid_t> pids_of(pid_t pid);
 
+/// Whether a process, by its pid in /proc, is of this process's own pid namespace.
+bool shares_pid_namespace(pid_t pid);
+
 /// Whether this process sees those of all namespaces, or only of its own and those below.
 bool sees_all_pid_namespaces();
 

@@ -7,7 +7,6 @@
 #include <set>
 
 #include "tools/partition_facts.hpp"
-#include "tools/process_state.hpp"
 #include "tools/ring_tail.hpp"
 
 namespace ringway::cli {
@@ -22,8 +21,8 @@ Cell program_of(const layout::ProcessId& process, std::string_view state) {
   return name.empty() ? Cell::none() : Cell::of_text(name);
 }
 
-std::vector<Cell> process_cells(const Handle& handle) {
-  const std::string state(process_state(handle.process));
+std::vector<Cell> process_cells(const Handle& handle, const InspectedTopic& memory) {
+  const std::string state(memory.state_of(handle.process));
   return {Cell::of_number(handle.process.pid), Cell::of_text(handle.user),
           program_of(handle.process, state), Cell::of_text(state)};
 }
@@ -106,9 +105,9 @@ void PostMortem::add_record(std::uint32_t partition, std::uint64_t offset,
                           Cell::of_number(header.producer)};
   const auto producer = producers_.find(header.producer);
   if (producer != producers_.end()) {
-    return records_.add(with(std::move(cells), process_cells(producer->second)));
+    return records_.add(with(std::move(cells), process_cells(producer->second, *memory_)));
   }
-  if (from_memory_) {
+  if (memory_ != nullptr) {
     unknown(fmt::format("who producer {} was: it had closed the topic, or its entry was given "
                         "away, before all of this ended",
                         header.producer));
@@ -143,7 +142,7 @@ void PostMortem::add_handles(InspectedTopic& memory, std::uint32_t partition,
     }
     if (handle.role == layout::Role::producer) {
       producer_rows_.add(with(with({Cell::of_number(partition), Cell::of_number(handle.producer)},
-                                   process_cells(handle)),
+                                   process_cells(handle, memory)),
                               {slot == nullptr ? Cell::none() : claim_of(*slot, tail)}));
       continue;
     }
@@ -154,12 +153,12 @@ void PostMortem::add_handles(InspectedTopic& memory, std::uint32_t partition,
     cursors_.add(with({Cell::of_number(partition),
                        handle.cursor.empty() ? Cell::none() : Cell::of_text(handle.cursor),
                        maybe(at), lag_behind(committed, at), maybe(kept)},
-                      process_cells(handle)));
+                      process_cells(handle, memory)));
   }
 }
 
 void PostMortem::look(InspectedTopic& memory, std::uint32_t partition, const Logged& logged) {
-  from_memory_ = true;
+  memory_ = &memory;
   handles_ = memory.handles();
   producers_.clear();
   for (const Handle& handle : handles_) {
@@ -201,17 +200,17 @@ void PostMortem::look(const LogTail& log, std::uint32_t partition) {
   unknown("where consumers without a named cursor stood; named ones may have been a second ahead");
 }
 
-std::string PostMortem::render(const std::string& found, const layout::ProcessId* supervisor,
-                               Format format, Style style) {
+std::string PostMortem::render(const std::string& found, Format format, Style style) {
   Report report;
   report.add("Topic", "topic", Cell::of_text(topic_));
-  report.add("Found in", "source", Cell::of_text(from_memory_ ? "memory" : "log"));
+  report.add("Found in", "source", Cell::of_text(memory_ != nullptr ? "memory" : "log"));
   report.add("Through", "through", Cell::of_text(found));
-  if (supervisor != nullptr) {
-    const std::string state(process_state(*supervisor));
+  if (memory_ != nullptr) {
+    const layout::ProcessId supervisor = memory_->supervisor();
+    const std::string state(memory_->state_of(supervisor));
     report.add("Supervisor", "supervisor",
-               {fmt::format("pid {}, {}", supervisor->pid, state),
-                {{"pid", supervisor->pid}, {"process", state}}});
+               {fmt::format("pid {}, {}", supervisor.pid, state),
+                {{"pid", supervisor.pid}, {"process", state}}});
   } else {
     report.add("Supervisor", "supervisor", Cell::none());
   }

@@ -26,14 +26,14 @@ class PostMortem {
   using Logged = std::function<std::vector<LoggedRecord>(std::uint32_t partition,
                                                          std::size_t count, std::uint64_t below)>;
 
-  /// A partition whose memory somebody still holds; `logged` is asked for what its ring lacks.
+  /// A partition whose memory somebody still holds; `logged` is asked for what its ring lacks. The
+  /// memory outlives this.
   void look(InspectedTopic& memory, std::uint32_t partition, const Logged& logged);
   /// One of which only the log is left.
   void look(const LogTail& log, std::uint32_t partition);
 
-  /// `found` says what it was read from; `supervisor` may be none.
-  std::string render(const std::string& found, const layout::ProcessId* supervisor, Format format,
-                     Style style);
+  /// `found` says what it was read from.
+  std::string render(const std::string& found, Format format, Style style);
 
  private:
   void add_record(std::uint32_t partition, std::uint64_t offset,
@@ -47,7 +47,7 @@ class PostMortem {
   std::size_t records_max_;
   std::vector<Handle> handles_;
   std::map<std::uint32_t, Handle> producers_;  // by identity
-  bool from_memory_ = false;
+  const InspectedTopic* memory_ = nullptr;  // none: read from the log
   std::vector<std::string> unknown_;
   Rows partitions_, records_, producer_rows_, cursors_;
 };

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <optional>
 #include <sstream>
 #include <string_view>
 #include <thread>
@@ -101,17 +102,22 @@ void look_at_unit(ServiceState& state, const std::string& runtime_dir) {
   if (state.active != "active") state.last_line = last_words(unit, runtime_dir);
 }
 
+/// Who called listen(); 0 in another pid namespace, none where nobody does.
+std::optional<pid_t> listener_at(const std::string& socket) {
+  try {
+    return control::Channel::connect(socket).peer().pid;
+  } catch (const Error&) {
+    return {};
+  }
+}
+
 /// Who listens, without being asked. A socket that the service manager made says nothing of that.
 void look_at_listener(ServiceState& state) {
-  try {
-    const pid_t pid = control::Channel::connect(state.socket).peer().pid;
-    if (pid == 0) state.elsewhere = true;
-    if (pid == 0 || bundle::is_service_manager(pid)) return;
-    state.process = pid;
-    state.elsewhere = pids_of(pid).size() > 1;
-  } catch (const Error&) {
-    // Nobody does.
-  }
+  const std::optional<pid_t> pid = listener_at(state.socket);
+  if (pid == 0) state.elsewhere = true;
+  if (!pid || *pid == 0 || bundle::is_service_manager(*pid)) return;
+  state.process = *pid;
+  state.elsewhere = pids_of(*pid).size() > 1;
 }
 
 bool is_stopped(pid_t pid) {
@@ -197,6 +203,16 @@ Remedy remedy_of(const ServiceState& state) {
   }
   return {"", fmt::format("ringwayd --socket {}  # with the options it had, as its user",
                           shell_quoted(state.socket))};
+}
+
+pid_t pid_here(const std::string& socket, pid_t said) {
+  const pid_t listener = listener_at(socket).value_or(0);
+  if (!bundle::is_service_manager(listener)) return listener;
+  if (pids_of(said).size() == 1 && bundle::is_ringwayd(said)) return said;
+  std::vector<pid_t> inner = InnerProcesses().called(said);
+  std::erase_if(inner, [](pid_t pid) { return !bundle::is_ringwayd(pid); });
+  if (inner.size() == 1) return inner.front();
+  return pids_of(said).size() == 1 ? said : 0;  // in a program of another name
 }
 
 ServiceState service_state(const Common& common) {

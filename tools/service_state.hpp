@@ -37,6 +37,10 @@ bundle::Unit unit_at(const std::string& runtime_dir);
 /// `systemctl VERB UNIT`, as the unit's service manager is called.
 std::string systemctl(const std::string& verb, const bundle::Unit& unit);
 
+/// By its pid here, who answers at the socket and calls itself `said`, maybe in another pid
+/// namespace; 0 where that is not known.
+pid_t pid_here(const std::string& socket, pid_t said);
+
 /// Asks systemd, its journal and /proc of the bus that is meant. Never throws ringway::Error.
 ServiceState service_state(const Common& common);
 

@@ -48,6 +48,9 @@ class KeeperConnection {
   /// The state directory of the supervisor whose memory is kept here; everybody may know.
   std::string state_dir();
 
+  /// The keeper's pid; 0 in another pid namespace.
+  pid_t pid() const { return channel_.peer().pid; }
+
   /// Becomes readable when the keeper has died.
   int fd() const noexcept { return channel_.fd(); }
 

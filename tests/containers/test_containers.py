@@ -3,17 +3,20 @@ directory of the sockets; and a supervisor in one."""
 
 import ctypes
 import errno
+import json
 import os
 import pathlib
 import signal
+import socket
 import subprocess
 import sys
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / 'support'))
-from bus import PATIENCE_SECONDS
+from bus import PATIENCE_SECONDS, wait_until
 from on_a_bus import OnABus
 from syscall_filter import refuse
+from tmux import Terminal
 
 ENTER = pathlib.Path(__file__).with_name('enter')
 BUILD = pathlib.Path(os.environ['BUILD'])
@@ -53,7 +56,8 @@ class Clients(OnABus):
     def ringway(self, *words, stdin=b''):
         ended = subprocess.run(self.command(os.environ['RINGWAY'], *words), input=stdin, capture_output=True,
                                timeout=PATIENCE_SECONDS)
-        self.assertEqual(ended.returncode, 0, ended.stderr.decode())
+        self.stderr = ended.stderr.decode()
+        self.assertEqual(ended.returncode, 0, self.stderr)
         return ended.stdout
 
     def start(self, program, *words):
@@ -113,7 +117,81 @@ class Clients(OnABus):
         self.assertIn(b'the keeper', self.ringway('inspect', 't'))
 
 
+    def people(self):
+        """A producer and a consumer outside, and a cursor that nobody holds any more."""
+        self.create()
+        producer = self.bus.spawn('produce', 't')
+        producer.stdin.write(b'one\n')
+        producer.stdin.flush()
+        self.bus.run('consume', 't', '-o', 'start', '--cursor', 'kept', '-n', '1')
+        consumer = self.bus.spawn('consume', 't')
+        wait_until(lambda: len(self.clients()) == 2, 'both')
+        return producer, consumer
+
+    def words(self, *options):
+        """What inspect in here calls the supervisor, the producer and the consumer."""
+        seen = json.loads(self.ringway('inspect', 't', '--output', 'json', *options))
+        of = seen if '--post-mortem' in options else seen['partitions'][0]
+        self.cursors = of['cursors']
+        (producer,) = of['producers']
+        (consumer,) = [each for each in of['cursors'] if each['pid']]
+        return [each['process'] for each in (seen['supervisor'], producer, consumer)]
+
+    def test_of_processes_outside_it_says_that_it_does_not_know_whether_they_live(self):
+        producer, _ = self.people()
+        self.assertEqual(self.words(), ['unknown'] * 3)
+        self.assertIn('kept', [each['name'] for each in self.cursors])
+        self.assertNotIn('cursors that nobody holds are not shown', self.stderr)
+        self.assertEqual(self.words('--post-mortem'), ['unknown'] * 3)
+        self.bus.kill_keeper()
+        self.assertEqual(self.words(), ['unknown'] * 3)  # by the memory that the supervisor gives
+        self.bus.pause()
+        wait_until(self.bus.keepers, 'the next keeper')
+        self.assertEqual(self.words(), ['unknown'] * 3)
+
+    def test_top_calls_nobody_outside_dead(self):
+        self.people()
+        terminal = Terminal(self.command(os.environ['RINGWAY'], 'top', '--interval', '100ms'), {'TERM': 'screen'},
+                            (80, 24))
+        self.addCleanup(terminal.close)
+        screen = terminal.wait_for('t  ')
+        terminal.press('3')
+        screen += terminal.wait_for('unknown')
+        self.assertNotIn('dead', screen)
+
+    def test_doctor_knows_that_who_serves_is_outside(self):
+        said = json.loads(self.command_output('doctor', '--output', 'json'))
+        (service,) = [each for each in said['findings'] if each['check'] == 'service']
+        self.assertEqual(service['severity'], 'ok')
+        self.assertIn(f'pid {self.bus.daemon.pid} of another pid namespace serves', service['what'])
+
+    def command_output(self, *words):
+        return subprocess.run(self.command(os.environ['RINGWAY'], *words), capture_output=True, check=False,
+                              timeout=PATIENCE_SECONDS).stdout
+
+
 class Supervisors(OnABus):
+    def test_outside_of_its_pid_namespace_doctor_and_status_say_the_same(self):
+        self.bus.stop()
+        inside = subprocess.Popen([*UNSHARE, '--mount-proc', '--pid', *self.bus.daemon.args], stdout=subprocess.DEVNULL,
+                                  stderr=subprocess.DEVNULL)
+
+        def close():
+            inside.kill()
+            inside.wait()
+        self.addCleanup(close)
+
+        def serves():
+            with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as probe:
+                return probe.connect_ex(str(self.bus.socket)) == 0
+        wait_until(serves, 'the supervisor in there')
+        fix = self.bus.refusal('status', status=4)['fix']
+        self.assertIn('share a pid namespace', fix)
+        found = json.loads(self.bus.run('doctor', '--output', 'json', status=None))['findings']
+        (service,) = [each for each in found if each['check'] == 'service']
+        self.assertEqual((service['severity'], service['fix']), ('error', fix))
+        self.assertIn('its death cannot be seen', service['what'])
+
     def test_where_io_uring_is_forbidden_the_log_is_written_all_the_same(self):
         self.create()
         self.assertEqual(self.bus.json('topic', 'describe', 't')['log_writer'], 'io_uring')

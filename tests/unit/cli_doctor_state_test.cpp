@@ -28,6 +28,9 @@ TEST_CASE("doctor: nobody serves, or not all is well", "[cli]") {
   }
   host.status["degraded"] = {"topic 'a b' partition 1: stopped_claim by pid 9"};
   CHECK_THAT(only(check_service(host)).fix, Catch::StartsWith("kill -CONT 9 "));
+  host.status.erase("degraded");
+  host.supervisor = 0;
+  CHECK_THAT(only(check_service(host)).what, Catch::StartsWith("pid 7 of another pid namespace"));
   host.answers = false;
   host.silence = "nobody listens";
   CHECK(severity(check_service(host)) == Severity::error);
@@ -58,6 +61,11 @@ TEST_CASE("doctor: why nobody serves, and the very command that mends it", "[cli
     service.elsewhere = true;
     CHECK_THAT(fix(), Catch::Contains("container"));
     CHECK_THAT(fix(), !Catch::Contains("systemctl"));
+  }
+  SECTION("it refuses who is in another pid namespace") {
+    service.elsewhere = true;
+    host.refusal_fix = "let both sides share a pid namespace";
+    CHECK(fix() == host.refusal_fix);
   }
   SECTION("it starts") {
     service.active = "activating";

@@ -26,7 +26,6 @@
 #include "shm/process.hpp"
 #include "tools/bus_access.hpp"
 #include "tools/bus_places.hpp"
-#include "tools/pid_namespace.hpp"
 #include "tools/state_directory.hpp"
 
 namespace ringway::cli::doctor {
@@ -88,15 +87,6 @@ void look_at(const std::string& path, Facts& facts) {
   facts.sockets.push_back({path, failed == 0 || errno != ECONNREFUSED});
 }
 
-/// A supervisor says its pid in its own namespace, which may be one below this.
-pid_t seen_from_here(pid_t said) {
-  if (pids_of(said).size() == 1 && bundle::is_ringwayd(said)) return said;
-  std::vector<pid_t> inner = InnerProcesses().called(said);
-  std::erase_if(inner, [](pid_t pid) { return !bundle::is_ringwayd(pid); });
-  if (inner.size() == 1) return inner.front();
-  return pids_of(said).size() == 1 ? said : 0;  // in a program of another name
-}
-
 bundle::Unit unit_of_ringwayd(pid_t supervisor) {
   bundle::Unit unit = bundle::unit_of(supervisor);
   return unit.name.starts_with("ringwayd") ? unit : bundle::Unit{};
@@ -144,11 +134,12 @@ Facts examine(const Common& common, const std::string& state_dir) {
   facts.membarrier = shm::ProcessBarrier::detect().available();
   try {
     facts.status = Administration(connect(hastened(common))).status();
-    facts.supervisor = seen_from_here(facts.status.value("pid", 0));
+    facts.supervisor = pid_here(facts.socket, facts.status.value("pid", 0));
     facts.answers = true;
     facts.unit = unit_of_ringwayd(facts.supervisor);
   } catch (const Error& error) {
     facts.silence = fmt::format("{}: {}", error.thing(), error.rule());
+    if (error.code() == ErrorCode::denied) facts.refusal_fix = error.fix();
     facts.service = service_state(common);
     facts.unit = facts.service.unit;
     if (bundle::is_ringwayd(facts.service.process)) facts.supervisor = facts.service.process;

@@ -40,6 +40,7 @@ struct Facts {
   std::function<std::optional<std::string>(const std::string& path)> read;
   bool answers = false;   ///< a supervisor does
   std::string silence{};  ///< why none does
+  std::string refusal_fix{};  ///< against that, where one is there that answers nothing else
   nlohmann::json status = nlohmann::json::object();  ///< as it says
   pid_t supervisor = 0;     ///< by its pid here; 0: unknown
   bool in_ringwayd = true;  ///< and not in a program of somebody's

@@ -131,6 +131,13 @@ class Orphans {
 }  // namespace
 
 Findings check_service(const Facts& facts) {
+  if (!facts.refusal_fix.empty()) {
+    return {{Severity::error, "service",
+             fmt::format("{} serves, and lets nobody in from here: {}", facts.socket,
+                         facts.silence),
+             "every client that is started as this command is refused as well",
+             facts.refusal_fix}};
+  }
   if (!facts.answers) {
     const Remedy remedy = remedy_of(facts.service);
     const std::string cause = remedy.cause.empty() ? "" : "; " + remedy.cause;
@@ -147,13 +154,17 @@ Findings check_service(const Facts& facts) {
                      remedy_of_trouble(facts, what)});
   }
   if (found.empty()) {
-    return well("service", fmt::format("pid {} serves at {}", facts.supervisor, facts.socket));
+    const std::string who =
+        facts.supervisor != 0
+            ? fmt::format("pid {}", facts.supervisor)
+            : fmt::format("pid {} of another pid namespace", facts.status.value("pid", 0));
+    return well("service", fmt::format("{} serves at {}", who, facts.socket));
   }
   return found;
 }
 
 Findings check_versions(const Facts& facts) {
-  if (!facts.answers) return not_checked("versions", "nobody serves");
+  if (!facts.answers) return not_checked("versions", facts.silence);
   Findings found;
   const std::string daemon = facts.status.value("version", "unknown");
   if (daemon != facts.version) {

@@ -5,7 +5,7 @@
 
 #include "ringway/error.hpp"
 #include "tools/bus_access.hpp"
-#include "tools/process_state.hpp"
+#include "tools/service_state.hpp"
 
 namespace ringway::cli::top {
 namespace {
@@ -58,9 +58,10 @@ void BusEye::ask() {
     hidden_ = all - std::min<std::uint64_t>(all, listed.size());
     if (pid != pid_) {  // what was tried with another one may go well with this one
       for (auto& [name, watched] : topics_) watched.try_again = {};
+      recorded_ = Recorded::somewhere;
     }
     pid_ = pid;
-    sessions_.serve(static_cast<pid_t>(pid));
+    sessions_.serve(pid_here(socket_path(common_), static_cast<pid_t>(pid)));
     answers_ = true;
     forget_topics_but(listed);
     const std::size_t groups = topics_.size() / kCursorsAtOnce + 1;
@@ -130,7 +131,7 @@ HandleSample BusEye::unattached(const control::CursorListing& cursor, const Topi
 std::string_view BusEye::process_of(const layout::ProcessId& process) {
   const auto known = processes_.find(process.pid);
   if (known != processes_.end()) return known->second;
-  return processes_[process.pid] = process_state(process);
+  return processes_[process.pid] = process_state(process, recorded_);
 }
 
 HandleSample BusEye::sample(const Handle& handle, Watched& watched, const TopicSample& topic) {
@@ -165,6 +166,7 @@ TopicSample BusEye::sample(const std::string& name, Watched& watched) {
   TopicSample seen{.name = name, .trouble = watched.trouble};
   if (!watched.memory) return seen;
   TopicMemory& memory = *watched.memory;
+  if (is_here(memory.board().supervisor)) recorded_ = Recorded::here;
   seen.generation = memory.identity().generation;
   seen.persisted = memory.mode() == layout::TopicMode::persisted;
   for (std::uint32_t p = 0; p < memory.partitions(); ++p) {

@@ -11,6 +11,7 @@
 #include "client/administration.hpp"
 #include "client/topic_memory.hpp"
 #include "tools/command_line.hpp"
+#include "tools/process_state.hpp"
 #include "tools/top/sample.hpp"
 #include "tools/top/sessions.hpp"
 
@@ -52,6 +53,7 @@ class BusEye {
   std::optional<Bus> bus_;
   std::map<std::string, Watched> topics_;
   std::map<std::uint32_t, std::string_view> processes_;  // by pid, in one look
+  Recorded recorded_ = Recorded::somewhere;  // here: the supervisor was seen alive
   Sessions sessions_;
   std::chrono::steady_clock::time_point next_ask_{};
   bool answers_ = false;

@@ -19,7 +19,6 @@
 #include "tools/log_tail.hpp"
 #include "tools/number_option.hpp"
 #include "tools/post_mortem.hpp"
-#include "tools/process_state.hpp"
 #include "tools/state_directory.hpp"
 #include "tools/terminal.hpp"
 #include "tools/verbs/verbs.hpp"
@@ -85,7 +84,8 @@ FoundMemory find_memory(const InspectOptions& options, const Common& common) {
 std::vector<control::CursorListing> kept_cursors(const InspectedTopic& topic,
                                                  const Common& common) {
   try {
-    if (const auto state = process_state(topic.supervisor()); state != "alive") {
+    const auto state = topic.state_of(topic.supervisor());
+    if (state == "stopped" || state == "dead") {
       throw Error(ErrorCode::unavailable, fmt::format("supervisor {}", topic.supervisor().pid),
                   fmt::format("is {}", state),
                   state == "stopped" ? "let it go on (SIGCONT)" : "start ringwayd again");
@@ -161,7 +161,7 @@ Exit examine_log(const InspectOptions& options, std::size_t records, const Error
   for (const std::uint32_t p : logs.partitions) {
     found.look(tail_of_log(file_system, logs.state.partition(logs.topic, p), records), p);
   }
-  print(found.render(logs.state.path().string(), nullptr, common.format, style_of(STDOUT_FILENO)));
+  print(found.render(logs.state.path().string(), common.format, style_of(STDOUT_FILENO)));
   return Exit::ok;
 }
 
@@ -183,8 +183,7 @@ Exit post_mortem(const InspectOptions& options, const Common& common) {
   for (const std::uint32_t p : chosen_partitions(options, memory->partitions())) {
     found.look(*memory, p, logged);
   }
-  const layout::ProcessId supervisor = memory->supervisor();
-  print(found.render(memory->through(), &supervisor, common.format, style_of(STDOUT_FILENO)));
+  print(found.render(memory->through(), common.format, style_of(STDOUT_FILENO)));
   return Exit::ok;
 }
 
