@@ -7,6 +7,8 @@
 #include "control/keeper_connection.hpp"
 #include "ringway/error.hpp"
 #include "tools/bus_access.hpp"
+#include "tools/service_state.hpp"
+#include "tools/state_directory.hpp"
 
 namespace ringway::cli {
 
@@ -38,6 +40,20 @@ BusPlaces bus_places(const Common& common, const nlohmann::json& said) {
     // Neither is there, then.
   }
   return places;
+}
+
+std::string usual_state_dir(const std::string& runtime_dir) {
+  const bundle::Unit unit = unit_at(runtime_dir);
+  if (!unit.name.empty() && !unit.of_user) {
+    const auto own = "/var/lib" / std::filesystem::path(runtime_dir).filename();
+    std::error_code unseen;
+    if (std::filesystem::exists(own, unseen)) return own.string();
+  }
+  try {
+    return StateDirectory("").path().string();
+  } catch (const Error&) {
+    return {};
+  }
 }
 
 }  // namespace ringway::cli

@@ -363,6 +363,43 @@ class Units(unittest.TestCase):
         self.assertRegex(said, r'state_dir = "/var/lib/ringway"')
         self.assertRegex(said, r'descriptor_store = "service" .*RINGWAYD_DESCRIPTOR_STORE')
 
+    def bundle(self):
+        """The files of a bundle by their names, and its manifest."""
+        box.say('ringway debug bundle /tmp/bundle.tar --patience 5s')
+        names = box.say('tar -tf /tmp/bundle.tar').split()
+        files = {name.removeprefix('ringway-debug/'): box.say(f'tar -xOf /tmp/bundle.tar {name}') for name in names
+                 if 'host/' not in name}
+        box.say('rm /tmp/bundle.tar')
+        return files, json.loads(files['manifest.json'])
+
+    def check_bundle(self, supervisor):
+        files, manifest = self.bundle()
+        self.assertEqual(manifest['supervisor'], supervisor)
+        self.assertIn('/var/lib/ringway/catalog.db', files['segments.txt'])
+        self.assertIn('Id=ringwayd.service', files['unit.txt'])
+        self.assertIn('ringwayd', files['journal.txt'])
+        self.assertIn('topics/0001/log-verify.json', files)
+        return files
+
+    def test_a_bundle_of_a_service_that_is_stopped_or_refuses_to_start_has_all_there_is(self):
+        self.drop_in('WatchdogSec=0')
+        box.say('ringway topic create t && echo one | ringway produce t --wait durable')
+        service = r'descriptor_store = "service" .*RINGWAYD_DESCRIPTOR_STORE'
+        pid = self.pid()
+        box.say(f'kill -STOP {pid}')
+        files = self.check_bundle(pid)
+        box.say(f'kill -CONT {pid}')
+        self.assertIn('State:\tT', files['supervisor/status'])
+        self.assertRegex(files['config.txt'], service)
+        box.say('echo "limits.topic = 1" >/etc/ringway/ringwayd.toml; systemctl restart ringwayd || :')
+        files = self.check_bundle(None)
+        self.assertIn("did you mean 'limits.topics'?", files['config.txt.err'])
+        self.assertIn("did you mean 'limits.topics'?", files['journal.txt'])
+        box.say('rm /etc/ringway/ringwayd.toml; systemctl stop ringwayd.socket ringwayd.service')
+        files = self.check_bundle(None)
+        self.assertRegex(files['config.txt'], service)
+        self.assertIn('"/var/lib/ringway"', files['config.txt'])
+
     def test_its_exposure_is_small_and_what_stays_open_is_explained(self):
         box.say('systemctl start ringwayd')
         said = self.check_exposure(r'`systemd-analyze security ringwayd` gives it (\d\.\d)')

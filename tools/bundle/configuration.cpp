@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
+#include <sstream>
 #include <string_view>
 
 namespace ringway::cli::bundle {
@@ -52,6 +53,17 @@ std::vector<std::string> places_named_in(const std::vector<std::string>& line) {
   return words;
 }
 
+/// `setpriv` for who would read what the configuration names; nothing for oneself.
+std::vector<std::string> as_user(const std::string& user, const std::string& group) {
+  return {"setpriv", "--reuid=" + user, "--regid=" + group, "--clear-groups", "--"};
+}
+
+/// With nothing of this shell but where programs are found.
+void clear_environment(std::vector<std::string>& words) {
+  words.insert(words.end(), {"env", "--ignore-environment"});
+  if (const char* path = std::getenv("PATH")) words.push_back(fmt::format("PATH={}", path));
+}
+
 }  // namespace
 
 std::vector<std::string> configuration_command(pid_t supervisor, const std::string& ringwayd) {
@@ -62,15 +74,39 @@ std::vector<std::string> configuration_command(pid_t supervisor, const std::stri
   }
   std::vector<std::string> words;
   if (process.st_uid != geteuid()) {  // what it names is read as it would read it
-    words = {"setpriv", fmt::format("--reuid={}", process.st_uid),
-             fmt::format("--regid={}", process.st_gid), "--clear-groups", "--"};
+    words = as_user(std::to_string(process.st_uid), std::to_string(process.st_gid));
   }
-  words.insert(words.end(), {"env", "--ignore-environment"});
-  if (const char* path = std::getenv("PATH")) words.push_back(fmt::format("PATH={}", path));
+  clear_environment(words);
   std::ranges::copy_if(environment, std::back_inserter(words), is_read);
   words.push_back(ringwayd);
   std::ranges::move(places_named_in(strings_of(supervisor, "cmdline")), std::back_inserter(words));
   words.emplace_back("--print-config");
+  return words;
+}
+
+std::vector<std::string> configuration_command(const std::string& shown, const std::string& name,
+                                               const std::string& ringwayd) {
+  std::string user, group;
+  std::vector<std::string> variables;
+  std::istringstream lines(shown);
+  for (std::string line; std::getline(lines, line);) {
+    const std::size_t value = line.find('=') + 1;
+    if (line.starts_with("User=")) user = line.substr(value);
+    if (line.starts_with("Group=")) group = line.substr(value);
+    if (!line.starts_with("Environment=")) continue;
+    // Of a value with a space in it systemd quotes the whole assignment: none that is read has one.
+    std::istringstream words(line.substr(value));
+    for (std::string word; words >> word;) {
+      if (is_read(word)) variables.push_back(word);
+    }
+  }
+  std::vector<std::string> words;
+  if (geteuid() == 0 && !user.empty()) words = as_user(user, group.empty() ? user : group);
+  clear_environment(words);
+  words.insert(words.end(), {"CONFIGURATION_DIRECTORY=/etc/" + name,
+                             "STATE_DIRECTORY=/var/lib/" + name, "RUNTIME_DIRECTORY=/run/" + name});
+  std::ranges::move(variables, std::back_inserter(words));
+  words.insert(words.end(), {ringwayd, "--print-config"});
   return words;
 }
 

@@ -13,4 +13,11 @@ namespace ringway::cli::bundle {
 /// process counts: anybody may start one that is called ringwayd.
 std::vector<std::string> configuration_command(pid_t supervisor, const std::string& ringwayd);
 
+/// The same of a service of the system that does not run: as its user, with the directories that
+/// systemd gives it and with what the unit sets of what ringwayd takes from its environment.
+/// `shown`: properties of the unit (kShown), a line each. `name`: of its directories.
+std::vector<std::string> configuration_command(const std::string& shown, const std::string& name,
+                                               const std::string& ringwayd);
+inline constexpr const char* kShown = "User,Group,Environment";
+
 }  // namespace ringway::cli::bundle

@@ -26,7 +26,6 @@
 #include "shm/process.hpp"
 #include "tools/bus_access.hpp"
 #include "tools/bus_places.hpp"
-#include "tools/state_directory.hpp"
 
 namespace ringway::cli::doctor {
 namespace {
@@ -111,15 +110,6 @@ std::optional<std::uint64_t> descriptors_of(pid_t pid) {
   return count;
 }
 
-/// Where one is, if nobody says so.
-std::string usual_state_dir() {
-  try {
-    return StateDirectory("").path().string();
-  } catch (const Error&) {
-    return {};
-  }
-}
-
 }  // namespace
 
 Facts examine(const Common& common, const std::string& state_dir) {
@@ -153,7 +143,7 @@ Facts examine(const Common& common, const std::string& state_dir) {
   facts.runtime_dir = places.runtime_dir;
   facts.state_dir = state_dir.empty() ? places.state_dir : state_dir;
   if (facts.state_dir.empty()) {
-    facts.state_dir = usual_state_dir();
+    facts.state_dir = usual_state_dir(facts.runtime_dir);
     facts.usual_state_dir = !facts.state_dir.empty();
   }
   for (const std::string& path : {facts.socket, control::keeper_socket(facts.runtime_dir)}) {

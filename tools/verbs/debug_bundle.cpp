@@ -9,7 +9,6 @@
 #include <sstream>
 
 #include "client/administration.hpp"
-#include "control/channel.hpp"
 #include "shm/process.hpp"
 #include "tools/bundle/collection.hpp"
 #include "tools/bundle/configuration.hpp"
@@ -19,6 +18,7 @@
 #include "tools/command_line.hpp"
 #include "tools/found_memory.hpp"
 #include "tools/quantity.hpp"
+#include "tools/service_state.hpp"
 #include "tools/state_directory.hpp"
 #include "tools/terminal.hpp"
 #include "tools/verbs/verbs.hpp"
@@ -41,8 +41,10 @@ struct Subject {
   std::string command;                ///< this program
   std::vector<std::string> for_all{};  ///< options that each of its calls gets
   std::string state_dir{};
-  pid_t supervisor = 0;
-  bundle::Unit unit{};  ///< of the supervisor
+  std::string runtime_dir{};
+  pid_t supervisor = 0;  ///< by its pid here
+  std::string no_supervisor = "none lives";  ///< why there is none
+  bundle::Unit unit{};  ///< of the supervisor, or that is to serve where there is none
   std::set<std::string> topics{};
 };
 
@@ -74,16 +76,6 @@ std::string topics_left_in(const std::string& state_dir) {
   return names;
 }
 
-/// Who listens, without being asked: it may be stopped. 0 where that is not ringwayd.
-pid_t listener_of(const std::string& socket) {
-  try {
-    const pid_t pid = control::Channel::connect(socket).peer().pid;
-    return bundle::is_ringwayd(pid) ? pid : 0;
-  } catch (const Error&) {
-    return 0;
-  }
-}
-
 Subject subject_of(const BundleOptions& options, const Common& common,
                    std::chrono::milliseconds patience) {
   Subject subject{.command = fs::read_symlink("/proc/self/exe").string()};
@@ -94,19 +86,23 @@ Subject subject_of(const BundleOptions& options, const Common& common,
                            {"--timeout", fmt::format("{}ms", timeout.count())});
   }
   const BusPlaces places = bus_places(common);
+  subject.runtime_dir = places.runtime_dir;
   subject.state_dir = options.state_dir.empty() ? places.state_dir : options.state_dir;
+  if (subject.state_dir.empty()) subject.state_dir = usual_state_dir(places.runtime_dir);
   try {
     Bus bus = connect(hastened(common));
     const nlohmann::json said = Administration(bus).status();
-    subject.supervisor = said.value("pid", 0);
+    subject.supervisor = pid_here(socket_path(common), said.value("pid", 0));
+    subject.no_supervisor = "it is in another pid namespace";
     subject.unit = bundle::unit_of(subject.supervisor);
     for (const TopicSummary& topic : bus.topics()) subject.topics.insert(topic.name);
     return subject;
   } catch (const Error& error) {
     note(fmt::format("nobody answers, so that less is known: {}", error.what()));
   }
-  subject.supervisor = listener_of(socket_path(common));
-  if (subject.supervisor != 0) subject.unit = bundle::unit_of(subject.supervisor);
+  const ServiceState service = service_state(common);
+  if (bundle::is_ringwayd(service.process)) subject.supervisor = service.process;
+  subject.unit = service.unit.name.empty() ? bundle::unit_of(subject.supervisor) : service.unit;
   constexpr std::size_t kBytesMax = 4 << 20;
   const bundle::Captured left = bundle::capture(
       [&] { return topics_left_in(subject.state_dir); }, patience, kBytesMax);
@@ -114,6 +110,26 @@ Subject subject_of(const BundleOptions& options, const Common& common,
   for (std::string name; std::getline(names, name);) subject.topics.insert(name);
   if (left.late) note("topics are not known: the state directory does not answer");
   return subject;
+}
+
+void collect_configuration(Collection& into, const Subject& subject) {
+  // Not the supervisor's own executable, which may be anybody's program.
+  const fs::path beside = fs::path(subject.command).parent_path() / "ringwayd";
+  const std::string daemon = fs::exists(beside) ? beside.string() : "ringwayd";
+  std::string about = "every key, its value and its source, as it was started";
+  std::vector<std::string> words = bundle::configuration_command(subject.supervisor, daemon);
+  if (subject.supervisor == 0 && !subject.unit.name.empty() && !subject.unit.of_user) {
+    about = "every key, its value and its source, as its unit starts it";
+    const bundle::Captured shown = bundle::capture(
+        {"systemctl", "show", "--no-pager", fmt::format("--property={}", bundle::kShown), "--",
+         subject.unit.name},
+        std::chrono::seconds(5), 64 << 10);
+    words = bundle::configuration_command(
+        shown.out, fs::path(subject.runtime_dir).filename().string(), daemon);
+  } else if (subject.supervisor == 0) {
+    about = "every key, its value and its source, as this shell would start one";
+  }
+  into.add_command("config.txt", about, words, "ringwayd --print-config");
 }
 
 void collect_bus(Collection& into, const Subject& subject) {
@@ -125,22 +141,18 @@ void collect_bus(Collection& into, const Subject& subject) {
                    call(subject, {"status", "--output", "json"}));
   into.add_command("topics.json", "topics that this user may see",
                    call(subject, {"topic", "list", "--output", "json"}));
-  // Not the supervisor's own executable, which may be anybody's program.
-  const fs::path beside = fs::path(subject.command).parent_path() / "ringwayd";
-  const std::string daemon = fs::exists(beside) ? beside.string() : "ringwayd";
-  if (subject.supervisor != 0 && !bundle::is_ringwayd(subject.supervisor)) {
+  const bool embedded = subject.supervisor != 0 && !bundle::is_ringwayd(subject.supervisor);
+  if (embedded) {
     into.leave_out("config.txt", "the supervisor is inside another program, which configures it");
   } else {
-    into.add_command("config.txt", "every key, its value and its source, as it was started",
-                     bundle::configuration_command(subject.supervisor, daemon),
-                     "ringwayd --print-config");
+    collect_configuration(into, subject);
   }
   if (subject.unit.name.empty()) {
-    into.leave_out("journal", "the supervisor is no unit of systemd, or does not live");
+    into.leave_out("journal", "no unit of systemd is known to serve this bus");
     return;
   }
   into.add_command("unit.txt", "state and limits of the unit", state_command(subject.unit));
-  if (!bundle::is_ringwayd(subject.supervisor)) {
+  if (embedded) {
     into.leave_out("journal", "the supervisor is inside another program, whose journal it is");
     return;
   }
@@ -180,7 +192,7 @@ void collect_host(Collection& into, const Subject& subject) {
     into.add_file(fmt::format("host{}", path), path);
   }
   if (subject.supervisor == 0) {
-    into.leave_out("supervisor/", "none lives");
+    into.leave_out("supervisor/", subject.no_supervisor);
     return;
   }
   for (const char* name : {"limits", "status", "cgroup", "smaps_rollup"}) {
