@@ -606,6 +606,25 @@ END
 chmod +x /tmp/editor && SYSTEMD_EDITOR=/tmp/editor script -qec '{command}' /dev/null""")
         self.assertEqual(self.finding('descriptors')['severity'], 'ok')
 
+    def test_the_fix_for_a_full_disk_makes_room_on_a_small_one(self):
+        self.disk_of_its_own('24M')
+        box.say("mkdir -p /etc/ringway && echo 'disk.keep_free = \"0%\"' >/etc/ringway/ringwayd.toml")
+        box.say('ringway topic create small --ring 256KiB --segment 1MiB && seq 10 | ringway produce small')
+        box.say('ringway topic create t --ring 256KiB --segment 1MiB && seq 100000 | ringway produce t --wait durable')
+        box.say('dd if=/dev/zero of=/var/lib/ringway/filler bs=4K status=none', status=1)
+        producer = box.start('seq 100001 130000 | ringway produce t --wait durable', stderr=subprocess.PIPE)
+        self.addCleanup(producer.communicate)
+        self.addCleanup(box.run, 'rm -f /var/lib/ringway/filler; pkill -KILL -x ringway')
+        self.await_status("Serving 2 topics, 1 client; degraded: topic 't' partition 0: disk_full")
+        fix = self.finding('disk_room')['fix']
+        self.assertRegex(fix, '^ringway topic trim t --before end  # deletes [0-9.]+ MiB')
+        # On a terminal it asks.
+        found = self.carry_out('service', before='ringway() { command ringway "$@" --yes; }')
+        self.assertEqual(found['fix'], fix)
+        said = producer.communicate(timeout=PATIENCE_SECONDS)[1]
+        self.assertEqual(producer.returncode, 0, said)
+        self.assertEqual(self.finding('disk_room')['severity'], 'ok')
+
     def test_a_fix_names_the_unit_of_the_bus_that_is_meant(self):
         self.addCleanup(box.say, 'systemctl stop ringwayd@lab.socket ringwayd@lab.service'
                         ' user@$(id -u alice); rm -rf /var/lib/ringway-lab /home/alice')

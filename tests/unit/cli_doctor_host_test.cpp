@@ -186,8 +186,16 @@ TEST_CASE("doctor: disks that are full, slow, or none", "[cli]") {
   CHECK(severity(check_disk_room(host)) == Severity::unchecked);
   host.disk = DiskRoom{1000, 1ULL << 40};
   CHECK(severity(check_disk_room(host)) == Severity::error);
+  CHECK_THAT(only(check_disk_room(host)).fix, Catch::StartsWith("du -xhd 3 /var/lib/ringway "));
   host.sync.times = {std::chrono::milliseconds(30), std::chrono::milliseconds(40)};
-  CHECK(severity(check_sync_time(host)) == Severity::warning);
+  CHECK_THAT(only(check_sync_time(host)).fix, Catch::StartsWith("findmnt -T /var/lib/ringway "));
+  host.topics = {{.name = "a", .ring_bytes = 1 << 20, .on_disk = true},
+                 {.name = "b", .ring_bytes = 1 << 16, .on_disk = true, .trimmable_bytes = 1 << 20},
+                 {.name = "c", .ring_bytes = 1 << 16}};
+  CHECK_THAT(only(check_disk_room(host)).fix,
+             Catch::StartsWith("ringway topic trim b --before end  # deletes 1 MiB "));
+  CHECK_THAT(only(check_sync_time(host)).fix,
+             Catch::StartsWith("ringway topic alter b --ring 256KiB "));
   host.sync = {.times = {std::chrono::microseconds(1)}, .in_memory = true};
   CHECK_THAT(only(check_sync_time(host)).what, Catch::Contains("tmpfs"));
 }

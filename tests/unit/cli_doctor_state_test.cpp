@@ -13,7 +13,7 @@ TEST_CASE("doctor: nobody serves, or not all is well", "[cli]") {
   host.status["degraded"] = {"topic 'a': disk_full", "topic 'b': disk_error"};
   CHECK(check_service(host).size() == 2);
   CHECK(check_service(host)[1].severity == Severity::warning);
-  CHECK_THAT(check_service(host)[0].fix, Catch::StartsWith("ringway topic alter a --retention-"));
+  CHECK_THAT(check_service(host)[0].fix, Catch::StartsWith("du -xhd 3 /var/lib/ringway "));
   CHECK_THAT(check_service(host)[1].fix, Catch::StartsWith("ringway topic alter b --when-disk-"));
   // Names are chosen by who may create topics, and fixes are typed by root.
   for (const char* trouble :
@@ -26,6 +26,15 @@ TEST_CASE("doctor: nobody serves, or not all is well", "[cli]") {
     CHECK(fix.find("kill") == fix.npos);
     CHECK(fix.find("alter") == fix.npos);
   }
+  host.topics = {{.name = "a b", .ring_bytes = 64 << 10, .trimmable_bytes = 1 << 20},
+                 {.name = "c", .ring_bytes = 1 << 20, .trimmable_bytes = 1 << 21}};
+  host.status["degraded"] = {"topic 'a b' partition 0: disk_full",
+                             "topic 'a b' partition 0: quarantined",
+                             "topic 'd' partition 0: quarantined"};
+  const Findings mended = check_service(host);
+  CHECK_THAT(mended[0].fix, Catch::StartsWith("ringway topic trim c --before end "));
+  CHECK_THAT(mended[1].fix, Catch::StartsWith("ringway topic alter 'a b' --ring 64KiB "));
+  CHECK_THAT(mended[2].fix, Catch::StartsWith("ringway topic describe d"));
   host.status["degraded"] = {"topic 'a b' partition 1: stopped_claim by pid 9"};
   CHECK_THAT(only(check_service(host)).fix, Catch::StartsWith("kill -CONT 9 "));
   host.status.erase("degraded");

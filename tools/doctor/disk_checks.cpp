@@ -1,5 +1,8 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
+#include "tools/bus_access.hpp"
 #include "tools/doctor/checks.hpp"
 #include "tools/quantity.hpp"
 
@@ -8,15 +11,53 @@ namespace {
 
 constexpr std::uint64_t kNeeded = 512 << 10;  // below it no topic can be made again
 constexpr std::chrono::milliseconds kSlow{20};
-const std::string kMakeRoom =
-    "ringway topic alter TOPIC --retention-bytes 1GiB  # or make room at ";
+constexpr std::uint64_t kRingMax = 4ULL << 30;
 
 std::string rounded(std::chrono::nanoseconds time) {
   const double us = std::chrono::duration<double, std::micro>(time).count();
   return us < 1000 ? fmt::format("{:.0f} us", us) : fmt::format("{:.1f} ms", us / 1000);
 }
 
+/// The ring that is full first while the disk is slow, made larger.
+std::string larger_ring(const Facts& facts) {
+  const TopicRoom* least = nullptr;
+  for (const TopicRoom& topic : facts.topics) {
+    if (!topic.on_disk || topic.ring_bytes == 0 || topic.ring_bytes > kRingMax / 4) continue;
+    if (least == nullptr || topic.ring_bytes < least->ring_bytes) least = &topic;
+  }
+  if (least == nullptr) {
+    return fmt::format("findmnt -T {}  # state_dir on a faster disk helps",
+                       shell_quoted(facts.state_dir));
+  }
+  return least->with_rings_of(least->ring_bytes * 4) +
+         "  # and others whose rings fill; helps all: state_dir on a faster disk";
+}
+
 }  // namespace
+
+std::string TopicRoom::with_rings_of(std::uint64_t bytes) const {
+  std::string size = format_size(bytes);
+  std::erase(size, ' ');
+  return fmt::format("ringway topic alter {} --ring {}", shell_quoted(name), size);
+}
+
+bool Facts::is_short_of_room() const {
+  return disk && disk->free < std::max(kNeeded, keep_free.value_or(disk->total / 20));
+}
+
+std::string Facts::make_room() const {
+  const auto most = std::ranges::max_element(topics, {}, &TopicRoom::trimmable_bytes);
+  if (most == topics.end() || most->trimmable_bytes == 0) {
+    return fmt::format(
+        "du -xhd 3 {} | sort -h | tail  # no log can be trimmed from here (newest segments and what "
+        "cursors protect stay): room from something else, or a larger disk",
+        shell_quoted(state_dir));
+  }
+  return fmt::format(
+      "ringway topic trim {} --before end  # deletes {} of records, all but the newest; or a larger "
+      "disk",
+      shell_quoted(most->name), format_size(most->trimmable_bytes));
+}
 
 Findings check_disk_room(const Facts& facts) {
   if (!facts.disk) {
@@ -29,7 +70,7 @@ Findings check_disk_room(const Facts& facts) {
                   format_size(facts.disk->total >> 20 << 20), facts.state_dir);
   if (facts.disk->free < kNeeded) {
     return {{Severity::error, "disk_room", what, "producers of persisted topics wait",
-             kMakeRoom + facts.state_dir}};
+             facts.make_room()}};
   }
   const std::uint64_t keep_free = facts.keep_free.value_or(facts.disk->total / 20);
   const std::string kept =
@@ -38,7 +79,7 @@ Findings check_disk_room(const Facts& facts) {
     return {{Severity::warning, "disk_room", what,
              fmt::format("below disk.keep_free ({}) the oldest segments go, whatever retention says",
                          kept),
-             kMakeRoom + facts.state_dir}};
+             facts.make_room()}};
   }
   if (!facts.keep_free) {
     return not_checked("disk_room", fmt::format("{}, but no supervisor says what disk.keep_free is "
@@ -63,7 +104,7 @@ Findings check_sync_time(const Facts& facts) {
   if (median < kSlow) return well("sync_time", what);
   return {{Severity::warning, "sync_time", what,
            "who waits for durable waits so long, and the ring must hold all that comes meanwhile",
-           "ringway topic alter TOPIC --ring 256MiB  # helps all: state_dir on a faster disk"}};
+           larger_ring(facts)}};
 }
 
 }  // namespace ringway::cli::doctor

@@ -34,6 +34,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t kSyncs = 32;
 constexpr std::chrono::seconds kSyncsAtMost{2};
+constexpr std::chrono::seconds kTopicsAtMost{2};
 
 std::optional<std::string> read_file(const std::string& path) {
   std::error_code ignored;
@@ -89,6 +90,57 @@ void look_at(const std::string& path, Facts& facts) {
 bundle::Unit unit_of_ringwayd(pid_t supervisor) {
   bundle::Unit unit = bundle::unit_of(supervisor);
   return unit.name.starts_with("ringwayd") ? unit : bundle::Unit{};
+}
+
+void look_at_disk(Facts& facts) {
+  if (facts.state_dir.empty()) {
+    facts.sync.why_not = "nobody says where the state directory is: --state-dir";
+    return;
+  }
+  facts.sync = measure_syncs(facts.state_dir);
+  struct statvfs disk {};
+  if (statvfs(facts.state_dir.c_str(), &disk) == 0) {
+    facts.disk = DiskRoom{disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize};
+  }
+  const auto said = facts.status.value("disk", nlohmann::json::object());
+  std::error_code unknown;
+  if (said.contains("keep_free") &&
+      std::filesystem::equivalent(facts.status.value("state_dir", ""), facts.state_dir, unknown)) {
+    facts.keep_free = said.value("keep_free", std::uint64_t{0});
+  }
+}
+
+/// `full`: what trimming it would free counts, too.
+TopicRoom room_of(Bus& bus, const std::string& topic, bool full) {
+  TopicRoom room{.name = topic};
+  try {
+    const TopicSettings settings = bus.settings(topic);
+    room.ring_bytes = settings.ring_bytes;
+    room.on_disk = settings.persist && settings.sync != SyncPolicy::never;
+    if (!full || !settings.persist) return room;
+    const auto trimmed = Administration(bus).trim(
+        {.name = topic, .before_offset = UINT64_MAX, .dry_run = true});
+    for (const control::TrimmedPartition& one : trimmed) room.trimmable_bytes += one.bytes;
+  } catch (const Error&) {
+    // It is not served, or this user may not: another may have more.
+  }
+  return room;
+}
+
+void look_at_topics(const Common& common, Facts& facts) {
+  const Clock::time_point end = Clock::now() + kTopicsAtMost;
+  const auto troubles = facts.status.value("degraded", nlohmann::json::array());
+  const bool full =
+      facts.is_short_of_room() || troubles.dump().find("disk_full") != std::string::npos;
+  try {
+    Bus bus = connect(hastened(common));
+    for (const TopicSummary& topic : bus.topics()) {
+      if (Clock::now() > end) return;
+      facts.topics.push_back(room_of(bus, topic.name, full));
+    }
+  } catch (const Error&) {
+    // It has ended meanwhile.
+  }
 }
 
 /// None: there is no such process to be seen.
@@ -151,21 +203,8 @@ Facts examine(const Common& common, const std::string& state_dir) {
   }
   facts.boards = boards_in_processes();
   facts.sees_all = facts.uid == 0 && read_file("/proc/self/stat");
-  if (facts.state_dir.empty()) {
-    facts.sync.why_not = "nobody says where the state directory is: --state-dir";
-    return facts;
-  }
-  facts.sync = measure_syncs(facts.state_dir);
-  struct statvfs disk {};
-  if (statvfs(facts.state_dir.c_str(), &disk) == 0) {
-    facts.disk = DiskRoom{disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize};
-  }
-  const auto said = facts.status.value("disk", nlohmann::json::object());
-  std::error_code unknown;
-  if (said.contains("keep_free") &&
-      std::filesystem::equivalent(facts.status.value("state_dir", ""), facts.state_dir, unknown)) {
-    facts.keep_free = said.value("keep_free", std::uint64_t{0});
-  }
+  look_at_disk(facts);
+  if (facts.answers) look_at_topics(common, facts);
   return facts;
 }
 

@@ -29,6 +29,17 @@ struct DiskRoom {
   std::uint64_t total = 0;
 };
 
+/// A topic as what mends the disk needs it.
+struct TopicRoom {
+  std::string name{};
+  std::uint64_t ring_bytes = 0;       ///< of one partition
+  bool on_disk = false;               ///< persisted, and synced
+  std::uint64_t trimmable_bytes = 0;  ///< that trimming it frees; asked for where room is short
+
+  /// The command that gives it rings of that size.
+  std::string with_rings_of(std::uint64_t bytes) const;
+};
+
 struct FoundSocket {
   std::string path;
   bool listened = false;
@@ -55,6 +66,7 @@ struct Facts {
   SyncTimes sync{};
   std::optional<DiskRoom> disk{};
   std::optional<std::uint64_t> keep_free{};  ///< disk.keep_free of that disk, in bytes; none: unknown
+  std::vector<TopicRoom> topics{};  ///< that this user may see
   std::vector<FoundSocket> sockets{};
   std::string unseen_socket{};  ///< one that may be there: who looks may not look there
   std::vector<FoundBoard> boards{};  ///< in processes that this user may look into
@@ -73,6 +85,10 @@ struct Facts {
   std::string restart() const;
   /// What to type so that ringwayd runs with a setting of systemd, as "LimitNOFILE=524288".
   std::string with_setting(std::string_view setting) const;
+  /// Whether the disk is so full that it is a finding.
+  bool is_short_of_room() const;
+  /// What to type for room on it.
+  std::string make_room() const;
   /// The file without white space around it.
   std::optional<std::string> word(const std::string& path) const;
 };

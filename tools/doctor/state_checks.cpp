@@ -37,16 +37,19 @@ std::string remedy_of_trouble(const Facts& facts, const std::string& trouble) {
   std::string pid = odd ? "" : between(behind, " by pid ", " ,;:");
   if (pid.find_first_not_of("0123456789") != pid.npos || pid == "1") pid.clear();
   if (has("is not served")) return facts.restart() + "  # when what it says is mended";
-  if (has("disk_full")) {
-    return fmt::format(
-        "ringway topic alter {} --retention-bytes 10GiB  # deletes the rest; or a larger disk",
-        topic);
-  }
+  if (has("disk_full")) return facts.make_room();
   if (has("disk_error")) {
     return fmt::format("ringway topic alter {} --when-disk-fails memory  # until it is mended",
                        topic);
   }
-  if (has("quarantined")) return fmt::format("ringway topic alter {} --ring 16MiB", topic);
+  if (has("quarantined")) {
+    const auto known = std::ranges::find(facts.topics, name, &TopicRoom::name);
+    if (known == facts.topics.end() || known->ring_bytes == 0) {
+      return fmt::format("ringway topic describe {}  # a new ring of the size it has: topic alter",
+                         topic);
+    }
+    return known->with_rings_of(known->ring_bytes) + "  # a new one of its size";
+  }
   if (has("stopped_claim") && !pid.empty()) {
     return fmt::format("kill -CONT {}  # or kill -9 {}, which repairs its claim at once", pid, pid);
   }
