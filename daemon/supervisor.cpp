@@ -1,7 +1,6 @@
 #include "daemon/supervisor.hpp"
 
 #include <fmt/format.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -15,9 +14,7 @@
 #include "control/directories.hpp"
 #include "control/peer_proof.hpp"
 #include "daemon/death_watch.hpp"
-#include "daemon/short_list.hpp"
 #include "daemon/short_slice.hpp"
-#include "daemon/topic_report.hpp"
 #include "daemon/without_topic.hpp"
 #include "ringway/error.hpp"
 #include "shm/barrier.hpp"
@@ -31,15 +28,7 @@ constexpr std::chrono::seconds kTick{1};
 /// While stopping, how long to wait for a ring that is being replaced between two looks.
 constexpr std::chrono::milliseconds kReplacementPause{10};
 
-// Of the lists in a status report, which is one message (control/channel.hpp) and says more.
-constexpr std::size_t kClientBytes = 200;  // as the library's names at most
-constexpr std::size_t kSessionsBytes = 136 * 1024;
-constexpr std::size_t kDegradedBytes = 56 * 1024;
-constexpr std::size_t kExclusiveBytes = 16 * 1024;
-constexpr std::size_t kCopyingBytes = 16 * 1024;
-
 constexpr const char* kCatalog = "catalog.db";
-constexpr const char* kFixOfLog = "restore the catalog that has its topic, or remove the directory";
 
 /// Nothing is durable in a directory that is not. One with a catalog is: that comes behind this.
 control::DirectoryLock lock_state(const std::filesystem::path& directory) {
@@ -197,7 +186,8 @@ void Supervisor::report_without_topic() {
   }
   logs_without_topic_ = logs_without_topic(options_.config.state_dir / kTopicsDirectory, rows);
   for (const auto& directory : logs_without_topic_) {
-    log_.error("log_without_topic", {{"directory", directory.string()}, {"fix", kFixOfLog}});
+    log_.error("log_without_topic",
+               {{"directory", directory.string()}, {"fix", kFixOfLogWithoutTopic}});
   }
 }
 
@@ -348,129 +338,6 @@ void Supervisor::reconfigure(Config config) {
 std::vector<WatchedThread> Supervisor::threads() {
   return {{"flusher", [this](auto answer) { flusher_->answer(std::move(answer)); }},
           {"maker", [this](auto answer) { registry_.ask_maker(std::move(answer)); }}};
-}
-
-std::string Supervisor::summary() const {
-  const auto counted = [](std::size_t count, std::string_view thing) {
-    return fmt::format("{} {}{}", count, thing, count == 1 ? "" : "s");
-  };
-  std::string line = fmt::format("Serving {}, {}", counted(registry_.all().size(), "topic"),
-                                 counted(sessions_.all().size(), "client"));
-  const std::vector<std::string> troubles = degraded();
-  if (!troubles.empty()) line += fmt::format("; degraded: {}", troubles.front());
-  if (troubles.size() > 1) line += fmt::format(", and {} more", troubles.size() - 1);
-  return line;
-}
-
-/// Everything that is not as it should be, in words.
-std::vector<std::string> Supervisor::degraded() const {
-  std::vector<std::string> all;
-  for (const auto& [name, topic] : registry_.all()) {
-    if (topic->deleting) continue;
-    if (!topic->served) {
-      all.push_back(fmt::format("topic '{}' is not served: {}", name, topic->fault));
-      continue;
-    }
-    std::ranges::move(topic->damage.words(*topic->served), std::back_inserter(all));
-    std::ranges::move(held_partitions(*topic), std::back_inserter(all));
-  }
-  for (const auto& directory : logs_without_topic_) {
-    all.push_back(fmt::format("{} is the log of a topic that the catalog does not have; {}",
-                              directory.string(), kFixOfLog));
-  }
-  for (const std::string& held : retention_.held()) all.push_back(held);
-  for (const std::string& waits : registry_.waiting()) all.push_back(waits);
-  all.insert(all.end(), troubles_.begin(), troubles_.end());
-  all.insert(all.end(), lasting_troubles_.begin(), lasting_troubles_.end());
-  return all;
-}
-
-void Supervisor::ask_for_inventory(std::function<void(metrics::Inventory)> take) {
-  parts_.post([this, take = std::move(take)] { take(inventory()); });
-}
-
-/// Without a look at partitions: whoever asked has the boards.
-metrics::Inventory Supervisor::inventory() {
-  take_latencies();
-  metrics::Inventory all;
-  metrics::take_stock(all, registry_, sessions_);
-  for (const auto& [name, topic] : registry_.all()) {
-    if (topic->deleting) continue;
-    all.troubles += topic->served ? topic->damage.count(*topic->served) : 1;
-  }
-  all.troubles += logs_without_topic_.size() + retention_.held().size() +
-                  registry_.waiting().size() + troubles_.size() + lasting_troubles_.size();
-  all.epoch = epoch_;
-  all.started_ns = static_cast<std::uint64_t>(started_ns_);
-  all.memory_used = registry_.memory_used();
-  all.memory_limit = registry_.memory_limit();
-  const TroubleResponse::Killed killed = trouble_response_.killed();
-  all.killed_producers = killed.producers;
-  all.killed_consumers = killed.consumers;
-  return all;
-}
-
-nlohmann::json Supervisor::status() const {
-  using std::chrono::duration_cast;
-  const auto uptime = std::chrono::steady_clock::now() - started_;
-  ShortList sessions(kSessionsBytes);
-  for (const auto& [id, session] : sessions_.all()) {
-    sessions.add({{"pid", session->process.pid},
-                  {"user", session->user},
-                  {"client", session->client.substr(0, kClientBytes)},
-                  {"version", session->version.empty() ? "unknown" : session->version},
-                  {"handles", session->handles.size()},
-                  {"connected", static_cast<bool>(session->disconnect)}});
-  }
-  ShortList exclusive(kExclusiveBytes);
-  ShortList copying(kCopyingBytes);
-  for (const auto& [name, topic] : registry_.all()) {
-    if (topic->deleting || !topic->served) continue;
-    if (const auto pid = exclusive_pid(*topic)) {
-      exclusive.add({{"topic", name}, {"exclusive_pid", *pid}});
-    }
-    for (const std::uint32_t pid : copying_pids(*topic)) {
-      copying.add({{"topic", name}, {"pid", pid}});
-    }
-  }
-  const std::vector<std::string> troubles = degraded();
-  ShortList told(kDegradedBytes);
-  for (const std::string& trouble : troubles) told.add(trouble);
-  nlohmann::json left_out = nlohmann::json::object();
-  for (const auto& [name, list] : std::initializer_list<std::pair<const char*, const ShortList*>>{
-           {"sessions", &sessions}, {"exclusive", &exclusive}, {"copying", &copying}, {"degraded", &told}}) {
-    if (list->left_out() != 0) left_out[name] = list->left_out();
-  }
-  const TroubleResponse::Killed killed = trouble_response_.killed();
-  struct statvfs disk{};
-  ::statvfs(options_.config.state_dir.c_str(), &disk);
-  return {
-      {"version", RINGWAY_VERSION},
-      {"pid", ::getpid()},
-      {"epoch", epoch_},
-      {"socket", options_.config.socket.string()},
-      {"runtime_dir", options_.config.runtime_dir.string()},
-      {"state_dir", options_.config.state_dir.string()},
-      {"uptime_s", duration_cast<std::chrono::seconds>(uptime).count()},
-      {"topics", registry_.all().size()},
-      {"sessions", sessions.entries()},
-      {"exclusive", exclusive.entries()},
-      {"copying", copying.entries()},
-      {"memory",
-       {{"used", registry_.memory_used()},
-        {"limit", registry_.memory_limit()},
-        {"being_made", registry_.being_made_bytes()}}},
-      {"disk",
-       {{"free", disk.f_bavail * disk.f_frsize},
-        {"total", disk.f_blocks * disk.f_frsize},
-        {"keep_free", options_.config.keep_free.of(disk.f_blocks * disk.f_frsize)}}},
-      {"killed", {{"producers", killed.producers}, {"consumers", killed.consumers}}},
-      {"rings_held_by", keepsakes_.kind()},
-      {"keeper", keepsakes_.pid()},
-      {"without", without_},
-      {"state", troubles.empty() ? "serving" : "degraded"},
-      {"degraded", told.entries()},
-      {"left_out", std::move(left_out)}};
 }
 
 }  // namespace ringway::daemon

@@ -115,8 +115,9 @@ void demand_nothing_left(const fs::path& catalog, const fs::path& topics,
   }
   if (!rings.empty()) {
     const std::string who = holder != 0 ? fmt::format("pid {}", holder) : "the service manager";
-    left += fmt::format("{}{} holds the living rings of {} ('{}')", left.empty() ? "" : ", and ", who,
-                        topics_in(rings.size()), rings.front().topic);
+    left += fmt::format("{}{} holds the living rings of {} ('{}')",
+                        left.empty() ? "" : ", and ", who, topics_in(rings.size()),
+                        rings.front().topic);
     without += fmt::format("{}{}, which lets go of the rings", without.empty() ? "" : " and ",
                            holder != 0 ? "end " + who : "stop the service and its socket");
   }

@@ -32,6 +32,10 @@ std::vector<RingWithoutTopic> rings_without_topic(const std::map<std::string, Ke
 std::vector<std::filesystem::path> logs_without_topic(const std::filesystem::path& topics,
                                                       std::span<const TopicRow> rows);
 
+/// What to do about each of these.
+inline constexpr const char* kFixOfLogWithoutTopic =
+    "restore the catalog that has its topic, or remove the directory";
+
 /// Where there is no catalog. One may be begun where nothing is left that it ought to know.
 /// `holder`: the process that holds what is kept; 0: the service manager.
 /// @throws Error naming what is at stake.
