@@ -27,7 +27,8 @@ void open_partition(ServedTopic& topic, std::uint32_t partition, log::LogPoint s
 
 /// The same for a ring that lives on: the log goes on where it verified, as far as the ring still
 /// holds that place. Else what the log had and has not any more is returned, if there is such.
-std::optional<log::MissingRange> reopen_partition(ServedTopic& topic, std::uint32_t partition, const log::Recovered& recovered,
-                      const EventLog& log);
+std::optional<log::MissingRange> reopen_partition(ServedTopic& topic, std::uint32_t partition,
+                                                  const log::Recovered& recovered,
+                                                  const EventLog& log);
 
 }  // namespace ringway::daemon

@@ -103,7 +103,8 @@ void say_which_bus(const Configuration& configuration, const EventLog& log) {
   if (::geteuid() != 0 || !of_a_home || !has_host_unit()) return;
   log.warning("not_the_service",
               {{"why", "was started by hand, and its topics are not those of ringwayd.service"},
-               {"fix", "systemctl start ringwayd; or name --runtime-dir and --state-dir of its own"}});
+               {"fix",
+                "systemctl start ringwayd; or name --runtime-dir and --state-dir of its own"}});
 }
 
 /// SIGHUP. What is wrong in it is refused as a whole.

@@ -102,8 +102,8 @@ QuietBus look_at_quiet(const PrivateBus& bus, std::chrono::nanoseconds length) {
   const auto supervisor = cpu_time_used_by(bus.pid()) - supervisor_from;
   const auto keepers = cpu_time_used_by(*keeper) - keeper_from;
   const auto wall = Clock::now() - from;
-  return {share_of_cpu(supervisor + keepers, wall), share_of_cpu(keepers, wall), own_memory_of(bus.pid()),
-          own_memory_of(*keeper)};
+  return {share_of_cpu(supervisor + keepers, wall), share_of_cpu(keepers, wall),
+          own_memory_of(bus.pid()), own_memory_of(*keeper)};
 }
 
 }  // namespace ringway::cli

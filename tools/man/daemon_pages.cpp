@@ -37,14 +37,15 @@ std::string daemon_page() {
               "Ends at once and leaves the rings to the next one, for an upgrade.");
   page.tagged("SIGHUP", "", "Reads the configuration again.");
   page.section("EXIT STATUS");
-  page.paragraph("0 after an orderly stop, 1 for an error, 2 for options or a configuration that are wrong.");
+  page.paragraph(
+      "0 after an orderly stop, 1 for an error, 2 for options or a configuration that are wrong.");
   page.section("FILES");
   page.tagged("/etc/ringway/ringwayd.toml", "", "Its configuration.");
   page.tagged("/run/ringway", "", "Its sockets.");
   page.tagged("/var/lib/ringway", "", "Catalog and log.");
   page.tagged("/usr/share/doc/ringway/daemon/README.md", "",
-              "The operator's manual: units, sizes, limits, metrics, what to do when ...; examples of "
-              "drop-ins beside it.");
+              "The operator's manual: units, sizes, limits, metrics, what to do when ...; examples "
+              "of drop-ins beside it.");
   page.section("SEE ALSO");
   page.reference("ringway", '1', ",");
   page.reference("ringwayd.toml", '5', "");

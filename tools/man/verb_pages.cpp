@@ -95,7 +95,8 @@ std::string page_of(const CommandLine& line, const CommandLine::Verb& verb) {
   add_values(page, verb.app);
   add_format(page, *verb.app);
   page.section("EXIT STATUS");
-  page.paragraph("0 where it was done, if DESCRIPTION does not say what it judges by; the others are those of "
+  page.paragraph(
+      "0 where it was done, if DESCRIPTION does not say what it judges by; the others are those of "
       "every verb, and stand in");
   page.reference("ringway", '1', ".");
   page.section("EXAMPLES");

@@ -65,8 +65,8 @@ void add_topic_alter(CommandLine& line) {
        .why = "Change a topic while it is in use; what is not named stays as it is. Partitions and "
               "persistence cannot be changed, rights are by 'ringway acl'. Where anything but "
               "retention is changed, the topic gets a new ring, for which there must be memory "
-              "beside the old one, and whoever has it open moves there by itself. A ring of the present size brings a topic back whose ring is in "
-              "quarantine. Shows what has changed.",
+              "beside the old one, and whoever has it open moves there by itself. A ring of the "
+              "present size brings a topic back whose ring is in quarantine. Shows what has changed.",
        .examples = "  ringway topic alter orders --ring 64MiB\n"
                    "  ringway topic alter orders --when-stopped fence --stopped-after 2s"},
       [options](const Common& common) { return alter_topic(*options, common); });

@@ -20,7 +20,8 @@ struct WriteWay {
   std::uint64_t block_bytes;
   unsigned depth;
 };
-constexpr WriteWay kWriteWays[kDeviceWriteVariants] = {{256 << 10, 16}, {256 << 10, 64}, {1 << 20, 4}, {1 << 20, 16}};
+constexpr WriteWay kWriteWays[kDeviceWriteVariants] = {
+    {256 << 10, 16}, {256 << 10, 64}, {1 << 20, 4}, {1 << 20, 16}};
 
 /// How far the writer has come; by the writer.
 struct alignas(128) SentHead {
