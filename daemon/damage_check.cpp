@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <filesystem>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -30,16 +31,19 @@ std::optional<LogDamage::Range> damage_at(storage::FileSystem& file_system,
                          .to = segment.end,
                          .file = segment.name,
                          .rule = "bytes do not verify"};
+  const std::filesystem::path path = topic.directory(partition) / segment.name;
   try {
     std::optional<log::LogPoint> end;
     if (*index + 1 < segments.size()) end = segment.end;
-    const auto hole =
-        log::hole_at(file_system, (topic.directory(partition) / segment.name).string(), offset, end);
+    const auto hole = log::hole_at(file_system, path.string(), offset, end);
     if (!hole || hole->known) return std::nullopt;
     range.from = hole->from;
     range.to = hole->to;
     if (hole->error < 0) range.rule = std::generic_category().message(-hole->error);
   } catch (const Error& error) {
+    // Retention, or somebody, took it meanwhile: of a missing file others tell.
+    std::error_code unseen;
+    if (!std::filesystem::exists(path, unseen)) return std::nullopt;
     range.kind = LogDamage::Kind::unreadable;
     range.rule = error.rule();
   }
@@ -96,6 +100,7 @@ void DamageCheck::look_at_next() {
 void DamageCheck::found(const Place& place, const std::shared_ptr<ServedTopic>& served,
                         const std::optional<LogDamage::Range>& range) {
   thread_.join();
+  if (place.topic->deleting) return look_at_next();
   if (range) {
     place.topic->damage.note(parts_.log, *served, *range);
   } else {

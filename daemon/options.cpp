@@ -77,6 +77,11 @@ Options parse_options(int argc, char** argv) {
     options.configuration =
         options.read_configuration(written.check ? MustExist::everybody : MustExist::creators);
   }
+  for (const auto& [variable, advice] : options.configuration.unknown_variables()) {
+    if (!written.check && !written.print) break;  // a start has it in its log
+    fmt::print(stderr, "ringwayd: {}: is no key of the configuration, and ignored; {}\n", variable,
+               advice);
+  }
   if (written.print) fmt::print("{}", options.configuration.text());
   if (written.check) fmt::print("the configuration is right\n");
   if (written.sample || written.check || written.print) options.action = Options::Action::leave;

@@ -49,8 +49,9 @@ class TopicRegistry {
   TopicRegistry(const TopicRegistry&) = delete;
   TopicRegistry& operator=(const TopicRegistry&) = delete;
 
-  /// `done` in the thread that makes memory, as soon as it comes round.
+  /// Of memory that is being made, what is not there yet.
   std::uint64_t being_made_bytes() const noexcept { return maker_->missing_bytes(); }
+  /// `done` in the thread that makes memory, as soon as it comes round.
   void ask_maker(std::function<void()> done) { maker_->answer(std::move(done)); }
 
   /// Called in the control thread: the topic, or what it was refused by.

@@ -1,6 +1,7 @@
 #include "tools/consuming.hpp"
 
 #include <fmt/format.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -21,6 +22,12 @@ constexpr std::size_t kPollRecords = 1024;
 constexpr std::size_t kFlushBytes = 256 * 1024;
 constexpr std::chrono::milliseconds kIdle{250};
 
+/// Of a pipe: whoever read it is gone, and nothing has to be written to find out.
+bool nobody_reads() {
+  pollfd out{STDOUT_FILENO, 0, 0};
+  return ::poll(&out, 1, 0) == 1 && (out.revents & POLLERR) != 0;
+}
+
 }  // namespace
 
 void Consuming::run() {
@@ -32,7 +39,7 @@ void Consuming::run() {
       continue;
     }
     // Nothing more for now: what there is goes out before the wait.
-    if (!flush()) return;
+    if (!flush() || nobody_reads()) return;
     if (span_.finished(shm::realtime_ns())) break;
     take(consumer_.poll(wanted, kIdle));
   }

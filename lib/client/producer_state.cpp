@@ -152,9 +152,8 @@ void ProducerState::give_way() noexcept {
 /// Between two looks at the ring: attaches again where the supervisor or the ring was replaced. Not
 /// with a claim open: that is settled in the ring it was made in.
 Status ProducerState::keep_going() noexcept {
-  const auto state = static_cast<layout::TopicState>(
-      handle_.memory->board().state.load(std::memory_order::acquire));
-  if (state == layout::TopicState::deleted) return Status::closed;
+  if (is_deleted()) return Status::closed;
+  const layout::TopicState state = topic_state();
   give_way();
   bus_->keep_attached();
   if (shm::pages_lost.load(std::memory_order::relaxed) != pages_lost_) map_anew();
@@ -206,6 +205,7 @@ Status ProducerState::wait(RecordOffset offset, Level level, Timeout timeout) no
   if (offset.partition >= partitions_) return Status::not_found;
   const bool persisted = handle_.memory->mode() == layout::TopicMode::persisted;
   if (level != Level::committed && !persisted) return Status::not_found;
+  if (is_deleted()) return Status::closed;  // a publish into its memory need not come to know
   const Deadline deadline(timeout);
   for (;;) {
     ProducerLane& lane = lanes_[offset.partition];

@@ -109,6 +109,11 @@ class [[gnu::visibility("hidden")]] ProducerState {
   [[gnu::noinline]] void tidy_up() noexcept;
   void settle_open_claim() noexcept;
   Status keep_going() noexcept;
+  layout::TopicState topic_state() const noexcept {
+    return static_cast<layout::TopicState>(
+        handle_.memory->board().state.load(std::memory_order::acquire));
+  }
+  bool is_deleted() const noexcept { return topic_state() == layout::TopicState::deleted; }
   void give_way() noexcept;
   void sleep_for_progress(std::uint32_t partition, std::uint32_t seq, Timeout patience) noexcept;
 

@@ -238,6 +238,7 @@ int PartitionLog::retire(std::size_t count, bool reusable) {
       spare_ = path;
     } else {
       result = file_system_.remove(path);
+      if (result == -ENOENT) result = 0;  // somebody was quicker
     }
     if (result < 0) break;
     sealed_.erase(sealed_.begin());

@@ -32,6 +32,11 @@ class SearchOrder(unittest.TestCase):
                               env={'HOME': str(self.root / 'home'), **variables}, capture_output=True, text=True,
                               timeout=60, check=False, **(self.somebody if user is None else user))
 
+    def test_a_variable_that_is_no_key_is_told(self):
+        for action in ((), ('--check-config',)):
+            said = self.ended(*action, RINGWAYD_LIMITS_MEMROY='3').stderr
+            self.assertRegex(said, "RINGWAYD_LIMITS_MEMROY: is no key of the configuration, and ignored; .*RINGWAYD_LIMITS_MEMORY")
+
     def counts(self, *words, **options):
         """The place of the file that counts; None: none does."""
         ended = self.ended(*words, **options)

@@ -77,6 +77,16 @@ class LostSegments(OnABus):
         self.check_told(first, end)
         self.assertEqual(self.holes(), [self.missing(first, end)])
 
+    def test_the_others_are_trimmed_all_the_same(self):
+        self.fill()
+        self.files_at_first = self.files()
+        self.lose(1)
+        first = int(self.files_at_first[3].stem)
+        self.bus.run('topic', 'trim', 't', '--before', str(first), '--yes')
+        self.assertEqual(self.files(), self.files_at_first[3:])
+        self.assertEqual(self.partition()['first_offset'], first)
+        self.assertNotIn('segment_not_removed', self.bus.log.read_text())
+
     def test_several_that_go_while_they_are_served_are_one_gap(self):
         self.fill()
         self.files_at_first = self.files()

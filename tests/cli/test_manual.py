@@ -99,7 +99,7 @@ class Manual(unittest.TestCase):
     def test_a_page_has_the_options_and_their_values(self):
         page = shown(pathlib.Path(os.environ['MANUAL'], 'ringway-topic-create.1'))
         for words in ('ringway topic create [OPTIONS] NAME', '--sync every_batch|interval|never', '--partitions N',
-                      'SIZE is an integer with B, KiB', 'Needs --no-persist',
+                      'SIZE is an integer, of bytes or with KiB', 'Needs --no-persist',
                       'ringway topic create orders --partitions 4'):
             self.assertIn(words, page)
         page = shown(pathlib.Path(os.environ['MANUAL'], 'ringwayd.toml.5'))

@@ -177,6 +177,18 @@ class Topics(Verbs):
         self.assertEqual(consumer.wait(), 3)
         self.assertIn('ringway topic list', json.loads(consumer.stderr.read().splitlines()[-1])['error']['fix'])
 
+    def test_who_publishes_to_a_topic_that_is_deleted_is_told_in_the_end(self):
+        self.create()
+        producer = self.bus.spawn('produce', 't')
+        producer.stdin.write(b'before\n')
+        producer.stdin.flush()
+        wait_until(lambda: self.shown('inspect')['committed'] == 1, 'its record')
+        self.run_ringway('topic', 'delete', 't', '--yes')
+        producer.stdin.write(b'behind\n')
+        producer.stdin.close()
+        self.assertEqual(producer.wait(), 3)
+        self.assertIn(b'the topic was deleted', producer.stderr.read())
+
     def test_a_name_that_is_not_utf_8_is_refused_and_means_no_other_topic(self):
         self.create('caf\N{REPLACEMENT CHARACTER}')
         name = os.fsdecode(b'caf\xe9')
@@ -370,6 +382,14 @@ class ProduceAndConsume(Verbs):
         consumer.stdout.close()
         self.assertEqual(consumer.wait(), 0)
         self.assertEqual(consumer.stderr.read(), b'')
+
+    def test_a_reader_that_leaves_is_noticed_when_nothing_comes(self):
+        self.create()
+        self.run_ringway('produce', 't', stdin=b'one\n')
+        consumer = self.bus.spawn('consume', 't', '-o', 'start')
+        self.assertEqual(consumer.stdout.readline(), b'one\n')
+        consumer.stdout.close()
+        self.assertEqual(consumer.wait(PATIENCE_SECONDS), 0)
 
     def test_offset_ranges_are_those_of_rpk(self):
         self.create()

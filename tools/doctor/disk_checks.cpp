@@ -99,7 +99,8 @@ Findings check_sync_time(const Facts& facts) {
   if (sync.in_memory) {
     return {{Severity::warning, "sync_time", facts.state_dir + " is in memory (tmpfs)",
              "what is called durable is gone after a reboot",
-             "ringwayd --state-dir /var/lib/ringway  # or state_dir in ringwayd.toml: on a disk"}};
+             fmt::format("findmnt -T {}  # mount a disk there, or name a directory on one by state_dir",
+                         shell_quoted(facts.state_dir))}};
   }
   if (median < kSlow) return well("sync_time", what);
   return {{Severity::warning, "sync_time", what,
