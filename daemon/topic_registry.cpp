@@ -105,8 +105,8 @@ void TopicRegistry::check_budget(const std::string& name, const TopicSettings& s
                           "limit is {}",
                           control::format_size(wanted), control::format_size(used),
                           control::format_size(wanted + used), control::format_size(memory_limit_)),
-              "choose a smaller --ring or fewer --partitions, or raise limits.memory in the "
-              "configuration");
+              "choose a smaller --ring, for a new topic fewer --partitions, or raise limits.memory in "
+              "the configuration");
 }
 
 /// A topic whose first record would find the disk full is not made.

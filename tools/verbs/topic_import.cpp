@@ -86,7 +86,7 @@ void demand_topic(Bus& bus, const ImportOptions& options, const ExportHead& head
   throw Error(ErrorCode::usage, topic_thing(options.topic),
               fmt::format("it has {} partitions, the export {}", settings.partitions,
                           head.settings.partitions),
-              "import it into a topic with as many; --create makes one");
+              "import it into a topic with as many, or into a new one with --create");
 }
 
 void publish(Publisher& publisher, const ExportedRecord& record) {
