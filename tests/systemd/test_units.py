@@ -638,6 +638,16 @@ chmod +x /tmp/editor && SYSTEMD_EDITOR=/tmp/editor script -qec '{command}' /dev/
         self.assertEqual(self.carry_out('service', ask, before=f'systemctl() {{ {as_alice} systemctl "$@"; }}')['fix'],
                          'systemctl --user start ringwayd')
 
+    def test_a_lost_file_of_the_log_is_no_news_behind_doctors_fix(self):
+        box.say('systemctl start ringwayd && ringway topic create t --ring 64KiB --segment 1MiB'
+                ' && seq 100000 | ringway produce t --wait durable && rm $(ls /var/lib/ringway/topics/*/0/*.log | sed -n 2p)')
+        box.say('ringway consume t -o start -e >/dev/null', status=1)
+        box.say('ringway status', status=5)
+        self.assertIn('is gone', self.carry_out('service')['what'])
+        box.say('ringway status')
+        said = box.say('ringway consume t -o start -e 2>&1 >/dev/null', status=1)
+        self.assertIn('lost on disk', said)
+
     def test_a_repair_names_the_unit_that_is_to_stop(self):
         self.addCleanup(box.say, 'systemctl stop ringwayd@lab.socket ringwayd@lab.service; rm -rf /var/lib/ringway-lab')
         box.say('systemctl start ringwayd ringwayd@lab && ringway topic create t'

@@ -35,6 +35,24 @@ TEST_CASE("doctor: nobody serves, or not all is well", "[cli]") {
   CHECK_THAT(mended[0].fix, Catch::StartsWith("ringway topic trim c --before end "));
   CHECK_THAT(mended[1].fix, Catch::StartsWith("ringway topic alter 'a b' --ring 64KiB "));
   CHECK_THAT(mended[2].fix, Catch::StartsWith("ringway topic describe d"));
+  host.unit = {"ringwayd@lab.service", false};
+  host.status["degraded"] = {
+      "topic 'a b' partition 0: offset 1 is missing from the log, as 01.log is gone; restore it and "
+      "restart the supervisor, or let ringway log repair note the loss",
+      "topic 'c' partition 0: 02.log is damaged (its header does not verify), its records are a gap; "
+      "restore or remove it and restart the supervisor",
+      "/var/lib/ring way/topics/x is the log of a topic that the catalog does not have; restore it",
+      "less than disk.keep_free is free for the log, and nothing more can be removed: make room"};
+  const Findings lost = check_service(host);
+  const std::string units = "ringwayd@lab.socket ringwayd@lab.service";
+  CHECK_THAT(lost[0].fix,
+             Catch::StartsWith("systemctl stop " + units +
+                               " && ringway log repair 'a b' --state-dir /var/lib/ringway --yes; "
+                               "systemctl start " + units + "  #"));
+  CHECK_THAT(lost[1].fix, Catch::Contains("ringway log repair c --state-dir"));
+  CHECK_THAT(lost[2].fix, Catch::StartsWith("mv '/var/lib/ring way/topics/x' "
+                                            "'/var/lib/ring way/topics/x.aside'  #"));
+  CHECK_THAT(lost[3].fix, Catch::StartsWith("ringway topic trim c --before end "));
   host.status["degraded"] = {"topic 'a b' partition 1: stopped_claim by pid 9"};
   CHECK_THAT(only(check_service(host)).fix, Catch::StartsWith("kill -CONT 9 "));
   host.status.erase("degraded");

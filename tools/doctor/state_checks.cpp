@@ -22,6 +22,33 @@ std::string between(const std::string& text, std::string_view before, std::strin
   return text.substr(begin, text.find_first_of(behind, begin) - begin);
 }
 
+/// Has the log say what it lost, with the supervisor stopped. `topic` as a shell takes it.
+std::string repair_of(const Facts& facts, const std::string& topic) {
+  const std::string repair = fmt::format("ringway log repair {} --state-dir {}", topic,
+                                         shell_quoted(facts.state_dir));
+  constexpr std::string_view kSuffix = ".service";
+  if (!facts.unit.name.ends_with(kSuffix) || facts.unit.of_user) {
+    return repair + " --dry-run  # says what is to be stopped first, and what --yes does then";
+  }
+  const std::string name =
+      facts.unit.name.substr(0, facts.unit.name.size() - kSuffix.size());
+  const std::string units = fmt::format("{} {}", shell_quoted(name + ".socket"),
+                                        shell_quoted(facts.unit.name));
+  return fmt::format(
+      "systemctl stop {} && {} --yes; systemctl start {}  # or put the file back, and restart",
+      units, repair, units);
+}
+
+/// Of a trouble that is no topic's: of the log's directory and its disk. "" else.
+std::string remedy_of_disk(const Facts& facts, const std::string& trouble) {
+  if (trouble.starts_with("less than disk.keep_free")) return facts.make_room();
+  const std::size_t end = trouble.find(" is the log of a topic that the catalog does not have");
+  if (!trouble.starts_with('/') || end == trouble.npos) return {};
+  const std::string directory = trouble.substr(0, end);
+  return fmt::format("mv {} {}  # out of the way; or restore the catalog that has its topic",
+                     shell_quoted(directory), shell_quoted(directory + ".aside"));
+}
+
 /// What to do about one thing that `status` calls degraded, as the manual has it.
 std::string remedy_of_trouble(const Facts& facts, const std::string& trouble) {
   // A topic's name is somebody's choice: what is looked for stands behind it, and none with quotes
@@ -36,6 +63,10 @@ std::string remedy_of_trouble(const Facts& facts, const std::string& trouble) {
   const std::string topic = shell_quoted(name);
   std::string pid = odd ? "" : between(behind, " by pid ", " ,;:");
   if (pid.find_first_not_of("0123456789") != pid.npos || pid == "1") pid.clear();
+  if (std::string fix = remedy_of_disk(facts, trouble); !fix.empty()) return fix;
+  if (!odd && !name.empty() && (has("log repair note the loss") || has(" is damaged ("))) {
+    return repair_of(facts, topic);
+  }
   if (has("is not served")) return facts.restart() + "  # when what it says is mended";
   if (has("disk_full")) return facts.make_room();
   if (has("disk_error")) {
