@@ -281,7 +281,7 @@ void Requests::find_segment(Asker session, const control::FindSegment& find, con
   while (index && !file) {
     const log::SegmentInfo& segment = segments[*index];
     const auto path = topic->served->directory(find.partition) / segment.name;
-    file = shm::Descriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    file = shm::Descriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
     if (file) break;
     const int error = errno;
     // In this very moment retention may have taken it: then there is another first one.

@@ -23,7 +23,7 @@ int result_of(int returned) noexcept {
 int open_flags(OpenMode mode) noexcept {
   switch (mode) {
     case OpenMode::read:
-      return O_RDONLY | O_NONBLOCK;  // what is no file holds up nobody
+      return O_RDONLY;
     case OpenMode::write:
       return O_RDWR;
     case OpenMode::write_direct:
