@@ -172,6 +172,11 @@ std::string systemctl(const std::string& verb, const bundle::Unit& unit) {
   return fmt::format("systemctl {}{} {}", unit.of_user ? "--user " : "", verb, shell_quoted(name));
 }
 
+std::string socket_and_service(const bundle::Unit& unit) {
+  const std::string name = unit.name.substr(0, unit.name.size() - kSuffix.size());
+  return fmt::format("{} {}", shell_quoted(name + ".socket"), shell_quoted(unit.name));
+}
+
 Remedy remedy_of(const ServiceState& state) {
   if (state.stopped) {
     return {fmt::format("pid {} is stopped (SIGSTOP, or a debugger)", state.process),

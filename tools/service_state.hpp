@@ -41,6 +41,9 @@ std::string systemctl(const std::string& verb, const bundle::Unit& unit);
 /// namespace; 0 where that is not known.
 pid_t pid_here(const std::string& socket, pid_t said);
 
+/// "NAME.socket NAME.service" of a unit of the system, as a shell takes them: what stops together.
+std::string socket_and_service(const bundle::Unit& unit);
+
 /// Asks systemd, its journal and /proc of the bus that is meant. Never throws ringway::Error.
 ServiceState service_state(const Common& common);
 

@@ -26,14 +26,10 @@ std::string between(const std::string& text, std::string_view before, std::strin
 std::string repair_of(const Facts& facts, const std::string& topic) {
   const std::string repair = fmt::format("ringway log repair {} --state-dir {}", topic,
                                          shell_quoted(facts.state_dir));
-  constexpr std::string_view kSuffix = ".service";
-  if (!facts.unit.name.ends_with(kSuffix) || facts.unit.of_user) {
+  if (!facts.unit.name.ends_with(".service") || facts.unit.of_user) {
     return repair + " --dry-run  # says what is to be stopped first, and what --yes does then";
   }
-  const std::string name =
-      facts.unit.name.substr(0, facts.unit.name.size() - kSuffix.size());
-  const std::string units = fmt::format("{} {}", shell_quoted(name + ".socket"),
-                                        shell_quoted(facts.unit.name));
+  const std::string units = socket_and_service(facts.unit);
   return fmt::format(
       "systemctl stop {} && {} --yes; systemctl start {}  # or put the file back, and restart",
       units, repair, units);

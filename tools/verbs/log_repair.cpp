@@ -95,12 +95,9 @@ auto read_as(const std::optional<uid_t>& owner, Read&& read) {
 /// Of a service its socket goes as well: it would be started again.
 std::string command_that_stops(pid_t pid) {
   const bundle::Unit unit = bundle::unit_of(pid);
-  constexpr std::string_view kSuffix = ".service";
   if (!unit.name.starts_with("ringwayd")) return fmt::format("kill {}", pid);
   if (unit.of_user) return systemctl("stop", unit);
-  const std::string name = unit.name.substr(0, unit.name.size() - kSuffix.size());
-  return fmt::format("systemctl stop {} {}", shell_quoted(name + ".socket"),
-                     shell_quoted(unit.name));
+  return "systemctl stop " + socket_and_service(unit);
 }
 
 /// No supervisor writes there meanwhile, and none starts.
