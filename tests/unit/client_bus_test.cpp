@@ -14,13 +14,8 @@ namespace ringway::client_bus_test {
 namespace {
 
 using test::MiniSupervisor;
+using test::values;
 using namespace std::chrono_literals;
-
-std::vector<std::string> values(const RecordBatch& batch) {
-  std::vector<std::string> all;
-  for (const RecordView& record : batch) all.emplace_back(record.value());
-  return all;
-}
 
 }  // namespace
 

@@ -183,4 +183,10 @@ class MiniSupervisor {
   std::uint32_t next_slot_ = 0;
 };
 
+inline std::vector<std::string> values(const RecordBatch& batch) {
+  std::vector<std::string> all;
+  for (const RecordView& record : batch) all.emplace_back(record.value());
+  return all;
+}
+
 }  // namespace ringway::test
