@@ -84,12 +84,19 @@ std::optional<log::LogPoint> LogDamage::missing_up_to(std::uint32_t partition,
   return end;
 }
 
-std::vector<std::string> LogDamage::words(const ServedTopic& topic) const {
-  std::vector<std::string> all;
+std::vector<control::StatusTrouble> LogDamage::troubles(const ServedTopic& topic) const {
+  std::vector<control::StatusTrouble> all;
   for (const Range& range : ranges_) {
     if (!is_kept(topic, range)) continue;
-    all.push_back(fmt::format("topic '{}' partition {}: {}", topic.name(), range.partition,
-                              words_of(range)));
+    all.push_back({.what = range.kind == Kind::missing ? control::TroubleKind::segment_missing
+                                                       : control::TroubleKind::segment_damaged,
+                   .topic = topic.name(),
+                   .partitions = {range.partition},
+                   .partition_count = 1,
+                   .path = range.file,
+                   .reason = range.rule,
+                   .text = fmt::format("topic '{}' partition {}: {}", topic.name(),
+                                       range.partition, words_of(range))});
   }
   return all;
 }

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "control/status_trouble.hpp"
 #include "daemon/event_log.hpp"
 #include "daemon/served_topic.hpp"
 #include "log/stream.hpp"
@@ -39,8 +40,8 @@ class LogDamage {
   /// The end of what is missing from that offset on.
   std::optional<log::LogPoint> missing_up_to(std::uint32_t partition,
                                              std::uint64_t offset) const noexcept;
-  /// In words, with what to do.
-  std::vector<std::string> words(const ServedTopic& topic) const;
+  /// What `status` tells of it.
+  std::vector<control::StatusTrouble> troubles(const ServedTopic& topic) const;
   std::size_t count(const ServedTopic& topic) const noexcept;
 
  private:

@@ -4,11 +4,30 @@
 #include <sys/statvfs.h>
 
 #include <algorithm>
+#include <string>
+#include <string_view>
 
 #include "log/retention.hpp"
 #include "shm/clock.hpp"
 
 namespace ringway::daemon {
+namespace {
+
+using control::StatusTrouble;
+
+StatusTrouble held_by_cursor(const std::string& topic, std::uint32_t partition,
+                             std::string_view cursor) {
+  return {.what = control::TroubleKind::retention_held,
+          .topic = topic,
+          .partitions = {partition},
+          .partition_count = 1,
+          .reason = fmt::format("cursor '{}' protects what is old", cursor),
+          .text = fmt::format(
+              "topic '{}' partition {}: the disk is short, and cursor '{}' protects what is old",
+              topic, partition, cursor)};
+}
+
+}  // namespace
 
 void Retention::run(const TopicRegistry& registry) {
   log::RetentionFacts facts{.now_ns = shm::realtime_ns()};
@@ -19,7 +38,7 @@ void Retention::run(const TopicRegistry& registry) {
     limits.free_bytes_min = parts_.config.keep_free.of(disk.f_blocks * disk.f_frsize);
   }
   const auto disk_is_short = [&] { return facts.free_bytes < limits.free_bytes_min; };
-  std::vector<std::string> held;
+  std::vector<StatusTrouble> held;
   bool retired = false;
   bool any = false;
   for (const auto& [name, topic] : registry.all()) {
@@ -37,9 +56,7 @@ void Retention::run(const TopicRegistry& registry) {
       facts.protected_offset = protection.offset;
       const auto decision = log::decide_retention(segments, limits, facts);
       if (decision.next == log::Keeps::cursor && disk_is_short()) {
-        held.push_back(fmt::format(
-            "topic '{}' partition {}: the disk is short, and cursor '{}' protects what is old",
-            name, p, protection.cursor));
+        held.push_back(held_by_cursor(name, p, protection.cursor));
       }
       if (decision.retire == 0) continue;
       retired = true;
@@ -54,12 +71,13 @@ void Retention::run(const TopicRegistry& registry) {
   }
   if (disk_is_short() && any && !retired) {
     held.insert(held.begin(),
-                "less than disk.keep_free is free for the log, and nothing more can "
-                "be removed: make room, or lower that setting");
+                {.what = control::TroubleKind::disk_short,
+                 .text = "less than disk.keep_free is free for the log, and nothing more can "
+                         "be removed: make room, or lower that setting"});
   }
-  for (const std::string& one : held) {
+  for (const StatusTrouble& one : held) {
     if (std::ranges::find(held_, one) == held_.end()) {
-      parts_.log.warning("retention_held", {{"why", one}});
+      parts_.log.warning("retention_held", {{"why", one.text}});
     }
   }
   held_ = std::move(held);

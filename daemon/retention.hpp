@@ -1,8 +1,8 @@
 #pragma once
 
-#include <string>
 #include <vector>
 
+#include "control/status_trouble.hpp"
 #include "daemon/topic_registry.hpp"
 
 namespace ringway::daemon {
@@ -16,13 +16,13 @@ class Retention {
 
   void run(const TopicRegistry& registry);
 
-  /// While the disk has less free than it should: what keeps segments from being removed, for
-  /// people. As of the last run.
-  const std::vector<std::string>& held() const noexcept { return held_; }
+  /// While the disk has less free than it should: what keeps segments from being removed. As
+  /// of the last run.
+  const std::vector<control::StatusTrouble>& held() const noexcept { return held_; }
 
  private:
   SupervisorParts parts_;
-  std::vector<std::string> held_;
+  std::vector<control::StatusTrouble> held_;
 };
 
 }  // namespace ringway::daemon

@@ -141,7 +141,9 @@ std::unique_ptr<metrics::Server> serve_metrics(const Config& config,
     try {
       deed();
     } catch (const std::exception& error) {
-      supervisor.add_trouble(fmt::format("metrics: {}", error.what()));
+      supervisor.add_trouble({.what = control::TroubleKind::metrics_not_served,
+                              .reason = error.what(),
+                              .text = fmt::format("metrics: {}", error.what())});
       log.error("metrics_not_served", {{"why", error.what()}});
     }
   };

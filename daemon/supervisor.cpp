@@ -30,6 +30,13 @@ constexpr std::chrono::milliseconds kReplacementPause{10};
 
 constexpr const char* kCatalog = "catalog.db";
 
+using control::StatusTrouble;
+using control::TroubleKind;
+
+StatusTrouble failed_chore(TroubleKind kind, const std::exception& failed) {
+  return {.what = kind, .reason = failed.what(), .text = failed.what()};
+}
+
 /// Nothing is durable in a directory that is not. One with a catalog is: that comes behind this.
 control::DirectoryLock lock_state(const std::filesystem::path& directory) {
   std::error_code unseen;
@@ -192,13 +199,13 @@ void Supervisor::report_without_topic() {
 }
 
 /// Logs what is new of what cannot be done now, and has `status` show all of it.
-void Supervisor::report(std::vector<std::string> troubles) {
-  for (const std::string& trouble : troubles) {
-    if (std::ranges::find(troubles_, trouble) == troubles_.end()) {
-      log_.error("housekeeping_failed", {{"why", trouble}});
+void Supervisor::report(std::vector<StatusTrouble> troubles) {
+  for (const StatusTrouble& trouble : troubles) {
+    if (std::ranges::find(failed_chores_, trouble) == failed_chores_.end()) {
+      log_.error("housekeeping_failed", {{"why", trouble.text}});
     }
   }
-  troubles_ = std::move(troubles);
+  failed_chores_ = std::move(troubles);
 }
 
 void Supervisor::watch_keeper() {
@@ -216,7 +223,7 @@ void Supervisor::watch_keeper() {
       // lose rings.
       boost::system::error_code closed;
       keeper_watch_.close(closed);
-      troubles_.emplace_back(failed.what());
+      failed_chores_.push_back(failed_chore(TroubleKind::keeper_not_replaced, failed));
       log_.error("keeper_not_replaced", {{"why", failed.what()}});
     }
   });
@@ -235,20 +242,21 @@ void Supervisor::tick() {
   ticker_.expires_after(kTick);
   ticker_.async_wait([this](const boost::system::error_code& error) {
     if (error || stopping_) return;
-    std::vector<std::string> troubles;
+    std::vector<StatusTrouble> troubles;
     // Each for itself: what makes room on a full disk does not wait for what needs room.
-    const auto attempt = [&](auto&& chore) {
+    const auto attempt = [&](auto&& chore, TroubleKind kind = TroubleKind::housekeeping_failed) {
       try {
         chore();
       } catch (const std::exception& failed) {
-        troubles.emplace_back(failed.what());
+        troubles.push_back(failed_chore(kind, failed));
       }
     };
-    attempt([&] {
+    const auto replace_keeper = [&] {
       if (keeper_watch_.is_open() || keepsakes_.death_fd() < 0) return;
       keepsakes_.replace();
       watch_keeper();
-    });
+    };
+    attempt(replace_keeper, TroubleKind::keeper_not_replaced);
     attempt([&] { retention_.run(registry_); });
     attempt([&] { registry_.finish_removals(); });
     attempt([&] { registry_.finish_replacements(); });

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "control/directory_lock.hpp"
+#include "control/status_trouble.hpp"
 #include "daemon/catalog.hpp"
 #include "daemon/config.hpp"
 #include "daemon/control_server.hpp"
@@ -61,7 +62,9 @@ class Supervisor {
   /// where that has ended.
   void ask_for_inventory(std::function<void(metrics::Inventory)> take);
   /// Something of this program is not as it should be, for as long as it runs: `status` shows it.
-  void add_trouble(std::string trouble) { lasting_troubles_.push_back(std::move(trouble)); }
+  void add_trouble(control::StatusTrouble trouble) {
+    lasting_troubles_.push_back(std::move(trouble));
+  }
 
   /// What it does, in a line.
   std::string summary() const;
@@ -76,7 +79,7 @@ class Supervisor {
   void report_without_topic();
   void watch_keeper();
   void do_posted(const std::function<void()>& work) const;
-  void report(std::vector<std::string> troubles);
+  void report(std::vector<control::StatusTrouble> troubles);
   void tick();
   void save_cursors();
   void take_latencies() const;
@@ -84,7 +87,7 @@ class Supervisor {
   bool end_stop(bool complete);
   nlohmann::json status() const;
   metrics::Inventory inventory();
-  std::vector<std::string> degraded() const;
+  std::vector<control::StatusTrouble> troubles() const;
 
   boost::asio::io_context& io_;
   Options options_;
@@ -114,8 +117,8 @@ class Supervisor {
   boost::asio::steady_timer ticker_;
   bool stopping_ = false;
   std::vector<std::filesystem::path> logs_without_topic_;  ///< that were not removed meanwhile
-  std::vector<std::string> lasting_troubles_;
-  std::vector<std::string> troubles_;  ///< what of the last tick's chores failed, and why
+  std::vector<control::StatusTrouble> lasting_troubles_;
+  std::vector<control::StatusTrouble> failed_chores_;  ///< of the last tick
 };
 
 }  // namespace ringway::daemon

@@ -17,8 +17,9 @@ namespace {
 
 // Of the lists in a status report, which is one message (control/channel.hpp) and says more.
 constexpr std::size_t kClientBytes = 200;  // as the library's names at most
-constexpr std::size_t kSessionsBytes = 136 * 1024;
-constexpr std::size_t kDegradedBytes = 56 * 1024;
+constexpr std::size_t kSessionsBytes = 120 * 1024;
+constexpr std::size_t kDegradedBytes = 32 * 1024;
+constexpr std::size_t kTroublesBytes = 40 * 1024;
 constexpr std::size_t kExclusiveBytes = 16 * 1024;
 constexpr std::size_t kCopyingBytes = 16 * 1024;
 
@@ -30,31 +31,38 @@ std::string Supervisor::summary() const {
   };
   std::string line = fmt::format("Serving {}, {}", counted(registry_.all().size(), "topic"),
                                  counted(sessions_.all().size(), "client"));
-  const std::vector<std::string> troubles = degraded();
-  if (!troubles.empty()) line += fmt::format("; degraded: {}", troubles.front());
-  if (troubles.size() > 1) line += fmt::format(", and {} more", troubles.size() - 1);
+  const std::vector<control::StatusTrouble> all = troubles();
+  if (!all.empty()) line += fmt::format("; degraded: {}", all.front().text);
+  if (all.size() > 1) line += fmt::format(", and {} more", all.size() - 1);
   return line;
 }
 
-/// Everything that is not as it should be, in words.
-std::vector<std::string> Supervisor::degraded() const {
-  std::vector<std::string> all;
+/// Everything that is not as it should be.
+std::vector<control::StatusTrouble> Supervisor::troubles() const {
+  using control::TroubleKind;
+  std::vector<control::StatusTrouble> all;
   for (const auto& [name, topic] : registry_.all()) {
     if (topic->deleting) continue;
     if (!topic->served) {
-      all.push_back(fmt::format("topic '{}' is not served: {}", name, topic->fault));
+      all.push_back({.what = TroubleKind::topic_not_served,
+                     .topic = name,
+                     .reason = topic->fault,
+                     .text = fmt::format("topic '{}' is not served: {}", name, topic->fault)});
       continue;
     }
-    std::ranges::move(topic->damage.words(*topic->served), std::back_inserter(all));
+    std::ranges::move(topic->damage.troubles(*topic->served), std::back_inserter(all));
     std::ranges::move(held_partitions(*topic), std::back_inserter(all));
   }
   for (const auto& directory : logs_without_topic_) {
-    all.push_back(fmt::format("{} is the log of a topic that the catalog does not have; {}",
-                              directory.string(), kFixOfLogWithoutTopic));
+    all.push_back(
+        {.what = TroubleKind::log_without_topic,
+         .path = directory.string(),
+         .text = fmt::format("{} is the log of a topic that the catalog does not have; {}",
+                             directory.string(), kFixOfLogWithoutTopic)});
   }
-  for (const std::string& held : retention_.held()) all.push_back(held);
-  for (const std::string& waits : registry_.waiting()) all.push_back(waits);
-  all.insert(all.end(), troubles_.begin(), troubles_.end());
+  all.insert(all.end(), retention_.held().begin(), retention_.held().end());
+  std::ranges::move(registry_.waiting(), std::back_inserter(all));
+  all.insert(all.end(), failed_chores_.begin(), failed_chores_.end());
   all.insert(all.end(), lasting_troubles_.begin(), lasting_troubles_.end());
   return all;
 }
@@ -73,7 +81,7 @@ metrics::Inventory Supervisor::inventory() {
     all.troubles += topic->served ? topic->damage.count(*topic->served) : 1;
   }
   all.troubles += logs_without_topic_.size() + retention_.held().size() +
-                  registry_.waiting().size() + troubles_.size() + lasting_troubles_.size();
+                  registry_.waiting().size() + failed_chores_.size() + lasting_troubles_.size();
   all.epoch = epoch_;
   all.started_ns = static_cast<std::uint64_t>(started_ns_);
   all.memory_used = registry_.memory_used();
@@ -107,15 +115,20 @@ nlohmann::json Supervisor::status() const {
       copying.add({{"topic", name}, {"pid", pid}});
     }
   }
-  const std::vector<std::string> troubles = degraded();
-  ShortList told(kDegradedBytes);
-  for (const std::string& trouble : troubles) told.add(trouble);
+  const std::vector<control::StatusTrouble> all = troubles();
+  ShortList degraded(kDegradedBytes);
+  ShortList told(kTroublesBytes);
+  for (const control::StatusTrouble& trouble : all) {
+    degraded.add(trouble.text);
+    told.add(to_json(trouble));
+  }
   nlohmann::json left_out = nlohmann::json::object();
   for (const auto& [name, list] : std::initializer_list<std::pair<const char*, const ShortList*>>{
            {"sessions", &sessions},
            {"exclusive", &exclusive},
            {"copying", &copying},
-           {"degraded", &told}}) {
+           {"degraded", &degraded},
+           {"troubles", &told}}) {
     if (list->left_out() != 0) left_out[name] = list->left_out();
   }
   const TroubleResponse::Killed killed = trouble_response_.killed();
@@ -145,8 +158,9 @@ nlohmann::json Supervisor::status() const {
       {"rings_held_by", keepsakes_.kind()},
       {"keeper", keepsakes_.pid()},
       {"without", without_},
-      {"state", troubles.empty() ? "serving" : "degraded"},
-      {"degraded", told.entries()},
+      {"state", all.empty() ? "serving" : "degraded"},
+      {"degraded", degraded.entries()},
+      {"troubles", told.entries()},
       {"left_out", std::move(left_out)}};
 }
 

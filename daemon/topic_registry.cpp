@@ -346,16 +346,24 @@ void TopicRegistry::finish_removals() {
   for (Removal& removal : std::exchange(unfinished_, {})) finish_removal(std::move(removal));
 }
 
-std::vector<std::string> TopicRegistry::waiting() const {
-  std::vector<std::string> all;
+std::vector<control::StatusTrouble> TopicRegistry::waiting() const {
+  std::vector<control::StatusTrouble> all;
   for (const Removal& removal : unfinished_) {
-    all.push_back(fmt::format("topic '{}' is deleted, but stays in the catalog: {}; {}",
-                              removal.topic->row.name, removal.refused, kTriedAgain));
+    const std::string& name = removal.topic->row.name;
+    all.push_back({.what = control::TroubleKind::topic_deletion_waits,
+                   .topic = name,
+                   .reason = removal.refused,
+                   .text = fmt::format("topic '{}' is deleted, but stays in the catalog: {}; {}",
+                                       name, removal.refused, kTriedAgain)});
   }
   for (const auto& [name, topic] : topics_) {
     if (!topic->replacement || topic->replacement->refused.empty()) continue;
-    all.push_back(fmt::format("topic '{}' waits for its next ring: {}; {}", name,
-                              topic->replacement->refused, kTriedAgain));
+    const std::string& refused = topic->replacement->refused;
+    all.push_back({.what = control::TroubleKind::ring_replacement_waits,
+                   .topic = name,
+                   .reason = refused,
+                   .text = fmt::format("topic '{}' waits for its next ring: {}; {}", name, refused,
+                                       kTriedAgain)});
   }
   return all;
 }

@@ -12,6 +12,7 @@
 
 #include "control/access.hpp"
 #include "control/channel.hpp"
+#include "control/status_trouble.hpp"
 #include "daemon/log_recoveries.hpp"
 #include "daemon/memory_maker.hpp"
 #include "daemon/served_topic.hpp"
@@ -83,7 +84,7 @@ class TopicRegistry {
   void finish_replacements();
   /// Ends, once more, rings whose end an earlier supervisor had decided. Returns why topics cannot
   /// have another one now, as for want of memory; the next call tries these again.
-  std::vector<std::string> resume_replacements();
+  std::vector<control::StatusTrouble> resume_replacements();
   /// After the handles were adopted: what they have mapped of rings before the present ones counts.
   void remember_retired();
   /// A ring ends only when what it holds is durable: a topic keeps the one it has for as long as
@@ -98,7 +99,7 @@ class TopicRegistry {
     return topics_;
   }
   /// What each deletion and each other ring that the disk refuses waits for, for people.
-  std::vector<std::string> waiting() const;
+  std::vector<control::StatusTrouble> waiting() const;
   std::uint64_t memory_used() const noexcept;
   std::uint64_t memory_limit() const noexcept { return memory_limit_; }
   void set_memory_limit(std::uint64_t bytes) noexcept { memory_limit_ = bytes; }

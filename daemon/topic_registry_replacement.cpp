@@ -360,8 +360,14 @@ void TopicRegistry::finish_replacements() {
   }
 }
 
-std::vector<std::string> TopicRegistry::resume_replacements() {
-  std::vector<std::string> refused;
+std::vector<control::StatusTrouble> TopicRegistry::resume_replacements() {
+  std::vector<control::StatusTrouble> refused;
+  const auto refuse = [&](const std::string& topic, const std::string& why) {
+    refused.push_back({.what = control::TroubleKind::ring_replacement_waits,
+                       .topic = topic,
+                       .reason = why,
+                       .text = why});
+  };
   for (const auto& [name, topic] : topics_) {
     if (!topic->served || !topic->served->adopted || topic->deleting) continue;
     bool begun = false;
@@ -376,9 +382,9 @@ std::vector<std::string> TopicRegistry::resume_replacements() {
                        not_resumed = why ? why->what() : "";
                      });
       }
-      if (!topic->not_resumed.empty()) refused.push_back(topic->not_resumed);
+      if (!topic->not_resumed.empty()) refuse(name, topic->not_resumed);
     } catch (const Error& error) {
-      refused.emplace_back(error.what());
+      refuse(name, error.what());
     }
   }
   return refused;

@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 
 #include <map>
+#include <string>
+#include <string_view>
+#include <utility>
 
 #include "daemon/partition_runs.hpp"
 
@@ -10,27 +13,44 @@ namespace ringway::daemon {
 
 namespace {
 
-std::string state_text(layout::Hold hold, std::uint32_t pid) {
-  return pid == 0 ? std::string(to_string(hold))
-                  : fmt::format("{} by pid {}", to_string(hold), pid);
+using control::StatusTrouble;
+
+/// Why partitions do not move, and by whom; in the order of their words.
+using Cause = std::pair<std::string_view, std::uint32_t>;
+
+std::string text_of(const Cause& cause) {
+  const auto& [hold, pid] = cause;
+  return pid == 0 ? std::string(hold) : fmt::format("{} by pid {}", hold, pid);
+}
+
+StatusTrouble trouble_of(const Topic& topic, const Cause& cause,
+                         const std::vector<std::uint32_t>& partitions) {
+  PartitionRuns runs;
+  for (const std::uint32_t p : partitions) runs.add(p);
+  return {.what = control::trouble_kind_of(cause.first),
+          .topic = topic.row.name,
+          .partitions = partitions,
+          .partition_count = static_cast<std::uint32_t>(partitions.size()),
+          .pid = cause.second,
+          .text = fmt::format("topic '{}' {}: {}", topic.row.name, runs.text(), text_of(cause))};
 }
 
 }  // namespace
 
-std::vector<std::string> held_partitions(const Topic& topic) {
-  std::map<std::string, PartitionRuns> by_state;
+std::vector<StatusTrouble> held_partitions(const Topic& topic) {
+  std::map<Cause, std::vector<std::uint32_t>> by_cause;
   for (std::uint32_t p = 0; p < topic.settings.partitions; ++p) {
     const layout::BoardPartition& board = topic.served->view(p).board();
     // Relaxed: numbers for people, each true for itself.
     const auto hold = static_cast<layout::Hold>(board.hold.load(std::memory_order::relaxed));
     if (!layout::needs_attention(hold)) continue;
-    by_state[state_text(hold, board.hold_pid.load(std::memory_order::relaxed))].add(p);
+    by_cause[{to_string(hold), board.hold_pid.load(std::memory_order::relaxed)}].push_back(p);
   }
-  std::vector<std::string> lines;
-  for (const auto& [state, partitions] : by_state) {
-    lines.push_back(fmt::format("topic '{}' {}: {}", topic.row.name, partitions.text(), state));
+  std::vector<StatusTrouble> troubles;
+  for (const auto& [cause, partitions] : by_cause) {
+    troubles.push_back(trouble_of(topic, cause, partitions));
   }
-  return lines;
+  return troubles;
 }
 
 std::optional<std::uint32_t> exclusive_pid(const Topic& topic) {

@@ -3,9 +3,9 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
-#include <string>
 #include <vector>
 
+#include "control/status_trouble.hpp"
 #include "daemon/topic.hpp"
 
 namespace ringway::daemon {
@@ -19,8 +19,8 @@ std::set<std::uint32_t> copying_pids(const Topic& topic);
 /// What is known of a topic beyond its settings and its board.
 nlohmann::json describe(const Topic& topic);
 
-/// What keeps partitions of a served topic from moving, a line for each reason: for people. However
-/// many they are, the line stays short.
-std::vector<std::string> held_partitions(const Topic& topic);
+/// What keeps partitions of a served topic from moving, one for each reason. However many they are,
+/// its text stays short.
+std::vector<control::StatusTrouble> held_partitions(const Topic& topic);
 
 }  // namespace ringway::daemon

@@ -42,6 +42,7 @@ class FullDisk(SmallDiskTrouble):
         report = self.bus.json('status', status=5)
         self.assertEqual(report['state'], 'degraded')
         self.assertIn(f"topic '{topic}' partition 0: disk_full", report['degraded'])
+        self.assertIn((topic, 'disk_full'), [(one.get('topic'), one['what']) for one in report['troubles']])
         self.assertLess(report['disk']['free'], 64 * 1024)
         self.assertIn(b'disk_full', self.bus.run('status', status=5))
         self.assertRegex(self.bus.log.read_text(),
@@ -313,6 +314,8 @@ class OnTmpfs(FullDisk, unittest.TestCase):
         degraded = self.bus.json('status', status=5)['degraded']
         self.assertEqual(len([why for why in degraded if why.startswith(refused)]), 1, degraded)
         self.assertGreater(len(degraded), 1)
+        self.assertLessEqual({'topic_deletion_waits', 'housekeeping_failed'},
+                             {one['what'] for one in self.bus.troubles()})
         self.assertIsNone(deletion.poll())
         self.disk.free()
         self.check_end(deletion)

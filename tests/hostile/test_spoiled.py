@@ -38,6 +38,7 @@ class Spoiled(AmongStrangers):
         report = self.bus.json('status', status=5)
         self.assertEqual([line for line in report['degraded'] if "topic 't' partition 0: quarantined" in line],
                          report['degraded'])
+        self.assertEqual({one['what'] for one in report['troubles']}, {'quarantined'})
         self.assertIn(b'quarantined', self.bus.run('status', status=5))
         self.assertIn(b'quarantined', self.bus.run('inspect', 't', status=None))
         self.assertTrue(self.logged(r'event=quarantined topic=t partition=0 .*reason=".*fix='))

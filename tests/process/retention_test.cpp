@@ -2,6 +2,7 @@
 
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <csignal>
 #include <nlohmann/json.hpp>
@@ -118,6 +119,12 @@ TEST_CASE("retention: what a cursor protects stays on a disk that is too full, a
   const auto said = [&] { return administration.status()["degraded"].dump(); };
   CHECK_THAT(said(), Catch::Contains("topic 'kept' partition 0: the disk is short, and cursor 'c' "
                                      "protects what is old"));
+  const nlohmann::json troubles = administration.status()["troubles"];
+  const auto held = std::ranges::find_if(
+      troubles, [](const auto& trouble) { return trouble["what"] == "retention_held"; });
+  REQUIRE(held != troubles.end());
+  CHECK((*held)["topic"] == "kept");
+  CHECK((*held)["reason"] == "cursor 'c' protects what is old");
   CHECK(bus.consumer("kept").first_offset(0) == 0);
 
   bus.delete_cursor("kept", "c");

@@ -144,6 +144,12 @@ class Bus:
     def json(self, *words, **options):
         return json.loads(self.run(*words, '--output', 'json', **options))
 
+    def troubles(self):
+        """What `status` says needs attention, as programs read it: each of its lines for people is one of them."""
+        report = self.json('status', status=None)
+        assert [one['text'] for one in report['troubles']] == report['degraded'], report
+        return report['troubles']
+
     def refusal(self, *words, status, **options):
         """The error that `ringway words…` ends with, as JSON has it."""
         self.run(*words, '--output', 'json', status=status, **options)

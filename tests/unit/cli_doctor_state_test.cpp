@@ -10,39 +10,30 @@ using namespace ringway::cli::doctor;
 
 TEST_CASE("doctor: nobody serves, or not all is well", "[cli]") {
   Host host;
-  host.status["degraded"] = {"topic 'a': disk_full", "topic 'b': disk_error"};
+  const auto of_topic = [](const char* topic, const char* what) {
+    return nlohmann::json{{"what", what}, {"topic", topic}, {"text", "in words"}};
+  };
+  host.status["troubles"] = {of_topic("a", "disk_full"), of_topic("b", "disk_error")};
   CHECK(check_service(host).size() == 2);
   CHECK(check_service(host)[1].severity == Severity::warning);
   CHECK_THAT(check_service(host)[0].fix, Catch::StartsWith("du -xhd 3 /var/lib/ringway "));
   CHECK_THAT(check_service(host)[1].fix, Catch::StartsWith("ringway topic alter b --when-disk-"));
-  // Names are chosen by who may create topics, and fixes are typed by root.
-  for (const char* trouble :
-       {"topic 'x by pid $(id);' partition 0: pinned", "topic 'by pid 1' partition 0: pinned by pid 1",
-        "topic 'orders' z' partition 0: disk_full", "/srv/ by pid $(id) /topics is amiss"}) {
-    host.status["degraded"] = {trouble};
-    const std::string fix = check_service(host).back().fix;
-    INFO(trouble << ": " << fix);
-    CHECK(fix.find("$(") == fix.npos);
-    CHECK(fix.find("kill") == fix.npos);
-    CHECK(fix.find("alter") == fix.npos);
-  }
   host.topics = {{.name = "a b", .ring_bytes = 64 << 10, .trimmable_bytes = 1 << 20},
                  {.name = "c", .ring_bytes = 1 << 20, .trimmable_bytes = 1 << 21}};
-  host.status["degraded"] = {"topic 'a b' partition 0: disk_full",
-                             "topic 'a b' partition 0: quarantined",
-                             "topic 'd' partition 0: quarantined"};
+  host.status["troubles"] = {of_topic("a b", "disk_full"), of_topic("a b", "quarantined"),
+                             of_topic("d", "quarantined"), of_topic("d", "retention_held")};
   const Findings mended = check_service(host);
   CHECK_THAT(mended[0].fix, Catch::StartsWith("ringway topic trim c --before end "));
   CHECK_THAT(mended[1].fix, Catch::StartsWith("ringway topic alter 'a b' --ring 64KiB "));
   CHECK_THAT(mended[2].fix, Catch::StartsWith("ringway topic describe d"));
+  CHECK_THAT(mended[3].fix, Catch::StartsWith("ringway cursor list d "));
   host.unit = {"ringwayd@lab.service", false};
-  host.status["degraded"] = {
-      "topic 'a b' partition 0: offset 1 is missing from the log, as 01.log is gone; restore it and "
-      "restart the supervisor, or let ringway log repair note the loss",
-      "topic 'c' partition 0: 02.log is damaged (its header does not verify), its records are a gap; "
-      "restore or remove it and restart the supervisor",
-      "/var/lib/ring way/topics/x is the log of a topic that the catalog does not have; restore it",
-      "less than disk.keep_free is free for the log, and nothing more can be removed: make room"};
+  host.status["troubles"] = {
+      of_topic("a b", "segment_missing"),
+      of_topic("c", "segment_damaged"),
+      {{"what", "log_without_topic"}, {"path", "/var/lib/ring way/topics/x"}, {"text", "in words"}},
+      {{"what", "disk_short"}, {"text", "in words"}},
+      of_topic("c", "topic_not_served")};
   const Findings lost = check_service(host);
   const std::string units = "ringwayd@lab.socket ringwayd@lab.service";
   CHECK_THAT(lost[0].fix,
@@ -53,15 +44,63 @@ TEST_CASE("doctor: nobody serves, or not all is well", "[cli]") {
   CHECK_THAT(lost[2].fix, Catch::StartsWith("mv '/var/lib/ring way/topics/x' "
                                             "'/var/lib/ring way/topics/x.aside'  #"));
   CHECK_THAT(lost[3].fix, Catch::StartsWith("ringway topic trim c --before end "));
-  host.status["degraded"] = {"topic 'a b' partition 1: stopped_claim by pid 9"};
+  CHECK_THAT(lost[4].fix, Catch::StartsWith("systemctl restart ringwayd@lab"));
+  nlohmann::json process = of_topic("a b", "stopped_claim");
+  process["pid"] = 9;
+  host.status["troubles"] = {process};
   CHECK_THAT(only(check_service(host)).fix, Catch::StartsWith("kill -CONT 9 "));
-  host.status.erase("degraded");
+  for (const char* what : {"pinned", "slow_consumer"}) {
+    process["what"] = what;
+    host.status["troubles"] = {process};
+    CHECK_THAT(only(check_service(host)).fix, Catch::StartsWith("kill 9 "));
+  }
+  host.status.erase("troubles");
   host.supervisor = 0;
   CHECK_THAT(only(check_service(host)).what, Catch::StartsWith("pid 7 of another pid namespace"));
   host.answers = false;
   host.silence = "nobody listens";
   CHECK(severity(check_service(host)) == Severity::error);
   CHECK(severity(check_versions(host)) == Severity::unchecked);
+}
+
+TEST_CASE("doctor: what is said in words only names no command of its own", "[cli]") {
+  // Names are chosen by who may create topics, and fixes are typed by root.
+  Host host;
+  const nlohmann::json words = {{"what", "pinned"},
+                                {"topic", "x by pid 9; $(id)"},
+                                {"text", "topic 'x by pid 9; $(id)' partition 0: pinned by pid 9"}};
+  const auto is_generic = [&] {
+    const Finding found = only(check_service(host));
+    INFO(found.fix);
+    CHECK(found.severity == Severity::warning);
+    CHECK_THAT(found.fix, Catch::StartsWith("journalctl --unit=ringwayd.service "));
+    return found.what;
+  };
+  SECTION("of a kind that needs a pid") {
+    host.status["troubles"] = {words};
+    CHECK(is_generic() == words["text"]);
+    host.status["troubles"][0]["pid"] = 1;  // of a container, maybe
+    is_generic();
+    host.status["troubles"][0]["pid"] = "9";
+    is_generic();
+  }
+  SECTION("by a newer supervisor") {
+    host.status["troubles"] = {{{"what", "brand_new"}, {"topic", "a"}, {"pid", 9}, {"text", "new"}}};
+    CHECK(is_generic() == "new");
+  }
+  SECTION("by an older supervisor, which has no kinds") {
+    host.status["degraded"] = {"topic 'a' partition 0: disk_full", "pinned by pid 9"};
+    const Findings found = check_service(host);
+    REQUIRE(found.size() == 2);
+    CHECK(found[0].what == "topic 'a' partition 0: disk_full");
+    for (const Finding& one : found) CHECK_THAT(one.fix, Catch::StartsWith("journalctl "));
+  }
+  SECTION("of no topic where one is needed, or of no directory") {
+    for (const char* what : {"disk_error", "segment_damaged", "quarantined", "log_without_topic"}) {
+      host.status["troubles"] = {{{"what", what}, {"path", "x; $(id)"}, {"text", "in words"}}};
+      is_generic();
+    }
+  }
 }
 
 TEST_CASE("doctor: why nobody serves, and the very command that mends it", "[cli]") {

@@ -40,9 +40,9 @@ struct Scene {
     life.run_until([&] { return tried; });
   }
   std::string what_waits() {
-    const std::vector<std::string> waiting = life.registry().waiting();
+    const auto waiting = life.registry().waiting();
     REQUIRE(waiting.size() == 1);
-    return waiting.front();
+    return waiting.front().text;
   }
   std::size_t rows() { return life.catalog().topics().size(); }
   void fail(Call call, int nth, bool lasting = false) {

@@ -70,10 +70,12 @@ TEST_CASE("replacement: a topic that finds no memory for its next ring keeps no 
   {
     RegistryLife life(host);
     life.run_until([&] { return generation(life, "small") == 2; });
-    const std::vector<std::string> refused = life.registry().resume_replacements();
+    const auto refused = life.registry().resume_replacements();
     REQUIRE(refused.size() == 2);
-    CHECK_THAT(refused[0], Catch::Contains("topic 'a large one': needs "));
-    CHECK_THAT(refused[1], Catch::Contains("topic 'another large one': needs "));
+    CHECK(refused[0].what == control::TroubleKind::ring_replacement_waits);
+    CHECK(refused[0].topic == "a large one");
+    CHECK_THAT(refused[0].text, Catch::Contains("topic 'a large one': needs "));
+    CHECK_THAT(refused[1].text, Catch::Contains("topic 'another large one': needs "));
     CHECK(generation(life, "a large one") == 1);
   }
   host.memory_limit = 2 * used;

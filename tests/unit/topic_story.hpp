@@ -241,10 +241,11 @@ class Story {
   void finish_removal(const std::string& name) {
     CHECK_THROWS_WITH(life_->create(name, with_log(1)), Catch::Contains("is being deleted"));
     life_->registry().finish_removals();
-    const std::vector<std::string> waiting = life_->registry().waiting();
+    const auto waiting = life_->registry().waiting();
     if (waiting.empty()) return;
     CHECK(waiting.size() == 1);
-    check_told(waiting.front(), name);
+    CHECK(waiting.front().what == control::TroubleKind::topic_deletion_waits);
+    check_told(waiting.front().text, name);
     CHECK(host_.says("topic_deletion_waits", name));
     heal();
     life_->registry().finish_removals();
@@ -297,9 +298,10 @@ class Story {
   void finish_replacement(const std::string& name) {
     life_->run_until([&] { return !topic(name).replacement || waits(name); });
     if (!waits(name)) return;
-    const std::vector<std::string> waiting = life_->registry().waiting();
+    const auto waiting = life_->registry().waiting();
     REQUIRE(waiting.size() == 1);
-    check_told(waiting.front(), name);
+    CHECK(waiting.front().what == control::TroubleKind::ring_replacement_waits);
+    check_told(waiting.front().text, name);
     CHECK(host_.says("ring_replacement_waits", name));
     heal();
     life_->registry().finish_replacements();

@@ -148,7 +148,7 @@ TEST_CASE("sweep: a creation is refused, and so is taking its row back: that is 
       CHECK_THROWS_WITH(create(), Catch::Contains("'t': is being deleted"));
       life.registry().finish_removals();
       REQUIRE(life.registry().waiting().size() == 1);
-      CHECK_THAT(life.registry().waiting().front(),
+      CHECK_THAT(life.registry().waiting().front().text,
                  Catch::Contains("topic 't' is deleted, but stays in the catalog"));
     }
     const bool hit = vfs.failures() > 0;
@@ -175,11 +175,12 @@ TEST_CASE("sweep: deletions are refused: each is named, and logged when what it 
   const auto waits_for = [&](int error) {
     host.files.faults.fail(Call::rename, 1, error, true);
     for (int tick = 0; tick < 3; ++tick) life.registry().finish_removals();
-    const std::vector<std::string> waiting = life.registry().waiting();
+    const auto waiting = life.registry().waiting();
     REQUIRE(waiting.size() == 2);
     for (std::size_t i = 0; i < 2; ++i) {
-      CHECK_THAT(waiting[i], Catch::Contains(i == 0 ? "topic 'one'" : "topic 'two'") &&
-                                 Catch::Contains(std::generic_category().message(error)));
+      CHECK(waiting[i].topic == (i == 0 ? "one" : "two"));
+      CHECK_THAT(waiting[i].text, Catch::Contains("topic '" + waiting[i].topic + "'") &&
+                                      Catch::Contains(std::generic_category().message(error)));
     }
   };
   host.files.faults.fail(Call::rename, 1, EIO, true);

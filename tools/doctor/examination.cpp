@@ -20,6 +20,7 @@
 #include "client/administration.hpp"
 #include "control/keeper_connection.hpp"
 #include "control/socket_address.hpp"
+#include "control/status_trouble.hpp"
 #include "layout/version.hpp"
 #include "shm/barrier.hpp"
 #include "shm/descriptor.hpp"
@@ -129,9 +130,12 @@ TopicRoom room_of(Bus& bus, const std::string& topic, bool full) {
 
 void look_at_topics(const Common& common, Facts& facts) {
   const Clock::time_point end = Clock::now() + kTopicsAtMost;
-  const auto troubles = facts.status.value("degraded", nlohmann::json::array());
-  const bool full =
-      facts.is_short_of_room() || troubles.dump().find("disk_full") != std::string::npos;
+  const auto needs_room = [](const control::StatusTrouble& trouble) {
+    return trouble.what == control::TroubleKind::disk_full ||
+           trouble.what == control::TroubleKind::disk_short;
+  };
+  const bool full = facts.is_short_of_room() ||
+                    std::ranges::any_of(control::troubles_in(facts.status), needs_room);
   try {
     Bus bus = connect(hastened(common));
     for (const TopicSummary& topic : bus.topics()) {

@@ -6,6 +6,7 @@
 #include <optional>
 #include <set>
 
+#include "control/status_trouble.hpp"
 #include "tools/bus_access.hpp"
 #include "tools/doctor/checks.hpp"
 #include "tools/doctor/proc_text.hpp"
@@ -14,13 +15,8 @@
 namespace ringway::cli::doctor {
 namespace {
 
-/// The words between `before` and the next of `behind`.
-std::string between(const std::string& text, std::string_view before, std::string_view behind) {
-  const std::size_t at = text.find(before);
-  if (at == text.npos) return {};
-  const std::size_t begin = at + before.size();
-  return text.substr(begin, text.find_first_of(behind, begin) - begin);
-}
+using control::StatusTrouble;
+using control::TroubleKind;
 
 /// Has the log say what it lost, with the supervisor stopped. `topic` as a shell takes it.
 std::string repair_of(const Facts& facts, const std::string& topic) {
@@ -35,56 +31,73 @@ std::string repair_of(const Facts& facts, const std::string& topic) {
       units, repair, units);
 }
 
-/// Of a trouble that is no topic's: of the log's directory and its disk. "" else.
-std::string remedy_of_disk(const Facts& facts, const std::string& trouble) {
-  if (trouble.starts_with("less than disk.keep_free")) return facts.make_room();
-  const std::size_t end = trouble.find(" is the log of a topic that the catalog does not have");
-  if (!trouble.starts_with('/') || end == trouble.npos) return {};
-  const std::string directory = trouble.substr(0, end);
-  return fmt::format("mv {} {}  # out of the way; or restore the catalog that has its topic",
-                     shell_quoted(directory), shell_quoted(directory + ".aside"));
+/// A new ring of the size it has.
+std::string other_ring_of(const Facts& facts, const std::string& name) {
+  const auto known = std::ranges::find(facts.topics, name, &TopicRoom::name);
+  if (known == facts.topics.end() || known->ring_bytes == 0) {
+    return fmt::format("ringway topic describe {}  # a new ring of the size it has: topic alter",
+                       shell_quoted(name));
+  }
+  return known->with_rings_of(known->ring_bytes) + "  # a new one of its size";
 }
 
-/// What to do about one thing that `status` calls degraded, as the manual has it.
-std::string remedy_of_trouble(const Facts& facts, const std::string& trouble) {
-  // A topic's name is somebody's choice: what is looked for stands behind it, and none with quotes
-  // of its own is told from what is around it.
-  const bool odd = std::ranges::count(trouble, '\'') > 2;
-  const std::string name = odd ? "" : between(trouble, "topic '", "'");
-  const std::size_t quote = trouble.rfind('\'');
-  const std::string behind = trouble.substr(quote == trouble.npos ? 0 : quote);
-  const auto has = [&](std::string_view word) {
-    return !odd && behind.find(word) != behind.npos;
-  };
-  const std::string topic = shell_quoted(name);
-  std::string pid = odd ? "" : between(behind, " by pid ", " ,;:");
-  if (pid.find_first_not_of("0123456789") != pid.npos || pid == "1") pid.clear();
-  if (std::string fix = remedy_of_disk(facts, trouble); !fix.empty()) return fix;
-  if (!odd && !name.empty() && (has("log repair note the loss") || has(" is damaged ("))) {
-    return repair_of(facts, topic);
-  }
-  if (has("is not served")) return facts.restart() + "  # when what it says is mended";
-  if (has("disk_full")) return facts.make_room();
-  if (has("disk_error")) {
-    return fmt::format("ringway topic alter {} --when-disk-fails memory  # until it is mended",
-                       topic);
-  }
-  if (has("quarantined")) {
-    const auto known = std::ranges::find(facts.topics, name, &TopicRoom::name);
-    if (known == facts.topics.end() || known->ring_bytes == 0) {
-      return fmt::format("ringway topic describe {}  # a new ring of the size it has: topic alter",
-                         topic);
-    }
-    return known->with_rings_of(known->ring_bytes) + "  # a new one of its size";
-  }
-  if (has("stopped_claim") && !pid.empty()) {
-    return fmt::format("kill -CONT {}  # or kill -9 {}, which repairs its claim at once", pid, pid);
-  }
-  if (!pid.empty()) return fmt::format("kill {}  # if it is not to be waited for", pid);
+/// Where only what the supervisor said tells more.
+std::string look_at_journal(const Facts& facts) {
   if (facts.unit.name.empty()) return "ringway status  # and what ringwayd wrote on its stderr";
   return fmt::format("journalctl {}{} -p warning -n 20  # mend what it says",
                      facts.unit.of_user ? "--user-unit=" : "--unit=",
                      shell_quoted(facts.unit.name));
+}
+
+std::string remedy_of_topic(const Facts& facts, const StatusTrouble& trouble) {
+  const std::string topic = shell_quoted(trouble.topic);
+  switch (trouble.what) {
+    case TroubleKind::segment_damaged:
+    case TroubleKind::segment_missing:
+      return repair_of(facts, topic);
+    case TroubleKind::topic_not_served:
+      return facts.restart() + "  # when what it says is mended";
+    case TroubleKind::disk_full:
+      return facts.make_room();
+    case TroubleKind::disk_error:
+      return fmt::format("ringway topic alter {} --when-disk-fails memory  # until it is mended",
+                         topic);
+    case TroubleKind::retention_held:
+      return fmt::format("ringway cursor list {}  # what nobody needs: ringway cursor delete",
+                         topic);
+    case TroubleKind::quarantined:
+      return other_ring_of(facts, trouble.topic);
+    default:
+      return {};
+  }
+}
+
+std::string remedy_of_process(const StatusTrouble& trouble) {
+  switch (trouble.what) {
+    case TroubleKind::stopped_claim:
+      return fmt::format("kill -CONT {0}  # or kill -9 {0}, which repairs its claim at once",
+                         trouble.pid);
+    case TroubleKind::pinned:
+    case TroubleKind::slow_consumer:
+      return fmt::format("kill {}  # if it is not to be waited for", trouble.pid);
+    default:
+      return {};
+  }
+}
+
+/// What to do about one thing that `status` names, as the manual has it. Its kind alone decides: a
+/// topic's name is somebody's choice, and what else is said is for people.
+std::string remedy_of_trouble(const Facts& facts, const StatusTrouble& trouble) {
+  std::string fix;
+  if (trouble.what == TroubleKind::disk_short) {
+    fix = facts.make_room();
+  } else if (trouble.what == TroubleKind::log_without_topic && trouble.path.starts_with('/')) {
+    fix = fmt::format("mv {} {}  # out of the way; or restore the catalog that has its topic",
+                      shell_quoted(trouble.path), shell_quoted(trouble.path + ".aside"));
+  }
+  if (fix.empty() && !trouble.topic.empty()) fix = remedy_of_topic(facts, trouble);
+  if (fix.empty() && trouble.pid > 1) fix = remedy_of_process(trouble);
+  return fix.empty() ? look_at_journal(facts) : fix;
 }
 
 std::string listed(const std::set<std::uint32_t>& pids) {
@@ -177,11 +190,10 @@ Findings check_service(const Facts& facts) {
                                   : remedy.fix}};
   }
   Findings found;
-  for (const auto& trouble : facts.status.value("degraded", nlohmann::json::array())) {
-    const std::string what = trouble.is_string() ? trouble.get<std::string>() : trouble.dump();
-    found.push_back({Severity::warning, "service", what,
+  for (const StatusTrouble& trouble : control::troubles_in(facts.status)) {
+    found.push_back({Severity::warning, "service", trouble.text,
                      "it serves, but what is named here does not do all that it should",
-                     remedy_of_trouble(facts, what)});
+                     remedy_of_trouble(facts, trouble)});
   }
   if (found.empty()) {
     const std::string who =
