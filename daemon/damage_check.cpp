@@ -43,7 +43,7 @@ std::optional<LogDamage::Range> damage_at(storage::FileSystem& file_system,
   } catch (const Error& error) {
     // Retention, or somebody, took it meanwhile: of a missing file others tell.
     std::error_code unseen;
-    if (!std::filesystem::exists(path, unseen)) return std::nullopt;
+    if (!std::filesystem::is_regular_file(path, unseen)) return std::nullopt;
     range.kind = LogDamage::Kind::unreadable;
     range.rule = error.rule();
   }

@@ -28,9 +28,9 @@ std::string words_of(const LogDamage::Range& range) {
                          "restart the supervisor",
                          range.file, range.rule);
     case LogDamage::Kind::missing:
-      return fmt::format("{} missing from the log, as {} is gone; restore it and restart the "
+      return fmt::format("{} missing from the log, as {} {}; restore it and restart the "
                          "supervisor, or let ringway log repair note the loss",
-                         offsets_of(range), range.file);
+                         offsets_of(range), range.file, range.rule);
     case LogDamage::Kind::hole:
       return fmt::format("{} damaged in {} ({}); look at the disk, and let ringway log repair note "
                          "the loss",
@@ -48,8 +48,10 @@ void LogDamage::note(const EventLog& log, const ServedTopic& topic, Range range)
   });
   if (known || ranges_.size() == kRangesMax) return;
   std::vector<LogField> fields{
-      {"topic", topic.name()}, {"partition", range.partition}, {"file", range.file}};
-  if (range.kind != Kind::missing) fields.emplace_back("rule", range.rule);
+      {"topic", topic.name()},
+      {"partition", range.partition},
+      {"file", range.file},
+      {"rule", range.rule}};
   if (range.kind != Kind::unreadable) {
     fields.emplace_back("from_offset", range.from.offset);
     fields.emplace_back("to_offset", range.to.offset);

@@ -15,6 +15,7 @@
 #include "daemon/trim.hpp"
 #include "ringway/error.hpp"
 #include "shm/descriptor_limit.hpp"
+#include "storage/posix_file_system.hpp"
 
 namespace ringway::daemon {
 namespace {
@@ -281,9 +282,10 @@ void Requests::find_segment(Asker session, const control::FindSegment& find, con
   while (index && !file) {
     const log::SegmentInfo& segment = segments[*index];
     const auto path = topic->served->directory(find.partition) / segment.name;
-    file = shm::Descriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    const int opened = storage::open_file(path.c_str(), O_RDONLY);
+    file = shm::Descriptor(opened);
     if (file) break;
-    const int error = errno;
+    const int error = -opened;
     // In this very moment retention may have taken it: then there is another first one.
     const auto now = topic->served->segments(find.partition).snapshot();
     if (error == ENOENT && !now.empty() && now.front().name != segments.front().name) {

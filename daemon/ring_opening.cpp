@@ -1,6 +1,8 @@
 #include "daemon/ring_opening.hpp"
 
 #include <algorithm>
+#include <filesystem>
+#include <system_error>
 
 #include "daemon/commit_follower.hpp"
 #include "daemon/gap_list.hpp"
@@ -54,9 +56,13 @@ log::Recovered recover_log(const ServedTopic& topic, std::uint32_t partition,
 
 void note_missing(const ServedTopic& topic, std::uint32_t partition,
                   const log::MissingRange& range, const EventLog& log, LogDamage& damage) {
+  const std::string name = log::segment_name(range.from.offset);
+  std::error_code unseen;
+  const auto found = std::filesystem::status(topic.directory(partition) / name, unseen);
+  const bool is_other = exists(found) && !is_regular_file(found);
   damage.note(log, topic,
-              {LogDamage::Kind::missing, partition, range.from, range.to,
-               log::segment_name(range.from.offset), ""});
+              {LogDamage::Kind::missing, partition, range.from, range.to, name,
+               is_other ? "is no regular file" : "is gone"});
 }
 
 void report_recovery(const ServedTopic& topic, std::uint32_t partition, const log::Recovered& found,

@@ -25,6 +25,7 @@ class FileSystem {
   virtual ~FileSystem() = default;
 
   /// A descriptor. A file system that cannot do O_DIRECT answers the direct modes with -EINVAL.
+  /// What is no regular file is not there (-ENOENT), as for list(), and holds up nobody.
   virtual int open(const std::string& path, OpenMode mode) noexcept = 0;
   virtual void close(int descriptor) noexcept = 0;
   /// Whether writes go past the page cache; a file system may have refused that after the open.

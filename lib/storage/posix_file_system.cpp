@@ -59,8 +59,8 @@ int holds_something(const std::string& path) noexcept {
 }  // namespace
 
 int PosixFileSystem::open(const std::string& path, OpenMode mode) noexcept {
-  const int descriptor = ::open(path.c_str(), open_flags(mode) | O_CLOEXEC, kFileMode);
-  if (descriptor < 0) return -errno;
+  const int descriptor = open_file(path.c_str(), open_flags(mode));
+  if (descriptor < 0) return descriptor;
   // Whoever reads asks for blocks, here and there. The kernel would read on behind each, and a
   // segment is mostly space reserved: pages to be cleared, for nothing.
   if (mode == OpenMode::read) choose_read_ahead(descriptor, ReadAhead::none);
@@ -204,6 +204,13 @@ int PosixFileSystem::list(const std::string& path, std::vector<std::string>& nam
   }
   ::closedir(directory);
   return result;
+}
+
+int open_file(const char* path, int flags) noexcept {
+  struct stat status{};
+  if (::stat(path, &status) == 0 && !S_ISREG(status.st_mode)) return -ENOENT;
+  const int descriptor = ::open(path, flags | O_CLOEXEC, kFileMode);
+  return descriptor < 0 ? -errno : descriptor;
 }
 
 void choose_read_ahead(int descriptor, ReadAhead read_ahead) noexcept {

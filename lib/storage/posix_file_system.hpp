@@ -36,6 +36,11 @@ class PosixFileSystem : public FileSystem {
   std::string all_durable_in_;  // the last one whose directories were found durable, or made so
 };
 
+/// A descriptor, or a negative errno. What is no regular file is not there (-ENOENT): to open a
+/// FIFO is to wait for its other end. Whoever may write in the directory can put one there between
+/// the look and the open, and is trusted. (O_NONBLOCK would be refused where a file has a lease.)
+int open_file(const char* path, int flags) noexcept;
+
 /// Whether the kernel reads on by itself behind what is read. A hint.
 enum class ReadAhead : unsigned char { as_usual, none };
 void choose_read_ahead(int descriptor, ReadAhead read_ahead) noexcept;

@@ -1,5 +1,6 @@
 """Files of the log that somebody removed: who reads is told of a gap and goes on, and everybody is told which offsets."""
 
+import os
 import pathlib
 import re
 import sys
@@ -47,15 +48,15 @@ class LostSegments(OnABus):
     def degraded(self):
         return self.bus.json('status', status=5)['degraded']
 
-    def check_told(self, first, end, times=1):
+    def check_told(self, first, end, times=1, why='is gone'):
         """By an event, by `status` and by `log verify`."""
         name = f'{first:020}.log'
         told = [line for line in self.events('segment_missing') if f'from_offset={first} ' in line]
         self.assertEqual(len(told), times)
-        for word in ('topic=t', 'partition=0', f'file={name}', f'to_offset={end}'):
+        for word in ('topic=t', 'partition=0', f'file={name}', f'rule="{why}"', f'to_offset={end}'):
             self.assertIn(word, told[-1])
         (line,) = [line for line in self.degraded() if name in line]
-        self.assertIn(f"topic 't' partition 0: offsets {first} to {end - 1} are missing from the log, as {name} is gone",
+        self.assertIn(f"topic 't' partition 0: offsets {first} to {end - 1} are missing from the log, as {name} {why};",
                       line)
 
     def holes(self):
@@ -76,6 +77,30 @@ class LostSegments(OnABus):
             self.assertEqual(got, [*range(first), *range(end, RECORDS)])
         self.check_told(first, end)
         self.assertEqual(self.holes(), [self.missing(first, end)])
+
+    def test_a_pipe_in_its_place_holds_up_neither_who_reads_nor_a_stop_nor_a_start(self):
+        self.fill()
+        self.files_at_first = self.files()
+        first, end = self.lose(1)
+        os.mkfifo(self.files_at_first[1])
+        for start in range(2):
+            got, gaps = self.consume()
+            self.assertEqual(gaps, [(first, end, 'lost on disk')])
+            self.assertEqual(got, [*range(first), *range(end, RECORDS)])
+            self.check_told(first, end, times=start + 1, why='is no regular file')
+            self.assertEqual(self.bus.stop(), 0)
+            self.bus.start()
+
+    def test_a_pipe_in_the_place_of_the_one_that_is_written_is_left(self):
+        self.fill()
+        newest = self.files()[-1]
+        newest.unlink()
+        os.mkfifo(newest)
+        got, gaps = self.consume()
+        ((begin, _, why),) = gaps
+        self.assertEqual((begin, why), (int(newest.stem), 'lost on disk'))
+        self.check_told(begin, RECORDS, why='is no regular file')
+        self.produce('t', [b'new'])
 
     def test_the_others_are_trimmed_all_the_same(self):
         self.fill()

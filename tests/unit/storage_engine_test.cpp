@@ -1,4 +1,7 @@
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <catch2/catch.hpp>
@@ -12,6 +15,7 @@
 #include <vector>
 
 #include "log/verify.hpp"
+#include "ringway/error.hpp"
 #include "storage/posix_file_system.hpp"
 #include "storage/write_engine.hpp"
 #include "support/log_driver.hpp"
@@ -81,6 +85,27 @@ class NotesSyncs : public storage::PosixFileSystem {
 };
 
 }  // namespace
+
+TEST_CASE("file system: what is no regular file is not there, and holds up nobody", "[storage]") {
+  const TemporaryDirectory directory;
+  const std::string path = directory / "f";
+  storage::PosixFileSystem files;
+  const bool is_pipe = GENERATE(true, false);
+  CAPTURE(is_pipe);
+  REQUIRE((is_pipe ? ::mkfifo(path.c_str(), 0600) : ::mkdir(path.c_str(), 0700)) == 0);
+  // Somebody at its other end, so that a test which fails is not held up either.
+  const storage::File other(files, is_pipe ? ::open(path.c_str(), O_RDWR | O_CLOEXEC) : -1);
+  for (const OpenMode mode : {OpenMode::read, OpenMode::write, OpenMode::create}) {
+    CHECK(files.open(path, mode) == -ENOENT);
+  }
+  CHECK_THROWS_AS(log::hole_at(files, path, 0, {}), Error);
+
+  const std::string link = directory / "link";
+  REQUIRE(::symlink((directory / "elsewhere").c_str(), link.c_str()) == 0);
+  CHECK(files.open(link, OpenMode::read) == -ENOENT);
+  { const storage::File made(files, files.open(directory / "elsewhere", OpenMode::create)); }
+  CHECK(storage::File(files, files.open(link, OpenMode::read)).is_open());
+}
 
 TEST_CASE("engine: what is written is read back, on every path", "[storage]") {
   const EngineChoice choice = GENERATE(EngineChoice::io_uring, EngineChoice::pwrite);
