@@ -92,4 +92,12 @@ NamedCursors::Protection NamedCursors::protection(std::uint32_t partition) const
   return lowest;
 }
 
+std::uint64_t NamedCursors::highest(std::uint32_t partition) const noexcept {
+  std::uint64_t highest = 0;
+  for (const auto& [name, cursor] : cursors_) {
+    highest = std::max(highest, cursor.offsets[partition].value_or(0));
+  }
+  return highest;
+}
+
 }  // namespace ringway::daemon

@@ -64,6 +64,8 @@ class NamedCursors {
     std::string_view cursor;  ///< valid until the next change; "" when nothing is protected
   };
   Protection protection(std::uint32_t partition) const noexcept;
+  /// The highest offset of a partition in front of which a cursor says that all was committed.
+  std::uint64_t highest(std::uint32_t partition) const noexcept;
 
  private:
   template <class Committed>

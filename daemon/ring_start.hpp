@@ -19,7 +19,8 @@ namespace ringway::daemon {
 ///                                     been left behind by as much
 ///   ring lost, not persisted          the next multiple of 2^40
 ///
-/// `log_floor`: the log on disk uses nothing at or behind it (log::Recovered::floor).
+/// `log_floor`: the log on disk uses nothing at or behind it (log::Recovered::floor), nor has a
+/// named cursor come further.
 log::LogPoint ring_start(const TopicSettings& settings, const PartitionRow& row,
                          const std::optional<log::LogPoint>& log_floor) noexcept;
 

@@ -154,7 +154,11 @@ void TopicRegistry::begin_ring(Topic& topic) {
     if (recovered.end.offset > row.clean_offset) row.clean = false;
     expect_end(topic, *topic.served, p, row, recovered);
     std::optional<log::LogPoint> floor;
-    if (topic.settings.persist) floor = recovered.floor;
+    if (topic.settings.persist) {
+      floor = recovered.floor;
+      // Of what files had that are not there any more, they may tell.
+      floor->offset = std::max(floor->offset, topic.cursors.highest(p));
+    }
     const log::LogPoint start = ring_start(topic.settings, row, floor);
     open_partition(*topic.served, p, start, recovered);
     if (!row.clean) {

@@ -3,6 +3,7 @@
 import os
 import pathlib
 import re
+import signal
 import sys
 import unittest
 
@@ -184,6 +185,25 @@ class LostSegments(OnABus):
         self.bus.restart()
         self.check_told(first, end, times=2)
         self.assertEqual(self.consume(), ([*got, RECORDS], gaps))
+
+    def test_the_last_that_went_with_the_ring_leave_a_named_cursor_to_tell_of_them(self):
+        self.fill()
+        self.bus.run('consume', 't', '--cursor', 'c', '-o', 'start', '-e')
+        self.lose_memory()
+        for file in self.files()[1:]:
+            file.unlink()
+        self.bus.start()
+        begin = self.partition()['committed']
+        self.assertGreater(begin, RECORDS)
+        self.produce('t', [b'new'])
+        self.assertEqual(self.bus.run('consume', 't', '--cursor', 'c', '-e', '-f', '%o %v\\n', status=None),
+                         b'%d new\n' % begin)
+
+    def lose_memory(self):
+        (keeper,) = self.bus.keepers()
+        self.bus.pause()  # or it would start another one
+        os.kill(keeper, signal.SIGKILL)
+        self.bus.kill()
 
     def test_what_a_repair_has_noted_is_told_to_consumers_only(self):
         self.fill()
