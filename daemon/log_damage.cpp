@@ -7,8 +7,9 @@
 namespace ringway::daemon {
 namespace {
 
-/// Of each topic. A device may spoil any number of blocks.
-constexpr std::size_t kRangesMax = 1000;
+/// Of each topic: a device may spoil any number of blocks. Files are few, and of each that is
+/// missing consumers are told why.
+constexpr std::size_t kHolesMax = 1000;
 
 bool is_kept(const ServedTopic& topic, const LogDamage::Range& range) noexcept {
   const auto& board = topic.view(range.partition).board();
@@ -46,7 +47,8 @@ void LogDamage::note(const EventLog& log, const ServedTopic& topic, Range range)
     return other.kind == range.kind && other.partition == range.partition &&
            other.file == range.file && other.from.offset == range.from.offset;
   });
-  if (known || ranges_.size() == kRangesMax) return;
+  const bool is_hole = range.kind == Kind::hole;
+  if (known || (is_hole && holes_ == kHolesMax)) return;
   std::vector<LogField> fields{
       {"topic", topic.name()},
       {"partition", range.partition},
@@ -62,6 +64,7 @@ void LogDamage::note(const EventLog& log, const ServedTopic& topic, Range range)
   log.write(Severity::error,
             range.kind == Kind::missing ? "segment_missing" : "segment_damaged", fields);
   ranges_.push_back(std::move(range));
+  holes_ += is_hole ? 1 : 0;
 }
 
 bool LogDamage::has(std::uint32_t partition, std::uint64_t offset) const noexcept {

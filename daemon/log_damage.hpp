@@ -33,7 +33,8 @@ class LogDamage {
   };
   static constexpr std::uint64_t kUnknown = UINT64_MAX;
 
-  /// Logs it as well; nothing when it is known, or so much is that nobody needs to hear of more.
+  /// Logs it as well; nothing when it is known, or so many holes are that nobody needs to hear of
+  /// more.
   void note(const EventLog& log, const ServedTopic& topic, Range range);
   /// Whether it is known that consumers do not get that one.
   bool has(std::uint32_t partition, std::uint64_t offset) const noexcept;
@@ -46,6 +47,7 @@ class LogDamage {
 
  private:
   std::vector<Range> ranges_;
+  std::size_t holes_ = 0;  ///< of them
 };
 
 }  // namespace ringway::daemon
