@@ -5,10 +5,12 @@
 #include <algorithm>
 #include <cstring>
 #include <map>
+#include <string_view>
 #include <utility>
 
 #include "client/committed_walk.hpp"
 #include "control/topic_settings.hpp"
+#include "control/utf8.hpp"
 #include "daemon/layout_minor.hpp"
 #include "ringway/error.hpp"
 #include "shm/barrier.hpp"
@@ -36,9 +38,9 @@ std::size_t free_attachment(const Topic& topic) {
 
 template <std::size_t N>
 void copy_cut(char (&to)[N], const std::string& from) {
-  const std::size_t bytes = std::min(from.size(), N - 1);
-  std::memcpy(to, from.data(), bytes);
-  std::memset(to + bytes, 0, N - bytes);
+  const std::string_view fits = control::cut(from, N - 1);
+  std::memcpy(to, fits.data(), fits.size());
+  std::memset(to + fits.size(), 0, N - fits.size());
 }
 
 /// How a producer that has the topic exclusively claims in its present ring. As others do where no

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "control/utf8.hpp"
 #include "daemon/short_list.hpp"
 #include "daemon/supervisor.hpp"
 #include "daemon/topic_report.hpp"
@@ -99,7 +100,7 @@ nlohmann::json Supervisor::status() const {
   for (const auto& [id, session] : sessions_.all()) {
     sessions.add({{"pid", session->process.pid},
                   {"user", session->user},
-                  {"client", session->client.substr(0, kClientBytes)},
+                  {"client", control::cut(session->client, kClientBytes)},
                   {"version", session->version.empty() ? "unknown" : session->version},
                   {"handles", session->handles.size()},
                   {"connected", static_cast<bool>(session->disconnect)}});

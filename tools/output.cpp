@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "control/utf8.hpp"
 #include "ringway/error.hpp"
 #include "tools/quantity.hpp"
 #include "tools/timestamp.hpp"
@@ -34,11 +35,17 @@ void append_styled(std::string& out, std::string_view text, Style style) {
 
 }  // namespace
 
-std::string printable(std::string text) {
-  for (char& c : text) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
+std::string printable(std::string_view text) {
+  std::string shown;
+  while (!text.empty()) {
+    std::string_view rest = text;
+    const std::int32_t point = control::next_code_point(rest);
+    const bool is_shown = point >= 0 && !control::is_control(point);
+    const std::size_t bytes = point < 0 ? 1 : text.size() - rest.size();
+    shown += is_shown ? text.substr(0, bytes) : "?";
+    text.remove_prefix(bytes);
   }
-  return text;
+  return shown;
 }
 
 Format parse_format(std::string_view flag, std::string_view text) {

@@ -21,8 +21,9 @@ Format parse_format(std::string_view flag, std::string_view text);
 enum class Align : unsigned char { left, right };
 enum class Style : unsigned char { plain, coloured };
 
-/// Text from elsewhere must not drive the terminal: control characters show as '?'.
-std::string printable(std::string text);
+/// Text from elsewhere must not drive the terminal: control characters, and bytes that belong to no
+/// code point, show as '?'.
+std::string printable(std::string_view text);
 
 using Json = nlohmann::ordered_json;
 

@@ -33,6 +33,13 @@ bool is_utf8(std::string_view text) {
   return true;
 }
 
+std::string_view cut(std::string_view text, std::size_t bytes_max) noexcept {
+  if (text.size() <= bytes_max) return text;
+  const auto continues = [](char c) { return (static_cast<unsigned char>(c) & 0xc0) == 0x80; };
+  while (bytes_max > 0 && continues(text[bytes_max])) --bytes_max;
+  return text.substr(0, bytes_max);
+}
+
 std::string with_escaped_bytes(std::string_view text) {
   std::string shown;
   while (!text.empty()) {

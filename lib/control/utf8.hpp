@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -16,6 +17,9 @@ constexpr bool is_control(std::int32_t code_point) noexcept {
 }
 
 bool is_utf8(std::string_view text);
+
+/// The beginning of `text`, of so many bytes at most, that ends with a whole code point.
+std::string_view cut(std::string_view text, std::size_t bytes_max) noexcept;
 
 /// `text` to be shown: bytes that belong to no code point, or to a control character, as \xNN.
 std::string with_escaped_bytes(std::string_view text);

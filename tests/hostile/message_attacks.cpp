@@ -294,7 +294,11 @@ void linger(const Arguments& arguments) {
 void dress_up(const Arguments& arguments) {
   RawClient client(arguments.at(0));
   control::Channel second = control::Channel::connect(arguments.at(0));
-  const Json hello{{"op", "hello"}, {"id", 1}, {"protocol", 1}, {"client", arguments.at(1)}};
+  const Json hello{{"op", "hello"},
+                   {"id", 1},
+                   {"protocol", 1},
+                   {"client", arguments.at(1)},
+                   {"version", arguments.at(1)}};
   second.send(hello.dump(), {}, 5s);
   control::Message welcome;
   tell("greeted", second.receive(welcome, 20s) == control::Arrival::message ? "now" : "not");

@@ -76,11 +76,12 @@ class Messages(AmongStrangers):
         self.assertTrue(self.logged('event=ring_adopted topic=kept'), self.bus.log.read_text()[-3000:])
 
     def test_names_of_clients_and_topics_cannot_speak_to_the_terminal(self):
-        attack = self.begin_attack('dress-up', self.bus.socket, 'x\x1b[2J\r\nevent=forged', uid=OUTSIDER)
+        attack = self.begin_attack('dress-up', self.bus.socket, 'x\x1b[2J\u009b2J\r\nevent=forged', uid=OUTSIDER)
         self.assertEqual(attack.stdout.readline(), b'greeted now\n')
         shown = self.bus.run('status')
         self.assertIn(b'event=forged', shown)
         self.assertNotIn(b'\x1b[2J', shown)
+        self.assertNotIn('\u009b'.encode(), shown)
         self.assertNotIn(b'\r', shown)
         self.assertNotIn('\x1b[2J', self.bus.log.read_text())
         self.end_attack(attack)

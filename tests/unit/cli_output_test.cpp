@@ -84,8 +84,9 @@ TEST_CASE("output: a report nests rows and reports in the order added", "[cli]")
 TEST_CASE("output: foreign text drives neither the terminal nor the JSON", "[cli]") {
   Rows rows{{"USER", "user"}};
   rows.add({Cell::of_text("a\033[2Jb\n\xff")});
-  CHECK(rows.render(Format::table, Style::plain) == "USER\na?[2Jb?\xff\n");
+  CHECK(rows.render(Format::table, Style::plain) == "USER\na?[2Jb??\n");
   CHECK(Json::parse(rows.render(Format::json, Style::plain))[0]["user"] == "a\033[2Jb\n\uFFFD");
+  CHECK(printable("gr\xc3\xbcn\r\x7f|\xc2\x9b|\xff\x9b|\xc3") == "gr\xc3\xbcn??|?|??|?");
 }
 
 TEST_CASE("failure: an error is one line that names thing, rule and fix", "[cli]") {

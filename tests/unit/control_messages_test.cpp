@@ -202,6 +202,18 @@ TEST_CASE("messages: what a program is called can always be shown", "[control]")
         "gr\xc3\xbcn\\x1b[2J\\xff\\xc2\\x9b");
 }
 
+TEST_CASE("messages: what is cut to fit ends with a whole character", "[control]") {
+  const std::string_view text = "1.0-gr\xc3\xbcn\xf0\x9f\x8c\x8a";
+  CHECK(control::cut(text, 0) == "");
+  CHECK(control::cut(text, 6) == "1.0-gr");
+  CHECK(control::cut(text, 7) == "1.0-gr");
+  CHECK(control::cut(text, 8) == "1.0-gr\xc3\xbc");
+  CHECK(control::cut(text, 12) == "1.0-gr\xc3\xbcn");
+  CHECK(control::cut(text, 13) == text);
+  CHECK(control::cut(text, 99) == text);
+  CHECK(control::cut("\xbc\xbc\xbc", 2) == "");
+}
+
 TEST_CASE("messages: unknown fields are ignored and missing settings are not chosen", "[control]") {
   const auto envelope = open_envelope(
       R"({"id":3,"op":"create_topic","name":"t","colour":{"a":[1]},"settings":{"lunch":true}})");

@@ -4,7 +4,7 @@
 #include <functional>
 #include <optional>
 
-#include "control/utf8.hpp"
+#include "tools/output.hpp"
 
 namespace ringway::cli::top {
 namespace {
@@ -62,12 +62,10 @@ std::string padded(std::string_view text, std::size_t width, bool right) {
 }  // namespace
 
 std::string printable(std::string_view text, Characters characters) {
-  std::string shown;
-  const bool plain = characters == Characters::ascii || !control::is_utf8(text);
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    const bool control_character = byte < 0x20 || byte == 0x7F;
-    shown += control_character || (plain && byte > 0x7F) ? '?' : c;
+  std::string shown = cli::printable(text);
+  if (characters == Characters::ascii) {
+    std::ranges::replace_if(
+        shown, [](char c) { return static_cast<unsigned char>(c) > 0x7F; }, '?');
   }
   return shown;
 }
