@@ -21,6 +21,8 @@ constexpr milliseconds kTellTimeout{100};
 constexpr milliseconds kSilentAfter{1000};
 // Of the timeout: so often it is asked whether memory is still being made.
 constexpr int kLooks = 4;
+// Others may have memory made one after the other for ever.
+constexpr int kTimeoutsMax = 60;
 
 /// The error of a call whose answer will not be heard.
 Error unanswered(ErrorCode code, const std::string& socket, const std::string& rule,
@@ -95,7 +97,7 @@ control::Envelope Connection::exchange(std::uint64_t id, const std::string& text
     if (envelope.id != id && envelope.id != 0) {
       take_in(envelope, message.descriptors);
       if (making && std::exchange(making->goes_on, false)) {
-        deadline = steady_clock::now() + timeout_;
+        deadline = std::min(steady_clock::now(), begin + (kTimeoutsMax - 1) * timeout_) + timeout_;
       }
       continue;
     }

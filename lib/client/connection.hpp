@@ -47,7 +47,8 @@ class Connection {
   /// Called once in each call that has no answer after a second.
   void when_silent(std::function<void()> say) { say_silent_ = std::move(say); }
 
-  /// Waits beyond the timeout while the supervisor makes memory for what was asked.
+  /// Waits beyond the timeout, for sixty of it at most, while the supervisor makes memory for what
+  /// was asked: as long as it gets on with what it makes for anybody, all of it by turns.
   /// @throws the supervisor's refusal; timeout, and `late` gets the answer when it comes;
   /// unavailable when it went away, hung_up() then.
   template <class R>

@@ -94,6 +94,25 @@ TEST_CASE("connection: it does not wait for memory that is no longer made", "[cl
   }
 }
 
+TEST_CASE("connection: it does not wait for ever while memory is made for others", "[client]") {
+  constexpr auto kTimeout = 20ms;
+  int looks = 0;
+  Peer peer([&](const control::Envelope& asked) -> std::optional<std::string> {
+    if (!is_status(asked)) return std::nullopt;
+    // Somebody who does wait for ever is refused in the end.
+    if (++looks > 1000) return control::encode(0, Error(ErrorCode::limit, "", "", ""));
+    return missing(asked.id, static_cast<std::uint64_t>(looks) << 30);
+  });
+  Connection connection(peer.socket(), kTimeout);
+  std::vector<shm::Descriptor> attached;
+  try {
+    connection.call(control::CreateTopic{.name = "t"}, attached);
+    FAIL("nobody has answered");
+  } catch (const Error& error) {
+    CHECK(error.code() == ErrorCode::timeout);
+  }
+}
+
 TEST_CASE("connection: what changes nothing is not said to be done all the same", "[client]") {
   Peer peer([](const auto&) { return std::nullopt; });
   Connection connection(peer.socket(), 20ms);
