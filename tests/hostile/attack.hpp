@@ -74,6 +74,7 @@ void flood(const Arguments& arguments);     // SOCKET MS
 void churn(const Arguments& arguments);     // SOCKET TOPIC MS TIMES
 void linger(const Arguments& arguments);    // SOCKET
 void dress_up(const Arguments& arguments);  // SOCKET NAME
+void slander(const Arguments& arguments);   // SOCKET UUID: says that its log cannot be read
 
 // stranger_attacks.cpp
 void guess(const Arguments& arguments);         // SOCKET KEEPER_SOCKET STATE_DIR TOPIC UUID

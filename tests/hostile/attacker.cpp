@@ -66,6 +66,7 @@ int main(int argc, char** argv) {
       {"churn", churn},       {"linger", linger},
       {"guess", guess},       {"guess-keeper", guess_keeper},
       {"dress-up", dress_up}, {"tamper-own", tamper_with_own},
+      {"slander", slander},
   };
   const auto attack = attacks.find(argc > 1 ? argv[1] : "");
   if (attack == attacks.end()) return 2;

@@ -10,11 +10,13 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <limits>
 #include <random>
 #include <stdexcept>
 
 #include "control/channel.hpp"
 #include "hostile/attack.hpp"
+#include "shm/uuid.hpp"
 
 namespace ringway::test {
 namespace {
@@ -289,6 +291,29 @@ void linger(const Arguments& arguments) {
   slow.reset();  // the one in the message is the last now
   tell("attached", sent == control::Delivery::sent ? "yes" : "no");
   wait_for_end_of_input();  // holding the other end
+}
+
+void slander(const Arguments& arguments) {
+  RawClient client(arguments.at(0));
+  control::FindSegment find{.topic = *shm::parse_uuid(arguments.at(1))};
+  const auto say = [&](const std::string& name) {
+    try {
+      static_cast<void>(client.call(find));
+      tell(name, "answered");
+    } catch (const Error& error) {
+      tell(name, "refused: " + std::string(error.what()));
+    }
+  };
+  constexpr std::uint64_t kFar = std::numeric_limits<std::uint64_t>::max();
+  for (const std::uint64_t offset : {std::uint64_t{0}, std::uint64_t{500}, std::uint64_t{1} << 62,
+                                     kFar - 1, kFar}) {
+    find.unreadable = offset;
+    say("of its partition");
+  }
+  find.partition = 1;
+  say("of none");
+  find.partition = std::numeric_limits<std::uint32_t>::max();
+  say("of none");
 }
 
 void dress_up(const Arguments& arguments) {

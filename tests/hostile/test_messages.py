@@ -7,7 +7,7 @@ import sys
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from among_strangers import LONG, OUTSIDER, AmongStrangers, process_state, wait_until
+from among_strangers import ATTACKER, LONG, OUTSIDER, AmongStrangers, process_state, wait_until
 
 RAVE_MS = 60_000 if LONG else 3_000
 FLOOD_MS = 20_000 if LONG else 2_000
@@ -74,6 +74,19 @@ class Messages(AmongStrangers):
         self.bus.kill()
         self.start()
         self.assertTrue(self.logged('event=ring_adopted topic=kept'), self.bus.log.read_text()[-3000:])
+
+    def test_a_log_that_is_said_to_be_damaged_is_looked_at_and_nothing_of_it_believed(self):
+        uuid = self.bus.json('topic', 'describe', 't')['uuid']
+        self.bus.run('produce', 't', '--wait', 'durable', stdin=b'record\n' * 1000)
+        for uid, answer in ((ATTACKER, 'answered'), (OUTSIDER, 'refused')):
+            report = self.attack('slander', self.bus.socket, uuid, uid=uid)
+            said = [line for line in report if line.startswith('of its partition ')]
+            self.assertEqual([line.split(' ')[3].rstrip(':') for line in said], [answer] * 5)
+            self.assertEqual(len([line for line in report if line.startswith('of none refused')]), 2)
+        with self.peace('t'):  # what was to be looked at is, before its consumers are through
+            pass
+        self.assertEqual(self.bus.run_for_status('status'), 0)
+        self.assertFalse(self.logged('event=segment_'), self.bus.log.read_text()[-3000:])
 
     def test_names_of_clients_and_topics_cannot_speak_to_the_terminal(self):
         attack = self.begin_attack('dress-up', self.bus.socket, 'x\x1b[2J\u009b2J\r\nevent=forged', uid=OUTSIDER)
