@@ -1,29 +1,19 @@
 #include "daemon/event_log.hpp"
 
-#include <algorithm>
+#include "control/utf8.hpp"
 
 namespace ringway::daemon {
 namespace {
 
-bool is_plain(char c) {
-  return c > ' ' && c != '"' && c != '=' && c != '\\' && c != 0x7f;
-}
-
 std::string as_value(std::string_view text) {
-  // Bytes above 0x7f are parts of UTF-8 letters; `char` is signed here, so they compare below ' '.
-  const auto fit = [](char c) { return static_cast<signed char>(c) < 0 || is_plain(c); };
-  if (!text.empty() && std::ranges::all_of(text, fit)) return std::string(text);
-  std::string out = "\"";
+  std::string words;
   for (const char c : text) {
-    if (c == '"' || c == '\\') {
-      out += {'\\', c};
-    } else if ((static_cast<signed char>(c) >= 0 && c < ' ') || c == 0x7f) {
-      out += fmt::format("\\x{:02x}", static_cast<unsigned>(c));
-    } else {
-      out += c;
-    }
+    if (c == '"' || c == '\\') words += '\\';
+    words += c;
   }
-  return out + '"';
+  words = control::with_escaped_bytes(words);
+  const bool is_plain = !text.empty() && words == text && text.find_first_of(" =") == text.npos;
+  return is_plain ? words : '"' + words + '"';
 }
 
 }  // namespace
