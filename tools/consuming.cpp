@@ -56,30 +56,30 @@ std::size_t Consuming::take(const RecordBatch& batch) {
     --left_;
   }
   const Status intact = batch.empty() ? Status::ok : consumer_.validate();
+  const Status status = batch.status();
+  const std::size_t records = batch.size();
   if (intact != Status::ok) {
     printer_.rewind(out_, before);
     left_ = left_before;
-  }
-  if (intact == Status::lapped) {  // written over while it was looked at
-    for (const RecordView& record : batch) {
-      note_gap({record.partition(), record.offset(), record.offset() + 1, Status::lapped});
-    }
-  }
-  if (intact == Status::quarantined) {  // no longer there: the cursor stays in front of it
-    std::map<std::uint32_t, std::uint64_t> first;
-    for (const RecordView& record : batch) first.try_emplace(record.partition(), record.offset());
-    for (const auto& [partition, offset] : first) {
-      static_cast<void>(consumer_.seek(partition, at_offset(offset)));
-    }
+    go_back_before(batch);
     judge(intact);
   }
-  const Status status = batch.status();
-  const std::size_t records = batch.size();
   consumer_.advance();  // nobody waits for them while the output is blocked: they are text now
   for (const Gap& gap : consumer_.take_gaps()) note_gap(gap);
   say_gap();
   judge(status);
   return records;
+}
+
+/// Written over, or no longer there, while it was looked at: the next poll gives what is left of it.
+void Consuming::go_back_before(const RecordBatch& batch) {
+  std::map<std::uint32_t, std::uint64_t> first;
+  for (const RecordView& record : batch) first.try_emplace(record.partition(), record.offset());
+  for (const auto& [partition, offset] : first) {
+    if (consumer_.seek(partition, at_offset(offset)) != Status::not_found) continue;
+    static_cast<void>(consumer_.seek(partition, start()));
+    note_gap({partition, offset, consumer_.position(partition), Status::lapped});
+  }
 }
 
 /// Joins what hangs together, so that it is one line.

@@ -37,6 +37,7 @@ class Consuming {
 
  private:
   std::size_t take(const RecordBatch& batch);
+  void go_back_before(const RecordBatch& batch);
   void note_gap(const Gap& gap);
   void say_gap();
   void judge(Status status);
