@@ -89,6 +89,17 @@ std::optional<log::LogPoint> LogDamage::missing_up_to(std::uint32_t partition,
   return end;
 }
 
+std::optional<std::uint64_t> LogDamage::lost_files_in(std::uint32_t partition, std::uint64_t from,
+                                                      std::uint64_t to) const noexcept {
+  std::optional<std::uint64_t> first;
+  for (const Range& range : ranges_) {
+    const std::uint64_t begin = range.from.offset;
+    if (range.kind == Kind::hole || range.partition != partition) continue;
+    if (begin >= from && begin < to && begin < first.value_or(to)) first = begin;
+  }
+  return first;
+}
+
 std::vector<control::StatusTrouble> LogDamage::troubles(const ServedTopic& topic) const {
   std::vector<control::StatusTrouble> all;
   for (const Range& range : ranges_) {

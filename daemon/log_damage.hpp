@@ -41,6 +41,9 @@ class LogDamage {
   /// The end of what is missing from that offset on.
   std::optional<log::LogPoint> missing_up_to(std::uint32_t partition,
                                              std::uint64_t offset) const noexcept;
+  /// The first offset of what is known to be missing or unreadable and begins in [from, to).
+  std::optional<std::uint64_t> lost_files_in(std::uint32_t partition, std::uint64_t from,
+                                             std::uint64_t to) const noexcept;
   /// What `status` tells of it.
   std::vector<control::StatusTrouble> troubles(const ServedTopic& topic) const;
   std::size_t count(const ServedTopic& topic) const noexcept;

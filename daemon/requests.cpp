@@ -278,6 +278,7 @@ void Requests::find_segment(Asker session, const control::FindSegment& find, con
   }
   auto index = std::visit(
       [&](const auto& at) { return daemon::find_segment(segments, at); }, find.at);
+  const std::size_t wanted = index.value_or(0);
   shm::Descriptor file;
   while (index && !file) {
     const log::SegmentInfo& segment = segments[*index];
@@ -320,6 +321,13 @@ void Requests::find_segment(Asker session, const control::FindSegment& find, con
       found.missing_to_offset = end->offset;
       found.missing_to_position = end->position;
     }
+  }
+  if (std::holds_alternative<control::AtTime>(find.at)) {
+    found.missing_from_offset = topic->damage.lost_files_in(
+        find.partition,
+        wanted == 0 ? board.first_offset.load(std::memory_order::acquire)
+                    : segments[wanted - 1].end.offset,
+        index ? segments[*index].first.offset : LogDamage::kUnknown);
   }
   if (!index) return answer(found);
   const log::SegmentInfo& segment = segments[*index];

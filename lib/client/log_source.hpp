@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 
 #include "log/stream.hpp"
@@ -26,6 +27,12 @@ struct LogChunk {
 /// Whether more is on its way into a partition's log, as far as is known.
 enum class LogEnd : unsigned char { rests, moves };
 
+/// Where the first record at or after a time may be, whether it is still kept or was lost.
+struct TimePlace {
+  Status status = Status::ok;             ///< corrupt, or disconnected: ask again later
+  std::optional<std::uint64_t> offset{};  ///< no later than that record's; none: not in the log
+};
+
 /// Where a partition's records are read that left the ring. One cursor's; one thread at a time.
 class LogSource {
  public:
@@ -35,8 +42,7 @@ class LogSource {
   virtual LogChunk read(log::LogPoint at) noexcept = 0;
   /// From the last boundary known at or before the offset on.
   virtual LogChunk read_offset(std::uint64_t offset) noexcept = 0;
-  /// From a boundary on that is no later than the first record at or after the time.
-  virtual LogChunk read_time(std::int64_t timestamp_ns) noexcept = 0;
+  virtual TimePlace find_time(std::int64_t timestamp_ns) noexcept = 0;
   /// A hint: while the end moves, nothing is read that was not asked for.
   virtual void expect(LogEnd end) noexcept = 0;
   /// Lets go of files and memory: the cursor is in the ring and keeps up.

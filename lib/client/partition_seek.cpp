@@ -30,22 +30,14 @@ PartitionCursor::Target PartitionCursor::resolve(const StartPoint& to) noexcept 
   }
   Target target{Status::ok, first_offset(), to.timestamp_ns};
   if (mode_ != TopicMode::persisted) return target;
-  const LogChunk chunk = log_->read_time(to.timestamp_ns);
+  const TimePlace place = log_->find_time(to.timestamp_ns);
   chunk_ = {};  // it was the log source's
-  switch (chunk.kind) {
-    case LogChunk::Kind::records:
-    case LogChunk::Kind::gap:
-      target.offset = std::max(target.offset, chunk.at.offset);
-      break;
-    case LogChunk::Kind::nothing:
-      // Not in the log: it starts in the ring, or is yet to come.
-      if (const auto oldest = oldest_boundary(view_)) {
-        target.offset = std::max(target.offset, oldest->offset);
-      }
-      break;
-    case LogChunk::Kind::failed:
-      target.status = chunk.reason;
-      break;
+  target.status = place.status;
+  if (place.offset) {
+    target.offset = std::max(target.offset, *place.offset);
+  } else if (const auto oldest = oldest_boundary(view_)) {
+    // It starts in the ring, or is yet to come.
+    target.offset = std::max(target.offset, oldest->offset);
   }
   return target;
 }

@@ -157,45 +157,64 @@ void SegmentSource::report(const char* reason) noexcept {
   bus_->log("severity=warning event=log_not_read partition={} reason=\"{}\"", partition_, reason);
 }
 
-template <class Read>
-LogChunk SegmentSource::guarded(Read&& read) noexcept {
-  const auto failed = [](Status reason) {
-    return LogChunk{LogChunk::Kind::failed, {}, {}, reason};
-  };
+/// Lost records count, too: who goes there is told of them.
+std::optional<std::uint64_t> SegmentSource::look_for_time(std::int64_t timestamp_ns) {
+  bool there = false;
   try {
-    LogChunk chunk = read();
+    there = find(control::AtTime{timestamp_ns});
+  } catch (const Unreadable&) {
+    if (!found_.sealed) throw;
+    return found_.base_offset;
+  }
+  if (!there) return found_.missing_from_offset;
+  if (found_.missing_from_offset && reader_->begins_at_or_after(timestamp_ns)) {
+    return found_.missing_from_offset;
+  }
+  return reader_->find_time(timestamp_ns).offset;
+}
+
+/// ok, or why `read` gave nothing.
+template <class Read>
+Status SegmentSource::guarded(Read&& read) noexcept {
+  try {
+    read();
     reported_.clear();
-    return chunk;
+    return Status::ok;
   } catch (const Unreadable& error) {
     report(error.what());
-    return failed(Status::corrupt);
+    return Status::corrupt;
   } catch (const Error& error) {
     // Asked again, whatever the supervisor, or this process, is short of.
     const bool away = error.code() == ErrorCode::unavailable || error.code() == ErrorCode::timeout;
     if (!away) report(error.what());
-    return failed(Status::disconnected);
   } catch (const std::exception& error) {
     report(error.what());
-    return failed(Status::disconnected);
   }
+  return Status::disconnected;
+}
+
+template <class Read>
+LogChunk SegmentSource::guarded_chunk(Read&& read) noexcept {
+  LogChunk chunk;
+  const Status status = guarded([&] { chunk = read(); });
+  return status == Status::ok ? chunk : LogChunk{LogChunk::Kind::failed, {}, {}, status};
 }
 
 LogChunk SegmentSource::read(log::LogPoint at) noexcept {
-  return guarded([&] { return read_on(at); });
+  return guarded_chunk([&] { return read_on(at); });
 }
 
 LogChunk SegmentSource::read_offset(std::uint64_t offset) noexcept {
-  return guarded([&]() -> LogChunk {
+  return guarded_chunk([&]() -> LogChunk {
     if (const auto instead = look_for(offset)) return *instead;
     return read_on(reader_->find_offset(offset));
   });
 }
 
-LogChunk SegmentSource::read_time(std::int64_t timestamp_ns) noexcept {
-  return guarded([&]() -> LogChunk {
-    if (!find(control::AtTime{timestamp_ns})) return {};
-    return read_on(reader_->find_time(timestamp_ns));
-  });
+TimePlace SegmentSource::find_time(std::int64_t timestamp_ns) noexcept {
+  TimePlace place;
+  place.status = guarded([&] { place.offset = look_for_time(timestamp_ns); });
+  return place;
 }
 
 }  // namespace ringway

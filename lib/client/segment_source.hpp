@@ -23,7 +23,7 @@ class SegmentSource : public LogSource {
 
   LogChunk read(log::LogPoint at) noexcept override;
   LogChunk read_offset(std::uint64_t offset) noexcept override;
-  LogChunk read_time(std::int64_t timestamp_ns) noexcept override;
+  TimePlace find_time(std::int64_t timestamp_ns) noexcept override;
   void expect(LogEnd end) noexcept override { end_ = end; }
   void rest() noexcept override;
 
@@ -36,8 +36,11 @@ class SegmentSource : public LogSource {
   void tell_unreadable(std::uint64_t offset) noexcept;
   void choose_read_ahead() noexcept;
   void report(const char* reason) noexcept;
+  std::optional<std::uint64_t> look_for_time(std::int64_t timestamp_ns);
   template <class Read>
-  LogChunk guarded(Read&& read) noexcept;
+  Status guarded(Read&& read) noexcept;
+  template <class Read>
+  LogChunk guarded_chunk(Read&& read) noexcept;
 
   const std::shared_ptr<BusState> bus_;
   const shm::Uuid topic_;

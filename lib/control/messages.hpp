@@ -208,6 +208,8 @@ struct SegmentFound {
   /// The wanted offset was in a file that is missing: where that ended.
   std::optional<std::uint64_t> missing_to_offset{};
   std::optional<std::uint64_t> missing_to_position{};
+  /// The wanted time may lie in files that are missing or unreadable, from here up to base_offset.
+  std::optional<std::uint64_t> missing_from_offset{};
   std::uint64_t base_offset = 0;
   std::uint64_t base_position = 0;
   std::uint64_t end_offset = 0;  ///< so far, where it is not sealed

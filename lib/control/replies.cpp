@@ -151,6 +151,7 @@ void write(nlohmann::json& json, const SegmentFound& segment) {
   json["in_ring"] = segment.in_ring;
   if (segment.missing_to_offset) json["missing_to_offset"] = *segment.missing_to_offset;
   if (segment.missing_to_position) json["missing_to_position"] = *segment.missing_to_position;
+  if (segment.missing_from_offset) json["missing_from_offset"] = *segment.missing_from_offset;
   if (segment.in_ring) return;
   json["base_offset"] = segment.base_offset;
   json["base_position"] = segment.base_position;
@@ -164,6 +165,7 @@ void read(const Fields& fields, SegmentFound& segment) {
   segment.in_ring = fields.flag("in_ring");
   segment.missing_to_offset = optional_number(fields, "missing_to_offset");
   segment.missing_to_position = optional_number(fields, "missing_to_position");
+  segment.missing_from_offset = optional_number(fields, "missing_from_offset");
   if (segment.in_ring) return;
   segment.base_offset = fields.number<std::uint64_t>("base_offset");
   segment.base_position = fields.number<std::uint64_t>("base_position");

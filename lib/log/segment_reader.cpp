@@ -152,20 +152,33 @@ LogPoint SegmentReader::find_offset(std::uint64_t offset) const noexcept {
   return best;
 }
 
+bool SegmentReader::begins_at_or_after(std::int64_t timestamp_ns) const noexcept {
+  return header_.running_max_before != kNoTime && header_.running_max_before >= timestamp_ns;
+}
+
 LogPoint SegmentReader::find_time(std::int64_t timestamp_ns) const noexcept {
-  if (header_.running_max_before != kNoTime && header_.running_max_before >= timestamp_ns) {
-    return first();
-  }
+  if (begins_at_or_after(timestamp_ns)) return first();
+  // What the blocks since that boundary hold is not known: their entries do not verify.
+  std::optional<LogPoint> unknown_since;
+  LogPoint last = first();
   for (std::uint64_t index = 0; index < table_.size(); ++index) {
     const BlockFacts& facts = table_[index].facts;
-    if (has_entry(index) && facts.data_records > 0 && facts.running_max >= timestamp_ns) {
-      return {facts.first_position, facts.first_offset};
+    if (!has_entry(index)) {
+      if (!unknown_since) unknown_since = last;
+      continue;
     }
+    if (facts.first_position == kNoBoundary) continue;
+    const LogPoint here{facts.first_position, facts.first_offset};
+    if (facts.data_records > 0 && facts.running_max >= timestamp_ns) {
+      return unknown_since.value_or(here);
+    }
+    last = here;
+    unknown_since.reset();  // all before it is older
   }
   // Not in a complete block: behind the last boundary that any of them knows.
   for (const TailSlot& slot : slots()) {
     if (slot.facts.first_position != kNoBoundary && slot.facts.running_max >= timestamp_ns) {
-      return {slot.facts.first_position, slot.facts.first_offset};
+      return unknown_since.value_or(LogPoint{slot.facts.first_position, slot.facts.first_offset});
     }
   }
   return find_offset(end().offset);

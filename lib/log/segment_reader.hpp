@@ -97,7 +97,10 @@ class SegmentReader {
 
   /// The last known boundary at or before the offset.
   LogPoint find_offset(std::uint64_t offset) const noexcept;
-  /// A boundary no later than the first record at or after the time, as far as is known.
+  /// Whether the first record at or after the time is before this segment.
+  bool begins_at_or_after(std::int64_t timestamp_ns) const noexcept;
+  /// A boundary no later than the first record at or after the time, whether that can be read or
+  /// not.
   LogPoint find_time(std::int64_t timestamp_ns) const noexcept;
 
   /// Verified bytes from the boundary `at`, with at least the whole record there. They stay as they

@@ -1,6 +1,7 @@
 """Damage of the log that a consumer comes to while it is served: the supervisor looks for itself, and says so."""
 
 import pathlib
+import re
 import sys
 import unittest
 
@@ -25,6 +26,23 @@ class DamagedSegments(OnABus):
             opened.seek(at)
             opened.write(bytes([byte ^ 1]))
 
+    def times(self):
+        return self.bus.run('consume', 't', '-e', '-o', 'start', '-f', '%d{rfc3339}\\n').decode().split()
+
+    def check_start_at_a_time(self, times, first, end):
+        """Within what cannot be read one is told of it; behind that nobody is."""
+        after = times[(end + RECORDS) // 2]
+        for at, offsets, status in ((times[(first + end) // 2], range(end, RECORDS), 1),
+                                    (after, range(times.index(after), RECORDS), 0)):
+            got = self.bus.run('consume', 't', '-e', '-o', f'@{at}', '-f', '%o\\n', status=status).split()
+            self.assertEqual([int(word) for word in got], [*offsets])
+            told = re.search(r'offsets (\d+) to (\d+) are missing: lost on disk', self.bus.stderr)
+            self.assertEqual(told is not None, status == 1)
+            if told:  # not what is lost of the block before that
+                self.assertLessEqual(first, int(told[1]))
+                self.assertLess(int(told[1]), (first + end) // 2)
+                self.assertEqual(int(told[2]), end - 1)
+
     def consume(self):
         """Twice; the offsets that are missing, and that both were told so."""
         seen = []
@@ -46,8 +64,10 @@ class DamagedSegments(OnABus):
         return line
 
     def test_blocks_that_do_not_verify_are_told_once_with_file_and_offsets(self):
+        times = self.times()
         self.spoil(self.files[1], 400_000)
         first, end = self.consume()
+        self.check_start_at_a_time(times, first, end)
         line = self.told()
         for word in ('topic=t', 'partition=0', f'file={self.files[1].name}', 'rule="bytes do not verify"',
                      f'from_offset={first}', f'to_offset={end}'):
@@ -59,8 +79,10 @@ class DamagedSegments(OnABus):
         self.assertEqual(self.bus.json('status')['degraded'], [])  # it is gone with the files
 
     def test_a_header_that_is_no_such_is_passed_like_any_other_damage(self):
+        times = self.times()
         self.spoil(self.files[1], 33)
         first, end = self.consume()
+        self.check_start_at_a_time(times, first, end)
         self.assertEqual((first, end), (int(self.files[1].stem), int(self.files[2].stem)))
         self.assertIn(f'file={self.files[1].name}', self.told())
         self.assertIn(self.files[1].name, self.bus.json('status', status=5)['degraded'][0])

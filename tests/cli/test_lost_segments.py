@@ -35,9 +35,9 @@ class LostSegments(OnABus):
             self.files_at_first[one].unlink()
         return bases[which[0]], bases[which[-1] + 1]
 
-    def consume(self, status=1):
+    def consume(self, status=1, start='start'):
         """The offsets that a consumer gets, and the gaps that it is told of: from, to, why."""
-        got = [int(word) for word in self.bus.run('consume', 't', '-e', '-o', 'start', '-f', '%o\\n',
+        got = [int(word) for word in self.bus.run('consume', 't', '-e', '-o', start, '-f', '%o\\n',
                                                   status=status).split()]
         self.assertNotIn('waiting for the supervisor', self.bus.stderr)
         gaps = [(int(first), int(last or first) + 1, why) for first, last, why in GAP.findall(self.bus.stderr)]
@@ -78,6 +78,21 @@ class LostSegments(OnABus):
             self.assertEqual(got, [*range(first), *range(end, RECORDS)])
         self.check_told(first, end)
         self.assertEqual(self.holes(), [self.missing(first, end)])
+
+    def test_who_starts_at_a_time_that_was_lost_is_told_of_it(self):
+        self.fill()
+        times = self.bus.run('consume', 't', '-e', '-o', 'start', '-f', '%d{rfc3339}\\n').decode().split()
+        self.files_at_first = self.files()
+        first, end = self.lose(1, 2)
+        within, behind = times[(first + end) // 2], times[(end + RECORDS) // 2]
+        for restarted in range(2):
+            with self.subTest(restarted=restarted):
+                if restarted:
+                    self.bus.restart()
+                self.assertEqual(self.consume(start=f'@{within}'),
+                                 ([*range(end, RECORDS)], [(first, end, 'lost on disk')]))
+                self.assertEqual(self.consume(start=f'@{behind}', status=0),
+                                 ([*range(times.index(behind), RECORDS)], []))
 
     def test_a_pipe_in_its_place_holds_up_neither_who_reads_nor_a_stop_nor_a_start(self):
         self.fill()

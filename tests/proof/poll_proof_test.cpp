@@ -20,7 +20,7 @@ class EmptiedLog final : public LogSource {
     return {LogChunk::Kind::gap, first_, {}, Status::not_found};
   }
   LogChunk read_offset(std::uint64_t) noexcept override { return read({}); }
-  LogChunk read_time(std::int64_t) noexcept override { return {}; }
+  TimePlace find_time(std::int64_t) noexcept override { return {}; }
   void expect(LogEnd) noexcept override {}
   void rest() noexcept override {}
 

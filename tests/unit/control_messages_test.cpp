@@ -137,6 +137,8 @@ TEST_CASE("messages: every reply survives the wire", "[control]") {
   segment.next_base_offset = 20;
   CHECK(reply_trip(segment).next_base_offset == 20);
   CHECK(reply_trip(SegmentFound{.in_ring = true}).in_ring);
+  segment.missing_from_offset = 5;
+  CHECK(reply_trip(segment).missing_from_offset == 5);
   const auto cursors = reply_trip(CursorList{{{"c", {1, std::nullopt}, false, 42}}, false});
   CHECK(cursors.cursors[0].holder_pid == 42);
   CHECK(reply_trip(TopicTrimmed{{}, 7}).next == 7);

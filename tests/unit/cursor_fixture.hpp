@@ -47,7 +47,7 @@ class MemoryLog : public LogSource {
     --found;
     return read({found->second, found->first});
   }
-  LogChunk read_time(std::int64_t) noexcept override { return {}; }
+  TimePlace find_time(std::int64_t) noexcept override { return {}; }
   void expect(LogEnd end) noexcept override { content_.expected = end; }
   void rest() noexcept override {}
 

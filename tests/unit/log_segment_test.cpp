@@ -210,6 +210,27 @@ TEST_CASE("segment: a lost table entry is a hole, its neighbours stand", "[log]"
   CHECK(report.holes[0].hole.to.position < geometry.block_end(2) + 256);
 }
 
+TEST_CASE("segment: a time that a lost table entry may have is looked for in front of its block",
+          "[log]") {
+  SmallLog small(64 * kBlock);
+  small.add(100, 200, 1000);
+  const log::SegmentReader whole(small.disk, small.open(0));
+  const log::Geometry geometry(whole.header());
+  const std::uint64_t lost = GENERATE(0u, 2u, 3u);
+  for (const std::uint64_t entry : {lost, lost + 1}) {
+    small.disk.bytes(small.path(0)).at(geometry.entry_file_pos(entry) + 20) ^= std::byte{1};
+  }
+  const log::SegmentReader reader(small.disk, small.open(0));
+  for (const auto& [offset, kept] : small.source.records) {
+    const log::LogPoint found = reader.find_time(kept.time);
+    CAPTURE(offset);
+    CHECK(found.offset <= offset);
+    if (kept.at.position >= geometry.block_end(lost + 2)) {
+      CHECK(found == whole.find_time(kept.time));  // not farther back than it takes
+    }
+  }
+}
+
 TEST_CASE("segment: blocks of a recycled file's former life never verify", "[log]") {
   SmallLog small(8 * kBlock);
   small.add(400, 200);
