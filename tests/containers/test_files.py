@@ -152,7 +152,7 @@ CONTAINER_KEYS = {'name': str, 'image': str, 'imagePullPolicy': str, 'command': 
                   'readinessProbe': dict, 'volumeMounts': list}
 SECURITY = {'runAsUser': int, 'runAsGroup': int, 'allowPrivilegeEscalation': bool, 'readOnlyRootFilesystem': bool,
             'capabilities': dict, 'seccompProfile': dict}
-SERVICE = {'image': str, 'pid': str, 'network_mode': str, 'read_only': bool, 'cap_drop': list, 'security_opt': list,
+SERVICE = {'image': str, 'user': str, 'pid': str, 'network_mode': str, 'read_only': bool, 'cap_drop': list, 'security_opt': list,
            'mem_limit': str, 'ulimits': dict, 'stop_grace_period': str, 'restart': str, 'volumes': list,
            'depends_on': list, 'environment': dict, 'command': list}
 SECONDS_TO_SPARE = 5  # from the end of the drain to that of the container
@@ -210,7 +210,8 @@ class Files(unittest.TestCase):
                 self.check_keys(container['securityContext'], SECURITY, ('capabilities',))
                 self.assertLessEqual(set(container['securityContext']['capabilities']), {'add', 'drop'})
                 for mount in container['volumeMounts']:
-                    self.assertEqual(set(mount), {'name', 'mountPath'})
+                    self.assertLessEqual({'name', 'mountPath'}, set(mount))
+                    self.assertLessEqual(set(mount), {'name', 'mountPath', 'readOnly'})
                 for variable in container.get('env', []):
                     self.assertEqual(set(variable), {'name', 'value'})
             for volume in spec['volumes']:
@@ -236,10 +237,10 @@ class Files(unittest.TestCase):
         pod, client_pod = self.pods()
         self.assertEqual({mount['mountPath'] for mount in pod['containers'][0]['volumeMounts']}, set(written.values()))
         for client in (services['producer'], services['consumer']):
-            self.assertEqual([mount.split(':')[1] for mount in client['volumes']], [sockets])
+            self.assertEqual(client['volumes'], [f'sockets:{sockets}:ro'])
             self.assertEqual(client['environment'], {'RINGWAY_SOCKET': f'{sockets}/control.sock'})
         client = client_pod['containers'][0]
-        self.assertEqual([mount['mountPath'] for mount in client['volumeMounts']], [sockets])
+        self.assertEqual(client['volumeMounts'], [{'name': 'sockets', 'mountPath': sockets, 'readOnly': True}])
         self.assertEqual(client['env'], [{'name': 'RINGWAY_SOCKET', 'value': f'{sockets}/control.sock'}])
 
     def test_a_stop_has_time_to_drain(self):
@@ -255,6 +256,20 @@ class Files(unittest.TestCase):
         user = spec['containers'][0]['securityContext']['runAsUser']
         self.assertIn(f'--uid {user} ', self.image)
         self.assertIn(f'{user}:{user}', spec['initContainers'][0]['command'])
+
+    def test_clients_have_a_user_of_their_own_who_may_create_topics(self):
+        services = self.compose['services']
+        daemon, client = (pod['containers'][0] for pod in self.pods())
+        security = client['securityContext']
+        environment = services['ringwayd']['environment']
+        self.assertEqual({each['name']: each['value'] for each in daemon['env']}, environment)
+        said = subprocess.run([os.environ['RINGWAYD'], '--print-config'], env={**environment, 'RINGWAYD_CONFIG': ''},
+                              capture_output=True, text=True, check=True).stdout
+        (may_create,) = re.findall(r'(?m)^create = \[ "(\d+)" \]', said)
+        self.assertNotIn(f'--uid {may_create} ', self.image)
+        for user in (services['producer']['user'], services['consumer']['user'],
+                     f"{security['runAsUser']}:{security['runAsGroup']}"):
+            self.assertEqual(user, f'{may_create}:{may_create}')
 
 
 if __name__ == '__main__':

@@ -34,7 +34,7 @@ ELSEWHERE = {
 }
 # Of the host's own: its kernel, its devices, its containers. Nobody runs them.
 NOT_RUN = ('fsfreeze -u', 'echo within_size >/sys/kernel/mm/transparent_hugepage/shmem_enabled',
-           'docker run -v /run/ringway:/run/ringway')
+           'docker run -v /run/ringway:/run/ringway:ro')
 PROGRAM = re.search('^```cpp\n(.*?)^```', (ROOT / 'README.md').read_text(), re.MULTILINE | re.DOTALL)[1]
 # Of README, by tests/packaging/test_newcomer.py.
 FIRST_HOUR = re.compile(r'^## The first hour\n(.*?)^## ', re.MULTILINE | re.DOTALL)
