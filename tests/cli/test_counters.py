@@ -108,6 +108,21 @@ class Counters(OnABus):
         self.assertEqual(said('ringway_evictions_total', how='killed'), 0)
         self.assertEqual(self.bus.json('status', status=5)['copying'], [{'topic': 't', 'pid': holder.pid}])
 
+    def test_a_replaced_ring_counts_until_nobody_has_it_mapped(self):
+        self.create('t', '--ring', '64KiB')
+        first = self.bus.json('status')['memory']['used']
+        self.produce('t', [b'one'])
+        holder = self.client('HOLDER', b'held\n')
+        self.bus.run('topic', 'alter', 't', '--ring', '128KiB')
+        said, used = self.scrape(), self.bus.json('status')['memory']['used']
+        self.assertEqual(said('ringway_topic_retired_rings', topic='t'), 1)
+        self.assertEqual(said('ringway_topic_retired_bytes', topic='t'), first)
+        self.assertGreater(used, first + (128 << 10))
+        holder.kill()
+        self.wait_until(lambda: self.scrape()('ringway_topic_retired_rings', topic='t') == 0, 'it to be let go')
+        self.assertEqual(self.scrape()('ringway_topic_retired_bytes', topic='t'), 0)
+        self.assertEqual(self.bus.json('status')['memory']['used'], used - first)
+
     def test_a_lost_ring_is_a_gap(self):
         self.create('t')
         self.produce('t', [b'one'])

@@ -7,6 +7,7 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / 'support'))
 from on_a_bus import OnABus
+from scrape import Samples, text_of
 
 RECORDS = 40_000
 
@@ -63,6 +64,12 @@ class DamagedSegments(OnABus):
         (line,) = events()
         return line
 
+    def await_lost_ranges(self, count):
+        """What metrics say; they may be half a second old."""
+        def said():
+            return Samples(text_of(self.bus.runtime_dir / 'metrics.sock'))('ringway_topic_lost_ranges', topic='t')
+        self.wait_until(lambda: said() == count, f'{count} lost ranges')
+
     def test_blocks_that_do_not_verify_are_told_once_with_file_and_offsets(self):
         times = self.times()
         self.spoil(self.files[1], 400_000)
@@ -74,9 +81,11 @@ class DamagedSegments(OnABus):
             self.assertIn(word, line)
         (why,) = self.bus.json('status', status=5)['degraded']
         self.assertIn(f"topic 't' partition 0: offsets {first} to {end - 1} are damaged in {self.files[1].name}", why)
+        self.await_lost_ranges(1)
         (trimmed,) = self.bus.json('topic', 'trim', 't', '--before', 'end', '--yes')
         self.assertGreater(trimmed['segments'], 2)
         self.assertEqual(self.bus.json('status')['degraded'], [])  # it is gone with the files
+        self.await_lost_ranges(0)
 
     def test_a_header_that_is_no_such_is_passed_like_any_other_damage(self):
         times = self.times()

@@ -77,6 +77,49 @@ class Content(unittest.TestCase):
             self.assertEqual(said('ringway_topics'), 1)
             self.assertAlmostEqual(said('ringway_start_time_seconds'), time.time(), delta=PATIENCE_SECONDS)
 
+    def test_memory_and_disk_are_those_of_status_and_of_the_file_system(self):
+        with Bus('limits.memory = "1GiB"') as bus:
+            bus.run('topic', 'create', 'orders', '--partitions', '2', '--ring', '1MiB')
+            said, memory = scrape(bus), bus.json('status')['memory']
+            self.assertGreater(memory['used'], 2 << 20)
+            self.assertEqual(said('ringway_memory_bytes'), memory['used'])
+            self.assertEqual(said('ringway_memory_limit_bytes'), 1 << 30)
+            disk = os.statvfs(bus.state_dir)
+            self.assertEqual(said('ringway_disk_size_bytes'), disk.f_blocks * disk.f_frsize)
+
+            def free_now():
+                disk = os.statvfs(bus.state_dir)
+                return disk.f_bavail * disk.f_frsize
+            # Others write there, too.
+            wait_until(lambda: abs(scrape(bus)('ringway_disk_free_bytes') - free_now()) < 1 << 20, 'the same room')
+
+    def test_what_is_used_of_a_ring_is_what_lies_between_tail_and_limit(self):
+        with Bus() as bus:
+            bus.run('topic', 'create', 'orders', '--partitions', '2', '--ring', '256KiB')
+            bus.run('produce', 'orders', '-p', '1', '--wait', 'durable', stdin=lines(RECORDS))
+
+            def used():
+                said = scrape(bus)
+                return [said('ringway_partition_ring_used_bytes', partition=partition) for partition in '01']
+
+            def inspected():
+                return [each['tail'] + each['ring_bytes'] - each['limit'] for each in bus.json('inspect', 'orders')['partitions']]
+            # Nearly twice round; the limit follows in steps of a sixteenth.
+            wait_until(lambda: inspected()[1] < 32 << 10, 'the limit to follow')
+            self.assertGreater(inspected()[1], 0)
+            wait_until(lambda: used() == inspected(), 'the same')
+            self.assertEqual(used()[0], 0)
+
+    def test_open_producers_are_counted(self):
+        with Bus() as bus:
+            bus.run('topic', 'create', 'orders')
+            bus.run('topic', 'create', 'ticks')
+            producers = [bus.spawn('produce', 'orders') for _ in range(2)]
+            wait_until(lambda: scrape(bus)('ringway_topic_producers', topic='orders') == 2, 'both')
+            self.assertEqual(scrape(bus)('ringway_topic_producers', topic='ticks'), 0)
+            producers[0].communicate()
+            wait_until(lambda: scrape(bus)('ringway_topic_producers', topic='orders') == 1, 'one to be gone')
+
     def test_counters_begin_anew_with_another_ring_and_offsets_go_on(self):
         with Bus() as bus:
             bus.run('topic', 'create', 'orders')
