@@ -60,6 +60,8 @@ void unstamp(const Arguments& arguments);    // SOCKET TOPIC BYTES: erases the r
                                              // far before the end
 void hang_up(const Arguments& arguments);    // SOCKET TOPIC RECORDS
 void fork_away(const Arguments& arguments);  // SOCKET TOPIC RECORDS
+void pin_ahead(const Arguments& arguments);  // SOCKET TOPIC: holds what nobody claimed yet
+void no_length(const Arguments& arguments);  // SOCKET TOPIC: owns a claim of no bytes, and dies
 
 // descriptor_attacks.cpp
 void tamper(const Arguments& arguments);   // SOCKET TOPIC ROLE

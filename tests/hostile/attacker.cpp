@@ -60,6 +60,7 @@ int main(int argc, char** argv) {
       {"scribble", scribble}, {"punch", punch},
       {"put-back", put_back}, {"unstamp", unstamp},
       {"hang-up", hang_up},   {"fork-away", fork_away},
+      {"pin-ahead", pin_ahead}, {"no-length", no_length},
       {"tamper", tamper},     {"lend", lend},
       {"receive", receive},   {"rob", rob},
       {"rave", rave},         {"flood", flood},

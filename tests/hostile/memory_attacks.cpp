@@ -138,9 +138,9 @@ class OwnWriter {
                 shm::duplicate(loot.files.at("ring").get()),
                 shm::duplicate(loot.files.at("bell").get())),
         session_(loot.files.at("session").get(), shm::Access::read_write, 0, loot.bytes("session")),
-        writer_(memory_.view(0),
-                session_.array<layout::Slot>(layout::kPageBytes,
-                                             loot.opened.slots)[loot.opened.first_slot]) {}
+        slot_(session_.array<layout::Slot>(layout::kPageBytes,
+                                           loot.opened.slots)[loot.opened.first_slot]),
+        writer_(memory_.view(0), slot_) {}
 
   Status publish(const std::string& text) {
     const std::uint64_t bytes = layout::record_bytes(text.size(), 0, 0);
@@ -154,6 +154,14 @@ class OwnWriter {
     writer_.commit(claim);
     memory_.bell_seq().fetch_add(1);
     return Status::ok;
+  }
+
+  /// A claim whose slot does not say how long it is.
+  void claim_without_length() {
+    if (writer_.try_claim(layout::record_bytes(8, 0, 0), 1).status != Status::ok) {
+      throw std::runtime_error("no claim");
+    }
+    slot_.length.store(0);
   }
 
   /// So many, however long it takes.
@@ -175,6 +183,7 @@ class OwnWriter {
  private:
   TopicMemory memory_;
   shm::Region session_;
+  layout::Slot& slot_;
   ring::Writer<ring::PartitionView, layout::Slot> writer_;
 };
 
@@ -229,6 +238,22 @@ void unstamp(const Arguments& arguments) {
   const Writable memory(loot, layout::Role::producer);
   memory.erase(0, memory.board(0).committed_position.load() - std::stoull(arguments.at(2)));
   tell("erased", "now");
+}
+
+void pin_ahead(const Arguments& arguments) {
+  const Loot loot(arguments.at(0), arguments.at(1), layout::Role::consumer);
+  const shm::Region session(loot.files.at("session").get(), shm::Access::read_write, 0,
+                            loot.bytes("session"));
+  session.array<layout::Slot>(layout::kPageBytes, loot.opened.slots)[loot.opened.first_slot]
+      .pin.store(std::uint64_t{1} << 40);
+  tell("pinned", "now");
+  wait_for_end_of_input();
+}
+
+void no_length(const Arguments& arguments) {
+  Loot loot(arguments.at(0), arguments.at(1), layout::Role::producer);
+  OwnWriter(loot).claim_without_length();
+  tell("owned", "now");
 }
 
 void hang_up(const Arguments& arguments) {

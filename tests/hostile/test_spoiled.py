@@ -8,6 +8,7 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from among_strangers import ATTACKER, LONG, PATIENCE_SECONDS, AmongStrangers, Bystander, wait_until
+from scrape import Samples, text_of
 
 SCRIBBLE_MS = 60_000 if LONG else 2_500
 # What is written into it comes to readers, or between them and what was written.
@@ -220,6 +221,28 @@ class Spoiled(AmongStrangers):
             for begin in (len(BEFORE) - 10, len(BEFORE) - 1):
                 self.assertEqual(self.bus.run('consume', 't', '-o', begin, '-e').splitlines(), BEFORE[begin:])
             self.assert_it_comes_back(self.restart_in_an_orderly_way)
+
+    def test_a_pin_ahead_of_all_records_is_counted_and_holds_nobody_up(self):
+        with self.peace():
+            attacker = self.begin_attack('pin-ahead', self.bus.socket, 't')
+            self.assertEqual(attacker.stdout.readline(), b'pinned now\n')
+            with self.peace('t'):
+                pass
+            said = Samples(text_of(self.bus.runtime_dir / 'metrics.sock'))
+            self.assertGreater(said('ringway_partition_hostile_pins_total', topic='t'), 0)
+            self.assertEqual(said('ringway_partition_hostile_pins_total', topic='others'), 0)
+            self.assertEqual(said('ringway_events_total', event='hostile_pin'), 1)
+            self.assertTrue(self.logged('event=hostile_pin topic=t partition=0 '))
+            self.end_attack(attacker)
+        self.assertEqual(self.partition_state(), 'serving')
+
+    def test_a_claim_of_nothing_is_told_and_comes_back(self):
+        with self.peace():
+            attacker = self.begin_attack('no-length', self.bus.socket, 't')
+            self.end_attack(attacker)
+            self.assert_quarantined()
+            self.assertTrue(self.logged(f'event=hostile_intent topic=t partition=0 pid={attacker.pid} '))
+            self.assert_it_comes_back(self.replace_the_ring)
 
     def test_who_closes_its_socket_and_keeps_writing_is_served_on_until_it_dies(self):
         with self.peace():
