@@ -123,6 +123,41 @@ class Counters(OnABus):
         self.assertEqual(self.scrape()('ringway_topic_retired_bytes', topic='t'), 0)
         self.assertEqual(self.bus.json('status')['memory']['used'], used - first)
 
+    def test_a_ring_that_cannot_end_is_kept_and_says_why(self):
+        still = self.claimant()
+        self.bus.run('topic', 'alter', 't', '--ring', '128KiB', status=1)
+        self.check('ring_not_replaced', 'events_total', labels={'event': 'ring_not_replaced'}, topic='t',
+                   reason='altered', why=f'"pid {still.pid} does not finish its claim"')
+        self.assertEqual(self.settings()['ring_bytes'], 16 << 20)
+
+    def test_a_ring_for_which_consumers_hold_too_much_is_kept_and_says_whose(self):
+        holder = self.holder()
+        self.check('ring_not_replaced', 'events_total', labels={'event': 'ring_not_replaced'}, topic='t',
+                   why=f'"pid {holder.pid} holds records in place; of earlier rings consumers hold 0 B, and may 4 KiB"')
+
+    def test_a_keeper_that_died_is_replaced_and_holds_the_rings_again(self):
+        self.create('t')
+        self.produce('t', [b'one'])
+        (keeper,) = self.bus.keepers()
+        os.kill(keeper, signal.SIGKILL)
+        self.check('keeper_died', 'events_total', labels={'event': 'keeper_died'})
+        self.wait_until(lambda: self.logged('keeper_replaced') == 1, 'another one')
+        self.assertNotEqual(self.bus.keepers(), [keeper])
+        self.bus.restart()
+        self.assertEqual(self.logged('ring_adopted', topic='t'), 1)
+
+    def test_what_a_stop_cannot_drain_is_left_to_the_next_one(self):
+        self.bus.stop()
+        self.bus.config.write_text('stop_patience = "200ms"')
+        self.bus.start()
+        self.claimant()
+        self.create('other')
+        self.assertEqual(self.bus.stop(), 1)
+        self.assertEqual(self.logged('not_drained', topic='t'), 1)
+        self.assertEqual(self.logged('not_drained'), 1)
+        self.bus.start()
+        self.assertEqual(self.logged('ring_adopted', topic='t'), 1)
+
     def test_a_lost_ring_is_a_gap(self):
         self.create('t')
         self.produce('t', [b'one'])

@@ -164,6 +164,15 @@ class OnFuse(DiskTrouble, unittest.TestCase):
         self.bus.restart()
         self.bus.refusal('cursor', 'delete', 't', 'billing', status=3)
 
+    def test_a_stop_that_the_catalog_cannot_take_leaves_the_rings_to_the_next_one(self):
+        self.disk.fail('catalog.db')
+        self.assertEqual(self.bus.stop(), 1)
+        self.assertRegex(self.bus.log.read_text(), 'level=error event=stop_not_clean why=')
+        self.disk.heal()
+        self.bus.start()
+        self.assertIn('event=ring_adopted topic=t ', self.bus.log.read_text())
+        self.check_content_over_restarts(self.contents['t'])
+
     def test_a_directory_whose_making_may_not_last_is_made_again(self):
         """As a crash leaves it between the catalog's row and the directories: the next start makes them."""
         self.bus.kill()
