@@ -199,7 +199,12 @@ int serve(Options options) {
   auto metrics_server = serve_metrics(config, events, supervisor, log);
   notify("READY=1");
   StatusLine status_line(io, [&] { return supervisor.summary(); });
-  const Watchdog watchdog(io, log, supervisor.threads());
+  std::vector<WatchedThread> threads = supervisor.threads();
+  threads.push_back({"metrics", [&](auto answer) {
+                       if (!metrics_server) return answer();
+                       metrics_server->answer(std::move(answer));
+                     }});
+  const Watchdog watchdog(io, log, std::move(threads));
   std::function<void()> await_reload = [&] {
     reloading.async_wait([&](const boost::system::error_code& error, int) {
       if (error) return;

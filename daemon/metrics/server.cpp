@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <cstring>
 #include <map>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -107,14 +108,38 @@ class Server::Thread {
   ~Thread() {
     stopping_.store(true, std::memory_order::relaxed);  // relaxed: the eventfd's write orders it
     stock_.end();
-    const std::uint64_t one = 1;
-    static_cast<void>(!::write(wake_.get(), &one, sizeof one));
+    wake();
     thread_.join();
+    answer_all();
     stop_serving();
     if (!options_.unix_path.empty()) ::unlink(options_.unix_path.c_str());
   }
 
+  void answer(std::function<void()> done) {
+    {
+      const std::lock_guard lock(answers_mutex_);
+      answers_.push_back(std::move(done));
+    }
+    wake();
+  }
+
  private:
+  void wake() {
+    const std::uint64_t one = 1;
+    static_cast<void>(!::write(wake_.get(), &one, sizeof one));
+  }
+
+  void answer_all() {
+    std::uint64_t count;
+    static_cast<void>(!::read(wake_.get(), &count, sizeof count));
+    std::vector<std::function<void()>> answers;
+    {
+      const std::lock_guard lock(answers_mutex_);
+      answers.swap(answers_);
+    }
+    for (const auto& answer : answers) answer();
+  }
+
   void listen(shm::Descriptor& socket) {
     MHD_Daemon* const daemon = MHD_start_daemon(
         MHD_USE_EPOLL, 0, nullptr, nullptr, &Thread::asked, this,
@@ -158,6 +183,7 @@ class Server::Thread {
       }
       if (!open_.empty()) at_most(static_cast<std::uint64_t>(kLookAtConnections.count()));
       ::poll(wait.data(), wait.size(), timeout);
+      answer_all();
       const std::size_t before = open_.size();
       for (MHD_Daemon* const daemon : daemons_) MHD_run(daemon);
       end_old_connections();
@@ -194,13 +220,13 @@ class Server::Thread {
                           const char* method, const char* /*version*/, const char* /*body*/,
                           std::size_t* /*body_bytes*/, void** /*request*/) noexcept {
     try {
-      return static_cast<Thread*>(self)->answer(connection, path, method);
+      return static_cast<Thread*>(self)->respond(connection, path, method);
     } catch (const std::exception&) {
       return MHD_NO;  // out of memory: the connection is closed
     }
   }
 
-  MHD_Result answer(MHD_Connection* connection, std::string_view path, std::string_view method) {
+  MHD_Result respond(MHD_Connection* connection, std::string_view path, std::string_view method) {
     open_.at(connection).has_asked = true;
     if (method != MHD_HTTP_METHOD_GET && method != MHD_HTTP_METHOD_HEAD) {
       return refuse(connection, MHD_HTTP_METHOD_NOT_ALLOWED,
@@ -226,6 +252,8 @@ class Server::Thread {
   StockKeeper stock_;
   shm::Descriptor wake_;
   std::atomic<bool> stopping_{false};
+  std::mutex answers_mutex_;
+  std::vector<std::function<void()>> answers_;  ///< to be given when it comes round
   std::vector<MHD_Daemon*> daemons_;
   struct Open {
     Clock::time_point since;
@@ -237,5 +265,6 @@ class Server::Thread {
 
 Server::Server(Options options) : thread_(std::make_unique<Thread>(std::move(options))) {}
 Server::~Server() = default;
+void Server::answer(std::function<void()> done) { thread_->answer(std::move(done)); }
 
 }  // namespace ringway::daemon::metrics

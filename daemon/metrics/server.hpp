@@ -30,9 +30,12 @@ class Server {
 
   /// @throws Error where no thread or server can be had.
   explicit Server(Options options);
-  ~Server();  ///< who waits for an answer gets none
+  ~Server();  ///< who waits for a scrape gets none
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
+
+  /// Calls `done` in the thread of its own when that comes round, or at the end. Any thread.
+  void answer(std::function<void()> done);
 
  private:
   class Thread;

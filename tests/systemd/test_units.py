@@ -173,6 +173,27 @@ class Units(unittest.TestCase):
     def test_a_wedged_maker_of_memory_is_restarted(self):
         self.check_it_is_restarted_with_one_thread_wedged('maker', ['maker'])
 
+    def test_a_wedged_thread_of_metrics_is_restarted(self):
+        self.check_it_is_restarted_with_one_thread_wedged('metrics', ['metrics'])
+
+    def test_who_reads_metrics_slowly_wedges_nothing(self):
+        before = len(self.events('thread_stands_still'))
+        self.drop_in('WatchdogSec=1s')
+        box.say('ringway topic create t --partitions 1000 --ring 64KiB')
+        pid = self.pid()
+        box.say("""python3 - <<'END'
+import socket, time
+reader = socket.socket(socket.AF_UNIX)
+reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+reader.connect('/run/ringway/metrics.sock')
+reader.sendall(b'GET /metrics HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n')
+for _ in range(40):  # four times what the watchdog allows
+    assert reader.recv(1000)
+    time.sleep(0.1)
+END""")
+        self.assertEqual(self.pid(), pid)
+        self.assertEqual(self.events('thread_stands_still')[before:], [])
+
     def test_a_wedged_control_thread_is_restarted(self):
         self.check_it_is_restarted_with_one_thread_wedged('ringwayd', [])  # it names the others
 
