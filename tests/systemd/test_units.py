@@ -559,6 +559,41 @@ END""")
         self.assertEqual(self.property('MemoryMax', 'ringway.slice'), str(8 << 30))
         box.say('ringway topic create u --partitions 8 --ring 1GiB', status=1)
 
+    def check_a_user_is_ended_with_a_drop_in(self, program, options, event, lines):
+        """Who is in the way of topic `program`, and of whoever publishes so many lines to it."""
+        self.addCleanup(box.run, f'pkill -KILL -x {program}')
+        box.say(f'install {BUILD}/tests/cli/{program} /usr/local/bin')
+        box.say(f'ringway topic create {program} --write alice --read alice {options} && echo first | ringway produce {program}')
+        client = box.start(f'exec setpriv --reuid alice --regid alice --clear-groups {program} {program}', stdout=subprocess.PIPE)
+        self.addCleanup(client.communicate)
+        self.addCleanup(client.kill)  # nsenter, which stops with it
+        client.stdout.readline()
+        box.say(f'pkill -STOP -x {program}')
+        pid = box.say(f'pgrep -x {program}').strip()
+        behind = box.start(f'seq -f %01000g {lines} | ringway produce {program}', stderr=subprocess.PIPE)
+        self.addCleanup(behind.communicate)
+
+        def told(event):
+            return [each for each in self.events(event) if each['RINGWAY_TOPIC'] == program]
+        self.await_('the refusal', lambda: told(f'{event}_not_killed'))
+        (refusal,) = told(f'{event}_not_killed')
+        self.assertRegex(refusal['RINGWAY_WHY'], rf'^pid {pid} .* give its unit the drop-in kill\.conf of the examples$')
+        box.say(f'pgrep -x {program}')
+        drop_in = '/etc/systemd/system/ringwayd.service.d'
+        box.say(f'mkdir -p {drop_in} && cp /usr/local/share/doc/ringway/examples/kill.conf {drop_in}'
+                ' && systemctl daemon-reload && systemctl restart ringwayd')
+        self.await_('its end', lambda: told(f'{event}_killed'))
+        self.assertEqual([each['RINGWAY_PID'] for each in told(f'{event}_killed')], [pid])
+        self.assertEqual(behind.wait(PATIENCE_SECONDS), 0)
+
+    def test_a_producer_of_another_user_is_ended_with_the_drop_in_that_the_refusal_names(self):
+        self.check_a_user_is_ended_with_a_drop_in('claimant', '--when-stopped kill --stopped-after 50ms',
+                                                  'stopped_producer', lines=1)
+
+    def test_a_consumer_of_another_user_is_ended_with_the_drop_in_that_the_refusal_names(self):
+        self.check_a_user_is_ended_with_a_drop_in(
+            'holder', '--ring 64KiB --when-pinned kill --pin-budget 20ms --retired-max 4KiB', 'pinning_consumer', lines=100)
+
     def test_metrics_are_at_their_socket_and_with_a_drop_in_at_a_port(self):
         box.say('systemctl start ringwayd && until test -S /run/ringway/metrics.sock; do sleep 0.05; done')
         ask = 'su alice -c "curl -s --unix-socket /run/ringway/metrics.sock http://x/metrics"'
