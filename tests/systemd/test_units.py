@@ -557,7 +557,11 @@ END""")
         self.assertEqual(int(box.say(f'grep CapEff /proc/{pid}/status').split()[1], 16), 1 << 5)  # CAP_KILL
         self.assertIn('bind:0', box.say(f'cat /proc/{pid}/numa_maps'))
         self.assertEqual(self.property('MemoryMax', 'ringway.slice'), str(8 << 30))
-        box.say('ringway topic create u --partitions 8 --ring 1GiB', status=1)
+        # A limit that is below any host's memory shows whose it is.
+        box.say("sed -i 's/^MemoryMax=.*/MemoryMax=512M/' /etc/systemd/system/ringway.slice.d/*.conf"
+                ' && systemctl daemon-reload && systemctl restart ringwayd')
+        self.assertEqual(json.loads(box.say('ringway status --output json'))['memory']['limit'], 256 << 20)
+        self.assertIn('limits.memory', box.say('ringway topic create u --partitions 4 --ring 64MiB', status=1))
 
     def check_a_user_is_ended_with_a_drop_in(self, program, options, event, lines):
         """Who is in the way of topic `program`, and of whoever publishes so many lines to it."""
