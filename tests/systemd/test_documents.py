@@ -126,9 +126,13 @@ SAYS = {
     'c++ -std=c++20 PROGRAM.cpp -lringway': r'\d/\d+ ACME 7 bytes\n',
     'man ringway': r'(?s)NAME\n +ringway +- +.*ringway-topic-create\(1\)',
     'lscpu -e': r'CORE L1\S+',
+    'systemd-analyze security ringwayd': r'Overall exposure level .*: \d\.\d ',
 }
 # What says behind it, and how, that it was done.
 SEEN = {
+    'sudo systemctl restart ringwayd': ('ringway status', r'State: +serving\n'),
+    'systemctl restart ringwayd': ('ringway status', r'State: +serving\n'),
+    "printf 'ACME:100\\nIBM:200\\n' > quotes": ('cat quotes', '^ACME:100\nIBM:200\n$'),
     'ringway topic create ticks --partitions 4 --retention-age 7d':
         ('ringway topic describe ticks', r'(?s)Partitions: +4\n.*Retention age: +7d\n'),
     'ringway topic alter ticks --when-pinned copy --retired-max 1GiB':
