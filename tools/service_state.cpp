@@ -25,11 +25,11 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::chrono::seconds kPatience{5};
-constexpr std::size_t kBytesMax = 64 << 10;
+constexpr std::size_t kSaidBytesMax = 64 << 10;
 constexpr std::string_view kSuffix = ".service";
 
 bundle::Captured said_by(const std::vector<std::string>& words) {
-  return bundle::capture(words, kPatience, kBytesMax);
+  return bundle::capture(words, kPatience, kSaidBytesMax);
 }
 
 std::map<std::string, std::string> properties_of(const bundle::Unit& unit) {

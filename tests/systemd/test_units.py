@@ -45,6 +45,12 @@ class Units(unittest.TestCase):
                 f" && echo '{text}' >/etc/systemd/system/ringwayd.service.d/test.conf"
                 ' && systemctl daemon-reload')
 
+    def override_early(self, *lines):
+        """A drop-in that what `systemctl edit` writes counts more than."""
+        self.drop_in(*lines)
+        box.say('mv /etc/systemd/system/ringwayd.service.d/{test,a}.conf; systemctl daemon-reload;'
+                ' systemctl restart ringwayd')
+
     def property(self, name, unit='ringwayd.service'):
         return box.say(f'systemctl show {unit} -p {name} --value').strip()
 
@@ -624,8 +630,15 @@ END""")
     def carry_out(self, check, *ask, before=':'):
         """A finding that is gone when its fix was typed as it stands, in a shell where `before` was."""
         found = self.finding(check, *ask)
-        self.assertIn(found['severity'], ('warning', 'error'), found)
-        box.say(f'{before}; {found["fix"]}')
+        self.assertIn(found['severity'], ('note', 'warning', 'error'), found)
+        command, _, setting = found['fix'].partition('  # ')
+        if 'systemctl edit ' in command:  # which wants a terminal, and an editor that writes what is behind it
+            lines = setting.replace('] ', ']\n', 1)
+            box.say(f"echo '{lines}' >/tmp/setting; printf '#!/bin/bash\n%s\n'"
+                    """ 'sed -i "/^### Lines below/e cat /tmp/setting" "$1"' >/tmp/editor; chmod +x /tmp/editor""")
+            box.say(f"{before}; SYSTEMD_EDITOR=/tmp/editor script -qec '{command}' /dev/null")
+        else:
+            box.say(f'{before}; {found["fix"]}')
         self.await_('the finding to go', lambda: self.finding(check, *ask)['severity'] == 'ok')
         return found
 
@@ -653,18 +666,47 @@ END""")
         self.assertEqual(self.carry_out('service')['fix'], f'kill -CONT {self.pid()}')
         box.say('systemctl stop ringwayd.socket ringwayd.service')
         self.assertEqual(self.carry_out('service')['fix'], 'systemctl start ringwayd')
-        self.drop_in('LimitNOFILE=256')
-        box.say('mv /etc/systemd/system/ringwayd.service.d/{test,a}.conf; systemctl daemon-reload;'
-                ' systemctl restart ringwayd')
-        # What `systemctl edit` is given to write, on the terminal that it wants.
-        command, setting = self.finding('descriptors')['fix'].split('  # ')
-        self.assertEqual(command, 'systemctl edit ringwayd && systemctl restart ringwayd')
-        box.say(f"""cat >/tmp/editor <<'END'
-#!/bin/bash
-echo '{setting}' | tr ' ' '\\n' >"$1"
-END
-chmod +x /tmp/editor && SYSTEMD_EDITOR=/tmp/editor script -qec '{command}' /dev/null""")
-        self.assertEqual(self.finding('descriptors')['severity'], 'ok')
+        self.override_early('LimitNOFILE=256')
+        self.assertRegex(self.carry_out('descriptors')['fix'],
+                         '^systemctl edit ringwayd && systemctl restart ringwayd  # ')
+
+    def test_a_kernel_that_does_not_prove_who_connects_is_no_finding(self):
+        def findings():
+            return {each['check'] for each in json.loads(box.outcome('ringway doctor --output json')[1])['findings']
+                    if each['fix']}
+        box.say('systemctl start ringwayd')
+        before = findings()
+        self.drop_in('Environment=RINGWAY_WITHOUT=peerpidfd')
+        box.say('systemctl restart ringwayd')
+        self.assertIn('peerpidfd', box.say('ringway status'))
+        self.assertEqual(findings(), before)
+
+    def test_what_a_filter_of_the_unit_refuses_is_allowed_and_nothing_else(self):
+        self.override_early('SystemCallFilter=~io_uring_setup membarrier')
+        before = self.property('SystemCallFilter').split()
+        for check, call in (('io_uring', 'io_uring_setup'), ('membarrier', 'membarrier')):
+            self.assertEqual(self.carry_out(check)['fix'], 'systemctl edit ringwayd && systemctl restart ringwayd  # '
+                             f'[Service] SystemCallFilter={call}')
+            before.append(call)
+        self.assertEqual(sorted(self.property('SystemCallFilter').split()), sorted(before))
+
+    def test_what_the_environment_asks_to_do_without_is_used_again(self):
+        self.override_early('Environment=RINGWAY_WITHOUT=io_uring,membarrier')
+        self.carry_out('membarrier')
+        self.assertEqual(self.finding('io_uring')['severity'], 'ok')
+
+    def test_a_unit_without_a_filter_is_given_none(self):
+        """Of its user's service manager, which sees another one's filter on it."""
+        user = 'runuser -u alice -- env XDG_RUNTIME_DIR=/run/user/$(id -u alice)'
+        drop_in = '/etc/systemd/system/user@.service.d'
+        self.addCleanup(box.say, f'systemctl stop user@$(id -u alice); rm -rf /home/alice {drop_in}; systemctl daemon-reload')
+        box.say(f'mkdir -p /home/alice {drop_in} && chown alice /home/alice'
+                f' && printf "[Service]\nSystemCallFilter=~membarrier\nSystemCallErrorNumber=EPERM\n" >{drop_in}/test.conf'
+                ' && systemctl daemon-reload && systemctl start user@$(id -u alice)')
+        box.say(f'systemctl stop ringwayd.socket ringwayd.service; {user} systemctl --user start ringwayd')
+        found = self.finding('membarrier', f'{user} ringway doctor --output json')
+        self.assertEqual(found['severity'], 'warning', found)
+        self.assertTrue(found['fix'].startswith('allow membarrier in the seccomp profile'), found)
 
     def test_the_fix_for_a_full_disk_makes_room_on_a_small_one(self):
         self.disk_of_its_own('24M')

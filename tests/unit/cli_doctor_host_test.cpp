@@ -76,23 +76,91 @@ TEST_CASE("doctor: kernels that are too old, or lack something", "[cli]") {
     INFO(release);
     CHECK(severity(check_kernel(host)) == expected);
   }
-  host.membarrier = false;
-  CHECK(severity(check_membarrier(host)) == Severity::warning);
 }
 
-TEST_CASE("doctor: io_uring that is forbidden, or that the supervisor lacks", "[cli]") {
+TEST_CASE("doctor: a kernel that does not prove who connects is no finding", "[cli]") {
   Host host;
-  host.files["/proc/sys/kernel/io_uring_disabled"] = "2\n";
-  CHECK_THAT(only(check_io_uring(host)).fix, Catch::Contains("sysctl"));
-  host.files["/proc/sys/kernel/io_uring_disabled"] = "1\n";
-  CHECK(severity(check_io_uring(host)) == Severity::ok);
-  host.files["/proc/sys/kernel/io_uring_disabled"] = "0\n";
-  host.status["without"] = {"io_uring"};
-  CHECK_THAT(only(check_io_uring(host)).fix, Catch::Contains("systemctl edit"));
+  host.status["without"] = {"peerpidfd"};
   host.files["/proc/7/status"] = "Seccomp:\t2\n";
-  CHECK(severity(check_seccomp(host)) == Severity::warning);
+  host.call_filter = "read write";
+  CHECK_THAT(only(check_kernel(host)).what, Catch::Contains("challenge"));
+  for (const auto& check : {check_kernel, check_membarrier, check_io_uring, check_seccomp}) {
+    CHECK(severity(check(host)) == Severity::ok);
+  }
+}
+
+TEST_CASE("doctor: io_uring that this host forbids is used behind a restart", "[cli]") {
+  Host host;
+  std::string& disabled = host.files["/proc/sys/kernel/io_uring_disabled"];
+  disabled = "2\n";
+  CHECK(only(check_io_uring(host)).fix == "sysctl -w kernel.io_uring_disabled=0");
+  host.status["without"] = {"io_uring"};
+  CHECK(only(check_io_uring(host)).fix ==
+        "sysctl -w kernel.io_uring_disabled=0 && systemctl restart ringwayd");
   host.status.erase("without");
-  CHECK(severity(check_seccomp(host)) == Severity::ok);
+  disabled = "1\n";
+  CHECK(severity(check_io_uring(host)) == Severity::ok);
+}
+
+TEST_CASE("doctor: what keeps a feature from ringwayd is named, and what gives it back", "[cli]") {
+  Host host;
+  host.status["without"] = {"io_uring", "membarrier"};
+  host.files["/proc/7/environ"] = "A=1";
+  const auto fixes = [&](const std::string& io_uring, const std::string& membarrier) {
+    CHECK_THAT(only(check_io_uring(host)).fix, Catch::Contains(io_uring));
+    CHECK_THAT(only(check_membarrier(host)).fix, Catch::Contains(membarrier));
+  };
+  SECTION("no filter, no setting") {
+    fixes("linux-image-amd64", "linux-image-amd64");
+  }
+  SECTION("its unit's filter, which is told what to allow, and nothing else") {
+    host.files["/proc/7/status"] = "Seccomp:\t2\n";
+    host.call_filter = "io_uring_enter read membarrier2";
+    fixes("[Service] SystemCallFilter=io_uring_setup io_uring_register",
+          "[Service] SystemCallFilter=membarrier");
+    host.call_filter = "~io_uring_setup membarrier";
+    fixes("[Service] SystemCallFilter=io_uring_setup", "[Service] SystemCallFilter=membarrier");
+    CHECK_THAT(only(check_io_uring(host)).fix, !Catch::Contains("io_uring_enter"));
+  }
+  SECTION("a filter that is not its unit's, in which such a line would allow nothing else") {
+    host.files["/proc/7/status"] = "Seccomp:\t2\n";
+    for (const char* of_unit : {"", "~reboot", "io_uring_setup io_uring_enter io_uring_register "
+                                               "membarrier"}) {
+      host.call_filter = of_unit;
+      fixes("allow io_uring_setup, ", "allow membarrier in the seccomp profile");
+      CHECK_THAT(only(check_membarrier(host)).fix, !Catch::Contains("SystemCallFilter"));
+    }
+  }
+  SECTION("a filter of the unit that the process was started without") {
+    host.call_filter = "read";
+    fixes("linux-image-amd64", "linux-image-amd64");
+  }
+  SECTION("its environment") {
+    using namespace std::string_literals;
+    host.files["/proc/7/environ"] = "A=1\0RINGWAY_WITHOUT=tsc,membarrier\0"s;
+    fixes("linux-image-amd64", "[Service] UnsetEnvironment=RINGWAY_WITHOUT");
+    host.unit = {};
+    fixes("linux-image-amd64", "unset RINGWAY_WITHOUT && kill -USR1 7 && ringwayd");
+  }
+  SECTION("an environment that is not for this user") {
+    host.files.erase("/proc/7/environ");
+    fixes("sudo ringway doctor", "sudo ringway doctor");
+  }
+  SECTION("another pid namespace") {
+    host.supervisor = 0;
+    fixes("where ringwayd runs", "where ringwayd runs");
+  }
+}
+
+TEST_CASE("doctor: membarrier is looked for in this shell, too", "[cli]") {
+  Host host;
+  host.membarrier = false;
+  host.files["/proc/self/environ"] = "RINGWAY_WITHOUT=membarrier";
+  CHECK(only(check_membarrier(host)).fix == "unset RINGWAY_WITHOUT");
+  host.files["/proc/self/environ"] = "";
+  host.files["/proc/self/status"] = "Seccomp:\t2\n";
+  host.call_filter = "read";  // not of this shell
+  CHECK_THAT(only(check_membarrier(host)).fix, Catch::StartsWith("allow membarrier"));
 }
 
 TEST_CASE("doctor: rings that were promised more memory than there is", "[cli]") {

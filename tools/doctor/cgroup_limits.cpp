@@ -10,15 +10,6 @@
 namespace ringway::cli::doctor {
 namespace {
 
-bool has_word(std::string_view text, std::string_view word, char between) {
-  for (std::size_t at = 0; at <= text.size();) {
-    const std::size_t end = std::min(text.find(between, at), text.size());
-    if (text.substr(at, end - at) == word) return true;
-    at = end + 1;
-  }
-  return false;
-}
-
 /// Of /proc/PID/cgroup: whether a line as "4:cpu,cpuacct:/x" has the controller.
 bool is_of_version_1(std::string_view cgroup, std::string_view controller) {
   for (std::size_t at = 0; at < cgroup.size();) {

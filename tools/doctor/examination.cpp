@@ -25,6 +25,7 @@
 #include "shm/barrier.hpp"
 #include "shm/descriptor.hpp"
 #include "shm/process.hpp"
+#include "tools/bundle/capture.hpp"
 #include "tools/bus_access.hpp"
 #include "tools/bus_places.hpp"
 
@@ -36,6 +37,8 @@ using Clock = std::chrono::steady_clock;
 constexpr std::size_t kSyncs = 32;
 constexpr std::chrono::seconds kSyncsAtMost{2};
 constexpr std::chrono::seconds kTopicsAtMost{2};
+constexpr std::chrono::seconds kUnitAtMost{5};
+constexpr std::size_t kFilterBytesMax = 64 << 10;
 
 std::optional<std::string> read_file(const std::string& path) {
   std::error_code ignored;
@@ -91,6 +94,18 @@ void look_at(const std::string& path, Facts& facts) {
 bundle::Unit unit_of_ringwayd(pid_t supervisor) {
   bundle::Unit unit = bundle::unit_of(supervisor);
   return unit.name.starts_with("ringwayd") ? unit : bundle::Unit{};
+}
+
+/// `owner`: whose service manager has it; "": that of who asks.
+std::string call_filter_of(const bundle::Unit& unit, const std::string& owner) {
+  if (unit.name.empty()) return {};
+  std::vector<std::string> words{"systemctl", "show", "--no-pager"};
+  if (unit.of_user) words.emplace_back("--user");
+  if (unit.of_user && !owner.empty()) words.push_back(fmt::format("--machine={}@", owner));
+  words.insert(words.end(), {"--property=SystemCallFilter", "--value", "--", unit.name});
+  std::string filter = bundle::capture(words, kUnitAtMost, kFilterBytesMax).out;
+  std::erase(filter, '\n');
+  return filter;
 }
 
 void look_at_disk(Facts& facts) {
@@ -195,6 +210,7 @@ Facts examine(const Common& common, const std::string& state_dir) {
   }
   if (facts.supervisor != 0) facts.descriptors = descriptors_of(facts.supervisor);
   facts.in_ringwayd = facts.supervisor == 0 || bundle::is_ringwayd(facts.supervisor);
+  facts.call_filter = call_filter_of(facts.unit, facts.owner);
   const BusPlaces places = bus_places(common, facts.status);
   facts.runtime_dir = places.runtime_dir;
   facts.state_dir = state_dir.empty() ? places.state_dir : state_dir;

@@ -60,6 +60,7 @@ struct Facts {
   std::optional<std::uint64_t> descriptors{};  ///< that it has open; none: not for this user
   ServiceState service{};  ///< of one that does not answer
   bundle::Unit unit{};     ///< that serves, or is to
+  std::string call_filter{};  ///< SystemCallFilter= of it, as systemd says; "": none, or not known
   std::string socket{}, runtime_dir{}, state_dir{};
   bool usual_state_dir = false;  ///< nobody said which: it is the one where ringwayd looks itself
   bool membarrier = false;

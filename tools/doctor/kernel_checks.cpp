@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "tools/doctor/checks.hpp"
+#include "tools/doctor/missing_feature.hpp"
 #include "tools/doctor/proc_text.hpp"
 
 namespace ringway::cli::doctor {
@@ -8,13 +9,6 @@ namespace {
 
 constexpr std::uint64_t kMajor = 6;
 constexpr std::uint64_t kMinor = 1;
-
-bool does_without(const Facts& facts, std::string_view feature) {
-  for (const auto& each : facts.status.value("without", nlohmann::json::array())) {
-    if (each == feature) return true;
-  }
-  return false;
-}
 
 }  // namespace
 
@@ -27,7 +21,12 @@ Findings check_kernel(const Facts& facts) {
       dot == std::string::npos ? std::nullopt : number_in(release->substr(dot + 1));
   if (!major || !minor) return not_checked("kernel", fmt::format("'{}' is no version", *release));
   if (*major > kMajor || (*major == kMajor && *minor >= kMinor)) {
-    return well("kernel", fmt::format("Linux {}", *release));
+    // Linux 6.5 does.
+    const std::string_view lacking =
+        does_without(facts, "peerpidfd")
+            ? ", which does not prove who connects: clients answer a challenge first"
+            : "";
+    return well("kernel", fmt::format("Linux {}{}", *release, lacking));
   }
   return {{Severity::error, "kernel", fmt::format("Linux {}", *release),
            "Ringway is made for and tested on Linux 6.1 and later",
@@ -35,10 +34,13 @@ Findings check_kernel(const Facts& facts) {
 }
 
 Findings check_membarrier(const Facts& facts) {
-  if (facts.membarrier) return well("membarrier", "the kernel has it");
-  return {{Severity::warning, "membarrier", "the kernel has none, or a seccomp filter refuses it",
+  const bool missing = does_without(facts, "membarrier");
+  if (facts.membarrier && !missing) return well("membarrier", "the kernel has it");
+  const Cause cause = cause_of_missing(facts, {"membarrier", {"membarrier"}});
+  return {{Severity::warning, "membarrier",
+           fmt::format("{} does without it: {}", missing ? "ringwayd" : "this shell", cause.what),
            "every publish pays for a fence, and who waits looks again every millisecond",
-           facts.with_setting("SystemCallFilter=membarrier")}};
+           cause.fix}};
 }
 
 Findings check_io_uring(const Facts& facts) {
@@ -54,12 +56,17 @@ Findings check_io_uring(const Facts& facts) {
   if (!missing && disabled == "1" && facts.answers) {
     return well("io_uring", "restricted on this host, and ringwayd has it");
   }
-  const std::string what = missing ? "ringwayd does without it" : "forbidden on this host";
+  const std::string allow = "sysctl -w kernel.io_uring_disabled=0";
+  const Cause cause =
+      disabled == "0"
+          ? cause_of_missing(
+                facts, {"io_uring", {"io_uring_setup", "io_uring_enter", "io_uring_register"}})
+          : Cause{fmt::format("kernel.io_uring_disabled = {}", disabled),
+                  missing ? fmt::format("{} && {}", allow, facts.restart()) : allow};
   return {{Severity::warning, "io_uring",
-           fmt::format("{} (kernel.io_uring_disabled = {})", what, disabled),
-           "the log is written by pwrite instead, at a lower rate",
-           disabled == "0" ? facts.with_setting("SystemCallFilter=@io-event")
-                           : "sysctl -w kernel.io_uring_disabled=0"}};
+           fmt::format("{}: {}", missing ? "ringwayd does without it" : "forbidden on this host",
+                       cause.what),
+           "the log is written by pwrite instead, at a lower rate", cause.fix}};
 }
 
 Findings check_seccomp(const Facts& facts) {
@@ -68,15 +75,8 @@ Findings check_seccomp(const Facts& facts) {
   if (!text) return not_checked("seccomp", path + " cannot be read");
   const auto mode = line_behind(*text, "Seccomp:");
   if (!mode) return not_checked("seccomp", "the kernel does not say");
-  if (*mode == "0") return well("seccomp", fmt::format("no filter on {}", facts.whose()));
-  const auto without = facts.status.value("without", nlohmann::json::array());
-  if (without.empty()) {
-    return well("seccomp", fmt::format("a filter on {}, which lacks nothing", facts.whose()));
-  }
-  return {{Severity::warning, "seccomp",
-           fmt::format("a filter on {}, which lacks {}", facts.whose(), without.dump()),
-           "what a filter refuses is done without, more slowly",
-           facts.with_setting("SystemCallFilter=@system-service")}};
+  // What a filter refuses has a check of its own, which tells whether the filter is the cause.
+  return well("seccomp", fmt::format("{} filter on {}", *mode == "0" ? "no" : "a", facts.whose()));
 }
 
 }  // namespace ringway::cli::doctor

@@ -42,6 +42,15 @@ std::optional<std::string> line_behind(const std::string& text, std::string_view
   return {};
 }
 
+bool has_word(std::string_view text, std::string_view word, char between) {
+  for (std::size_t at = 0; at <= text.size();) {
+    const std::size_t end = std::min(text.find(between, at), text.size());
+    if (text.substr(at, end - at) == word) return true;
+    at = end + 1;
+  }
+  return false;
+}
+
 std::optional<Limit> limit_in(const std::string& limits, std::string_view name) {
   const auto line = line_behind(limits, name);
   if (!line) return {};

@@ -15,6 +15,9 @@ std::optional<std::uint64_t> number_in(std::string_view text);
 /// The rest of the line that begins with `name` (as "MemTotal:"), without spaces around it.
 std::optional<std::string> line_behind(const std::string& text, std::string_view name);
 
+/// Whether it is one of the words that `between` parts.
+bool has_word(std::string_view text, std::string_view word, char between);
+
 inline constexpr std::uint64_t kUnlimited = std::numeric_limits<std::uint64_t>::max();
 
 struct Limit {
