@@ -102,6 +102,10 @@ void CommandLine::add_common(CLI::App& verb, Asks asks, const VerbInfo& info) {
   };
   const auto set_timeout = [this](const std::string& text) {
     common_.timeout = parse_duration("--timeout", text);
+    if (common_.timeout.count() == 0) {
+      throw Error(ErrorCode::usage, fmt::format("--timeout {}", text),
+                  "in no time nobody can answer", "write some, as 10s, or leave it out");
+    }
     common_.names_timeout = true;
   };
   if (!info.draws) {

@@ -1,6 +1,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <fmt/format.h>
+
 #include <catch2/catch.hpp>
 #include <cstdio>
 #include <memory>
@@ -117,6 +119,18 @@ TEST_CASE("command line: a verb gets its own options and the common ones", "[cli
   CHECK(seen.common.timeout == std::chrono::seconds(10));
   CHECK_FALSE(seen.common.names_timeout);
   CHECK(seen.common.format == Format::table);
+}
+
+TEST_CASE("command line: a supervisor that has no time to answer is not asked", "[cli]") {
+  Seen seen;
+  for (const char* none : {"0s", "0ms", "0h0m"}) {
+    const Result result = run({"topic", "follow", "--timeout", none}, seen);
+    CHECK(result.status == 2);
+    CHECK(result.err == fmt::format("ringway: --timeout {}: in no time nobody can answer; write "
+                                    "some, as 10s, or leave it out\n",
+                                    none));
+  }
+  CHECK(seen.runs == 0);
 }
 
 TEST_CASE("command line: help and versions go to stdout and succeed", "[cli]") {
