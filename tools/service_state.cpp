@@ -1,5 +1,6 @@
 #include "tools/service_state.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -15,6 +16,7 @@
 
 #include "control/channel.hpp"
 #include "ringway/error.hpp"
+#include "shm/descriptor.hpp"
 #include "tools/bundle/capture.hpp"
 #include "tools/bus_access.hpp"
 #include "tools/pid_namespace.hpp"
@@ -111,8 +113,22 @@ std::optional<pid_t> listener_at(const std::string& socket) {
   }
 }
 
+/// The supervisor that has a directory's lock; 0 where none is known.
+pid_t holder_of(const std::string& directory) {
+  const std::string path = directory + "/lock";
+  const shm::Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  struct flock lock{};
+  lock.l_type = F_WRLCK;
+  lock.l_whence = SEEK_SET;
+  if (!file || ::fcntl(file.get(), F_GETLK, &lock) != 0 || lock.l_type == F_UNLCK) return 0;
+  return bundle::is_ringwayd(lock.l_pid) ? lock.l_pid : 0;
+}
+
 /// Who listens, without being asked. A socket that the service manager made says nothing of that.
-void look_at_listener(ServiceState& state) {
+void look_at_listener(ServiceState& state, const std::string& runtime_dir) {
+  std::error_code unseen;
+  state.unnamed = fs::status(state.socket, unseen).type() == fs::file_type::not_found;
+  if (state.unnamed && state.process == 0) state.process = holder_of(runtime_dir);
   const std::optional<pid_t> pid = listener_at(state.socket);
   if (pid == 0) state.elsewhere = true;
   if (!pid || *pid == 0 || bundle::is_service_manager(*pid)) return;
@@ -135,6 +151,10 @@ std::string file_named_in(const std::string& line) {
   const std::size_t end = line.find(kEnding);
   if (end == line.npos || !line.starts_with('/')) return {};
   return line.substr(0, end + kEnding.size());
+}
+
+std::string socket_of(const bundle::Unit& unit) {
+  return unit.name.substr(0, unit.name.size() - kSuffix.size()) + ".socket";
 }
 
 Remedy remedy_of_failing(const ServiceState& state) {
@@ -173,8 +193,7 @@ std::string systemctl(const std::string& verb, const bundle::Unit& unit) {
 }
 
 std::string socket_and_service(const bundle::Unit& unit) {
-  const std::string name = unit.name.substr(0, unit.name.size() - kSuffix.size());
-  return fmt::format("{} {}", shell_quoted(name + ".socket"), shell_quoted(unit.name));
+  return fmt::format("{} {}", shell_quoted(socket_of(unit)), shell_quoted(unit.name));
 }
 
 Remedy remedy_of(const ServiceState& state) {
@@ -193,6 +212,14 @@ Remedy remedy_of(const ServiceState& state) {
       return {fmt::format("{} starts just now: it looks through its logs", state.unit.name),
               "ringway status --watch"};
     }
+    if (state.active == "active" && state.unnamed) {
+      // Whoever made the file is to make it again; the service goes on with it.
+      bundle::Unit maker = state.unit;
+      if (!maker.of_user) maker.name = socket_of(maker);
+      return {fmt::format("{} runs (pid {}), but its socket {} was removed", state.unit.name,
+                          state.process, state.socket),
+              systemctl("restart", maker)};
+    }
     if (state.active == "active") {
       return {fmt::format("{} runs (pid {}), and is overloaded or hangs", state.unit.name,
                           state.process),
@@ -200,14 +227,20 @@ Remedy remedy_of(const ServiceState& state) {
     }
     return {fmt::format("{} is {}", state.unit.name, state.active), systemctl("start", state.unit)};
   }
+  const std::string start =
+      fmt::format("ringwayd --socket {}  # with the options it had, as its user",
+                  shell_quoted(state.socket));
+  if (state.process != 0 && state.unnamed) {
+    return {fmt::format("pid {} runs, but its socket {} was removed", state.process, state.socket),
+            fmt::format("kill -USR1 {} && {}", state.process, start)};
+  }
   if (state.process != 0) {
     return {fmt::format("pid {} listens, and is overloaded or hangs", state.process),
             fmt::format("ringway status --timeout 60s  # silent: kill -USR1 {}, which leaves the "
                         "rings to the next one, and start that",
                         state.process)};
   }
-  return {"", fmt::format("ringwayd --socket {}  # with the options it had, as its user",
-                          shell_quoted(state.socket))};
+  return {"", start};
 }
 
 pid_t pid_here(const std::string& socket, pid_t said) {
@@ -223,7 +256,7 @@ pid_t pid_here(const std::string& socket, pid_t said) {
 ServiceState service_state(const Common& common) {
   ServiceState state{.socket = socket_path(common)};
   look_at_unit(state, runtime_directory(common));
-  look_at_listener(state);
+  look_at_listener(state, runtime_directory(common));
   state.stopped = state.process != 0 && is_stopped(state.process);
   return state;
 }

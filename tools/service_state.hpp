@@ -21,6 +21,7 @@ struct ServiceState {
   pid_t process = 0;        ///< who listens, or the unit's; by its pid here
   bool stopped = false;     ///< that one is, as by SIGSTOP
   bool elsewhere = false;   ///< somebody listens in another pid namespace
+  bool unnamed = false;     ///< there is no file of the socket's name: whoever listens is not found
 };
 
 /// What is wrong with it, "" where nothing more is known than that it does not answer; and a command

@@ -3,6 +3,7 @@
 import os
 import pathlib
 import pwd
+import signal
 import sys
 import unittest
 
@@ -60,6 +61,17 @@ class Doctor(OnABus):
                           if each['check'] == 'service'], [go_on])
         self.assertEqual(self.bus.refusal('status', '--timeout', '200ms', status=6)['fix'], go_on)
         self.assertIn('(default 500ms)', ' '.join(self.bus.run('doctor', '--help').decode().split()))
+
+    def test_who_runs_behind_a_socket_that_was_removed_is_found_and_makes_room_for_the_next(self):
+        self.create()
+        pid = self.bus.daemon.pid
+        self.bus.socket.unlink()
+        fix = self.findings()['service']['fix']
+        self.assertTrue(fix.startswith(f'kill -USR1 {pid} && ringwayd --socket {self.bus.socket}  # '), fix)
+        os.kill(pid, signal.SIGUSR1)
+        self.bus.daemon.wait()
+        self.bus.start()
+        self.assertEqual(self.findings()['service']['severity'], 'ok')
 
     def test_with_nobody_there_the_disk_of_the_usual_state_directory_is_looked_at(self):
         self.bus.kill()

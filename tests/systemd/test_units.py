@@ -670,6 +670,16 @@ END""")
         self.assertRegex(self.carry_out('descriptors')['fix'],
                          '^systemctl edit ringwayd && systemctl restart ringwayd  # ')
 
+    def test_a_socket_whose_file_was_removed_is_made_again_and_the_rings_live_on(self):
+        box.say('ringway topic create t --sync never && echo one | ringway produce t')
+        adopted = len(self.events('ring_adopted'))
+        box.say('rm /run/ringway/control.sock')
+        said = box.say('ringway status', status=1)
+        self.assertIn('control.sock was removed', said)
+        self.assertEqual(self.carry_out('service')['fix'], 'systemctl restart ringwayd.socket')
+        self.assertEqual(box.say('ringway consume t -o start -e'), 'one\n')
+        self.assertEqual(len(self.events('ring_adopted')) - adopted, 1)
+
     def test_a_kernel_that_does_not_prove_who_connects_is_no_finding(self):
         def findings():
             return {each['check'] for each in json.loads(box.outcome('ringway doctor --output json')[1])['findings']

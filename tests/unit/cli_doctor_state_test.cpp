@@ -133,6 +133,18 @@ TEST_CASE("doctor: why nobody serves, and the very command that mends it", "[cli
     host.refusal_fix = "let both sides share a pid namespace";
     CHECK(fix() == host.refusal_fix);
   }
+  SECTION("it runs, and its socket's file was removed") {
+    service.active = "active";
+    service.process = 9;
+    CHECK(fix() == "systemctl restart ringwayd@lab");
+    service.unnamed = true;
+    CHECK(fix() == "systemctl restart ringwayd@lab.socket");
+    CHECK_THAT(only(check_service(host)).what, Catch::Contains("control.sock was removed"));
+    service.unit = {"ringwayd.service", true};  // which makes its socket itself
+    CHECK(fix() == "systemctl --user restart ringwayd");
+    service.unit = {};
+    CHECK_THAT(fix(), Catch::StartsWith("kill -USR1 9 && ringwayd --socket /run/ringway-lab/"));
+  }
   SECTION("it starts") {
     service.active = "activating";
     service.sub = "start";
