@@ -220,6 +220,40 @@ TEST_CASE("doctor: limits of the process", "[cli]") {
   CHECK(severity(check_tasks(host)) == Severity::ok);
 }
 
+TEST_CASE("doctor: a limit of a group is raised where it was found", "[cli]") {
+  Host host;
+  const auto expect = [&](const std::string& group, const std::string& quota,
+                          const std::string& tasks) {
+    host.files["/proc/7/cgroup"] = "0::" + group + "/ringwayd.service\n";
+    for (const std::string& own : {group, group + "/ringwayd.service"}) {
+      host.files["/sys/fs/cgroup" + own + "/cgroup.controllers"] = "cpu pids\n";
+    }
+    const std::string here = "/sys/fs/cgroup" + group;
+    host.files[here + "/cpu.max"] = "50000 100000\n";
+    host.files[here + "/pids.max"] = "1000\n";
+    host.files[here + "/pids.current"] = "990\n";
+    host.files[here + "/ringwayd.service/cpu.max"] = "max 100000\n";
+    host.files[here + "/ringwayd.service/pids.max"] = "max\n";
+    CHECK(only(check_cpu_quota(host)).fix == quota);
+    CHECK(only(check_tasks(host)).fix == tasks);
+  };
+  expect("/ringway.slice", "systemctl edit ringway.slice  # [Slice] CPUQuota=",
+         "systemctl edit ringway.slice  # [Slice] TasksMax=2000");
+  const std::string user = "/user.slice/user-7.slice";
+  expect(user, "systemctl edit user-7.slice  # [Slice] CPUQuota=",
+         "systemctl edit user-7.slice  # [Slice] TasksMax=2000");
+  expect(user + "/user@7.service", "systemctl edit user@7  # [Service] CPUQuota=",
+         "systemctl edit user@7  # [Service] TasksMax=2000");
+  expect(user + "/user@7.service/app.slice",
+         "systemctl --user edit app.slice  # [Slice] CPUQuota=",
+         "systemctl --user edit app.slice  # [Slice] TasksMax=2000");
+  expect("/system.slice/a.scope", "systemctl set-property a.scope CPUQuota=",
+         "systemctl set-property a.scope TasksMax=2000");
+  host.files["/sys/fs/cgroup/system.slice/a.scope/ringwayd.service/cpu.max"] = "1 100000\n";
+  CHECK_THAT(only(check_cpu_quota(host)).fix,
+             Catch::StartsWith("systemctl edit ringwayd && systemctl restart ringwayd  # "));
+}
+
 TEST_CASE("doctor: clocks, governors and quotas that cost time", "[cli]") {
   Host host;
   const std::string clock = "/sys/devices/system/clocksource/clocksource0/current_clocksource";
@@ -234,10 +268,13 @@ TEST_CASE("doctor: clocks, governors and quotas that cost time", "[cli]") {
   CHECK(severity(check_governor(host)) == Severity::ok);  // it is offline
   host.files["/sys/devices/system/cpu/cpu3/cpufreq/scaling_governor"] = "powersave\n";
   CHECK(only(check_governor(host)).what == "powersave (cpu 3)");
+  CHECK(only(check_governor(host)).fix ==
+        "echo performance | tee /sys/devices/system/cpu/cpu*/cpufreq/scaling_governor");
   std::erase_if(host.files, [](const auto& file) { return file.first.ends_with("_governor"); });
   CHECK_THAT(only(check_governor(host)).what, Catch::Contains("virtual machine"));
   host.files["/sys/fs/cgroup/cpu.max"] = "50000 100000\n";  // a container sees its own as the root
   CHECK_THAT(only(check_cpu_quota(host)).what, Catch::StartsWith("50 %"));
+  CHECK_THAT(only(check_cpu_quota(host)).fix, Catch::Contains("container"));
   host.files["/sys/fs/cgroup/cpu.max"] = "200000 100000\n";
   CHECK(severity(check_cpu_quota(host)) == Severity::ok);
 }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
 
 #include "tools/doctor/proc_text.hpp"
 
@@ -63,6 +64,22 @@ CgroupLimits cgroup_limits(const Facts& facts, std::string_view controller, std:
     }
   }
   return found;
+}
+
+std::string with_group_setting(const Facts& facts, const std::string& group,
+                               std::string_view setting) {
+  const std::size_t slash = group.rfind('/');
+  const bundle::Unit unit{group.substr(slash + 1),
+                          group.substr(0, slash).find("/user@") != std::string::npos};
+  if (unit.name == facts.unit.name) return facts.with_setting(setting);
+  if (unit.name.ends_with(".scope")) {
+    return fmt::format("{} {}", systemctl("set-property", unit), setting);
+  }
+  for (const auto& [suffix, section] : {std::pair{".slice", "Slice"}, {".service", "Service"}}) {
+    if (!unit.name.ends_with(suffix)) continue;
+    return fmt::format("{}  # [{}] {}", systemctl("edit", unit), section, setting);
+  }
+  return fmt::format("start what has {} as its own (a container) with more than that", group);
 }
 
 }  // namespace ringway::cli::doctor

@@ -25,4 +25,8 @@ struct CgroupLimits {
 CgroupLimits cgroup_limits(const Facts& facts, std::string_view controller, std::string_view most,
                            std::string_view present = {});
 
+/// What to type so that a group, of the service or above it, has a setting of systemd.
+std::string with_group_setting(const Facts& facts, const std::string& group,
+                               std::string_view setting);
+
 }  // namespace ringway::cli::doctor

@@ -15,6 +15,7 @@ constexpr std::uint64_t kLockedMin = 8 << 20;
 /// A few hundred topics and clients.
 constexpr std::uint64_t kDescriptorsMin = 4096;
 constexpr std::uint64_t kTasksMin = 32;
+constexpr std::uint64_t kTasksFix = 512;
 
 std::string text_of(std::uint64_t limit) {
   return limit == kUnlimited ? "unlimited" : fmt::format("{}", limit);
@@ -81,7 +82,8 @@ Findings check_tasks(const Facts& facts) {
     return {{Severity::warning, "tasks",
              fmt::format("{} of {} in {}", *used, *most, each.group),
              "ringwayd cannot start its keeper or its threads when there are no more",
-             facts.with_setting("TasksMax=512")}};
+             with_group_setting(facts, each.group,
+                                fmt::format("TasksMax={}", std::max(kTasksFix, 2 * *most)))}};
   }
   if (!groups.hidden.empty()) return not_checked("tasks", groups.hidden);
   return well("tasks", "no cgroup is short of them");

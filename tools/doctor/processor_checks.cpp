@@ -55,7 +55,7 @@ Findings check_governor(const Facts& facts) {
   }
   return {{Severity::note, "governor", what,
            "a processor that has slowed down wakes a consumer late, and the first records are slow",
-           "cpupower frequency-set -g performance"}};
+           "echo performance | tee /sys/devices/system/cpu/cpu*/cpufreq/scaling_governor"}};
 }
 
 Findings check_cpu_quota(const Facts& facts) {
@@ -69,7 +69,7 @@ Findings check_cpu_quota(const Facts& facts) {
     return {{Severity::warning, "cpu_quota",
              fmt::format("{} % of a processor in {}", *quota * 100 / *period, each.group),
              "threads stand still for the rest of each period: the log and repairs wait",
-             facts.with_setting("CPUQuota=")}};
+             with_group_setting(facts, each.group, "CPUQuota=")}};
   }
   if (!groups.hidden.empty()) return not_checked("cpu_quota", groups.hidden);
   return well("cpu_quota", "a whole processor or more");
