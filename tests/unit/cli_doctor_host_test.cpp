@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <catch2/catch.hpp>
 
 #include "tools/doctor/checks.hpp"
@@ -190,9 +192,21 @@ TEST_CASE("doctor: huge pages and nodes", "[cli]") {
   host.files["/sys/kernel/mm/transparent_hugepage/shmem_enabled"] = "always advise [never] deny";
   CHECK(severity(check_huge_pages(host)) == Severity::note);
   host.files["/sys/devices/system/node/online"] = "0-1\n";
-  CHECK(severity(check_numa(host)) == Severity::ok);  // it keeps to one
-  host.files["/proc/7/status"] = "Mems_allowed_list:\t0-1\n";
-  CHECK(severity(check_numa(host)) == Severity::note);
+  CHECK(severity(check_numa(host)) == Severity::ok);  // it may use one
+  host.files["/proc/7/status"] = "Mems_allowed_list:\t1-2\n";
+  CHECK_THAT(only(check_numa(host)).what, Catch::Contains("numa_maps does not say"));
+  std::string& maps = host.files["/proc/7/numa_maps"];
+  for (const char* policy : {"default", "bind:1-2", "interleave:1-2", "local"}) {
+    maps = fmt::format("55d0c0000000 {} file=/usr/bin/ringwayd N0=2\n7f00 bind:1\n", policy);
+    INFO(maps);
+    const std::string fix = only(check_numa(host)).fix;
+    CHECK(fix == "systemctl edit ringwayd && systemctl restart ringwayd"
+                 "  # [Service] NUMAPolicy=bind and, below it, NUMAMask=1");
+  }
+  for (const char* policy : {"bind:1", "prefer:2", "bind=static:1"}) {
+    maps = fmt::format("55d0c0000000 {}\n7f00 default\n", policy);
+    CHECK(severity(check_numa(host)) == Severity::ok);
+  }
 }
 
 TEST_CASE("doctor: limits of the process", "[cli]") {

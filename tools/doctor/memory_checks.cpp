@@ -23,6 +23,12 @@ struct Room {
   std::string hidden{};  ///< what could leave less, and cannot be looked at
 };
 
+/// Of /proc/PID/numa_maps, the policy of memory that has none of its own: "default", "bind:0-1".
+std::string policy_in(const std::string& maps) {
+  const std::size_t begin = std::min(maps.find(' '), maps.size() - 1) + 1;
+  return maps.substr(begin, maps.find_first_of(" \n", begin) - begin);
+}
+
 /// The least that RAM, the kernel's accounting and every cgroup leave.
 std::optional<Room> room_for_rings(const Facts& facts, const std::string& meminfo) {
   const auto available = kilobytes(meminfo, "MemAvailable:");
@@ -95,20 +101,29 @@ Findings check_numa(const Facts& facts) {
   if (!online) return not_checked("numa", "/sys/devices/system/node/online cannot be read");
   const std::size_t nodes = counted_in(*online);
   if (nodes <= 1) return well("numa", "one node");
+  const auto unknown = [&](std::string_view file) {
+    return not_checked("numa", fmt::format("{} nodes, and {}/{} does not say which are used", nodes,
+                                           facts.process(), file));
+  };
   const auto status = facts.read(facts.process() + "/status");
   const auto allowed = status ? line_behind(*status, "Mems_allowed_list:") : std::nullopt;
-  if (!allowed) {
-    return not_checked("numa", fmt::format("{} nodes, and {}/status does not say which are used",
-                                           nodes, facts.process()));
+  const std::vector<std::uint64_t> numbers = numbers_in(allowed.value_or(""));
+  if (numbers.empty()) return unknown("status");
+  if (numbers.size() == 1) {
+    return well("numa", fmt::format("{} nodes, {} may use {}", nodes, facts.whose(), *allowed));
   }
-  if (counted_in(*allowed) == 1) {
-    return well("numa", fmt::format("{} nodes, {} keeps to {}", nodes, facts.whose(), *allowed));
+  const auto maps = facts.read(facts.process() + "/numa_maps");
+  if (!maps || maps->empty()) return unknown("numa_maps");
+  const std::string policy = policy_in(*maps);
+  const std::size_t colon = policy.find(':');
+  if (colon != policy.npos && counted_in(policy.substr(colon + 1)) == 1) {
+    return well("numa", fmt::format("{} nodes, {} has {}", nodes, facts.whose(), policy));
   }
   return {{Severity::note, "numa", fmt::format("{} nodes, and {} uses all", nodes, facts.whose()),
-           "a ring on another node than its producer and consumer costs latency",
-           "install -D -t /etc/systemd/system/ringwayd.service.d "
-           "/usr/share/doc/ringway/examples/numa.conf && systemctl daemon-reload && systemctl "
-           "restart ringwayd"}};
+           "a ring on another node than its producer and consumer costs latency; rings that are "
+           "made from then on lie on the one of the fix: take that of producers and consumers",
+           facts.with_setting(
+               fmt::format("NUMAPolicy=bind and, below it, NUMAMask={}", numbers.front()))}};
 }
 
 }  // namespace ringway::cli::doctor
