@@ -333,7 +333,8 @@ void LogFlush::retire(std::uint64_t first_kept) {
   const int result = log_.retire(count, false);
   if (result < 0) {
     events_.say(Severity::warning, "segment_not_removed",
-                {{"error", std::generic_category().message(-result)}});
+                {{"error", std::generic_category().message(-result)},
+                 {"path", path_of(log_.segments().front().name)}});
   }
   publish_segments();
 }

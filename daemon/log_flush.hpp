@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <utility>
 
 #include "daemon/event_log.hpp"
@@ -112,6 +113,9 @@ class LogFlush {
     return log_.predecessor_durable().offset != log_.first().offset;
   }
 
+  std::string path_of(const std::string& segment) const {
+    return (topic_.directory(partition_) / segment).string();
+  }
   ring::Place ring_place(log::LogPoint point) const noexcept {
     return {point.position - base_position_, point.offset};
   }

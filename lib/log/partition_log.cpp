@@ -25,6 +25,11 @@ LogStart without_empty_namesake(LogStart start) {
   return start;
 }
 
+/// Somebody was quicker, or put a directory there, which is no segment: as open() has it.
+bool was_not_there(int result) noexcept {
+  return result == -ENOENT || result == -EISDIR;
+}
+
 }  // namespace
 
 PartitionLog::PartitionLog(storage::FileSystem& file_system, storage::WriteEngine& engine,
@@ -229,7 +234,7 @@ std::uint64_t PartitionLog::bytes() const noexcept {
 int PartitionLog::retire(std::size_t count, bool reusable) {
   int result = 0;
   if (!spare_.empty()) result = file_system_.remove(spare_);
-  if (result == -ENOENT) result = 0;
+  if (was_not_there(result)) result = 0;
   if (result == 0) spare_.clear();
   // Oldest first: whatever a crash leaves is a log without a gap.
   while (result == 0 && count > 0 && segment_count() > 1) {
@@ -238,7 +243,7 @@ int PartitionLog::retire(std::size_t count, bool reusable) {
       spare_ = path;
     } else {
       result = file_system_.remove(path);
-      if (result == -ENOENT) result = 0;  // somebody was quicker
+      if (was_not_there(result)) result = 0;
     }
     if (result < 0) break;
     sealed_.erase(sealed_.begin());

@@ -158,7 +158,8 @@ class PartitionLog {
   }
   std::uint64_t bytes() const noexcept;  ///< disk space taken
   /// Removes the oldest `count`, never the last. With `reusable` (no reader holds its descriptor)
-  /// the newest of them is written over as the next segment. 0 or the first negative errno.
+  /// the newest of them is written over as the next segment. 0, or the negative errno of the first
+  /// that could not be removed and is the oldest now. What is no file was not there.
   int retire(std::size_t count, bool reusable);
 
   std::string write_path() const;  ///< for people: "io_uring, direct"

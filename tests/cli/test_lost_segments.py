@@ -128,6 +128,19 @@ class LostSegments(OnABus):
         self.assertEqual(self.partition()['first_offset'], first)
         self.assertNotIn('segment_not_removed', self.bus.log.read_text())
 
+    def test_a_directory_in_the_place_of_the_oldest_is_no_obstacle(self):
+        self.fill()
+        self.files_at_first = self.files()
+        self.lose(0)
+        self.files_at_first[0].mkdir()
+        self.bus.run('topic', 'trim', 't', '--before', 'end', '--yes')
+        newest = self.files_at_first[-1]
+        self.assertEqual(self.files(), [self.files_at_first[0], newest])
+        self.assertEqual(self.partition()['first_offset'], int(newest.stem))
+        self.assertEqual(self.events('segment_not_removed'), [])
+        self.bus.restart()
+        self.assertEqual(self.consume(status=0), ([*range(int(newest.stem), RECORDS)], []))
+
     def test_several_that_go_while_they_are_served_are_one_gap(self):
         self.fill()
         self.files_at_first = self.files()

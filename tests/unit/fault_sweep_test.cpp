@@ -237,6 +237,7 @@ TEST_CASE("sweep: a segment that cannot be removed is told, and goes the next ti
   bench.disk.fail(Call::remove, 1, error, true);
   bench.duty->retire_segments(second);
   CHECK(bench.says("segment_not_removed"));
+  CHECK(bench.says(segments().front().name));
   CHECK(segments().size() == before);
   CHECK(bench.hold() == Hold::none);
   bench.disk.heal();

@@ -194,6 +194,20 @@ TEST_CASE("log: a full segment takes no record until it is durable as a whole", 
   CHECK_FALSE(bus.driver->log().full());
 }
 
+TEST_CASE("log: a directory in the place of a segment keeps none of the others", "[log]") {
+  LogBench bench;
+  log::PartitionLog& log = bench.driver->log();
+  while (log.segment_count() < 4) {
+    bench.add(20);
+    bench.driver->drain();
+  }
+  const std::string third = log.segments()[2].name;
+  bench.disk.fail(Call::remove, 1, EISDIR);
+  CHECK(log.retire(2, false) == 0);
+  CHECK(log.segments().front().name == third);
+  CHECK(log.segment_count() == 2);
+}
+
 TEST_CASE("log: a parked partition opens its file with the next batch", "[log]") {
   LogBench bus;
   bus.add(5);
