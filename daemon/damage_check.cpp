@@ -1,7 +1,6 @@
 #include "daemon/damage_check.hpp"
 
 #include <algorithm>
-#include <cstring>
 #include <filesystem>
 #include <string>
 #include <system_error>
@@ -9,6 +8,8 @@
 #include <vector>
 
 #include "daemon/segment_search.hpp"
+#include "log/file_error.hpp"
+#include "log/segment_reader.hpp"
 #include "log/verify.hpp"
 #include "ringway/error.hpp"
 
@@ -33,6 +34,11 @@ std::optional<LogDamage::Range> damage_at(storage::FileSystem& file_system,
                          .rule = "bytes do not verify"};
   const std::filesystem::path path = topic.directory(partition) / segment.name;
   try {
+    const log::SegmentReader reader(
+        file_system, log::open_or_throw(file_system, path.string(), storage::OpenMode::read),
+        log::TableRead::later);
+    reader.check_base_offset(segment.first.offset);
+    reader.check_owner(topic.uuid(), partition);
     std::optional<log::LogPoint> end;
     if (*index + 1 < segments.size()) end = segment.end;
     const auto hole = log::hole_at(file_system, path.string(), offset, end);
@@ -103,6 +109,12 @@ void DamageCheck::found(const Place& place, const std::shared_ptr<ServedTopic>& 
   if (place.topic->deleting) return look_at_next();
   if (range) {
     place.topic->damage.note(parts_.log, *served, *range);
+    // Records must not go on into a file that nobody can read.
+    const auto segments = served->segments(range->partition).snapshot();
+    if (range->kind == LogDamage::Kind::unreadable && !segments.empty() &&
+        range->file == segments.back().name) {
+      parts_.flusher.leave_segment(served, range->partition, [] {});
+    }
   } else {
     not_before_[place.uid] = std::chrono::steady_clock::now() + kNotListened;
   }

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
+#include <ranges>
 
 namespace ringway::daemon {
 namespace {
@@ -43,12 +45,21 @@ std::string words_of(const LogDamage::Range& range) {
 }  // namespace
 
 void LogDamage::note(const EventLog& log, const ServedTopic& topic, Range range) {
-  const bool known = std::ranges::any_of(ranges_, [&](const Range& other) {
-    return other.kind == range.kind && other.partition == range.partition &&
-           other.file == range.file && other.from.offset == range.from.offset;
-  });
-  const bool is_hole = range.kind == Kind::hole;
-  if (known || (is_hole && holes_ == kHolesMax)) return;
+  if (range.to.offset == range.from.offset) return;
+  if (range.kind == Kind::hole) {
+    const bool known = std::ranges::any_of(holes_, [&](const Range& other) {
+      return other.partition == range.partition && other.from.offset == range.from.offset;
+    });
+    if (known || holes_.size() == kHolesMax) return;
+    holes_.push_back(range);
+  } else {
+    const auto [known, is_new] =
+        files_.try_emplace({range.partition, range.from.offset}, range);
+    if (!is_new) {
+      known->second.to = range.to;
+      return;
+    }
+  }
   std::vector<LogField> fields{
       {"topic", topic.name()},
       {"partition", range.partition},
@@ -63,47 +74,48 @@ void LogDamage::note(const EventLog& log, const ServedTopic& topic, Range range)
                                     : "consumers are told of a gap");
   log.write(Severity::error,
             range.kind == Kind::missing ? "segment_missing" : "segment_damaged", fields);
-  ranges_.push_back(std::move(range));
-  holes_ += is_hole ? 1 : 0;
 }
 
 bool LogDamage::has(std::uint32_t partition, std::uint64_t offset) const noexcept {
-  return std::ranges::any_of(ranges_, [&](const Range& range) {
-    return range.partition == partition && range.to.offset != kUnknown &&
-           offset >= range.from.offset && offset < range.to.offset;
-  });
+  return file_with(partition, offset) != nullptr ||
+         std::ranges::any_of(holes_, [&](const Range& range) {
+           return range.partition == partition && offset >= range.from.offset &&
+                  offset < range.to.offset;
+         });
 }
 
-std::optional<log::LogPoint> LogDamage::missing_up_to(std::uint32_t partition,
-                                                      std::uint64_t offset) const noexcept {
+/// Where it is known how far the file went.
+const LogDamage::Range* LogDamage::file_with(std::uint32_t partition,
+                                             std::uint64_t offset) const noexcept {
+  const auto behind = files_.upper_bound({partition, offset});
+  if (behind == files_.begin()) return nullptr;
+  const Range& range = std::prev(behind)->second;
+  const bool has_it = range.partition == partition && range.to.offset != kUnknown &&
+                      offset >= range.from.offset && offset < range.to.offset;
+  return has_it ? &range : nullptr;
+}
+
+std::optional<log::LogPoint> LogDamage::lost_end(std::uint32_t partition,
+                                                 std::uint64_t offset) const noexcept {
   std::optional<log::LogPoint> end;
-  const auto goes_on = [&](const Range& range) {
-    return range.kind == Kind::missing && range.partition == partition &&
-           offset >= range.from.offset && offset < range.to.offset;
-  };
-  for (auto next = std::ranges::find_if(ranges_, goes_on); next != ranges_.end();
-       next = std::ranges::find_if(ranges_, goes_on)) {
-    end = next->to;
-    offset = end->offset;
+  for (const Range* file = file_with(partition, offset); file != nullptr;
+       file = file_with(partition, end->offset)) {
+    end = file->to;
   }
   return end;
 }
 
 std::optional<std::uint64_t> LogDamage::lost_files_in(std::uint32_t partition, std::uint64_t from,
                                                       std::uint64_t to) const noexcept {
-  std::optional<std::uint64_t> first;
-  for (const Range& range : ranges_) {
-    const std::uint64_t begin = range.from.offset;
-    if (range.kind == Kind::hole || range.partition != partition) continue;
-    if (begin >= from && begin < to && begin < first.value_or(to)) first = begin;
-  }
-  return first;
+  const auto first = files_.lower_bound({partition, from});
+  if (first == files_.end() || first->first.first != partition) return std::nullopt;
+  return first->first.second < to ? std::optional(first->first.second) : std::nullopt;
 }
 
 std::vector<control::StatusTrouble> LogDamage::troubles(const ServedTopic& topic) const {
   std::vector<control::StatusTrouble> all;
-  for (const Range& range : ranges_) {
-    if (!is_kept(topic, range)) continue;
+  const auto add = [&](const Range& range) {
+    if (!is_kept(topic, range)) return;
     all.push_back({.what = range.kind == Kind::missing ? control::TroubleKind::segment_missing
                                                        : control::TroubleKind::segment_damaged,
                    .topic = topic.name(),
@@ -113,13 +125,16 @@ std::vector<control::StatusTrouble> LogDamage::troubles(const ServedTopic& topic
                    .reason = range.rule,
                    .text = fmt::format("topic '{}' partition {}: {}", topic.name(),
                                        range.partition, words_of(range))});
-  }
+  };
+  std::ranges::for_each(std::views::values(files_), add);
+  std::ranges::for_each(holes_, add);
   return all;
 }
 
 std::size_t LogDamage::count(const ServedTopic& topic) const noexcept {
-  return static_cast<std::size_t>(
-      std::ranges::count_if(ranges_, [&](const Range& range) { return is_kept(topic, range); }));
+  const auto kept = [&](const Range& range) { return is_kept(topic, range); };
+  return static_cast<std::size_t>(std::ranges::count_if(std::views::values(files_), kept) +
+                                  std::ranges::count_if(holes_, kept));
 }
 
 }  // namespace ringway::daemon

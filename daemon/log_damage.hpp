@@ -2,8 +2,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "control/status_trouble.hpp"
@@ -33,14 +35,14 @@ class LogDamage {
   };
   static constexpr std::uint64_t kUnknown = UINT64_MAX;
 
-  /// Logs it as well; nothing when it is known, or so many holes are that nobody needs to hear of
-  /// more.
+  /// Logs it as well; not when it is known, or empty, or so many holes are that nobody needs to
+  /// hear of more. Of a file that is known the end is the last that was noted.
   void note(const EventLog& log, const ServedTopic& topic, Range range);
   /// Whether it is known that consumers do not get that one.
   bool has(std::uint32_t partition, std::uint64_t offset) const noexcept;
-  /// The end of what is missing from that offset on.
-  std::optional<log::LogPoint> missing_up_to(std::uint32_t partition,
-                                             std::uint64_t offset) const noexcept;
+  /// The end of what files had that are missing or unreadable, from that offset on.
+  std::optional<log::LogPoint> lost_end(std::uint32_t partition,
+                                        std::uint64_t offset) const noexcept;
   /// The first offset of what is known to be missing or unreadable and begins in [from, to).
   std::optional<std::uint64_t> lost_files_in(std::uint32_t partition, std::uint64_t from,
                                              std::uint64_t to) const noexcept;
@@ -49,8 +51,11 @@ class LogDamage {
   std::size_t count(const ServedTopic& topic) const noexcept;
 
  private:
-  std::vector<Range> ranges_;
-  std::size_t holes_ = 0;  ///< of them
+  const Range* file_with(std::uint32_t partition, std::uint64_t offset) const noexcept;
+
+  /// Files, by partition and first offset.
+  std::map<std::pair<std::uint32_t, std::uint64_t>, Range> files_;
+  std::vector<Range> holes_;
 };
 
 }  // namespace ringway::daemon

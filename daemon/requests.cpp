@@ -282,25 +282,27 @@ void Requests::find_segment(Asker session, const control::FindSegment& find, con
   shm::Descriptor file;
   while (index && !file) {
     const log::SegmentInfo& segment = segments[*index];
+    const bool newest = *index + 1 == segments.size();
+    if (newest && segment.empty()) {  // its file may be still to come
+      index.reset();
+      break;
+    }
     const auto path = topic->served->directory(find.partition) / segment.name;
-    const int opened = storage::open_file(path.c_str(), O_RDONLY);
+    const bool known = topic->damage.lost_end(find.partition, segment.first.offset).has_value();
+    const int opened = known ? -ENOENT : storage::open_file(path.c_str(), O_RDONLY);
     file = shm::Descriptor(opened);
     if (file) break;
-    const int error = -opened;
     // In this very moment retention may have taken it: then there is another first one.
     const auto now = topic->served->segments(find.partition).snapshot();
-    if (error == ENOENT && !now.empty() && now.front().name != segments.front().name) {
-      return handle(session, find, answer);
+    if (opened == -ENOENT && !now.empty() && now.front().name != segments.front().name) {
+      return find_segment(session, find, answer, last_try);
     }
-    const bool newest = *index + 1 == segments.size();
-    if (error != ENOENT || (newest && last_try)) {
-      throw system_error(error, path.string(), "the segment cannot be opened",
-                         shm::descriptor_advice(error));
+    if ((newest && last_try) || opened == -EMFILE || opened == -ENFILE || opened == -ENOMEM) {
+      throw system_error(-opened, path.string(), "the segment cannot be opened",
+                         shm::descriptor_advice(-opened));
     }
-    note_missing(*topic->served, find.partition, {segment.first, segment.end}, parts_.log,
-                 topic->damage);
     if (newest) {
-      // Records must not go on into a file that nobody finds again.
+      // Records must not go on into a file that nobody can read.
       return parts_.flusher.leave_segment(
           topic->served, find.partition, [this, session, find, answer] {
             parts_.post([this, session, find, answer] {
@@ -313,17 +315,25 @@ void Requests::find_segment(Asker session, const control::FindSegment& find, con
             });
           });
     }
+    const log::MissingRange range{segment.first, segment.end};
+    if (opened == -ENOENT) {
+      note_missing(*topic->served, find.partition, range, parts_.log, topic->damage);
+    } else {
+      topic->damage.note(parts_.log, *topic->served,
+                         {LogDamage::Kind::unreadable, find.partition, range.from, range.to,
+                          segment.name, std::generic_category().message(-opened)});
+    }
     ++*index;
   }
   control::SegmentFound found{.in_ring = !index};
   if (const auto* const at = std::get_if<control::AtOffset>(&find.at)) {
-    if (const auto end = topic->damage.missing_up_to(find.partition, at->offset)) {
+    if (const auto end = topic->damage.lost_end(find.partition, at->offset)) {
       found.missing_to_offset = end->offset;
       found.missing_to_position = end->position;
     }
   }
   if (std::holds_alternative<control::AtTime>(find.at)) {
-    found.missing_from_offset = topic->damage.lost_files_in(
+    found.lost_from_offset = topic->damage.lost_files_in(
         find.partition,
         wanted == 0 ? board.first_offset.load(std::memory_order::acquire)
                     : segments[wanted - 1].end.offset,
@@ -336,10 +346,6 @@ void Requests::find_segment(Asker session, const control::FindSegment& find, con
   found.end_offset = segment.end.offset;
   found.end_position = segment.end.position;
   found.sealed = *index + 1 < segments.size();
-  if (found.sealed) {
-    found.next_base_offset = segments[*index + 1].first.offset;
-    found.next_base_position = segments[*index + 1].first.position;
-  }
   std::vector<shm::Descriptor> descriptors;
   descriptors.push_back(std::move(file));
   answer(found, std::move(descriptors));

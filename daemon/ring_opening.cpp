@@ -136,9 +136,9 @@ std::optional<log::MissingRange> reopen_partition(ServedTopic& topic, std::uint3
                                         {"goes_on_at", oldest.offset},
                                         {"effect", "the offsets between are lost"}});
     start = recovered.jump({base + oldest.position, oldest.offset});
-    missing = recovered.missing_up_to(start.at);
+    missing = recovered.missing_behind_end(start.at);
     if (board.written_offset.load(std::memory_order::relaxed) < oldest.offset) missing.reset();
-    // For good: the header of the next segment says how far the log went.
+    // Told at every start from now on: the header of the next segment says how far the log went.
     if (missing) start.predecessor_end = start.durable = start.predecessor_durable = start.at;
   }
   // A file may not say yet what was published.

@@ -98,7 +98,7 @@ class TopicRegistry {
   const std::map<std::string, std::shared_ptr<Topic>, std::less<>>& all() const noexcept {
     return topics_;
   }
-  /// What each deletion and each other ring that the disk refuses waits for, for people.
+  /// What each deletion and each other ring that the disk refuses waits for.
   std::vector<control::StatusTrouble> waiting() const;
   std::uint64_t memory_used() const noexcept;
   std::uint64_t memory_limit() const noexcept { return memory_limit_; }
@@ -158,8 +158,8 @@ class TopicRegistry {
                                       log::RecoverMode mode) const;
   std::vector<log::Recovered> report(Topic& topic, const ServedTopic& served,
                                      std::span<LogRecovery> recoveries) const;
-  void expect_end(Topic& topic, const ServedTopic& served, std::uint32_t partition,
-                  const PartitionRow& row, log::Recovered& recovered) const;
+  void note_missing_tail(Topic& topic, const ServedTopic& served, std::uint32_t partition,
+                         const PartitionRow& row, log::Recovered& recovered) const;
   bool adopt(Topic& topic, const std::map<std::string, KeptDescriptor>& kept) const;
   void go_on(Topic& topic, std::span<LogRecovery> recoveries) const;
   void keep_out(Topic& topic, const std::map<std::string, KeptDescriptor>& kept,

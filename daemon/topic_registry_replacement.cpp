@@ -279,7 +279,7 @@ PartitionRow TopicRegistry::go_on_behind(Topic& topic, ServedTopic& served, std:
   end.clean_position =
       base + (how == layout::Retired::no ? board.committed_position.load(std::memory_order::relaxed)
                                          : board.end_position.load(std::memory_order::relaxed));
-  expect_end(topic, served, partition, end, recovered);
+  note_missing_tail(topic, served, partition, end, recovered);
   std::optional<log::LogPoint> floor;
   if (topic.settings.persist) floor = recovered.floor;
   // The jump is as wide as the old ring.

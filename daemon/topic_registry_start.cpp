@@ -79,12 +79,14 @@ std::vector<log::Recovered> TopicRegistry::report(Topic& topic, const ServedTopi
   return logs;
 }
 
-/// A ring was drained up to there. The header of the next segment says so, too, for good.
-void TopicRegistry::expect_end(Topic& topic, const ServedTopic& served, std::uint32_t partition,
-                               const PartitionRow& row, log::Recovered& recovered) const {
+/// The catalog says how far the log was drained: what its files lack of that is noted as missing,
+/// and the log goes on behind it. The header of its next segment then says so, too.
+void TopicRegistry::note_missing_tail(Topic& topic, const ServedTopic& served,
+                                      std::uint32_t partition, const PartitionRow& row,
+                                      log::Recovered& recovered) const {
   if (!topic.settings.persist || !row.clean || row.clean_offset <= row.base_offset) return;
   const log::LogPoint end{row.clean_position, row.clean_offset};
-  const auto missing = recovered.missing_up_to(end);
+  const auto missing = recovered.missing_behind_end(end);
   if (!missing) return;
   note_missing(served, partition, *missing, parts_.log, topic.damage);
   recovered.end = recovered.durable = end;
@@ -152,11 +154,11 @@ void TopicRegistry::begin_ring(Topic& topic) {
     log::Recovered& recovered = logs[p];
     // The mark of an older catalog: its ring was not the last.
     if (recovered.end.offset > row.clean_offset) row.clean = false;
-    expect_end(topic, *topic.served, p, row, recovered);
+    note_missing_tail(topic, *topic.served, p, row, recovered);
     std::optional<log::LogPoint> floor;
     if (topic.settings.persist) {
       floor = recovered.floor;
-      // Of what files had that are not there any more, they may tell.
+      // Named cursors may know of offsets whose files are gone.
       floor->offset = std::max(floor->offset, topic.cursors.highest(p));
     }
     const log::LogPoint start = ring_start(topic.settings, row, floor);

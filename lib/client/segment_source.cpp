@@ -51,7 +51,10 @@ bool SegmentSource::find(const Where& where) {
   storage::File file(file_system(), attached[0].release());
   try {
     reader_ = std::make_unique<log::SegmentReader>(file_system(), std::move(file));
+    reader_->check_base_offset(found_.base_offset);
+    reader_->check_owner(topic_, partition_);
   } catch (const Error& error) {
+    reader_.reset();
     throw Unreadable(error);
   }
   read_ahead_ = storage::ReadAhead::as_usual;
@@ -114,8 +117,9 @@ LogChunk SegmentSource::read_on(log::LogPoint at) {
       case log::ReadStatus::hole:
       case log::ReadStatus::io_error:
         if (!reader_->hole().known) tell_unreadable(at.offset);
+        // Nobody knows how far it goes: until the segment is left, which the supervisor was told.
         if (reader_->hole().to.offset <= at.offset) {
-          return {Kind::failed, at, {}, Status::corrupt};
+          return {Kind::failed, at, {}, Status::disconnected};
         }
         return {Kind::gap, reader_->hole().to, {}, Status::corrupt};
       case log::ReadStatus::end:
@@ -128,8 +132,8 @@ LogChunk SegmentSource::read_on(log::LogPoint at) {
   return {};
 }
 
-/// So that it has it in its log, and looks after it. Once, and where it is away not at all: others
-/// will come there.
+/// Tells the supervisor of an offset that cannot be read, once, so that it looks for itself and
+/// logs it; not while it is away, as others will come there.
 void SegmentSource::tell_unreadable(std::uint64_t offset) noexcept {
   if (told_unreadable_ == offset) return;
   try {
@@ -166,9 +170,9 @@ std::optional<std::uint64_t> SegmentSource::look_for_time(std::int64_t timestamp
     if (!found_.sealed) throw;
     return found_.base_offset;
   }
-  if (!there) return found_.missing_from_offset;
-  if (found_.missing_from_offset && reader_->begins_at_or_after(timestamp_ns)) {
-    return found_.missing_from_offset;
+  if (!there) return found_.lost_from_offset;
+  if (found_.lost_from_offset && reader_->begins_at_or_after(timestamp_ns)) {
+    return found_.lost_from_offset;
   }
   return reader_->find_time(timestamp_ns).offset;
 }
@@ -180,9 +184,6 @@ Status SegmentSource::guarded(Read&& read) noexcept {
     read();
     reported_.clear();
     return Status::ok;
-  } catch (const Unreadable& error) {
-    report(error.what());
-    return Status::corrupt;
   } catch (const Error& error) {
     // Asked again, whatever the supervisor, or this process, is short of.
     const bool away = error.code() == ErrorCode::unavailable || error.code() == ErrorCode::timeout;

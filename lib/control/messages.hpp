@@ -209,14 +209,12 @@ struct SegmentFound {
   std::optional<std::uint64_t> missing_to_offset{};
   std::optional<std::uint64_t> missing_to_position{};
   /// The wanted time may lie in files that are missing or unreadable, from here up to base_offset.
-  std::optional<std::uint64_t> missing_from_offset{};
+  std::optional<std::uint64_t> lost_from_offset{};
   std::uint64_t base_offset = 0;
   std::uint64_t base_position = 0;
   std::uint64_t end_offset = 0;  ///< so far, where it is not sealed
   std::uint64_t end_position = 0;
   bool sealed = false;
-  std::optional<std::uint64_t> next_base_offset{};  ///< where the log goes on behind it
-  std::optional<std::uint64_t> next_base_position{};
   // descriptors, unless in_ring: the file (read-only)
 };
 struct AtOffset {

@@ -151,29 +151,25 @@ void write(nlohmann::json& json, const SegmentFound& segment) {
   json["in_ring"] = segment.in_ring;
   if (segment.missing_to_offset) json["missing_to_offset"] = *segment.missing_to_offset;
   if (segment.missing_to_position) json["missing_to_position"] = *segment.missing_to_position;
-  if (segment.missing_from_offset) json["missing_from_offset"] = *segment.missing_from_offset;
+  if (segment.lost_from_offset) json["lost_from_offset"] = *segment.lost_from_offset;
   if (segment.in_ring) return;
   json["base_offset"] = segment.base_offset;
   json["base_position"] = segment.base_position;
   json["end_offset"] = segment.end_offset;
   json["end_position"] = segment.end_position;
   json["sealed"] = segment.sealed;
-  if (segment.next_base_offset) json["next_base_offset"] = *segment.next_base_offset;
-  if (segment.next_base_position) json["next_base_position"] = *segment.next_base_position;
 }
 void read(const Fields& fields, SegmentFound& segment) {
   segment.in_ring = fields.flag("in_ring");
   segment.missing_to_offset = optional_number(fields, "missing_to_offset");
   segment.missing_to_position = optional_number(fields, "missing_to_position");
-  segment.missing_from_offset = optional_number(fields, "missing_from_offset");
+  segment.lost_from_offset = optional_number(fields, "lost_from_offset");
   if (segment.in_ring) return;
   segment.base_offset = fields.number<std::uint64_t>("base_offset");
   segment.base_position = fields.number<std::uint64_t>("base_position");
   segment.end_offset = fields.number<std::uint64_t>("end_offset", segment.base_offset);
   segment.end_position = fields.number<std::uint64_t>("end_position", segment.base_position);
   segment.sealed = fields.flag("sealed");
-  segment.next_base_offset = optional_number(fields, "next_base_offset");
-  segment.next_base_position = optional_number(fields, "next_base_position");
 }
 
 void write(nlohmann::json& json, const CursorList& list) {

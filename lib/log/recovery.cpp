@@ -187,12 +187,8 @@ void Recovery::add_segment(const std::string& name, std::uint64_t base_offset, s
   const SegmentReader reader(file_system_, std::move(file), TableRead::later);
   const SegmentHeader& header = reader.header();
   const auto refuse = [&](const char* rule) { throw Error(ErrorCode::failed, name, rule, ""); };
-  if (header.base_offset != base_offset) refuse("its name is another segment's");
-  if (owner_ != nullptr &&
-      (header.partition != owner_->partition ||
-       !std::equal(owner_->topic_uuid.begin(), owner_->topic_uuid.end(), header.topic_uuid))) {
-    refuse("belongs to another topic or partition");
-  }
+  reader.check_base_offset(base_offset);
+  if (owner_ != nullptr) reader.check_owner(owner_->topic_uuid, owner_->partition);
   if (!result_.segments.empty() && header.first_position < result_.segments.back().first.position) {
     refuse("its positions lie before those of an older segment");
   }
@@ -450,7 +446,7 @@ std::vector<MissingRange> Recovered::missing() const {
   return ranges;
 }
 
-std::optional<MissingRange> Recovered::missing_up_to(LogPoint known) const {
+std::optional<MissingRange> Recovered::missing_behind_end(LogPoint known) const {
   if (known.offset <= end.offset || has_damaged_file_for(end, known)) return std::nullopt;
   return MissingRange{end, known};
 }

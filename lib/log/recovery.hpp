@@ -30,7 +30,7 @@ struct DamagedFile {
   ErrorCode code = ErrorCode::failed;
 };
 
-/// Records that a file had which is not there any more.
+/// Records in [from, to) that a file had which is not there any more.
 struct MissingRange {
   LogPoint from;
   LogPoint to;
@@ -61,7 +61,7 @@ struct Recovered {
   /// What is missing, as far as the files tell.
   std::vector<MissingRange> missing() const;
   /// What is missing behind them, where somebody knows that the log went on to `known`.
-  std::optional<MissingRange> missing_up_to(LogPoint known) const;
+  std::optional<MissingRange> missing_behind_end(LogPoint known) const;
   /// A damaged file that is left may have held it: that is what is the matter then.
   bool has_damaged_file_for(LogPoint from, LogPoint to) const noexcept;
 

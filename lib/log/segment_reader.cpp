@@ -152,6 +152,17 @@ LogPoint SegmentReader::find_offset(std::uint64_t offset) const noexcept {
   return best;
 }
 
+void SegmentReader::check_base_offset(std::uint64_t base_offset) const {
+  if (header_.base_offset == base_offset) return;
+  throw Error(ErrorCode::failed, "segment", "its name is another segment's", "");
+}
+
+void SegmentReader::check_owner(std::span<const std::uint8_t, 16> topic_uuid,
+                                std::uint32_t partition) const {
+  if (header_.partition == partition && std::ranges::equal(topic_uuid, header_.topic_uuid)) return;
+  throw Error(ErrorCode::failed, "segment", "belongs to another topic or partition", "");
+}
+
 bool SegmentReader::begins_at_or_after(std::int64_t timestamp_ns) const noexcept {
   return header_.running_max_before != kNoTime && header_.running_max_before >= timestamp_ns;
 }

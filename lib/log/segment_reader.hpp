@@ -82,6 +82,9 @@ class SegmentReader {
 
   const SegmentHeader& header() const noexcept { return header_; }
   LogPoint first() const noexcept { return {header_.first_position, header_.base_offset}; }
+  /// Throws Error when it is not the segment of that first offset, or is another log's.
+  void check_base_offset(std::uint64_t base_offset) const;
+  void check_owner(std::span<const std::uint8_t, 16> topic_uuid, std::uint32_t partition) const;
 
   /// Nothing at or behind `end` is shown, everything before it counts as durable.
   void limit_to(LogPoint end) noexcept;

@@ -96,6 +96,48 @@ class DamagedSegments(OnABus):
         self.assertIn(f'file={self.files[1].name}', self.told())
         self.assertIn(self.files[1].name, self.bus.json('status', status=5)['degraded'][0])
 
+    def test_nothing_is_written_any_more_into_a_file_whose_header_was_spoiled(self):
+        newest = self.files[-1]
+        first = int(newest.stem)
+        self.spoil(newest, 33)
+        got = [int(word) for word in self.bus.run('consume', 't', '-e', '-o', 'start', '-f', '%o\\n', status=1).split()]
+        told = re.search(r'offsets (\d+) to (\d+) are missing: lost on disk', self.bus.stderr)
+        self.assertEqual(int(told[1]), first)
+        self.assertEqual(got, [*range(first), *range(int(told[2]) + 1, RECORDS)])  # the ring had the last of it
+        self.assertIn(f'file={newest.name}', self.told())
+        self.produce('t', [b'new'] * 10)
+        self.bus.run('produce', 't', '--wait', 'durable', stdin=b'last\n')
+        self.bus.restart()
+        self.consume_from(RECORDS, [*range(RECORDS, RECORDS + 11)])
+
+    def consume_from(self, start, offsets, status=0):
+        got = self.bus.run('consume', 't', '-e', '-o', str(start), '-f', '%o\\n', status=status).split()
+        self.assertEqual([int(word) for word in got], offsets)
+
+    def test_a_file_that_cannot_be_opened_is_a_gap_and_told(self):
+        first, end = int(self.files[1].stem), int(self.files[2].stem)
+        self.files[1].unlink()
+        self.files[1].symlink_to(self.files[1].name)
+        self.assertEqual(self.consume(), (first, end))
+        line = self.told()
+        self.assertIn('rule="Too many levels of symbolic links"', line)
+        self.assertIn(self.files[1].name, self.bus.json('status', status=5)['degraded'][0])
+
+    def test_another_segment_in_its_place_is_not_read_for_it(self):
+        self.create('other', '--ring', '64KiB', '--segment', '1MiB')
+        self.produce('other', [b'other'] * RECORDS)
+        others = sorted((self.bus.state_dir / 'topics' / self.bus.json('topic', 'describe', 'other')['uuid'] / '0').glob('*.log'))
+        first, end = int(self.files[1].stem), int(self.files[2].stem)
+        for one in (self.files[2], self.files[0], others[0]):
+            with self.subTest(another=one.name):
+                kept = self.files[1].read_bytes()
+                self.files[1].write_bytes(one.read_bytes())
+                self.assertEqual(self.consume(), (first, end))
+                self.assertIn(self.files[1].name, self.bus.json('status', status=5)['degraded'][0])
+                self.assertEqual(self.bus.stop(), 0)
+                self.files[1].write_bytes(kept)
+                self.bus.start()
+
     def test_what_a_repair_has_noted_is_not_told_again(self):
         self.spoil(self.files[1], 400_000)
         self.assertEqual(self.bus.stop(), 0)

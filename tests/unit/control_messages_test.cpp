@@ -134,11 +134,14 @@ TEST_CASE("messages: every reply survives the wire", "[control]") {
   CHECK(reply_trip(opened).exclusive);
   SegmentFound segment;
   segment.end_offset = 10;
-  segment.next_base_offset = 20;
-  CHECK(reply_trip(segment).next_base_offset == 20);
+  CHECK(reply_trip(segment).end_offset == 10);
+  segment.missing_to_offset = 20;
+  segment.missing_to_position = 2000;
+  CHECK(reply_trip(segment).missing_to_offset == 20);
+  CHECK(reply_trip(segment).missing_to_position == 2000);
   CHECK(reply_trip(SegmentFound{.in_ring = true}).in_ring);
-  segment.missing_from_offset = 5;
-  CHECK(reply_trip(segment).missing_from_offset == 5);
+  segment.lost_from_offset = 5;
+  CHECK(reply_trip(segment).lost_from_offset == 5);
   const auto cursors = reply_trip(CursorList{{{"c", {1, std::nullopt}, false, 42}}, false});
   CHECK(cursors.cursors[0].holder_pid == 42);
   CHECK(reply_trip(TopicTrimmed{{}, 7}).next == 7);

@@ -178,7 +178,7 @@ TEST_CASE("segment: a flipped bit below the durable end is a hole of one block",
   CHECK(small.source.records.at(hole.to.offset).at == hole.to);
 }
 
-TEST_CASE("segment: whoever says that an offset cannot be read is right or wrong", "[log]") {
+TEST_CASE("segment: the hole that covers an offset is found, and none beside it", "[log]") {
   SmallLog small(64 * kBlock);
   small.add(100, 200);
   const std::string path = small.path(0);
