@@ -17,7 +17,7 @@ namespace ringway::daemon {
 /// own waits until closed.
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
-  /// Who hears of them has the connection; they must not have it.
+  /// Must not own the connection, which they are part of: that would keep it alive.
   struct Events {
     std::function<void(control::Message&)> message;
     std::function<void()> closed;  ///< once; not after close()

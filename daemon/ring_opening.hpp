@@ -26,7 +26,8 @@ void open_partition(ServedTopic& topic, std::uint32_t partition, log::LogPoint s
                     const log::Recovered& recovered);
 
 /// The same for a ring that lives on: the log goes on where it verified, as far as the ring still
-/// holds that place. Else what the log had and has not any more is returned, if there is such.
+/// holds that place. Returns what the log had in front of the ring's oldest record and has not any
+/// more; nothing when it has all of it.
 std::optional<log::MissingRange> reopen_partition(ServedTopic& topic, std::uint32_t partition,
                                                   const log::Recovered& recovered,
                                                   const EventLog& log);

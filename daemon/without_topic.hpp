@@ -34,7 +34,7 @@ std::vector<std::filesystem::path> logs_without_topic(const std::filesystem::pat
 
 /// What to do about each of these.
 inline constexpr const char* kFixOfLogWithoutTopic =
-    "restore the catalog that has its topic, or remove the directory";
+    "restore the catalog that has its topic, or move the directory out of topics/";
 
 /// Where there is no catalog. One may be begun where nothing is left that it ought to know.
 /// `holder`: the process that holds what is kept; 0: the service manager.

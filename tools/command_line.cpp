@@ -49,7 +49,7 @@ std::vector<const char*> without_help_verb(int argc, const char* const* argv) {
   return words;
 }
 
-/// Whether a word stands where a verb would: then it is not help that is missing.
+/// Whether an unknown word stands where a verb would: it is refused, rather than help shown.
 bool names_no_verb(const CLI::App& root) {
   const CLI::App* app = &root;
   while (!app->get_subcommands().empty()) app = app->get_subcommands().front();

@@ -108,7 +108,7 @@ class [[gnu::visibility("hidden")]] BusState {
 
   void refuse_in_child() const;
   std::string program() const;
-  /// Who waits inside of something else says why it waits itself.
+  /// not_told: it attaches again within a wait, and who waits says why.
   enum class Silence : unsigned char { told, not_told };
   void connect_locked(std::chrono::milliseconds timeout, Silence silence);
   OpenHandle open_locked(const control::Open& request);

@@ -20,7 +20,7 @@ namespace {
 constexpr milliseconds kTellTimeout{100};
 constexpr milliseconds kSilentAfter{1000};
 // Of the timeout: so often it is asked whether memory is still being made.
-constexpr int kLooks = 4;
+constexpr int kLooksPerTimeout = 4;
 // Others may have memory made one after the other for ever.
 constexpr int kTimeoutsMax = 60;
 
@@ -68,18 +68,18 @@ control::Envelope Connection::exchange(std::uint64_t id, const std::string& text
       break;  // it may have said why
   }
   const auto making = kind == RequestKind::making ? std::make_shared<Making>() : nullptr;
-  bool silent = !making && say_silent_ && timeout_ > kSilentAfter;  // and nothing is said yet
+  bool silence_untold = !making && say_silent_ && timeout_ > kSilentAfter;
   for (;;) {
     control::Message message;
     auto wait = until(deadline);
-    if (silent) wait = std::min(wait, until(begin + kSilentAfter));
-    if (making) wait = std::min(wait, timeout_ / kLooks);
+    if (silence_untold) wait = std::min(wait, until(begin + kSilentAfter));
+    if (making) wait = std::min(wait, timeout_ / kLooksPerTimeout);
     switch (channel_.receive(message, wait)) {
       case control::Arrival::message:
         break;
       case control::Arrival::nothing:
         if (until(deadline).count() > 0) {
-          if (std::exchange(silent, false)) say_silent_();
+          if (std::exchange(silence_untold, false)) say_silent_();
           if (!making || ask_what_is_made(making)) continue;
         }
         if (late) not_awaited_.emplace(id, std::move(late));

@@ -9,7 +9,7 @@
 namespace ringway::control {
 
 /// What something is that needs attention: what programs decide on. Its name goes over the wire and
-/// into JSON, and never changes; where the journal has an event for it, it is that one's.
+/// into JSON, and never changes.
 enum class TroubleKind : std::uint8_t {
   unknown,  ///< of a newer supervisor, or of one that only knew words
   topic_not_served,

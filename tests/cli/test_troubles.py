@@ -67,7 +67,7 @@ class Troubles(OnABus):
         self.produce('t', [b'%d' % n for n in range(20_000)])
         return self.log_of(uuid)
 
-    def test_nothing(self):
+    def test_a_bus_that_is_well_has_none(self):
         self.assertEqual(self.bus.troubles(), [])
 
     def test_a_producer_that_stands_still_in_mid_claim(self):

@@ -12,7 +12,7 @@ namespace {
 
 /// What cannot be opened is tried again, but not with every question.
 constexpr std::chrono::seconds kTryAgain{10};
-/// Of so many topics: with more, it is their turn less often.
+/// Topics that are asked for their cursors in one round; of more, each less often.
 constexpr std::size_t kCursorsAtOnce = 100;
 
 bool passes(const Error& error) {

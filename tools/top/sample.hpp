@@ -41,7 +41,7 @@ struct HandleSample {
   std::optional<std::uint64_t> lag{};  ///< records, of all partitions it reads; none: not visible
   std::optional<std::uint64_t> read{};  ///< the sum of its offsets
 
-  /// A named cursor that nobody holds has neither process nor pid, and falls behind by that.
+  /// A named cursor that nobody holds has neither process nor pid.
   bool attached() const noexcept { return pid != 0; }
 };
 

@@ -25,7 +25,9 @@ struct ConnectOptions {
   /// Socket of the supervisor; "" means $RINGWAY_SOCKET, else $XDG_RUNTIME_DIR/ringway/control.sock,
   /// else (also where only that one is there) /run/ringway/control.sock.
   std::string socket{};
-  std::chrono::milliseconds timeout{10'000};  ///< for every call to the supervisor
+  /// For each call to the supervisor; while it makes memory, create_topic() and alter_topic() wait
+  /// for up to sixty of these.
+  std::chrono::milliseconds timeout{10'000};
   LogCallback log{};                          ///< may be called from any thread that uses the bus
 };
 
@@ -45,7 +47,8 @@ class Bus {
   Bus& operator=(Bus&&) noexcept;
   ~Bus();
 
-  /// Throws Error{exists} when there is one of that name already.
+  /// Throws Error{exists} when there is one of that name already. Behind Error{timeout} or
+  /// Error{unavailable} it may come all the same; so with all that changes something here.
   void create_topic(std::string_view name, const TopicChoices& choices = {});
   /// Changes what was chosen, but for partitions, persistence, what a full ring does, and rights.
   /// Where anything but retention is chosen, the topic gets a new ring, also where the choices say
