@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <fcntl.h>
 #include <grp.h>
+#include <sys/stat.h>
 #include <toml++/toml.h>
 #include <unistd.h>
 
@@ -10,7 +12,6 @@
 #include <array>
 #include <cerrno>
 #include <cstdlib>
-#include <fstream>
 #include <utility>
 #include <vector>
 
@@ -19,12 +20,14 @@
 #include "daemon/config_keys.hpp"
 #include "daemon/config_value.hpp"
 #include "ringway/error.hpp"
+#include "shm/descriptor.hpp"
 
 namespace ringway::daemon {
 namespace {
 
 constexpr std::string_view kVariablePrefix = "RINGWAYD_";
 constexpr std::string_view kFileVariable = "RINGWAYD_CONFIG";
+constexpr std::size_t kFileBytesMax = 1024 * 1024;
 
 struct RightsKey {
   std::string_view name;
@@ -69,6 +72,37 @@ std::string readable_by_us(const std::string& file) {
                      quoted);
 }
 
+Error cannot_be_read(const std::string& file, int refused) {
+  const std::string why = std::generic_category().message(refused);
+  return Error(ErrorCode::usage, file, fmt::format("the configuration cannot be read: {}", why),
+               refused == EACCES
+                   ? readable_by_us(file)
+                   : "name a file that ringwayd may read; ringwayd --sample-config prints one");
+}
+
+/// SIGHUP reads it while topics are served: nothing here waits, or goes on without end.
+std::string text_of(const std::string& file) {
+  const shm::Descriptor opened(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  if (!opened) throw cannot_be_read(file, errno);
+  struct stat status{};
+  if (::fstat(opened.get(), &status) != 0) throw cannot_be_read(file, errno);
+  if (!S_ISREG(status.st_mode)) {
+    throw Error(ErrorCode::usage, file, "the configuration is no regular file",
+                "write it into one; ringwayd --sample-config prints one");
+  }
+  std::string text;
+  std::array<char, 4096> piece;
+  while (text.size() <= kFileBytesMax) {
+    const ssize_t got = ::read(opened.get(), piece.data(), piece.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) throw cannot_be_read(file, errno);
+    if (got == 0) return text;
+    text.append(piece.data(), static_cast<std::size_t>(got));
+  }
+  throw Error(ErrorCode::usage, file, "the configuration has more than 1 MiB",
+              "name the right file; ringwayd --sample-config prints one");
+}
+
 /// "value = TEXT", where that is TOML and nothing else; else the text as a string.
 toml::table value_of(std::string_view text) {
   try {
@@ -84,23 +118,7 @@ toml::table value_of(std::string_view text) {
 
 void Configuration::read_file(const std::filesystem::path& file) {
   file_ = file;
-  std::ifstream stream(file, std::ios::binary);
-  std::string text;
-  std::array<char, 4096> piece;
-  do {
-    stream.read(piece.data(), piece.size());
-    text.append(piece.data(), static_cast<std::size_t>(stream.gcount()));
-  } while (stream);
-  if (!stream.is_open() || stream.bad()) {
-    const int refused = errno;
-    const std::string why = std::generic_category().message(refused);
-    throw Error(ErrorCode::usage, file.string(),
-                fmt::format("the configuration cannot be read: {}", why),
-                refused == EACCES
-                    ? readable_by_us(file.string())
-                    : "name a file that ringwayd may read; ringwayd --sample-config prints one");
-  }
-  read_text(text, file.string());
+  read_text(text_of(file.string()), file.string());
 }
 
 void Configuration::read_text(std::string_view text, const std::string& name) {

@@ -31,7 +31,7 @@ class Configuration {
 
   explicit Configuration(MustExist who = MustExist::nobody) : who_(who) {}
 
-  /// A TOML file that must be there.
+  /// A TOML file that must be there: a regular one, of at most 1 MiB.
   void read_file(const std::filesystem::path& file);
   /// The same from text; `name` stands for the file in errors.
   void read_text(std::string_view text, const std::string& name);

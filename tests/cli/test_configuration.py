@@ -78,6 +78,21 @@ class SearchOrder(unittest.TestCase):
             self.assertNotEqual(ended.returncode, 0)
             self.assertIn(str(missing), ended.stderr)
 
+    def test_what_is_no_file_or_too_large_is_refused_at_once(self):
+        pipe, long = self.root / 'pipe', self.root / 'long'
+        os.mkfifo(pipe)
+        long.write_bytes(b'#' * (1 << 20))
+        self.assertEqual(self.ended('--config', long).returncode, 0)
+        long.write_bytes(b'#' * ((1 << 20) + 1))
+        other = 'the configuration is no regular file; write it into one; '
+        for file, said in ((pipe, other), ('/dev/zero', other), (self.root, other),
+                           (long, 'the configuration has more than 1 MiB; name the right file; ')):
+            for action in ((), ('--check-config',)):
+                with self.subTest(file=file, action=action):
+                    ended = self.ended(*action, '--config', file)
+                    self.assertEqual(ended.returncode, 2)
+                    self.assertIn(f'{file}: {said}', ended.stderr)
+
     @unittest.skipUnless(os.geteuid() == 0, 'takes root')
     def test_one_that_its_user_may_not_read_is_opened_by_the_fix(self):
         file = self.files['chosen']

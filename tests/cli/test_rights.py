@@ -156,6 +156,14 @@ admins = ["@games", "nobody-of-that-name"]
         self.bus.daemon.send_signal(signal.SIGHUP)
         self.wait_until(lambda: self.bus.log.read_text().count('event=config_read') > read, 'the configuration')
 
+    def test_a_reload_of_what_is_no_file_holds_up_nobody(self):
+        self.bus.config.unlink()
+        os.mkfifo(self.bus.config)
+        self.bus.daemon.send_signal(signal.SIGHUP)
+        self.wait_until(lambda: 'event=config_refused' in self.bus.log.read_text(), 'the refusal')
+        self.assertIn('the configuration is no regular file', self.bus.log.read_text())
+        self.create('t')
+
     def test_who_may_create_counts_from_a_reload_on(self):
         nobody, games = self.person(NOBODY), self.person(GAMES)
         self.denied(nobody, 'topic', 'create', 'a', right='create', thing="'a'")
