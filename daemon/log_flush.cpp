@@ -177,6 +177,7 @@ void LogFlush::refused(int error, SteadyTime now) {
     const bool waits = topic_.settings().when_disk_fails == WhenDiskFails::wait;
     events_.say(Severity::error, "log_write_refused",
                 {{"error", std::generic_category().message(-error)},
+                 {"path", path_of(log_.name_at_hand())},
                  {"effect", waits ? "producers wait once the ring is full"
                                   : "once the ring is full, it goes on in memory only"}});
   }
@@ -353,6 +354,7 @@ void LogFlush::recover_device(SteadyTime now) {
   if (last_error_ != error) {
     events_.say(Severity::error, "log_write_failed",
                 {{"error", std::generic_category().message(-error)},
+                 {"path", path_of(log_.name_at_hand())},
                  {"effect", "a new segment goes on from the durable end"}});
     last_error_ = error;
   }

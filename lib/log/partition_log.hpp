@@ -131,6 +131,10 @@ class PartitionLog {
   bool full() const noexcept { return full_; }
   bool idle() const noexcept { return segment_.idle() && !settling_.is_open(); }
 
+  /// Name of the segment that the next write or sync is about.
+  std::string name_at_hand() const {
+    return settled() ? segment_.info().name : sealed_.back().name;
+  }
   /// The negative errno of the write or sync that failed, until restart().
   int error() const noexcept { return error_; }
   /// Gives the segment up at its durable end and begins the next there; returns that point. Needs

@@ -141,6 +141,16 @@ class LostSegments(OnABus):
         self.bus.restart()
         self.assertEqual(self.consume(status=0), ([*range(int(newest.stem), RECORDS)], []))
 
+    def test_a_directory_in_the_place_of_the_next_is_named_and_goes_on_without_it(self):
+        obstacle = self.directory / f'{0:020}.log'
+        obstacle.mkdir(parents=True)
+        self.bus.run('produce', 't', '--wait', 'committed', stdin=b'a\n')
+        self.wait_until(lambda: self.events('log_write_refused'), 'the refusal')
+        self.assertIn(f'error="Is a directory" path={obstacle} ', self.events('log_write_refused')[0])
+        obstacle.rmdir()
+        self.wait_until(lambda: self.events('log_healed'), 'the log')
+        self.assertTrue(obstacle.is_file())
+
     def test_several_that_go_while_they_are_served_are_one_gap(self):
         self.fill()
         self.files_at_first = self.files()
