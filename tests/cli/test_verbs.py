@@ -514,12 +514,12 @@ class ProduceAndConsume(Verbs):
         self.run_ringway('consume', 'other', '-e', '--cursor', 'c')
         held = self.bus.spawn('consume', 't', '-o', 'start', '--cursor', 'held')
         self.assertEqual(held.stdout.readline(), b'1\n')
-        row = lambda *cells: dict(zip(('topic', 'cursor', 'partition', 'committed', 'lag', 'holder_pid'), cells))
+        row = lambda *cells: dict(zip(('topic', 'cursor', 'partition', 'committed', 'lag', 'holder_pid'), cells), protects=False)
         of_t = [row('t', 'held', 0, 0, 0, held.pid), row('t', 'held', 1, 3, 0, held.pid),
                 row('t', 'left', 0, None, None, None), row('t', 'left', 1, 2, 1, None)]
         wait_until(lambda: self.bus.json('cursor', 'list', 't') == of_t, 'all of them')
         self.assertEqual(self.bus.json('cursor', 'list'), [row('other', 'c', 0, 0, 0, None), *of_t])
-        self.assertRegex(self.run_ringway('cursor', 'list', 't').decode(), r't +left +0 +- +- +nobody\nt +left +1 +2 +1')
+        self.assertRegex(self.run_ringway('cursor', 'list', 't').decode(), r't +left +0 +- +- +no +nobody\nt +left +1 +2 +1')
         self.assertEqual(self.bus.refusal('cursor', 'list', 'nowhere', status=3)['thing'], "topic 'nowhere'")
 
     def test_a_cursor_is_not_moved_over_what_nobody_took(self):

@@ -23,6 +23,7 @@ struct ConsumeOptions {
   bool until_end = false;
   std::vector<std::uint32_t> partitions;
   std::string cursor;
+  bool protects = false;
   std::string format;
   bool meta_only = false;
 };
@@ -43,8 +44,9 @@ std::vector<bool> kept_positions(const Bus& bus, const ConsumeOptions& options,
 
 Consumer open_consumer(Bus& bus, const ConsumeOptions& options) {
   try {
-    return bus.consumer(options.topic,
-                        {.partitions = options.partitions, .cursor = options.cursor});
+    ConsumerOptions how{.partitions = options.partitions, .cursor = options.cursor};
+    if (options.protects) how.protects = true;
+    return bus.consumer(options.topic, how);
   } catch (const Error& error) {
     throw advised(error, options.topic);
   }
@@ -93,8 +95,8 @@ void add_consume(CommandLine& line) {
   verb.add_option("TOPIC", options->topic, "Topic to read")->required();
   verb.add_option("-o,--offset", options->offset,
                   "Where to start, and perhaps to end, in each partition: start, end, +N (behind "
-                  "the start), -N (before the end), N, N:M, @TIME, @-DUR (so long ago), @T1:T2 "
-                  "(default end)")
+                  "the start), -N (before the end), N, N:M, @TIME, @-DUR (so long ago), @T1:T2, "
+                  "as @-1h:-1m (default end)")
       ->type_name("RANGE");
   add_number(verb, "-n,--num", options->count,
              "End after so many records over all partitions; 0 for no limit")
@@ -102,11 +104,16 @@ void add_consume(CommandLine& line) {
   verb.add_flag("-e,--exit", options->until_end,
                 "End when everything that was committed at the beginning is read");
   add_partitions(verb, options->partitions, "Read only these; repeatable, or with commas");
-  verb.add_option("--cursor", options->cursor,
-                  "Go on at this named position, and move it over what has been printed; one "
-                  "holder at a time. -o counts where it has no position yet: to move one, delete it "
-                  "first (ringway cursor delete)")
-      ->type_name("CURSOR");
+  CLI::Option* const cursor =
+      verb.add_option("--cursor", options->cursor,
+                      "Go on at this named position, and move it over what has been printed; one "
+                      "holder at a time. -o counts where it has no position yet: to move one, "
+                      "delete it first (ringway cursor delete)")
+          ->type_name("CURSOR");
+  verb.add_flag("--protect", options->protects,
+                "Let the cursor hold what it has not read from retention and trim, until it is "
+                "deleted; without this one that is new does not, and another stays as it is")
+      ->needs(cursor);
   verb.add_option("-f,--format", options->format,
                   "What to print of each record: %t topic %p partition %o offset %k key %v value "
                   "%h{...} headers %d time in ms, %k{hex} %v{base64} %d{rfc3339}; \\n \\t; as rpk "

@@ -20,6 +20,7 @@ Rows cursor_rows() {
               {"PARTITION", "partition", Align::right},
               {"COMMITTED", "committed", Align::right},
               {"LAG", "lag", Align::right},
+              {"PROTECTS", "protects"},
               {"HELD BY", "holder_pid"}};
 }
 
@@ -49,7 +50,8 @@ void add_cursors(Rows& rows, Administration& administration, const std::string& 
         lag = Cell::of_number(end - std::min(end, *at));
       }
       rows.add({Cell::of_text(topic), Cell::of_text(cursor.name), Cell::of_number(p),
-                at ? Cell::of_number(*at) : Cell::none(), std::move(lag), holder});
+                at ? Cell::of_number(*at) : Cell::none(), std::move(lag),
+                Cell{cursor.protects ? "yes" : "no", cursor.protects}, holder});
     }
   }
 }
