@@ -17,6 +17,7 @@
 
 #include "control/access.hpp"
 #include "control/shell_word.hpp"
+#include "control/utf8.hpp"
 #include "daemon/config_keys.hpp"
 #include "daemon/config_value.hpp"
 #include "ringway/error.hpp"
@@ -171,6 +172,12 @@ void Configuration::set(std::string_view key, std::string_view value, const std:
   read(*find_key(key), Value(*parsed.get("value"), std::string(key), where, Value::Source::line));
 }
 
+void Configuration::set_string(std::string_view key, const std::string& value,
+                               const std::string& where) {
+  const toml::table table{{"value", value}};
+  read(*find_key(key), Value(*table.get("value"), std::string(key), where, Value::Source::line));
+}
+
 void Configuration::read(const Key& key, const Value& value) {
   key.read(config_, value);
   if (key.name == "create" && who_ >= MustExist::creators) check_accounts(value);
@@ -226,7 +233,12 @@ void Configuration::complete() {
                                   {"state_dir", &config_.state_dir},
                                   {"socket", &config_.socket},
                                   {"metrics_socket", &config_.metrics_socket}}) {
-    origins_[key].value = toml_string(*path);
+    Origin& origin = origins_[key];
+    if (!control::is_utf8(path->native())) {
+      throw Error(ErrorCode::usage, fmt::format("{}: {}", origin.where, key), "is not valid UTF-8",
+                  "name a path that is: what is said of it goes through JSON and TOML");
+    }
+    origin.value = toml_string(*path);
   }
   if (!config_.metrics_at_socket) origins_["metrics_socket"].value = toml_string("off");
 }

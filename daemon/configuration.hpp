@@ -39,6 +39,8 @@ class Configuration {
   void read_environment(const char* const* variables);
   /// One value that stands at `where`.
   void set(std::string_view key, std::string_view value, const std::string& where);
+  /// The same of a string, as it is.
+  void set_string(std::string_view key, const std::string& value, const std::string& where);
   /// Config::complete(). Nothing is read afterwards.
   void complete();
 

@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "daemon/config_keys.hpp"
-#include "daemon/config_value.hpp"
 #include "daemon/grammar.hpp"
 #include "ringway/error.hpp"
 
@@ -53,21 +52,14 @@ Options parse_options(int argc, char** argv) {
       configuration.read_file(*file);
     }
     configuration.read_environment(environ);
-    if (!written.socket.empty()) {
-      configuration.set("socket", toml_string(written.socket), "--socket");
-    }
-    if (!written.runtime_dir.empty()) {
-      configuration.set("runtime_dir", toml_string(written.runtime_dir), "--runtime-dir");
-    }
-    if (!written.state_dir.empty()) {
-      configuration.set("state_dir", toml_string(written.state_dir), "--state-dir");
-    }
-    if (!written.metrics_socket.empty()) {
-      configuration.set("metrics_socket", toml_string(written.metrics_socket), "--metrics-socket");
-    }
-    if (!written.metrics_listen.empty()) {
-      configuration.set("metrics_listen", toml_string(written.metrics_listen), "--metrics-listen");
-    }
+    const auto set = [&](std::string_view key, const std::string& text, const char* option) {
+      if (!text.empty()) configuration.set_string(key, text, option);
+    };
+    set("socket", written.socket, "--socket");
+    set("runtime_dir", written.runtime_dir, "--runtime-dir");
+    set("state_dir", written.state_dir, "--state-dir");
+    set("metrics_socket", written.metrics_socket, "--metrics-socket");
+    set("metrics_listen", written.metrics_listen, "--metrics-listen");
     configuration.complete();
     return configuration;
   };

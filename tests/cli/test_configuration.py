@@ -78,6 +78,15 @@ class SearchOrder(unittest.TestCase):
             self.assertNotEqual(ended.returncode, 0)
             self.assertIn(str(missing), ended.stderr)
 
+    def test_a_path_that_is_no_utf8_is_refused_and_no_other_in_its_place(self):
+        wrong = os.fsencode(self.root) + b'/\xff'
+        for key in ('state_dir', 'runtime_dir', 'socket', 'metrics_socket'):
+            option, variable = '--' + key.replace('_', '-'), 'RINGWAYD_' + key.upper()
+            for ended, where in ((self.ended(option, wrong), option), (self.ended(**{variable: wrong}), variable)):
+                with self.subTest(where=where):
+                    self.assertEqual(ended.returncode, 2)
+                    self.assertIn(f'{where}: {key}: is not valid UTF-8; name a path that is', ended.stderr)
+
     def test_what_is_no_file_or_too_large_is_refused_at_once(self):
         pipe, long = self.root / 'pipe', self.root / 'long'
         os.mkfifo(pipe)
