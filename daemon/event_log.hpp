@@ -11,6 +11,8 @@
 #include <string_view>
 #include <utility>
 
+#include "daemon/event_name.hpp"
+
 namespace ringway::daemon {
 
 enum class Severity : std::uint8_t { debug, info, warning, error };
@@ -60,22 +62,22 @@ class EventLog {
   /// level debug. Before other threads write.
   void watch(Sink seen) { seen_ = std::move(seen); }
 
-  void write(Severity severity, std::string_view event, std::span<const LogField> fields) const {
+  void write(Severity severity, EventName event, std::span<const LogField> fields) const {
     if (seen_ && severity > Severity::debug) seen_({severity, event, fields});
     // Relaxed: nothing hangs on which events of other threads it still counts for.
     if (severity >= least_.load(std::memory_order::relaxed)) sink_({severity, event, fields});
   }
-  void write(Severity severity, std::string_view event,
+  void write(Severity severity, EventName event,
              std::initializer_list<LogField> fields = {}) const {
     write(severity, event, std::span(fields.begin(), fields.size()));
   }
-  void info(std::string_view event, std::initializer_list<LogField> fields = {}) const {
+  void info(EventName event, std::initializer_list<LogField> fields = {}) const {
     write(Severity::info, event, fields);
   }
-  void warning(std::string_view event, std::initializer_list<LogField> fields = {}) const {
+  void warning(EventName event, std::initializer_list<LogField> fields = {}) const {
     write(Severity::warning, event, fields);
   }
-  void error(std::string_view event, std::initializer_list<LogField> fields = {}) const {
+  void error(EventName event, std::initializer_list<LogField> fields = {}) const {
     write(Severity::error, event, fields);
   }
 

@@ -72,8 +72,9 @@ void LogDamage::note(const EventLog& log, const ServedTopic& topic, Range range)
   fields.emplace_back("effect", range.kind == Kind::unreadable
                                     ? "kept as it is; its records are a gap"
                                     : "consumers are told of a gap");
-  log.write(Severity::error,
-            range.kind == Kind::missing ? "segment_missing" : "segment_damaged", fields);
+  const EventName event = range.kind == Kind::missing ? EventName("segment_missing")
+                                                      : EventName("segment_damaged");
+  log.write(Severity::error, event, fields);
 }
 
 bool LogDamage::has(std::uint32_t partition, std::uint64_t offset) const noexcept {

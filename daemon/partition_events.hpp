@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <string_view>
 #include <vector>
 
 #include "daemon/event_log.hpp"
@@ -15,7 +14,7 @@ class PartitionEvents {
   PartitionEvents(const EventLog& events, const ServedTopic& topic, std::uint32_t partition)
       : events_(events), topic_(topic), partition_(partition) {}
 
-  void say(Severity severity, std::string_view event,
+  void say(Severity severity, EventName event,
            std::initializer_list<LogField> fields) const {
     std::vector<LogField> all{{"topic", topic_.name()}, {"partition", partition_}};
     all.insert(all.end(), fields);

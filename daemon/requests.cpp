@@ -387,7 +387,7 @@ void Requests::handle(Asker session, const control::ChangeAccess& change, const 
   const TopicSettings settings = changed(topic->row.name, topic->settings, change,
                                          control::Accounts::system());
   registry_.set_access(*topic, settings);
-  parts_.log.info(change.grant ? "access_granted" : "access_revoked",
+  parts_.log.info(change.grant ? EventName("access_granted") : EventName("access_revoked"),
                   {{"topic", topic->row.name},
                    {"read", fmt::format("{}", fmt::join(change.readers, ","))},
                    {"write", fmt::format("{}", fmt::join(change.writers, ","))},

@@ -132,7 +132,7 @@ bool TroubleResponse::kill(const Topic& topic, const Trouble& trouble, const Kil
   return true;
 }
 
-void TroubleResponse::say_once(const Topic& topic, std::string_view event, const std::string& why) {
+void TroubleResponse::say_once(const Topic& topic, EventName event, const std::string& why) {
   if (!said_.emplace(topic.row.generation, fmt::format("{} {}", topic.row.name, why)).second) {
     return;
   }

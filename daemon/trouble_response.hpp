@@ -31,8 +31,8 @@ class TroubleResponse {
 
  private:
   struct KillEvents {
-    std::string_view killed;
-    std::string_view refused;
+    EventName killed;
+    EventName refused;
     std::string_view held;  ///< the key that says for how long
     std::uint32_t held_ms;
   };
@@ -44,7 +44,7 @@ class TroubleResponse {
   void kill_producer(const Topic& topic, const Trouble& trouble);
   void kill_consumer(const Topic& topic, const Trouble& trouble);
   bool kill(const Topic& topic, const Trouble& trouble, const KillEvents& events);
-  void say_once(const Topic& topic, std::string_view event, const std::string& why);
+  void say_once(const Topic& topic, EventName event, const std::string& why);
 
   SupervisorParts parts_;
   TopicRegistry& registry_;

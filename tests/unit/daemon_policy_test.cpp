@@ -25,10 +25,10 @@ using namespace ringway::daemon;
 TEST_CASE("event log: a hostile value cannot forge a line or a key", "[daemon]") {
   std::string written;
   const EventLog log([&](const Event& event) { written = line_of(event); });
-  log.info("client", {{"name", "a\nevent=x"}, {"user", "bob"}, {"n", 7}, {"empty", ""}});
-  CHECK(written == "event=client name=\"a\\x0aevent=x\" user=bob n=7 empty=\"\"");
-  log.info("client", {{"name", "gr\xc3\xbcn"}, {"version", "\xc2\x9b\"2J\xff"}});
-  CHECK(written == "event=client name=gr\xc3\xbcn version=\"\\xc2\\x9b\\\"2J\\xff\"");
+  log.info("serving", {{"name", "a\nevent=x"}, {"user", "bob"}, {"n", 7}, {"empty", ""}});
+  CHECK(written == "event=serving name=\"a\\x0aevent=x\" user=bob n=7 empty=\"\"");
+  log.info("serving", {{"name", "gr\xc3\xbcn"}, {"version", "\xc2\x9b\"2J\xff"}});
+  CHECK(written == "event=serving name=gr\xc3\xbcn version=\"\\xc2\\x9b\\\"2J\\xff\"");
 }
 
 TEST_CASE("slots: a run is given once, and again when it was given back", "[daemon]") {
