@@ -58,13 +58,6 @@ std::vector<Column> record_columns() {
           {"VALUE", "value"}};
 }
 
-/// A row of a partition's list, and of the list over all partitions.
-void add(Rows& rows, Rows& all, std::uint32_t partition, std::vector<Cell> cells) {
-  rows.add(cells);
-  cells.insert(cells.begin(), Cell::of_number(partition));
-  all.add(std::move(cells));
-}
-
 Cell claim_cell(const ring::PartitionView& view, const layout::Slot* slot,
                 std::uint64_t committed_position) {
   if (slot == nullptr) return {"not visible", nullptr};
@@ -97,6 +90,23 @@ std::string shortened(std::string_view bytes) {
   return bytes.size() > kShownBytes ? text + "..." : text;
 }
 
+Rows holes(const layout::BoardPartition& board) {
+  Rows rows(hole_columns());
+  const std::uint64_t repairs = board.repairs.load(std::memory_order::acquire);
+  const std::uint64_t kept = std::min<std::uint64_t>(repairs, layout::kHoles);
+  for (std::uint64_t i = repairs - kept; i < repairs; ++i) {
+    const layout::Hole& hole = board.hole[i % layout::kHoles];
+    // Relaxed: for people.
+    const auto load = [](const auto& word) { return word.load(std::memory_order::relaxed); };
+    const std::uint64_t offset = load(hole.offset);
+    rows.add({offset == layout::kNoOffset ? Cell::none() : Cell::of_number(offset),
+              Cell::of_number(load(hole.offsets)), Cell::of_number(load(hole.position)),
+              Cell::of_number(load(hole.bytes)), Cell::of_number(load(hole.pid)),
+              Cell::of_time(static_cast<std::int64_t>(load(hole.repaired_at_ns)))});
+  }
+  return rows;
+}
+
 }  // namespace
 
 Inspection::Inspection(InspectedTopic& topic, std::vector<control::CursorListing> kept,
@@ -104,12 +114,7 @@ Inspection::Inspection(InspectedTopic& topic, std::vector<control::CursorListing
     : topic_(topic),
       kept_(std::move(kept)),
       records_max_(records_max),
-      handles_(topic.handles()),
-      all_partitions_(overview_columns()),
-      all_producers_(with_partition(producer_columns())),
-      all_cursors_(with_partition(cursor_columns())),
-      all_holes_(with_partition(hole_columns())),
-      all_records_(with_partition(record_columns())) {}
+      handles_(topic.handles()) {}
 
 void Inspection::look(std::uint32_t partition) {
   const ring::PartitionView view = topic_.view(partition);
@@ -121,50 +126,41 @@ void Inspection::look(std::uint32_t partition) {
       view.codec().unpack(view.tail().load(std::memory_order::acquire)).position;
   const double free = limit > tail ? static_cast<double>(limit - tail) : 0;
   const double fill = std::clamp(1 - free / static_cast<double>(view.ring_bytes()), 0.0, 1.0);
-  const std::uint64_t repairs = board.repairs.load(std::memory_order::acquire);
 
-  const Rows producers_here = producers(view, partition, committed_position);
-  const Rows cursors_here = cursors(facts);
-  const Rows holes_here = holes(board, partition);
-
-  Json entry = Json::object();
-  std::vector<Cell> cells = partition_cells(facts);
-  const std::vector<Column> columns = partition_columns();
-  for (std::size_t i = 0; i < columns.size(); ++i) entry[columns[i].name] = cells[i].json;
-  entry["tail"] = tail;
-  entry["limit"] = limit;
-  entry["generation"] = topic_.generation();
-  entry["fill"] = std::round(fill * 10'000) / 10'000;
-  entry["producers"] = producers_here.json();
-  entry["cursors"] = cursors_here.json();
-  entry["holes"] = holes_here.json();
-  entry["repairs"] = repairs;
-  if (records_max_ > 0) entry["records"] = records(view, partition);
-
-  const std::vector<Cell> more = {{fmt::format("{:.1f} %", fill * 100), fill},
-                                  Cell::of_number(entry["producers"].size()),
-                                  Cell::of_number(entry["cursors"].size()),
-                                  Cell::of_number(repairs)};
-  cells.insert(cells.end() - 1, more.begin(), more.end());
-  all_partitions_.add(std::move(cells));
-  partitions_.push_back(std::move(entry));
+  Partition seen{.number = partition,
+                 .overview = partition_cells(facts),
+                 .tail = Cell::of_number(tail),
+                 .limit = Cell::of_number(limit),
+                 .producers = producers(view, partition, committed_position),
+                 .cursors = cursors(facts),
+                 .holes = holes(board),
+                 .records = Rows(record_columns()),
+                 .whole_records = Json::array()};
+  take_records(view, seen);
+  const std::vector<Cell> more = {
+      {fmt::format("{:.1f} %", fill * 100), std::round(fill * 10'000) / 10'000},
+      {std::to_string(seen.producers.size()), seen.producers.json()},
+      {std::to_string(seen.cursors.size()), seen.cursors.json()},
+      Cell::of_number(board.repairs.load(std::memory_order::acquire))};
+  seen.overview.insert(seen.overview.end() - 1, more.begin(), more.end());
+  partitions_.push_back(std::move(seen));
 }
 
 Rows Inspection::producers(const ring::PartitionView& view, std::uint32_t partition,
-                           std::uint64_t committed_position) {
+                           std::uint64_t committed_position) const {
   Rows rows(producer_columns());
   for (const Handle& handle : handles_) {
     if (handle.role != layout::Role::producer) continue;
-    add(rows, all_producers_, partition,
-        {Cell::of_number(handle.process.pid), Cell::of_text(handle.user),
-         Cell::of_text(std::string(topic_.state_of(handle.process))),
-         Cell::of_number(handle.producer), Cell::of_text(handle.exclusive ? "exclusive" : "shared"),
-         claim_cell(view, topic_.slot(handle, partition), committed_position)});
+    rows.add({Cell::of_number(handle.process.pid), Cell::of_text(handle.user),
+              Cell::of_text(std::string(topic_.state_of(handle.process))),
+              Cell::of_number(handle.producer),
+              Cell::of_text(handle.exclusive ? "exclusive" : "shared"),
+              claim_cell(view, topic_.slot(handle, partition), committed_position)});
   }
   return rows;
 }
 
-Rows Inspection::cursors(const PartitionFacts& facts) {
+Rows Inspection::cursors(const PartitionFacts& facts) const {
   Rows rows(cursor_columns());
   const auto name_cell = [](const std::string& name) {
     return name.empty() ? Cell::none() : Cell::of_text(name);
@@ -184,10 +180,11 @@ Rows Inspection::cursors(const PartitionFacts& facts) {
       }
       if (pinned != layout::kNoPin) pin = Cell::of_number(pinned);
     }
-    add(rows, all_cursors_, facts.partition,
-        {name_cell(handle.cursor), Cell::of_number(handle.process.pid), Cell::of_text(handle.user),
-         Cell::of_text(std::string(topic_.state_of(handle.process))), std::move(offset),
-         std::move(lag), std::move(pin), Cell::of_text(handle.copies ? "copies" : "in place")});
+    rows.add({name_cell(handle.cursor), Cell::of_number(handle.process.pid),
+              Cell::of_text(handle.user),
+              Cell::of_text(std::string(topic_.state_of(handle.process))), std::move(offset),
+              std::move(lag), std::move(pin),
+              Cell::of_text(handle.copies ? "copies" : "in place")});
   }
   for (const control::CursorListing& cursor : kept_) {
     const bool held = std::any_of(handles_.begin(), handles_.end(),
@@ -199,81 +196,86 @@ Rows Inspection::cursors(const PartitionFacts& facts) {
       offset = Cell::of_number(*cursor.offsets[facts.partition]);
       lag = lag_cell(facts.committed, *cursor.offsets[facts.partition]);
     }
-    add(rows, all_cursors_, facts.partition,
-        {name_cell(cursor.name), Cell::none(), Cell::none(), Cell::none(), std::move(offset),
-         std::move(lag), Cell::none(), Cell::none()});
+    rows.add({name_cell(cursor.name), Cell::none(), Cell::none(), Cell::none(), std::move(offset),
+              std::move(lag), Cell::none(), Cell::none()});
   }
   return rows;
 }
 
-Rows Inspection::holes(const layout::BoardPartition& board, std::uint32_t partition) {
-  Rows rows(hole_columns());
-  const std::uint64_t repairs = board.repairs.load(std::memory_order::acquire);
-  const std::uint64_t kept = std::min<std::uint64_t>(repairs, layout::kHoles);
-  for (std::uint64_t i = repairs - kept; i < repairs; ++i) {
-    const layout::Hole& hole = board.hole[i % layout::kHoles];
-    // Relaxed: for people.
-    const auto load = [](const auto& word) { return word.load(std::memory_order::relaxed); };
-    const std::uint64_t offset = load(hole.offset);
-    add(rows, all_holes_, partition,
-        {offset == layout::kNoOffset ? Cell::none() : Cell::of_number(offset),
-         Cell::of_number(load(hole.offsets)), Cell::of_number(load(hole.position)),
-         Cell::of_number(load(hole.bytes)), Cell::of_number(load(hole.pid)),
-         Cell::of_time(static_cast<std::int64_t>(load(hole.repaired_at_ns)))});
-  }
-  return rows;
-}
-
-Json Inspection::records(const ring::PartitionView& view, std::uint32_t partition) {
-  Json list = Json::array();
+void Inspection::take_records(const ring::PartitionView& view, Partition& into) const {
+  if (records_max_ == 0) return;
   RecordPrinter printer(topic_.name(), Format::jsonl, "", Detail::all);
   for (const RingRecord& record : last_records(view, records_max_)) {
-    const RecordView shown = record.view(partition);
+    const RecordView shown = record.view(into.number);
     std::string line;
     printer.append(line, shown);
-    list.push_back(Json::parse(line));
-    all_records_.add({Cell::of_number(partition), Cell::of_number(shown.offset()),
-                      Cell::of_time(shown.timestamp_ns()), Cell::of_number(shown.producer()),
+    into.whole_records.push_back(Json::parse(line));
+    into.records.add({Cell::of_number(shown.offset()), Cell::of_time(shown.timestamp_ns()),
+                      Cell::of_number(shown.producer()),
                       shown.has_key() ? Cell::of_text(shortened(shown.key())) : Cell::none(),
                       Cell::of_text(shortened(shown.value()))});
   }
-  return list;
 }
 
-std::string Inspection::render(Format format, Style style) const {
+Report Inspection::head(std::uint32_t pages_lost) const {
   const layout::ProcessId supervisor = topic_.supervisor();
   const std::string_view state = topic_.state_of(supervisor);
-  const std::uint32_t pages_lost = shm::pages_lost.load() - pages_lost_before_;
-  if (format != Format::table) {
-    Json object = Json::object();
-    object["topic"] = topic_.name();
-    object["uuid"] = shm::to_string(topic_.uuid());
-    object["layout"] = topic_.layout();
-    object["supervisor"] = {{"pid", supervisor.pid}, {"process", state}};
-    object["pages_lost"] = pages_lost;
-    object["partitions"] = partitions_;
-    return object.dump(format == Format::json ? 2 : -1, ' ', false,
-                       Json::error_handler_t::replace) +
-           "\n";
-  }
   Report report;
   report.add("Topic", "topic", Cell::of_text(topic_.name()));
   report.add("UUID", "uuid", Cell::of_text(shm::to_string(topic_.uuid())));
   report.add("Ring generation", "generation", Cell::of_number(topic_.generation()));
   report.add("Layout", "layout", Cell::of_text(topic_.layout()));
   report.add("Supervisor", "supervisor",
-             Cell::of_text(fmt::format("pid {}, {}", supervisor.pid, state)));
+             {fmt::format("pid {}, {}", supervisor.pid, state),
+              {{"pid", supervisor.pid}, {"process", state}}});
   report.add("Seen through", "through", Cell::of_text(topic_.through()));
-  if (pages_lost != 0) {
-    report.add(
-        "Pages lost", "pages_lost",
-        Cell::of_text(fmt::format("{}: no memory to fill holes, which show as zeros", pages_lost)));
+  report.add("Pages lost", "pages_lost",
+             {pages_lost == 0
+                  ? "none"
+                  : fmt::format("{}: no memory to fill holes, which show as zeros", pages_lost),
+              pages_lost});
+  return report;
+}
+
+Json Inspection::json(const Partition& partition) const {
+  Json entry = Json::object();
+  const std::vector<Column> columns = overview_columns();
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    entry[columns[i].name] = partition.overview[i].json;
   }
-  report.add("PARTITIONS", "partitions", all_partitions_);
-  if (!all_producers_.empty()) report.add("PRODUCERS", "producers", all_producers_);
-  if (!all_cursors_.empty()) report.add("CURSORS", "cursors", all_cursors_);
-  if (!all_holes_.empty()) report.add("REPAIRED CLAIMS", "holes", all_holes_);
-  if (!all_records_.empty()) report.add("LAST RECORDS", "records", all_records_);
+  entry["tail"] = partition.tail.json;
+  entry["limit"] = partition.limit.json;
+  entry["generation"] = topic_.generation();
+  entry["holes"] = partition.holes.json();
+  if (records_max_ > 0) entry["records"] = partition.whole_records;
+  return entry;
+}
+
+std::string Inspection::table(Report report, Style style) const {
+  Rows overview(overview_columns());
+  for (const Partition& partition : partitions_) overview.add(partition.overview);
+  report.add("PARTITIONS", "partitions", std::move(overview));
+  const auto add_all = [&](std::string heading, const char* name, std::vector<Column> columns,
+                           Rows Partition::* list) {
+    Rows all(with_partition(std::move(columns)));
+    for (const Partition& partition : partitions_) {
+      all.add_behind(Cell::of_number(partition.number), partition.*list);
+    }
+    if (!all.empty()) report.add(std::move(heading), name, std::move(all));
+  };
+  add_all("PRODUCERS", "producers", producer_columns(), &Partition::producers);
+  add_all("CURSORS", "cursors", cursor_columns(), &Partition::cursors);
+  add_all("REPAIRED CLAIMS", "holes", hole_columns(), &Partition::holes);
+  add_all("LAST RECORDS", "records", record_columns(), &Partition::records);
+  return report.render(Format::table, style);
+}
+
+std::string Inspection::render(Format format, Style style) const {
+  Report report = head(shm::pages_lost.load() - pages_lost_before_);
+  if (format == Format::table) return table(std::move(report), style);
+  Json partitions = Json::array();
+  for (const Partition& partition : partitions_) partitions.push_back(json(partition));
+  report.add("PARTITIONS", "partitions", Cell{{}, std::move(partitions)});
   return report.render(format, style);
 }
 

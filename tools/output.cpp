@@ -86,6 +86,13 @@ void Rows::add(std::vector<Cell> cells) {
   rows_.push_back(std::move(cells));
 }
 
+void Rows::add_behind(const Cell& first, const Rows& others) {
+  for (std::vector<Cell> row : others.rows_) {
+    row.insert(row.begin(), first);
+    add(std::move(row));
+  }
+}
+
 Json Rows::json() const {
   Json array = Json::array();
   for (const auto& row : rows_) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <initializer_list>
 #include <nlohmann/json.hpp>
@@ -55,7 +56,10 @@ class Rows {
 
   /// One cell per column; anything else is a programmer's error and aborts.
   void add(std::vector<Cell> cells);
+  /// The rows of another list, each with `first` in front.
+  void add_behind(const Cell& first, const Rows& others);
   bool empty() const noexcept { return rows_.empty(); }
+  std::size_t size() const noexcept { return rows_.size(); }
 
   Json json() const;
   std::string render(Format format, Style style) const;

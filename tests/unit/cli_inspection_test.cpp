@@ -1,4 +1,6 @@
 #include <catch2/catch.hpp>
+#include <set>
+#include <string>
 
 #include "ringway/lost_pages.hpp"
 #include "support/lost_page.hpp"
@@ -62,9 +64,51 @@ TEST_CASE("inspect: shows what is left where pages are lost, and that they are",
     const auto view = topic.view(0);
     lose_page(layout::ring_data_offset(1, view.ring_bytes(), 0));
     CHECK(cli::last_records(view, 10).empty());
-    CHECK(inspection.render(cli::Format::table, cli::Style::plain).find("Pages lost") !=
-          std::string::npos);
+    CHECK_THAT(inspection.render(cli::Format::table, cli::Style::plain),
+               Catch::Contains("1: no memory to fill holes"));
   }
+}
+
+TEST_CASE("inspect: what people see, programs see, and under the names they know", "[cli]") {
+  MiniSupervisor supervisor;
+  Bus bus = supervisor.connect();
+  Producer producer = bus.producer("t");
+  Consumer consumer = bus.consumer("t");
+  REQUIRE(producer.publish("a").status == Status::ok);
+  cli::FoundMemory memory = found(supervisor.memory());
+  memory.through = "somebody's memory";
+  memory.generation = 7;
+  cli::InspectedTopic topic(std::move(memory));
+  cli::Inspection inspection(topic, {}, 10);
+  inspection.look(0);
+  const auto shown = cli::Json::parse(inspection.render(cli::Format::json, cli::Style::plain));
+  CHECK(shown["through"] == "somebody's memory");
+  CHECK(shown["generation"] == 7);
+  CHECK(shown["supervisor"].size() == 2);
+  CHECK(shown["supervisor"].contains("process"));
+  const auto names = [](const cli::Json& object) {
+    std::set<std::string> all;
+    for (const auto& member : object.items()) all.insert(member.key());
+    return all;
+  };
+  CHECK(names(shown) == std::set<std::string>{"topic", "uuid", "generation", "layout", "supervisor",
+                                              "through", "pages_lost", "partitions"});
+  const auto& partition = shown["partitions"][0];
+  CHECK(names(partition) ==
+        std::set<std::string>{"partition", "first_offset", "committed", "written", "durable",
+                              "ring_bytes", "log_bytes", "log_gaps", "state", "tail", "limit",
+                              "generation", "fill", "producers", "cursors", "holes", "repairs",
+                              "records"});
+  CHECK(partition["generation"] == 7);
+  CHECK(partition["producers"].is_array());
+  CHECK(partition["cursors"].is_array());
+  CHECK(partition["records"][0]["value"] == "a");
+  const std::string table = inspection.render(cli::Format::table, cli::Style::plain);
+  for (const char* there : {"Ring generation: 7\n", "Seen through:    somebody's memory\n",
+                            "LAST RECORDS"}) {
+    CHECK_THAT(table, Catch::Contains(there));
+  }
+  CHECK_THAT(table, !Catch::Contains("REPAIRED CLAIMS"));
 }
 
 TEST_CASE("inspect: a ring that is not finished is not told to have another layout", "[cli]") {
