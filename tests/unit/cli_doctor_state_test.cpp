@@ -78,7 +78,7 @@ TEST_CASE("doctor: what is said in words only names no command of its own", "[cl
   };
   SECTION("of a kind that needs a pid") {
     host.status["troubles"] = {words};
-    CHECK(is_generic() == words["text"]);
+    CHECK(is_generic() == words["text"].get<std::string>());
     host.status["troubles"][0]["pid"] = 1;  // of a container, maybe
     is_generic();
     host.status["troubles"][0]["pid"] = "9";
