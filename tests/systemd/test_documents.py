@@ -138,7 +138,8 @@ SEEN = {
     'ringway topic export ticks > ticks.jsonl':
         ('ringway topic import copy --create <ticks.jsonl', r'Records: 2\n'),
     'ringway debug bundle': ('tar -tf $(ls -t ringway-debug-*.tar | head -n 1)', r'/manifest\.json\n'),
-    'ringwayd --sample-config': ('ringwayd --check-config --config <(ringwayd --sample-config)', 'is right'),
+    'ringwayd --sample-config':
+        ('ringwayd --sample-config >/tmp/sample && ringwayd --check-config --config /tmp/sample', 'is right'),
     'systemd-sysusers && systemctl daemon-reload': ('getent passwd ringway', '/var/lib/ringway'),
     'systemctl enable --now ringwayd':
         ('for is in active enabled; do systemctl is-$is ringwayd ringwayd.socket; done', '(active\n){2}(enabled\n){2}'),
