@@ -72,8 +72,8 @@ TYPED = {
         f"mkdir -p p && cd p && cat >program.cpp <<'E'\n{PROGRAM}E\nc++ -std=c++20 program.cpp -lringway -o program"
         ' && { ringwayd --runtime-dir /tmp/p/run --state-dir /tmp/p/state & } && export RINGWAY_SOCKET=/tmp/p/run/control.sock'
         ' && until ringway status; do sleep 0.05; done && ./program && kill %1 && wait %1',
-    'kill -CONT N': 'sleep 60 & kill -CONT $! && kill $!',
-    'kill -9 N': 'sleep 60 & kill -9 $!',
+    'kill -CONT N': '{ sleep 60 & } && kill -CONT $! && kill $!',
+    'kill -9 N': '{ sleep 60 & } && kill -9 $!',
     'ringwayd --check-config --config FILE': 'touch /tmp/file; ringwayd --check-config --config /tmp/file',
     'ringway bench repair | restart | adopt | recover':
         'ringway bench repair && ringway bench restart && ringway bench adopt && ringway bench recover',
