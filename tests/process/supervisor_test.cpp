@@ -458,11 +458,13 @@ TEST_CASE("ringwayd: a wrong configuration is named by file, line and key", "[su
   std::ofstream(file) << "[limits]\ntopics = 3\n";
   CHECK(run("--check-config --config " + file).status == 0);
   const std::string missing = directory / "missing.toml", no_file = directory / "";
-  for (const std::string& words : {"--check-config --config " + missing,
-                                   "--check-config --config " + no_file, "--config " + missing}) {
+  for (const auto& [words, rule] :
+       {std::pair("--check-config --config " + missing, "cannot be read: "),
+        std::pair("--check-config --config " + no_file, "is no regular file; "),
+        std::pair("--config " + missing, "cannot be read: ")}) {
     const Run unread = run(words);
     CHECK(unread.status == 2);
-    CHECK_THAT(unread.text, Catch::Contains(": the configuration cannot be read: "));
+    CHECK_THAT(unread.text, Catch::Contains(std::string(": the configuration ") + rule));
   }
   CHECK(run("--no-such-flag").status == 2);
   CHECK(run("--version").text.find("0.1.0") != std::string::npos);

@@ -47,11 +47,11 @@ TEST_CASE("doctor: nobody serves, or not all is well", "[cli]") {
   CHECK_THAT(lost[4].fix, Catch::StartsWith("systemctl restart ringwayd@lab"));
   nlohmann::json process = of_topic("a b", "stopped_claim");
   process["pid"] = 9;
-  host.status["troubles"] = {process};
+  host.status["troubles"] = nlohmann::json::array({process});
   CHECK_THAT(only(check_service(host)).fix, Catch::StartsWith("kill -CONT 9 "));
   for (const char* what : {"pinned", "slow_consumer"}) {
     process["what"] = what;
-    host.status["troubles"] = {process};
+    host.status["troubles"] = nlohmann::json::array({process});
     CHECK_THAT(only(check_service(host)).fix, Catch::StartsWith("kill 9 "));
   }
   host.status.erase("troubles");
@@ -77,7 +77,7 @@ TEST_CASE("doctor: what is said in words only names no command of its own", "[cl
     return found.what;
   };
   SECTION("of a kind that needs a pid") {
-    host.status["troubles"] = {words};
+    host.status["troubles"] = nlohmann::json::array({words});
     CHECK(is_generic() == words["text"].get<std::string>());
     host.status["troubles"][0]["pid"] = 1;  // of a container, maybe
     is_generic();
@@ -85,7 +85,8 @@ TEST_CASE("doctor: what is said in words only names no command of its own", "[cl
     is_generic();
   }
   SECTION("by a newer supervisor") {
-    host.status["troubles"] = {{{"what", "brand_new"}, {"topic", "a"}, {"pid", 9}, {"text", "new"}}};
+    const nlohmann::json newer{{"what", "brand_new"}, {"topic", "a"}, {"pid", 9}, {"text", "new"}};
+    host.status["troubles"] = nlohmann::json::array({newer});
     CHECK(is_generic() == "new");
   }
   SECTION("by an older supervisor, which has no kinds") {
@@ -97,7 +98,8 @@ TEST_CASE("doctor: what is said in words only names no command of its own", "[cl
   }
   SECTION("of no topic where one is needed, or of no directory") {
     for (const char* what : {"disk_error", "segment_damaged", "quarantined", "log_without_topic"}) {
-      host.status["troubles"] = {{{"what", what}, {"path", "x; $(id)"}, {"text", "in words"}}};
+      const nlohmann::json one{{"what", what}, {"path", "x; $(id)"}, {"text", "in words"}};
+      host.status["troubles"] = nlohmann::json::array({one});
       is_generic();
     }
   }
