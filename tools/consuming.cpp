@@ -71,7 +71,7 @@ std::size_t Consuming::take(const RecordBatch& batch) {
   return records;
 }
 
-/// Written over, or no longer there, while it was looked at: the next poll gives what is left of it.
+/// Written over, or no longer there, while it was looked at: the next poll gives what is left.
 void Consuming::go_back_before(const RecordBatch& batch) {
   std::map<std::uint32_t, std::uint64_t> first;
   for (const RecordView& record : batch) first.try_emplace(record.partition(), record.offset());

@@ -4,7 +4,6 @@ import os
 import pathlib
 import re
 import signal
-import subprocess
 import sys
 import unittest
 
@@ -30,18 +29,6 @@ class Counters(OnABus):
         self.assertEqual(said(f'ringway_{metric}', **(labels or {})), count, metric)
         self.assertEqual(said('ringway_events_total', event=event), count)
         return said
-
-    def client(self, program, first):
-        """That program, when it has said its first line."""
-        child = subprocess.Popen([os.environ[program], 't'], env=self.bus.env, stdout=subprocess.PIPE)
-
-        def close():
-            child.kill()
-            child.wait()
-            child.stdout.close()
-        self.addCleanup(close)
-        self.assertEqual(child.stdout.readline(), first)
-        return child
 
     def claimant(self, *options):
         """A producer that stands still in mid-claim."""

@@ -1,12 +1,10 @@
 """`ringway status --output json` says of what kind each thing is that needs attention; `doctor` goes by that."""
 
-import os
 import pathlib
 import re
 import shutil
 import signal
 import socket
-import subprocess
 import sys
 import unittest
 
@@ -38,18 +36,6 @@ class Troubles(OnABus):
 
     def partitions(self, *numbers):
         return {'partitions': list(numbers), 'partition_count': len(numbers)}
-
-    def client(self, program, first):
-        """That program on topic t, when it has said its first line."""
-        child = subprocess.Popen([os.environ[program], 't'], env=self.bus.env, stdout=subprocess.PIPE)
-
-        def close():
-            child.kill()
-            child.wait()
-            child.stdout.close()
-        self.addCleanup(close)
-        self.assertEqual(child.stdout.readline(), first)
-        return child
 
     def fill(self, *options):
         """More than a small ring has; who publishes it is held up."""

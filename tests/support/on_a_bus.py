@@ -1,5 +1,7 @@
 """A test case that has a bus of its own, configured as its CONFIG says."""
 
+import os
+import subprocess
 import unittest
 
 from bus import Bus, wait_until
@@ -36,6 +38,18 @@ class OnABus(unittest.TestCase):
     def segments(self, uuid, partition=0):
         """The base offsets of the partition's log files."""
         return sorted(int(path.stem) for path in (self.bus.state_dir / 'topics' / uuid / str(partition)).glob('*.log'))
+
+    def client(self, program, first):
+        """The program of that variable on topic t, when it has said its first line."""
+        child = subprocess.Popen([os.environ[program], 't'], env=self.bus.env, stdout=subprocess.PIPE)
+
+        def close():
+            child.kill()
+            child.wait()
+            child.stdout.close()
+        self.addCleanup(close)
+        self.assertEqual(child.stdout.readline(), first)
+        return child
 
     def wait_until(self, condition, what):
         return wait_until(condition, what)

@@ -41,7 +41,8 @@ void add_cursor_delete(CommandLine& line) {
       {.noun = "cursor",
        .name = "delete",
        .why = "Forget a named cursor that nobody needs any more, and let retention have what it "
-              "protects, if it does: for the topic's admins, and not while somebody reads with it. 'ringway "
+              "protects, if it does: for the topic's admins, and not while somebody reads with it. "
+              "'ringway "
               "cursor list' shows all. Who reads with its name next begins a new one.",
        .examples = "  ringway cursor delete orders billing\n"
                    "  ringway cursor delete orders billing && ringway consume orders --cursor "
