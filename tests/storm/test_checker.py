@@ -56,6 +56,10 @@ class Right(Case):
         killed = {**TOLD, 'producer-2': TOLD['producer-2'][:2]}  # told two of its five, and no `e`
         self.assertEqual(self.check({**killed, **LAST}), {})
 
+    def test_a_producer_killed_before_its_first_line_of_the_partition_may_have_published(self):
+        killed = {**TOLD, 'producer-2': TOLD['producer-2'][:1]}
+        self.assertEqual(self.check({**killed, **LAST}), {})
+
     def test_a_late_joiner_need_not_see_what_was_before(self):
         self.assertEqual(self.check({**TOLD, **LAST, **self.live('c 0 7 3 2 2', start='s 0 7')}), {})
 
@@ -183,6 +187,11 @@ class Planted(Case):
 
     def test_an_invented_record_is_found(self):
         self.assertEqual(self.check({**TOLD, **self.last(*SEEN, 'c 0 10 1 3 0', marks='m 0 11 11 11 1', end='e 0 11')}),
+                         {'invented': 1})
+
+    def test_a_record_of_a_producer_that_ended_without_one_is_found(self):
+        ended = {**TOLD, 'producer-3': ['producer 3 104 t', 'e']}
+        self.assertEqual(self.check({**ended, **self.last(*SEEN, 'c 0 10 1 3 0', marks='m 0 11 11 11 1', end='e 0 11')}),
                          {'invented': 1})
 
     def test_more_untold_records_than_can_be_in_flight_are_found(self):

@@ -65,11 +65,6 @@ void Ledger::aborted(std::uint64_t offset, std::uint64_t count) {
     page(offset + i).flags[(offset + i) % kPage] |= kAborted;
 }
 
-void Ledger::ended(std::uint32_t producer) {
-  const auto found = writers_.find(producer);
-  if (found != writers_.end()) found->second.ended = true;
-}
-
 void Ledger::at_last(const Run& run) {
   for (std::uint64_t i = 0; i < run.count; ++i) {
     note(run.offset + i, run.producer, run.sequence + i, kAtLast);
@@ -92,8 +87,8 @@ void Ledger::note(std::uint64_t offset, std::uint32_t producer, std::uint64_t se
   if (known == who) return;
   const auto writer = writers_.find(producer);
   const std::uint64_t told = writer == writers_.end() ? 0 : writer->second.told;
-  const bool may_be_untold = writer != writers_.end() && !writer->second.ended;
-  if (sequence >= told && (!may_be_untold || sequence >= told + kUntoldMax)) {
+  const std::uint64_t untold = not_ended_.contains(producer) ? kUntoldMax : 0;
+  if (sequence >= told + untold) {
     if (!disputed_.emplace(offset, who).second) return;
     findings_.add("invented", at(offset) + ": " + text_of(who) + ", whose producer was told " +
                                   std::to_string(told));

@@ -45,13 +45,15 @@ enum class Level : unsigned char { committed, written, durable };
 /// Everything that was ever said about one partition, and what has to be true of it.
 class Ledger {
  public:
-  Ledger(std::string name, Findings& findings) : name_(std::move(name)), findings_(findings) {}
+  /// `not_ended`: the producers of the topic that wrote no end, whose last records may be untold;
+  /// those that were killed before their first line of this partition are among them.
+  Ledger(std::string name, const std::set<std::uint32_t>& not_ended, Findings& findings)
+      : name_(std::move(name)), not_ended_(not_ended), findings_(findings) {}
 
   // Producers come first, then the last replay, then everybody else.
   void told(const Run& run, std::int64_t t0, std::int64_t t1);
   void told_level(Level level, std::uint64_t offset);
   void aborted(std::uint64_t offset, std::uint64_t count);
-  void ended(std::uint32_t producer);
   void at_last(const Run& run);
   void seen(const Run& run);
   void watermarks_at_last(std::uint64_t durable, std::uint64_t written, std::uint64_t committed);
@@ -84,7 +86,6 @@ class Ledger {
     std::vector<std::uint64_t> offset_of;  // by sequence; kNone: nowhere
     std::uint64_t told = 0;                // sequences below it were told
     std::int64_t last_told_ns = 0;
-    bool ended = false;
   };
   struct Hole {  ///< records that somebody was told of or saw, and that are not there at last
     std::uint64_t next = kNone;  // first offset behind it that is there
@@ -106,6 +107,7 @@ class Ledger {
                   const std::vector<std::int64_t>& over_behind);
 
   const std::string name_;
+  const std::set<std::uint32_t>& not_ended_;
   Findings& findings_;
   std::map<std::uint64_t, std::unique_ptr<Page>> pages_;
   std::uint64_t page_at_ = kNone;

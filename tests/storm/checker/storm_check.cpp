@@ -92,7 +92,7 @@ class Check {
   Ledger& ledger(const std::string& topic, std::uint64_t partition) {
     const std::string name = topic + "/" + std::to_string(partition);
     auto& found = ledgers_[name];
-    if (!found) found = std::make_unique<Ledger>(name, findings_);
+    if (!found) found = std::make_unique<Ledger>(name, not_ended_[topic], findings_);
     return *found;
   }
 
@@ -123,6 +123,7 @@ class Check {
         id = line.number<std::uint32_t>();
         line.word();
         topic = line.word();
+        not_ended_[topic].insert(id);
       } else if (kind == "p") {
         const auto partition = line.number();
         const Run run{line.number(), line.number(), id, line.number()};
@@ -137,9 +138,7 @@ class Check {
         const auto offset = line.number();
         ledger(topic, partition).aborted(offset, line.number());
       } else if (kind == "e") {
-        for (auto& [name, one] : ledgers_) {
-          if (name.starts_with(topic + "/")) one->ended(id);
-        }
+        not_ended_[topic].erase(id);
       } else if (kind != "n") {
         throw std::invalid_argument("no such kind of line");
       }
@@ -272,6 +271,7 @@ class Check {
   std::set<std::uint64_t> last_;
   std::set<std::uint64_t> must_end_;
   std::set<std::uint64_t> ended_;
+  std::map<std::string, std::set<std::uint32_t>> not_ended_;  // producers, by topic
   std::map<std::string, std::unique_ptr<Ledger>> ledgers_;
   std::map<Ledger*, std::array<std::uint64_t, 3>> last_levels_;
   std::map<std::string, CursorChain> chains_;
