@@ -91,8 +91,8 @@ Findings check_huge_pages(const Facts& facts) {
     return well("huge_pages", fmt::format("shared memory gets them ({})", chosen));
   }
   return {{Severity::note, "huge_pages", fmt::format("shared memory gets none ({})", chosen),
-           "large rings take more of the processor's translation cache; Ringway asks for no huge "
-           "pages itself, nor for hugetlb",
+           "large rings take more of the processor's translation cache, which streams hardly feel: "
+           "measure with and without (ringway bench ring). Ringway asks for no huge pages itself",
            "echo within_size > " + path}};
 }
 
