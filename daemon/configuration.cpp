@@ -28,6 +28,8 @@ namespace {
 
 constexpr std::string_view kVariablePrefix = "RINGWAYD_";
 constexpr std::string_view kFileVariable = "RINGWAYD_CONFIG";
+constexpr std::string_view kTopics = "topics";
+constexpr std::string_view kTopicsVariable = "RINGWAYD_TOPICS";
 constexpr std::size_t kFileBytesMax = 1024 * 1024;
 
 struct RightsKey {
@@ -135,7 +137,7 @@ void Configuration::read_text(std::string_view text, const std::string& name) {
     for (const auto& [short_name, node] : table) {
       const std::string name_of_key = prefix + std::string(short_name.str());
       const Value value(node, name_of_key, name, Value::Source::file);
-      if (name_of_key == "topics") {
+      if (name_of_key == kTopics) {
         read_topics(value);
       } else if (const Key* const key = find_key(name_of_key)) {
         read(*key, value);
@@ -154,16 +156,22 @@ void Configuration::read_environment(const char* const* variables) {
     const std::string_view variable = *variables;
     const std::string name(variable.substr(0, variable.find('=')));
     if (!name.starts_with(kVariablePrefix) || name == kFileVariable) continue;
+    const std::string_view text = variable.substr(std::min(name.size() + 1, variable.size()));
+    if (name == kTopicsVariable) {
+      const toml::table parsed = value_of(text);
+      read_topics(Value(*parsed.get("value"), std::string(kTopics), name, Value::Source::line));
+      continue;
+    }
     const auto keys = config_keys();
     const auto key = std::ranges::find(keys, name, &Key::variable);
     if (key == keys.end()) {
-      std::vector<std::string> known;
+      std::vector<std::string> known{std::string(kTopicsVariable)};
       for (const Key& each : keys) known.push_back(each.variable());
       const std::vector<std::string_view> views(known.begin(), known.end());
       unknown_[name] = suggestion(name, views);
       continue;
     }
-    set(key->name, variable.substr(std::min(name.size() + 1, variable.size())), name);
+    set(key->name, text, name);
   }
 }
 

@@ -35,7 +35,8 @@ class Configuration {
   void read_file(const std::filesystem::path& file);
   /// The same from text; `name` stands for the file in errors.
   void read_text(std::string_view text, const std::string& name);
-  /// RINGWAYD_KEY of every key, as TOML, or as text where it is none. Rights to topics have none.
+  /// RINGWAYD_KEY of every key, as TOML, or as text where it is none; RINGWAYD_TOPICS is a table of
+  /// rights to topics: each right that it names goes over that of the file.
   void read_environment(const char* const* variables);
   /// One value that stands at `where`.
   void set(std::string_view key, std::string_view value, const std::string& where);

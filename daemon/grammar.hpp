@@ -17,7 +17,8 @@ struct Written {
 /// For --help and the manual.
 inline constexpr const char* kWhereKeysComeFrom =
     "An option goes over an environment variable, that over the file, that over the\n"
-    "default. The variable of the key limits.memory is RINGWAYD_LIMITS_MEMORY.\n"
+    "default. The variable of the key limits.memory is RINGWAYD_LIMITS_MEMORY; rights\n"
+    "to topics are RINGWAYD_TOPICS={NAME = {readers = [\"USER\"]}}.\n"
     "Without --config the file is that of $RINGWAYD_CONFIG, else ringwayd.toml in\n"
     "$CONFIGURATION_DIRECTORY (of a service), /etc/ringway (root, system services) or\n"
     "$XDG_CONFIG_HOME/ringway (else ~/.config/ringway), if there is one. SIGHUP reads\n"

@@ -247,6 +247,34 @@ TEST_CASE("config: an environment variable goes over the file, and an option ove
   CHECK(origins.at("log_level").where == "default");
 }
 
+TEST_CASE("config: rights to topics in a variable go over those of the file, right by right",
+          "[daemon]") {
+  Configuration configuration =
+      layered("[topics.\"a/b\"]\nreaders = [\"bob\"]\nwriters = [\"bob\"]\n",
+              {R"(RINGWAYD_TOPICS={"a/b" = {readers = ["carol"]}, t.admins = ["@staff"]})"});
+  configuration.complete();
+  const auto& topics = configuration.config().topics;
+  REQUIRE(topics.size() == 2);
+  CHECK(topics.at("a/b").readers == std::vector<std::string>{"carol"});
+  CHECK(topics.at("a/b").writers == std::vector<std::string>{"bob"});
+  CHECK(topics.at("t").admins == std::vector<std::string>{"@staff"});
+  const auto& origins = configuration.origins();
+  CHECK(origins.at("topics.\"a/b\".readers").where == "RINGWAYD_TOPICS");
+  CHECK(origins.at("topics.\"a/b\".writers").where == "ringway.toml:3");
+}
+
+TEST_CASE("config: a variable that holds no rights to topics is refused by name", "[daemon]") {
+  for (const auto& [variable, said] :
+       {std::pair{"RINGWAYD_TOPICS=bob", "RINGWAYD_TOPICS: topics: must be a table of topics"},
+        {"RINGWAYD_TOPICS=", "RINGWAYD_TOPICS: topics: must be a table of topics"},
+        {"RINGWAYD_TOPICS={a = [\"bob\"]}", "topics.\"a\": must be a table of rights"},
+        {"RINGWAYD_TOPICS={a = {reader = [\"bob\"]}}", "did you mean 'readers'?"},
+        {"RINGWAYD_TOPICS={a = {readers = \"bob\"}}", "must be an array of strings"}}) {
+    CAPTURE(variable);
+    CHECK_THROWS_WITH(layered("", {variable}), Catch::Contains(said));
+  }
+}
+
 /// A value of a key that is not its default, and where it has to arrive.
 struct Chosen {
   std::string_view key;
@@ -334,10 +362,12 @@ TEST_CASE("config: a variable that holds no value of its key is refused by name"
 }
 
 TEST_CASE("config: a variable that is no key is told of, with the nearest", "[daemon]") {
-  const Configuration configuration = layered("", {"RINGWAYD_LIMIT_TOPICS=7"});
+  const Configuration configuration =
+      layered("", {"RINGWAYD_LIMIT_TOPICS=7", "RINGWAYD_TOPIC={}"});
   CHECK(configuration.unknown_variables() ==
         std::map<std::string, std::string>{
-            {"RINGWAYD_LIMIT_TOPICS", "did you mean 'RINGWAYD_LIMITS_TOPICS'?"}});
+            {"RINGWAYD_LIMIT_TOPICS", "did you mean 'RINGWAYD_LIMITS_TOPICS'?"},
+            {"RINGWAYD_TOPIC", "did you mean 'RINGWAYD_TOPICS'?"}});
 }
 
 TEST_CASE("config: a path that is empty is none", "[daemon]") {
