@@ -13,10 +13,13 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
+#include "control/host_unit.hpp"
 #include "control/keeper_connection.hpp"
+#include "control/shell_word.hpp"
 #include "daemon/journal.hpp"
 #include "daemon/keeper_client.hpp"
 #include "daemon/metrics/event_counts.hpp"
@@ -51,22 +54,31 @@ EventLog::Sink log_sink() {
 
 /// Rings that the other store has would be lost to this start, and to nobody's use.
 void refuse_rings_of_a_keeper(const std::filesystem::path& runtime_dir) {
+  std::optional<control::KeeperConnection> living;
   try {
-    const control::KeeperConnection living(runtime_dir);
+    living.emplace(runtime_dir.string());
   } catch (const Error& none) {
     if (none.code() == ErrorCode::unavailable) return;
     throw;
   }
+  const auto whose = living->whose();
+  if (whose.rings == 0) return;
   throw Error(ErrorCode::usage, "descriptor_store \"service\"",
-              fmt::format("a keeper holds living rings for {}", runtime_dir.string()),
-              "start once more with \"keeper\", and stop in an orderly way");
+              fmt::format("a keeper (pid {}) holds living rings for {}, of a supervisor that died",
+                          living->pid(), runtime_dir.string()),
+              fmt::format("start that once more and end it with Ctrl-C (ringwayd --runtime-dir {} "
+                          "--state-dir {}); or lose what is in no log (kill {})",
+                          control::shell_quoted(runtime_dir.string()),
+                          control::shell_quoted(whose.state_dir), living->pid()));
 }
 
 Keepsakes::Open store_opener(const Config& config, std::vector<KeptDescriptor> kept) {
   if (config.descriptor_store == StoreChoice::service) {
-    refuse_rings_of_a_keeper(config.runtime_dir);
     auto inherited = std::make_shared<std::vector<KeptDescriptor>>(std::move(kept));
-    return [inherited] { return std::make_unique<ServiceStore>(std::move(*inherited)); };
+    return [inherited, runtime_dir = config.runtime_dir] {
+      refuse_rings_of_a_keeper(runtime_dir);
+      return std::make_unique<ServiceStore>(std::move(*inherited));
+    };
   }
   if (!kept.empty()) {
     throw Error(ErrorCode::usage, "descriptor_store \"keeper\"",
@@ -100,7 +112,7 @@ void say_which_bus(const Configuration& configuration, const EventLog& log) {
                         {"runtime_dir_from", from("runtime_dir")},
                         {"socket", config.socket.string()}});
   const bool of_a_home = from("state_dir") == "HOME" || from("state_dir") == "XDG_STATE_HOME";
-  if (::geteuid() != 0 || !of_a_home || !has_host_unit()) return;
+  if (::geteuid() != 0 || !of_a_home || !control::has_host_unit()) return;
   log.warning("not_the_service",
               {{"why", "was started by hand, and its topics are not those of ringwayd.service"},
                {"fix",

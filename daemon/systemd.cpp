@@ -1,25 +1,5 @@
 #include "daemon/systemd.hpp"
 
-#include <algorithm>
-#include <array>
-#include <cstdint>
-#include <filesystem>
-#include <system_error>
-
-namespace ringway::daemon {
-
-bool has_host_unit() {
-  constexpr std::array kDirectories{"/etc/systemd/system", "/run/systemd/system",
-                                    "/usr/local/lib/systemd/system", "/usr/lib/systemd/system",
-                                    "/lib/systemd/system"};
-  return std::ranges::any_of(kDirectories, [](const std::filesystem::path directory) {
-    std::error_code unseen;
-    return std::filesystem::exists(directory / "ringwayd.service", unseen);
-  });
-}
-
-}  // namespace ringway::daemon
-
 #if defined(RINGWAY_HAS_SYSTEMD)
 #include <fmt/format.h>
 #include <sys/socket.h>

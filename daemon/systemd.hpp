@@ -22,8 +22,6 @@ std::chrono::microseconds watchdog_patience();
 
 /// Whether it listens.
 bool is_service();
-/// Whether this host has the unit of its bus, running or not.
-bool has_host_unit();
 
 // Its descriptor store (FDSTORE=1 of sd_notify(3)). What is sent is not there before
 // await_service_manager(), and then only as far as FileDescriptorStoreMax= allows.

@@ -35,7 +35,7 @@ BusPlaces bus_places(const Common& common, const nlohmann::json& said) {
   if (!places.state_dir.empty()) return places;
   try {
     const auto patience = std::chrono::ceil<std::chrono::milliseconds>(hastened(common).timeout);
-    places.state_dir = control::KeeperConnection(places.runtime_dir, patience).state_dir();
+    places.state_dir = control::KeeperConnection(places.runtime_dir, patience).whose().state_dir;
   } catch (const Error&) {
     // Neither is there, then.
   }

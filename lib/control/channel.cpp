@@ -11,6 +11,7 @@
 #include <cstring>
 #include <utility>
 
+#include "control/host_unit.hpp"
 #include "control/socket_address.hpp"
 #include "ringway/error.hpp"
 #include "shm/descriptor_limit.hpp"
@@ -115,7 +116,7 @@ Channel Channel::connect(const std::string& path) {
     case ENOENT:
     case ECONNREFUSED:
       throw Error(ErrorCode::unavailable, path, "nobody listens at this socket",
-                  "start ringwayd, or name its socket by --socket or RINGWAY_SOCKET");
+                  start_advice(path) + ", or name its socket by --socket or RINGWAY_SOCKET");
     case EAGAIN:
       throw Error(ErrorCode::unavailable, path, "the queue of connections is full", "try again");
     case EACCES:

@@ -68,7 +68,9 @@ DirectoryInUse::DirectoryInUse(const std::string& directory, pid_t holder)
 DirectoryInUse::DirectoryInUse(const std::string& directory, pid_t holder, std::string program)
     : Error(ErrorCode::busy, directory,
             fmt::format("is in use by {} with pid {}", program, holder),
-            "stop that one, or use another directory"),
+            fmt::format("end that one (kill {}; systemctl stop, of a service), or use another "
+                        "directory",
+                        holder)),
       holder_(holder),
       program_(std::move(program)) {}
 

@@ -85,8 +85,12 @@ std::vector<KeptDescriptor> KeeperConnection::look(const std::string& topic) {
   return pages(std::move(request));
 }
 
-std::string KeeperConnection::state_dir() {
-  return Fields(call({{"op", "where"}}).body, "keeper reply").text("state_dir");
+KeeperConnection::Whose KeeperConnection::whose() {
+  const Envelope reply = call({{"op", "where"}});
+  const Fields fields(reply.body, "keeper reply");
+  Whose whose{.state_dir = fields.text("state_dir")};
+  if (fields.has("rings")) whose.rings = fields.number<std::uint64_t>("rings");
+  return whose;
 }
 
 }  // namespace ringway::control

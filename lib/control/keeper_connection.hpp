@@ -1,7 +1,9 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -45,8 +47,12 @@ class KeeperConnection {
   /// @throws Error not_found, denied.
   std::vector<KeptDescriptor> look(const std::string& topic);
 
-  /// The state directory of the supervisor whose memory is kept here; everybody may know.
-  std::string state_dir();
+  /// Of the supervisor whose memory is kept here; everybody may know.
+  struct Whose {
+    std::string state_dir;
+    std::optional<std::uint64_t> rings{};  ///< that are kept; one of an earlier version does not say
+  };
+  Whose whose();
 
   /// The keeper's pid; 0 in another pid namespace.
   pid_t pid() const { return channel_.peer().pid; }

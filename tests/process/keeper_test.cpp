@@ -258,12 +258,12 @@ TEST_CASE("keeper: one that stood still for too long is asked again, not given u
   Bus bus;
   const KeeperClient supervisor = bus.attach();
   control::KeeperConnection asker(bus.runtime(), std::chrono::milliseconds(50));
-  CHECK(asker.state_dir() != "");
+  CHECK(asker.whose().state_dir != "");
   const pid_t keeper = bus.keeper_pid().value();
   ::kill(keeper, SIGSTOP);
   const auto code_of = [&] {
     try {
-      static_cast<void>(asker.state_dir());
+      static_cast<void>(asker.whose().state_dir);
       return ErrorCode::failed;
     } catch (const Error& error) {
       return error.code();

@@ -57,6 +57,9 @@ class Units(unittest.TestCase):
     def pid(self):
         return int(self.property('MainPID'))
 
+    def pid_that_says_it_serves(self):
+        return json.loads(box.say('ringway status --output json'))['pid']
+
     def events(self, name):
         """What the journal has of it, as a dict of fields each, the oldest first."""
         lines = box.say(f'journalctl -o json RINGWAY_EVENT={name}').splitlines()
@@ -461,6 +464,36 @@ END""")
         self.assertIn("ringway: this user's own bus (its state is in /root/own/.local/state/ringway) does not run: the "
                       "host's is asked, at /run/ringway/control.sock; ", box.say(f'{with_own} ringway topic list 2>&1'))
         self.assertNotIn('own bus', box.say(f'{with_own} RINGWAY_SOCKET=/run/ringway/control.sock ringway topic list 2>&1'))
+
+    def test_what_root_started_by_hand_is_named_to_the_service_it_keeps_from_starting(self):
+        box.say('systemctl stop ringwayd.socket ringwayd.service')
+        self.addCleanup(box.say, 'pkill -KILL -x ringwayd; rm -rf /root/own')
+        self.assertIn('/run/ringway/control.sock: nobody listens at this socket; systemctl start ringwayd, or name',
+                      box.say('ringway topic list --timeout 1s 2>&1', status=1))
+        by_hand = 'env -u XDG_RUNTIME_DIR HOME=/root/own ringwayd'
+        box.say(f'setsid {by_hand} >/dev/null 2>&1 </dev/null & until ringway status >/dev/null 2>&1; do sleep 0.1; done')
+        pid = self.pid_that_says_it_serves()
+
+        def refused_with(said):
+            box.run('systemctl start ringwayd')
+            self.await_('the refusal', lambda: said in box.say('journalctl -u ringwayd -n 5 -o cat'))
+            box.run('systemctl stop ringwayd.socket ringwayd.service; systemctl reset-failed ringwayd')
+        # Alive, without a topic and with one.
+        in_use = f'/run/ringway: is in use by ringwayd with pid {pid}; end that one (kill {pid}; '
+        refused_with(in_use)
+        # Dead, and its keeper has nothing that would be lost.
+        box.say(f'kill -9 {pid}; systemctl start ringwayd; ringway topic list; systemctl stop ringwayd.socket ringwayd.service')
+        # Dead, and its keeper has a ring.
+        box.say(f'setsid {by_hand} >/dev/null 2>&1 </dev/null & until ringway topic create t; do sleep 0.1; done')
+        box.say(f'kill -9 {self.pid_that_says_it_serves()}')
+        keeper = box.say('pgrep -xo ringwayd').strip()
+        refused_with(f'a keeper (pid {keeper}) holds living rings for /run/ringway, of a supervisor that died; start that '
+                     'once more and end it with Ctrl-C (ringwayd --runtime-dir /run/ringway --state-dir '
+                     f'/root/own/.local/state/ringway); or lose what is in no log (kill {keeper})')
+        box.say('setsid ringwayd --runtime-dir /run/ringway --state-dir /root/own/.local/state/ringway >/dev/null 2>&1 '
+                '</dev/null & until ringway status >/dev/null 2>&1; do sleep 0.1; done; pkill -INT -xn ringwayd')
+        self.await_('its end', lambda: not box.say('pgrep -x ringwayd; true').strip())
+        box.say('systemctl start ringwayd && ringway topic list')
 
     def test_a_state_directory_elsewhere_is_opened_as_the_refusal_says(self):
         self.addCleanup(box.say, 'rm -rf /srv/bus')
