@@ -660,7 +660,7 @@ END""")
         _, said = box.outcome(ask)
         return [each for each in json.loads(said)['findings'] if each['check'] == check][0]
 
-    def carry_out(self, check, *ask, before=':'):
+    def carry_out(self, check, *ask, before=':', then=('ok',)):
         """A finding that is gone when its fix was typed as it stands, in a shell where `before` was."""
         found = self.finding(check, *ask)
         self.assertIn(found['severity'], ('note', 'warning', 'error'), found)
@@ -672,7 +672,7 @@ END""")
             box.say(f"{before}; SYSTEMD_EDITOR=/tmp/editor script -qec '{command}' /dev/null")
         else:
             box.say(f'{before}; {found["fix"]}')
-        self.await_('the finding to go', lambda: self.finding(check, *ask)['severity'] == 'ok')
+        self.await_(f'the end of {found}', lambda: self.finding(check, *ask)['severity'] in then)
         return found
 
     def test_doctor_says_why_the_service_does_not_start_and_its_fix_mends_that(self):
@@ -702,6 +702,25 @@ END""")
         self.override_early('LimitNOFILE=256')
         self.assertRegex(self.carry_out('descriptors')['fix'],
                          '^systemctl edit ringwayd && systemctl restart ringwayd  # ')
+        self.override_early('LimitMEMLOCK=64K', 'Environment=RINGWAYD_LIMITS_MEMORY=64TiB')
+        # Where limits of groups cannot be read (version 1) there is always something it does not know of memory.
+        for check, setting, then in (('locked_memory', 'LimitMEMLOCK=64M', ['ok']),
+                                     ('memory', 'Environment=RINGWAYD_LIMITS_MEMORY=[0-9]+MiB', ['ok', 'unchecked'])):
+            self.assertRegex(self.carry_out(check, then=then)['fix'],
+                             rf'^systemctl edit ringwayd && systemctl restart ringwayd  # \[Service\] {setting}$')
+
+    def test_a_socket_that_a_dead_one_left_is_taken_over_by_doctors_fix(self):
+        box.say('systemctl stop ringwayd.socket ringwayd.service; mkdir /run/ringway; python3 -c \'import socket;'
+                ' socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET).bind("/run/ringway/control.sock")\'')
+        self.assertRegex(self.carry_out('stale_sockets')['fix'], '^systemctl restart ringwayd  # takes its place')
+
+    def test_a_bus_that_would_go_with_its_users_session_stays_behind_doctors_fix(self):
+        as_alice = 'runuser -u alice -- env XDG_RUNTIME_DIR=/run/user/$(id -u alice)'
+        self.addCleanup(box.say, 'loginctl disable-linger alice; systemctl stop user@$(id -u alice); rm -rf /home/alice')
+        box.say('mkdir -p /home/alice && chown alice /home/alice && systemctl start user@$(id -u alice)')
+        box.say(f'systemctl stop ringwayd.socket ringwayd.service; {as_alice} systemctl --user start ringwayd')
+        found = self.carry_out('logout', f'{as_alice} ringway doctor --output json')
+        self.assertEqual(found['fix'], 'loginctl enable-linger alice')
 
     def test_a_socket_whose_file_was_removed_is_made_again_and_the_rings_live_on(self):
         box.say('ringway topic create t --sync never && echo one | ringway produce t')

@@ -74,12 +74,14 @@ Findings check_memory(const Facts& facts) {
     return well("memory", limit == 0 ? left : fmt::format("{}, {} may still go to rings", left,
                                                           format_size(promised)));
   }
+  // What is left moves; the finding is not to be back at once.
+  const std::uint64_t enough = used + room->bytes / 8 * 7;
   return {{Severity::warning, "memory",
            fmt::format("rings may take {} more (limits.memory), but there is {}",
                        format_size(promised), left),
            "a new topic or ring is refused before its limit says so, and other programs are killed",
            facts.with_setting(fmt::format("Environment=RINGWAYD_LIMITS_MEMORY={}MiB",
-                                          (used + room->bytes) >> 20))}};
+                                          enough >> 20))}};
 }
 
 Findings check_huge_pages(const Facts& facts) {
