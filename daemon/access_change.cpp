@@ -25,8 +25,8 @@ void revoke(const std::string& topic, Names& names, const Names& less, std::stri
     if (std::erase(names, name) != 0) continue;
     throw Error(ErrorCode::not_found, fmt::format("right to {} of '{}'", right, name),
                 fmt::format("topic '{}' was not given it by name", topic),
-                "see who has it, and where that stands: ringway acl list " +
-                    control::shell_quoted(topic));
+                "see who has it, and where that stands: " +
+                    control::typed("ringway acl list", {topic}));
   }
 }
 

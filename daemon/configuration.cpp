@@ -70,9 +70,8 @@ bool is_section(std::string_view name) {
 std::string readable_by_us(const std::string& file) {
   const group* const own = ::getgrgid(::getegid());
   const std::string name = own != nullptr ? own->gr_name : std::to_string(::getegid());
-  const std::string quoted = control::shell_quoted(file);
-  return fmt::format("let its user read it, as root: chgrp {} {} && chmod g+r {}", name, quoted,
-                     quoted);
+  return fmt::format("let its user read it, as root: {} && {}",
+                     control::typed("chgrp " + name, {file}), control::typed("chmod g+r", {file}));
 }
 
 Error cannot_be_read(const std::string& file, int refused) {

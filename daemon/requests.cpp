@@ -103,13 +103,14 @@ void Requests::demand(const Session& session, Right right, const Topic& topic) c
   const std::string_view list = right == Right::read    ? "readers"
                                 : right == Right::write ? "writers"
                                                         : "admins";
+  const std::string option =
+      fmt::format("--{} {}", right == Right::administer ? "admin" : missing,
+                  control::shell_quoted(session.user));
   throw Error(ErrorCode::denied, fmt::format("topic '{}'", topic.row.name),
               fmt::format("user '{}' lacks the right to {}", session.user, missing),
-              fmt::format("an admin of the topic gives it: ringway acl grant {} --{} {}; or add "
-                          "the user to its {} in the supervisor's configuration",
-                          control::shell_quoted(topic.row.name),
-                          right == Right::administer ? "admin" : missing,
-                          control::shell_quoted(session.user), list));
+              fmt::format("an admin of the topic gives it: {}; or add the user to its {} in the "
+                          "supervisor's configuration",
+                          control::typed("ringway acl grant", {topic.row.name}, option), list));
 }
 
 void Requests::demand_served(const Topic& topic) {

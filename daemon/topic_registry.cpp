@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "control/quantity.hpp"
+#include "control/shell_word.hpp"
 #include "control/topic_settings.hpp"
 #include "daemon/ring_opening.hpp"
 #include "log/recovery.hpp"
@@ -424,7 +425,7 @@ std::shared_ptr<Topic> TopicRegistry::get(std::string_view name) const {
   const bool sound = name.size() <= layout::kTopicNameBytesMax;
   throw Error(ErrorCode::not_found, fmt::format("topic '{}'", sound ? name : "(too long)"),
               "does not exist",
-              sound ? fmt::format("create it with: ringway topic create {}", name) : "");
+              sound ? "create it with: " + control::typed("ringway topic create", {name}) : "");
 }
 
 std::shared_ptr<Topic> TopicRegistry::get(const shm::Uuid& uuid) const {

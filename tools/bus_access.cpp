@@ -102,7 +102,7 @@ Error advised(const Error& error, std::string_view topic) {
   if (error.code() != ErrorCode::not_found) return error;
   control::validate_topic_name(topic);  // what can never be there is not to be created
   return Error(ErrorCode::not_found, topic_thing(topic), "does not exist",
-               fmt::format("create it with: ringway topic create {}", shell_quoted(topic)));
+               "create it with: " + typed("ringway topic create", {topic}));
 }
 
 void note(std::string_view line) {

@@ -29,6 +29,7 @@ std::string runtime_directory(const Common& common);
 std::string topic_thing(std::string_view topic);
 
 using control::shell_quoted;
+using control::typed;
 
 /// What to throw where `topic` must exist: not_found becomes one that names the create command, or
 /// what is wrong with a name that no topic can have.

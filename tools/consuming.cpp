@@ -111,7 +111,7 @@ void Consuming::judge(Status status) {
       finish_badly();
       throw Error(ErrorCode::failed, topic_thing(options_.topic),
                   "a ring's content is corrupt: what follows cannot be read",
-                  fmt::format("see: ringway inspect {}", shell_quoted(options_.topic)));
+                  "see: " + typed("ringway inspect", {options_.topic}));
     case Status::closed:
       finish_badly();
       throw Error(ErrorCode::not_found, topic_thing(options_.topic),

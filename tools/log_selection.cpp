@@ -52,7 +52,7 @@ LogSelection select_logs(const LogOptions& options, const Common& common,
   CatalogTopic topic = state.topic(options.topic);
   if (!topic.settings.persist) {
     throw Error(ErrorCode::usage, topic_thing(topic.name), "it keeps no log (--no-persist)",
-                "see its ring with: ringway inspect " + shell_quoted(topic.name));
+                "see its ring with: " + typed("ringway inspect", {topic.name}));
   }
   std::vector<std::uint32_t> partitions = options.partitions;
   for (std::uint32_t p = 0; options.partitions.empty() && p < topic.settings.partitions; ++p) {

@@ -136,8 +136,8 @@ void Publisher::fail(Status status, std::string_view attempted) const {
       throw Error(ErrorCode::failed, thing,
                   "it went with its ring, or left memory while the disk refused, before it had "
                   "reached the level",
-                  fmt::format("see what is missing: ringway consume {} -o start -e",
-                              shell_quoted(options_.topic)));
+                  "see what is missing: " +
+                      typed("ringway consume", {options_.topic}, "-o start -e"));
     default:
       throw Error(ErrorCode::failed, thing, std::string(to_string(status)),
                   "see what 'ringway status' says");

@@ -163,7 +163,7 @@ Remedy remedy_of_failing(const ServiceState& state) {
       state.restarts, state.last_line.empty() ? "its journal says why" : state.last_line);
   const std::string file = file_named_in(state.last_line);
   if (!file.empty()) {
-    return {cause, fmt::format("${{EDITOR:-vi}} {} && {}", shell_quoted(file),
+    return {cause, fmt::format("{} && {}", typed("${EDITOR:-vi}", {file}),
                                systemctl("restart", state.unit))};
   }
   return {cause,

@@ -19,4 +19,17 @@ std::string shell_quoted(std::string_view word) {
   return quoted + "'";
 }
 
+std::string typed(std::string_view command, std::initializer_list<std::string_view> names,
+                  std::string_view options) {
+  const bool disguised =
+      std::ranges::any_of(names, [](std::string_view name) { return name.starts_with('-'); });
+  std::string line(command);
+  const auto append = [&line](std::string_view words) { (line += ' ') += words; };
+  if (disguised && !options.empty()) append(options);
+  if (disguised) append("--");
+  for (const std::string_view name : names) append(shell_quoted(name));
+  if (!disguised && !options.empty()) append(options);
+  return line;
+}
+
 }  // namespace ringway::control

@@ -1,4 +1,7 @@
 #include <catch2/catch.hpp>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <string>
 
 #include "tools/doctor/checks.hpp"
 #include "unit/doctor_fixture.hpp"
@@ -61,6 +64,20 @@ TEST_CASE("doctor: nobody serves, or not all is well", "[cli]") {
   host.silence = "nobody listens";
   CHECK(severity(check_service(host)) == Severity::error);
   CHECK(severity(check_versions(host)) == Severity::unchecked);
+}
+
+TEST_CASE("doctor: a topic whose name looks like an option stands last, behind --", "[cli]") {
+  Host host;
+  host.topics = {{.name = "-x", .ring_bytes = 64 << 10, .trimmable_bytes = 1 << 20}};
+  for (const auto& [what, command] : std::map<std::string, std::string>{
+           {"disk_full", "ringway topic trim --before end -- '-x'  #"},
+           {"disk_error", "ringway topic alter --when-disk-fails memory -- '-x'  #"},
+           {"retention_held", "ringway cursor list -- '-x'  #"},
+           {"quarantined", "ringway topic alter --ring 64KiB -- '-x'  #"}}) {
+    const nlohmann::json one{{"what", what}, {"topic", "-x"}, {"text", "in words"}};
+    host.status["troubles"] = nlohmann::json::array({one});
+    CHECK_THAT(only(check_service(host)).fix, Catch::StartsWith(command));
+  }
 }
 
 TEST_CASE("doctor: what is said in words only names no command of its own", "[cli]") {

@@ -38,7 +38,7 @@ std::string larger_ring(const Facts& facts) {
 std::string TopicRoom::with_rings_of(std::uint64_t bytes) const {
   std::string size = format_size(bytes);
   std::erase(size, ' ');
-  return fmt::format("ringway topic alter {} --ring {}", shell_quoted(name), size);
+  return typed("ringway topic alter", {name}, "--ring " + size);
 }
 
 bool Facts::is_short_of_room() const {
@@ -48,15 +48,13 @@ bool Facts::is_short_of_room() const {
 std::string Facts::make_room() const {
   const auto most = std::ranges::max_element(topics, {}, &TopicRoom::trimmable_bytes);
   if (most == topics.end() || most->trimmable_bytes == 0) {
-    return fmt::format(
-        "du -xhd 3 {} | sort -h | tail  # no log can be trimmed from here (newest segments and what "
-        "cursors protect stay): room from something else, or a larger disk",
-        shell_quoted(state_dir));
+    return typed("du -xhd 3", {state_dir}) +
+           " | sort -h | tail  # no log can be trimmed from here (newest segments and what cursors "
+           "protect stay): room from something else, or a larger disk";
   }
-  return fmt::format(
-      "ringway topic trim {} --before end  # deletes {} of records, all but the newest; or a larger "
-      "disk",
-      shell_quoted(most->name), format_size(most->trimmable_bytes));
+  return fmt::format("{}  # deletes {} of records, all but the newest; or a larger disk",
+                     typed("ringway topic trim", {most->name}, "--before end"),
+                     format_size(most->trimmable_bytes));
 }
 
 Findings check_disk_room(const Facts& facts) {

@@ -18,25 +18,27 @@ namespace {
 using control::StatusTrouble;
 using control::TroubleKind;
 
-/// Has the log say what it lost, with the supervisor stopped. `topic` as a shell takes it.
+/// Has the log say what it lost, with the supervisor stopped.
 std::string repair_of(const Facts& facts, const std::string& topic) {
-  const std::string repair = fmt::format("ringway log repair {} --state-dir {}", topic,
-                                         shell_quoted(facts.state_dir));
+  const auto repair = [&](std::string_view how) {
+    return typed("ringway log repair", {topic},
+                 fmt::format("--state-dir {} {}", shell_quoted(facts.state_dir), how));
+  };
   if (!facts.unit.name.ends_with(".service") || facts.unit.of_user) {
-    return repair + " --dry-run  # says what is to be stopped first, and what --yes does then";
+    return repair("--dry-run") + "  # says what is to be stopped first, and what --yes does then";
   }
   const std::string units = socket_and_service(facts.unit);
   return fmt::format(
-      "systemctl stop {} && {} --yes; systemctl start {}  # or put the file back, and restart",
-      units, repair, units);
+      "systemctl stop {} && {}; systemctl start {}  # or put the file back, and restart", units,
+      repair("--yes"), units);
 }
 
 /// A new ring of the size it has.
 std::string other_ring_of(const Facts& facts, const std::string& name) {
   const auto known = std::ranges::find(facts.topics, name, &TopicRoom::name);
   if (known == facts.topics.end() || known->ring_bytes == 0) {
-    return fmt::format("ringway topic describe {}  # a new ring of the size it has: topic alter",
-                       shell_quoted(name));
+    return typed("ringway topic describe", {name}) +
+           "  # a new ring of the size it has: topic alter";
   }
   return known->with_rings_of(known->ring_bytes) + "  # a new one of its size";
 }
@@ -50,21 +52,20 @@ std::string look_at_journal(const Facts& facts) {
 }
 
 std::string remedy_of_topic(const Facts& facts, const StatusTrouble& trouble) {
-  const std::string topic = shell_quoted(trouble.topic);
   switch (trouble.what) {
     case TroubleKind::segment_damaged:
     case TroubleKind::segment_missing:
-      return repair_of(facts, topic);
+      return repair_of(facts, trouble.topic);
     case TroubleKind::topic_not_served:
       return facts.restart() + "  # when what it says is mended";
     case TroubleKind::disk_full:
       return facts.make_room();
     case TroubleKind::disk_error:
-      return fmt::format("ringway topic alter {} --when-disk-fails memory  # until it is mended",
-                         topic);
+      return typed("ringway topic alter", {trouble.topic}, "--when-disk-fails memory") +
+             "  # until it is mended";
     case TroubleKind::retention_held:
-      return fmt::format("ringway cursor list {}  # what nobody needs: ringway cursor delete",
-                         topic);
+      return typed("ringway cursor list", {trouble.topic}) +
+             "  # what nobody needs: ringway cursor delete";
     case TroubleKind::quarantined:
       return other_ring_of(facts, trouble.topic);
     default:
@@ -92,8 +93,8 @@ std::string remedy_of_trouble(const Facts& facts, const StatusTrouble& trouble) 
   if (trouble.what == TroubleKind::disk_short) {
     fix = facts.make_room();
   } else if (trouble.what == TroubleKind::log_without_topic && trouble.path.starts_with('/')) {
-    fix = fmt::format("mv {} {}  # out of the way; or restore the catalog that has its topic",
-                      shell_quoted(trouble.path), shell_quoted(trouble.path + ".aside"));
+    fix = typed("mv", {trouble.path, trouble.path + ".aside"}) +
+          "  # out of the way; or restore the catalog that has its topic";
   }
   if (fix.empty() && !trouble.topic.empty()) fix = remedy_of_topic(facts, trouble);
   if (fix.empty() && trouble.pid > 1) fix = remedy_of_process(trouble);
@@ -252,8 +253,8 @@ Findings check_stale_sockets(const Facts& facts) {
     found.push_back({Severity::warning, "stale_sockets",
                      fmt::format("nobody listens at {}", socket.path),
                      "its owner was killed; clients are refused at once instead of finding nothing",
-                     fmt::format("{}  # takes its place; nobody needs it: rm {}", facts.restart(),
-                                 shell_quoted(socket.path))});
+                     fmt::format("{}  # takes its place; nobody needs it: {}", facts.restart(),
+                                 typed("rm", {socket.path}))});
   }
   if (found.empty() && !facts.unseen_socket.empty()) {
     return not_checked("stale_sockets",

@@ -71,7 +71,7 @@ void demand_writable(const std::string& directory, std::optional<uid_t> owner) {
     throw Error(ErrorCode::denied, directory,
                 fmt::format("its owner {}, as whom root works there, may not write there",
                             account_of(*owner)),
-                "give its owner the right to: chmod u+rwx " + shell_quoted(directory));
+                "give its owner the right to: " + typed("chmod u+rwx", {directory}));
   }
   throw Error(ErrorCode::denied, directory,
               fmt::format("{} may not write there", account_of(geteuid())),
@@ -87,8 +87,8 @@ auto read_as(const std::optional<uid_t>& owner, Read&& read) {
     if (!owner || error.code() != ErrorCode::denied || error.rule().starts_with("its owner")) throw;
     throw Error(ErrorCode::denied, error.thing(),
                 fmt::format("{}, as whom root works there, may not read it", account_of(*owner)),
-                fmt::format("give it to that owner: chown {} {}", *owner,
-                            shell_quoted(error.thing())));
+                "give it to that owner: " +
+                    typed(fmt::format("chown {}", *owner), {error.thing()}));
   }
 }
 
