@@ -549,6 +549,13 @@ class Manual(unittest.TestCase):
                 values = {theirs[labels[0]] for theirs in self.served(f'ringway_{name}')}
                 self.assertEqual(values, set(re.findall(r'`(\w+)`', says)))
 
+    def test_it_names_every_event_that_is_counted_and_those_that_are_not(self):
+        table = (DAEMON / 'README.md').read_text().split('| event | means |\n|---|---|\n')[1].split('\n\n')[0]
+        events = {name for row in table.splitlines() for name in re.findall(r'`(\w+)`', row.split('|')[1])}
+        says = next(says for names, _, says in self.rows if names == ['events_total'])
+        counted = {labels['event'] for labels in self.served('ringway_events_total')}
+        self.assertEqual(counted, events - set(re.findall(r'`(\w+)`', says)))
+
 
 class Versions(unittest.TestCase):
     def test_status_says_of_which_version_each_client_is(self):
