@@ -23,11 +23,11 @@ TEST_CASE("doctor: limits that cannot be seen are never taken for none", "[cli]"
   std::string& cgroup = host.files["/proc/7/cgroup"];
   SECTION("version 1") {
     cgroup = "9:name=systemd:/\n8:pids:/\n4:memory:/a\n1:cpu,cpuacct:/\n";
-    all_hidden("version 1");
+    all_hidden("not to be seen from here");
   }
   SECTION("a hybrid") {
     cgroup = "8:pids:/\n4:memory:/a\n1:cpuacct,cpu:/\n0::/system.slice/ringwayd.service\n";
-    all_hidden("version 1");
+    all_hidden("not to be seen from here");
   }
   SECTION("a hybrid without a controller that limits") {
     cgroup = "8:freezer:/\n1:cpuset:/\n0::/system.slice/ringwayd.service\n";
@@ -232,6 +232,39 @@ TEST_CASE("doctor: limits of the process", "[cli]") {
   CHECK(severity(check_tasks(host)) == Severity::warning);
   host.files["/sys/fs/cgroup/system.slice/ringwayd.service/pids.current"] = "4\n";
   CHECK(severity(check_tasks(host)) == Severity::ok);
+}
+
+TEST_CASE("doctor: limits of groups are those of the version that has the controller", "[cli]") {
+  Host host;
+  host.files["/proc/7/cgroup"] =
+      "8:pids:/a/b\n4:memory:/a\n1:cpuacct,cpu:/\n0::/system.slice/ringwayd.service\n";
+  const std::string groups = "/sys/fs/cgroup/";
+  for (const char* group : {"pids/a/b", "pids/a", "pids", "memory/a", "memory", "cpu"}) {
+    host.files[groups + group + "/notify_on_release"] = "0\n";
+  }
+  host.files[groups + "pids/a/b/pids.max"] = "max\n";
+  host.files[groups + "pids/a/pids.max"] = "40\n";
+  host.files[groups + "pids/a/pids.current"] = "39\n";
+  CHECK_THAT(only(check_tasks(host)).what, Catch::Equals("39 of 40 in /sys/fs/cgroup/pids/a"));
+  host.files[groups + "pids/a/pids.current"] = "3\n";
+  CHECK(severity(check_tasks(host)) == Severity::ok);
+  host.files.erase(groups + "pids/a/pids.max");
+  CHECK_THAT(only(check_tasks(host)).what, Catch::Contains("pids/a/pids.max cannot be read"));
+
+  const std::string none = "9223372036854771712\n";
+  for (const char* group : {"memory/a", "memory"}) {
+    host.files[groups + group + "/memory.limit_in_bytes"] = none;
+    host.files[groups + group + "/memory.usage_in_bytes"] = "4857600\n";
+  }
+  CHECK(severity(check_memory(host)) == Severity::ok);
+  host.files[groups + "memory/a/memory.limit_in_bytes"] = "104857600\n";
+  CHECK_THAT(only(check_memory(host)).what, Catch::Contains("memory/a/memory.limit_in_bytes"));
+
+  host.files[groups + "cpu/cpu.cfs_quota_us"] = "-1\n";
+  host.files[groups + "cpu/cpu.cfs_period_us"] = "100000\n";
+  CHECK(severity(check_cpu_quota(host)) == Severity::ok);
+  host.files[groups + "cpu/cpu.cfs_quota_us"] = "50000\n";
+  CHECK_THAT(only(check_cpu_quota(host)).what, Catch::StartsWith("50 %"));
 }
 
 TEST_CASE("doctor: a limit of a group is raised where it was found", "[cli]") {

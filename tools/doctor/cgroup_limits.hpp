@@ -9,21 +9,39 @@
 
 namespace ringway::cli::doctor {
 
+/// A controller of cgroups, and the files of a group that hold its limit and what goes with that, by
+/// version (cgroup-v1/ and cgroup-v2.rst of the kernel's documentation).
+struct CgroupController {
+  struct Files {
+    std::string_view most;
+    std::string_view present;  ///< "": there is no such file
+  };
+  std::string_view name;
+  Files version_2;
+  Files version_1;
+};
+inline constexpr CgroupController kMemoryController{
+    "memory",
+    {"memory.max", "memory.current"},
+    {"memory.limit_in_bytes", "memory.usage_in_bytes"}};
+inline constexpr CgroupController kPidsController{
+    "pids", {"pids.max", "pids.current"}, {"pids.max", "pids.current"}};
+/// The quota and, of version 2 in the same file, its period.
+inline constexpr CgroupController kCpuController{
+    "cpu", {"cpu.max", ""}, {"cpu.cfs_quota_us", "cpu.cfs_period_us"}};
+
 /// What the cgroups above a process say of one controller.
 struct CgroupLimits {
   struct Limit {
     std::string group;    ///< the directory
-    std::string most;     ///< the text of the file that was asked for
-    std::string present;  ///< and of the second one; "" where there is none
+    std::string most;     ///< the text of the file
+    std::string present;  ///< likewise; "" where there is none
   };
-  std::vector<Limit> limits{};  ///< the process's own first; groups without one are left out
-  std::string hidden{};         ///< why there may be more that cannot be seen; "" where there are none
+  CgroupController::Files files{};  ///< of the version that has the controller here
+  std::vector<Limit> limits{};      ///< the process's own first; groups without one are left out
+  std::string hidden{};  ///< why there may be more that cannot be seen; "" where there are none
 };
-
-/// `most` and `present` are files of `controller` ("memory"), as "memory.max", "memory.current".
-/// Only version 2 is looked at; that another one has the controller is said as hidden.
-CgroupLimits cgroup_limits(const Facts& facts, std::string_view controller, std::string_view most,
-                           std::string_view present = {});
+CgroupLimits cgroup_limits(const Facts& facts, const CgroupController& controller);
 
 /// What to type so that a group, of the service or above it, has a setting of systemd.
 std::string with_group_setting(const Facts& facts, const std::string& group,

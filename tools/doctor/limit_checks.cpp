@@ -74,7 +74,7 @@ Findings check_mappings(const Facts& facts) {
 }
 
 Findings check_tasks(const Facts& facts) {
-  const CgroupLimits groups = cgroup_limits(facts, "pids", "pids.max", "pids.current");
+  const CgroupLimits groups = cgroup_limits(facts, kPidsController);
   for (const CgroupLimits::Limit& each : groups.limits) {
     const auto most = number_in(each.most);
     const auto used = number_in(each.present);

@@ -45,12 +45,15 @@ std::optional<Room> room_for_rings(const Facts& facts, const std::string& meminf
     const auto used = kilobytes(meminfo, "Committed_AS:");
     if (limit && used) lower(*limit - std::min(*limit, *used), "vm.overcommit_memory = 2");
   }
-  const CgroupLimits groups = cgroup_limits(facts, "memory", "memory.max", "memory.current");
+  const auto file_of = [](const CgroupLimits::Limit& limit, std::string_view name) {
+    return fmt::format("{}/{}", limit.group, name);
+  };
+  const CgroupLimits groups = cgroup_limits(facts, kMemoryController);
   for (const CgroupLimits::Limit& each : groups.limits) {
     const auto most = number_in(each.most);  // none: "max"
     const auto used = number_in(each.present);
-    if (most && used) lower(*most - std::min(*most, *used), each.group + "/memory.max");
-    if (most && !used) room.hidden = each.group + "/memory.current cannot be read";
+    if (most && used) lower(*most - std::min(*most, *used), file_of(each, groups.files.most));
+    if (most && !used) room.hidden = file_of(each, groups.files.present) + " cannot be read";
   }
   if (!groups.hidden.empty()) room.hidden = groups.hidden;
   return room;

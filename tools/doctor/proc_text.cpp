@@ -1,7 +1,10 @@
 #include "tools/doctor/proc_text.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <charconv>
+#include <sstream>
 
 namespace ringway::cli::doctor {
 namespace {
@@ -20,6 +23,17 @@ std::uint64_t limit_value(std::string_view& text) {
   const auto value = number_in(text.substr(0, end));
   text.remove_prefix(end);
   return value.value_or(kUnlimited);
+}
+
+/// The directory of a group and of each above it, that of the root last: a container's has limits.
+std::vector<std::string> with_those_above(const std::string& root, std::string path) {
+  if (!path.starts_with('/')) return {};
+  std::vector<std::string> directories;
+  for (; !path.empty(); path.resize(path.rfind('/'))) {
+    if (path != "/") directories.push_back(root + path);
+  }
+  directories.push_back(root);
+  return directories;
 }
 
 }  // namespace
@@ -90,13 +104,21 @@ std::size_t counted_in(std::string_view ranges) {
 
 std::vector<std::string> cgroups_in(const std::string& cgroup) {
   const auto own = line_behind(cgroup, "0::");
-  if (!own || !own->starts_with('/')) return {};
-  std::vector<std::string> directories;
-  for (std::string path = *own; !path.empty(); path.resize(path.rfind('/'))) {
-    if (path != "/") directories.push_back("/sys/fs/cgroup" + path);
+  return own ? with_those_above("/sys/fs/cgroup", *own) : std::vector<std::string>{};
+}
+
+std::vector<std::string> cgroups_of_version_1(const std::string& cgroup,
+                                              std::string_view controller) {
+  std::istringstream lines(cgroup);
+  for (std::string line; std::getline(lines, line);) {
+    const std::size_t first = line.find(':');
+    const std::size_t second = line.find(':', first == line.npos ? first : first + 1);
+    if (second == line.npos) continue;
+    const auto controllers = std::string_view(line).substr(first + 1, second - first - 1);
+    if (!has_word(controllers, controller, ',')) continue;
+    return with_those_above(fmt::format("/sys/fs/cgroup/{}", controller), line.substr(second + 1));
   }
-  directories.emplace_back("/sys/fs/cgroup");  // a container's own root has limits
-  return directories;
+  return {};
 }
 
 }  // namespace ringway::cli::doctor

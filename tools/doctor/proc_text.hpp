@@ -37,5 +37,8 @@ std::size_t counted_in(std::string_view ranges);
 /// The directories below /sys/fs/cgroup that limit a process, its own first, by what
 /// /proc/PID/cgroup says. None where version 2 is not in use.
 std::vector<std::string> cgroups_in(const std::string& cgroup);
+/// Likewise for a controller of version 1. None where that does not have it.
+std::vector<std::string> cgroups_of_version_1(const std::string& cgroup,
+                                              std::string_view controller);
 
 }  // namespace ringway::cli::doctor

@@ -59,12 +59,12 @@ Findings check_governor(const Facts& facts) {
 }
 
 Findings check_cpu_quota(const Facts& facts) {
-  const CgroupLimits groups = cgroup_limits(facts, "cpu", "cpu.max");
+  const CgroupLimits groups = cgroup_limits(facts, kCpuController);
   for (const CgroupLimits::Limit& each : groups.limits) {
     const std::string_view text = each.most;
     const std::size_t space = text.find(' ');
     const auto quota = number_in(text);
-    const auto period = space == text.npos ? std::nullopt : number_in(text.substr(space));
+    const auto period = number_in(space == text.npos ? each.present : text.substr(space));
     if (!quota || !period || *period == 0 || *quota >= *period) continue;
     return {{Severity::warning, "cpu_quota",
              fmt::format("{} % of a processor in {}", *quota * 100 / *period, each.group),
