@@ -118,14 +118,6 @@ class Doctor(OnABus):
         kept = self.findings()['disk_room']
         self.assertEqual((kept['severity'], '1 MiB stay free' in kept['what']), ('ok', True), kept)
 
-    def test_limits_of_cgroups_that_it_cannot_read_are_not_well(self):
-        words = [line.split(':') for line in pathlib.Path('/proc/self/cgroup').read_text().splitlines()]
-        older = {controller for number, names, _ in words if number != '0' for controller in names.split(',')}
-        found = self.findings()
-        for check, controller in (('memory', 'memory'), ('tasks', 'pids'), ('cpu_quota', 'cpu')):
-            if controller in older:
-                self.assertNotEqual(found[check]['severity'], 'ok', found[check])
-
     def test_another_directory_and_one_that_is_not_there(self):
         self.assertIn(str(self.bus.root), self.findings('--state-dir', self.bus.root)['disk_room']['what'])
         self.assertIn('No such file', self.findings('--state-dir', '/no/such')['sync_time']['what'])
