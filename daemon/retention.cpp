@@ -4,10 +4,11 @@
 #include <sys/statvfs.h>
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
-#include "log/retention.hpp"
 #include "shm/clock.hpp"
 
 namespace ringway::daemon {
@@ -61,12 +62,21 @@ void Retention::run(const TopicRegistry& registry) {
       if (decision.retire == 0) continue;
       retired = true;
       for (std::size_t i = 0; i < decision.retire; ++i) facts.free_bytes += segments[i].file_bytes;
-      parts_.log.info("segments_retired",
-                      {{"topic", name},
-                       {"partition", p},
-                       {"segments", decision.retire},
-                       {"first_offset", segments[decision.retire].first.offset}});
-      parts_.flusher.retire(topic->served, p, segments[decision.retire].first.offset);
+      const std::uint64_t first_kept = segments[decision.retire].first.offset;
+      for (const log::Limit limit : log::kLimits) {
+        const std::size_t count = decision.by[static_cast<std::size_t>(limit)];
+        if (count == 0) continue;
+        retired_[static_cast<std::size_t>(limit)] += count;
+        // What goes for want of room, no setting of the topic asked for.
+        const LogField fields[] = {{"topic", name},
+                                   {"partition", p},
+                                   {"segments", count},
+                                   {"reason", to_string(limit)},
+                                   {"first_offset", first_kept}};
+        parts_.log.write(limit == log::Limit::disk ? Severity::warning : Severity::info,
+                         "segments_retired", fields);
+      }
+      parts_.flusher.retire(topic->served, p, first_kept);
     }
   }
   if (disk_is_short() && any && !retired) {

@@ -4,6 +4,7 @@
 
 #include "control/status_trouble.hpp"
 #include "daemon/topic_registry.hpp"
+#include "log/retention.hpp"
 
 namespace ringway::daemon {
 
@@ -20,9 +21,13 @@ class Retention {
   /// of the last run.
   const std::vector<control::StatusTrouble>& held() const noexcept { return held_; }
 
+  /// Segments of all topics, since this supervisor began.
+  const log::RetiredBy& retired() const noexcept { return retired_; }
+
  private:
   SupervisorParts parts_;
   std::vector<control::StatusTrouble> held_;
+  log::RetiredBy retired_{};
 };
 
 }  // namespace ringway::daemon

@@ -87,6 +87,8 @@ metrics::Inventory Supervisor::inventory() {
   all.started_ns = static_cast<std::uint64_t>(started_ns_);
   all.memory_used = registry_.memory_used();
   all.memory_limit = registry_.memory_limit();
+  all.keep_free = options_.config.keep_free;
+  all.retired_segments = retention_.retired();
   const TroubleResponse::Killed killed = trouble_response_.killed();
   all.killed_producers = killed.producers;
   all.killed_consumers = killed.consumers;

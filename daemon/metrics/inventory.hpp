@@ -6,11 +6,13 @@
 #include <string>
 #include <vector>
 
+#include "daemon/config.hpp"
 #include "daemon/consume_latency.hpp"
 #include "daemon/served_topic.hpp"
 #include "daemon/session_table.hpp"
 #include "daemon/topic_registry.hpp"
 #include "layout/session.hpp"
+#include "log/retention.hpp"
 
 namespace ringway::daemon::metrics {
 
@@ -56,6 +58,8 @@ struct Inventory {
   std::uint64_t started_ns = 0;  ///< CLOCK_REALTIME
   std::uint64_t memory_used = 0;
   std::uint64_t memory_limit = 0;
+  KeepFree keep_free{};
+  log::RetiredBy retired_segments{};
   std::uint64_t killed_producers = 0;
   std::uint64_t killed_consumers = 0;
 };

@@ -12,6 +12,7 @@
 #include "daemon/layout_minor.hpp"
 #include "daemon/metrics/consumer_lag.hpp"
 #include "layout/version.hpp"
+#include "log/retention.hpp"
 #include "shm/clock.hpp"
 
 namespace ringway::daemon::metrics {
@@ -212,10 +213,20 @@ void Scrape::append_bus(Text text) const {
   one("ringway_memory_limit_bytes", Kind::gauge, "limits.memory.", all.memory_limit);
   struct statvfs disk{};
   if (::statvfs(state_dir_.c_str(), &disk) == 0) {
+    const std::uint64_t size = std::uint64_t{disk.f_blocks} * disk.f_frsize;
     one("ringway_disk_free_bytes", Kind::gauge, "What is free where the log is.",
         std::uint64_t{disk.f_bavail} * disk.f_frsize);
     one("ringway_disk_size_bytes", Kind::gauge, "The size of the file system where the log is.",
-        std::uint64_t{disk.f_blocks} * disk.f_frsize);
+        size);
+    one("ringway_disk_keep_free_bytes", Kind::gauge,
+        "disk.keep_free: with less the oldest segments go, whatever retention says.",
+        all.keep_free.of(size));
+  }
+  text.family("ringway_segments_retired_total", Kind::counter,
+              "Segments that retention took, by what asked for it first.");
+  for (const log::Limit limit : log::kLimits) {
+    text.sample("ringway_segments_retired_total", Labels().add("reason", to_string(limit)),
+                std::uint64_t{all.retired_segments[static_cast<std::size_t>(limit)]});
   }
   text.family("ringway_killed_total", Kind::counter, "Clients ended by a topic's policy.");
   text.sample("ringway_killed_total", Labels().add("role", "producer"), all.killed_producers);

@@ -2,6 +2,18 @@
 
 namespace ringway::log {
 
+std::string_view to_string(Limit limit) noexcept {
+  switch (limit) {
+    case Limit::bytes:
+      return "bytes";
+    case Limit::age:
+      return "age";
+    case Limit::disk:
+      return "disk";
+  }
+  return "unknown";
+}
+
 RetentionDecision decide_retention(std::span<const SegmentInfo> segments,
                                    const RetentionLimits& limits,
                                    const RetentionFacts& facts) noexcept {
@@ -25,6 +37,8 @@ RetentionDecision decide_retention(std::span<const SegmentInfo> segments,
     }
     freed += oldest.file_bytes;
     ++decision.retire;
+    const Limit limit = too_many ? Limit::bytes : too_old ? Limit::age : Limit::disk;
+    ++decision.by[static_cast<std::size_t>(limit)];
   }
   return decision;
 }

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <span>
@@ -23,6 +25,16 @@ struct RetentionFacts {
   std::uint64_t protected_offset = std::numeric_limits<std::uint64_t>::max();
 };
 
+/// What asks for the removal of a segment; of several the first counts.
+enum class Limit : unsigned char { bytes, age, disk };
+
+inline constexpr std::array kLimits{Limit::bytes, Limit::age, Limit::disk};
+
+std::string_view to_string(Limit limit) noexcept;
+
+/// How many segments each limit asked for.
+using RetiredBy = std::array<std::size_t, kLimits.size()>;
+
 /// Why the oldest segment that stays is there.
 enum class Keeps : unsigned char {
   limits,  ///< no limit asks for its removal
@@ -33,6 +45,7 @@ enum class Keeps : unsigned char {
 struct RetentionDecision {
   std::size_t retire = 0;  ///< how many of the oldest may go
   Keeps next = Keeps::limits;
+  RetiredBy by{};  ///< all that may go
 
   friend bool operator==(const RetentionDecision&, const RetentionDecision&) = default;
 };

@@ -86,6 +86,7 @@ class Content(unittest.TestCase):
             self.assertEqual(said('ringway_memory_limit_bytes'), 1 << 30)
             disk = os.statvfs(bus.state_dir)
             self.assertEqual(said('ringway_disk_size_bytes'), disk.f_blocks * disk.f_frsize)
+            self.assertEqual(said('ringway_disk_keep_free_bytes'), bus.json('status')['disk']['keep_free'])
 
             def free_now():
                 disk = os.statvfs(bus.state_dir)

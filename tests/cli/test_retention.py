@@ -9,6 +9,7 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / 'support'))
 from on_a_bus import OnABus
+from scrape import Samples, text_of
 
 SMALL = ('--ring', '64KiB', '--segment', '256KiB')
 SEGMENT = 256 * 1024
@@ -21,6 +22,10 @@ def values(count, width=1000):
 class Retention(OnABus):
     def retired(self, topic='t'):
         return self.partition(topic)['first_offset'] > 0
+
+    def retired_by(self):
+        said = Samples(text_of(self.bus.runtime_dir / 'metrics.sock'))
+        return {reason: said('ringway_segments_retired_total', reason=reason) for reason in ('bytes', 'age', 'disk')}
 
     def a_round_passes(self):
         """Retention has looked at everything since: a topic made now has lost something."""
@@ -69,6 +74,10 @@ class Retention(OnABus):
         uuid = self.create('t', *SMALL, '--retention-age', '1ms')['uuid']
         self.produce('t', values(1500))
         self.wait_until(lambda: len(self.segments(uuid)) == 1, 'old segments to go')
+        self.assertRegex(self.bus.log.read_text(), r'level=info event=segments_retired topic=t .*reason=age')
+        said = self.retired_by()
+        self.assertGreater(said.pop('age'), 2)
+        self.assertEqual(said, {'bytes': 0, 'disk': 0})
         self.a_round_passes()
         first = self.assert_whole_from_its_first_segment_on(uuid, 1500)
         self.assertGreater(first, 0)
@@ -86,12 +95,14 @@ class Retention(OnABus):
         self.produce('t', values(1500))
         self.a_round_passes()
         self.assertEqual(self.partition()['first_offset'], 0)
+        before = len(self.segments(uuid))
         self.bus.stop()
         self.bus.config.write_text('[disk]\nkeep_free = "1000000GiB"\n')
         self.bus.start()
         self.wait_until(lambda: len(self.segments(uuid)) == 1, 'all but the newest to go')
         self.assertGreater(self.assert_whole_from_its_first_segment_on(uuid, 1500), 0)
-        self.assertIn('event=segments_retired topic=t', self.bus.log.read_text())
+        self.assertRegex(self.bus.log.read_text(), r'level=warning event=segments_retired topic=t .*reason=disk')
+        self.assertEqual(self.retired_by(), {'bytes': 0, 'age': 0, 'disk': before - 1})
         # What is left never goes: somebody has to know.
         self.wait_until(lambda: self.bus.run_for_status('status') == 5, 'the bus to be degraded')
         self.assertIn('disk.keep_free', ' '.join(self.bus.json('status', status=5)['degraded']))
