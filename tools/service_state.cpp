@@ -1,6 +1,5 @@
 #include "tools/service_state.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -15,8 +14,8 @@
 #include <thread>
 
 #include "control/channel.hpp"
+#include "control/directory_lock.hpp"
 #include "ringway/error.hpp"
-#include "shm/descriptor.hpp"
 #include "tools/bundle/capture.hpp"
 #include "tools/bus_access.hpp"
 #include "tools/pid_namespace.hpp"
@@ -115,20 +114,17 @@ std::optional<pid_t> listener_at(const std::string& socket) {
 
 /// The supervisor that has a directory's lock; 0 where none is known.
 pid_t holder_of(const std::string& directory) {
-  const std::string path = directory + "/lock";
-  const shm::Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-  struct flock lock{};
-  lock.l_type = F_WRLCK;
-  lock.l_whence = SEEK_SET;
-  if (!file || ::fcntl(file.get(), F_GETLK, &lock) != 0 || lock.l_type == F_UNLCK) return 0;
-  return bundle::is_ringwayd(lock.l_pid) ? lock.l_pid : 0;
+  const pid_t holder = control::lock_holder(directory);
+  return holder != 0 && bundle::is_ringwayd(holder) ? holder : 0;
 }
 
 /// Who listens, without being asked. A socket that the service manager made says nothing of that.
 void look_at_listener(ServiceState& state, const std::string& runtime_dir) {
   std::error_code unseen;
   state.unnamed = fs::status(state.socket, unseen).type() == fs::file_type::not_found;
-  if (state.unnamed && state.process == 0) state.process = holder_of(runtime_dir);
+  const pid_t holder = holder_of(runtime_dir);
+  if (!state.unit.name.empty() && holder != state.process) state.rival = holder;
+  if (state.unnamed && state.process == 0) state.process = holder;
   const std::optional<pid_t> pid = listener_at(state.socket);
   if (pid == 0) state.elsewhere = true;
   if (!pid || *pid == 0 || bundle::is_service_manager(*pid)) return;
@@ -161,6 +157,9 @@ Remedy remedy_of_failing(const ServiceState& state) {
   const std::string cause = fmt::format(
       "{} does not start ({}, tried again {} times): {}", state.unit.name, state.result,
       state.restarts, state.last_line.empty() ? "its journal says why" : state.last_line);
+  if (state.rival != 0) {
+    return {cause, command_that_stops(state.rival) + "  # the service is tried again by itself"};
+  }
   const std::string file = file_named_in(state.last_line);
   if (!file.empty()) {
     return {cause, fmt::format("{} && {}", typed("${EDITOR:-vi}", {file}),
@@ -194,6 +193,13 @@ std::string systemctl(const std::string& verb, const bundle::Unit& unit) {
 
 std::string socket_and_service(const bundle::Unit& unit) {
   return fmt::format("{} {}", shell_quoted(socket_of(unit)), shell_quoted(unit.name));
+}
+
+std::string command_that_stops(pid_t pid) {
+  const bundle::Unit unit = bundle::unit_of(pid);
+  if (!unit.name.starts_with("ringwayd")) return fmt::format("kill {}", pid);
+  if (unit.of_user) return systemctl("stop", unit);
+  return "systemctl stop " + socket_and_service(unit);
 }
 
 Remedy remedy_of(const ServiceState& state) {

@@ -19,6 +19,7 @@ struct ServiceState {
   std::uint64_t restarts = 0;
   std::string last_line{};  ///< why it ended, in its own words; "" where nobody may know
   pid_t process = 0;        ///< who listens, or the unit's; by its pid here
+  pid_t rival = 0;          ///< who has the place of the unit, and is none of its processes
   bool stopped = false;     ///< that one is, as by SIGSTOP
   bool elsewhere = false;   ///< somebody listens in another pid namespace
   bool unnamed = false;     ///< there is no file of the socket's name: whoever listens is not found
@@ -44,6 +45,10 @@ pid_t pid_here(const std::string& socket, pid_t said);
 
 /// "NAME.socket NAME.service" of a unit of the system, as a shell takes them: what stops together.
 std::string socket_and_service(const bundle::Unit& unit);
+
+/// What to type so that a supervisor ends, and stays away. Of a service its socket goes as well: it
+/// would be started again.
+std::string command_that_stops(pid_t pid);
 
 /// Asks systemd, its journal and /proc of the bus that is meant. Never throws ringway::Error.
 ServiceState service_state(const Common& common);

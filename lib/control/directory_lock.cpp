@@ -86,6 +86,16 @@ DirectoryLock::DirectoryLock(const std::string& directory) {
   registered_ = canonical;
 }
 
+pid_t lock_holder(const std::string& directory) noexcept {
+  const std::string path = directory + "/lock";
+  const shm::Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  struct flock lock{};
+  lock.l_type = F_WRLCK;
+  lock.l_whence = SEEK_SET;
+  if (!file || ::fcntl(file.get(), F_GETLK, &lock) != 0 || lock.l_type == F_UNLCK) return 0;
+  return lock.l_pid;
+}
+
 DirectoryLock::~DirectoryLock() {
   if (!file_) return;
   const std::lock_guard guard(registry().mutex);

@@ -43,4 +43,7 @@ class DirectoryLock {
   shm::Descriptor file_;
 };
 
+/// Who has it; 0 where nobody has, or who asks may not know. Not for who has it: see above.
+pid_t lock_holder(const std::string& directory) noexcept;
+
 }  // namespace ringway::control

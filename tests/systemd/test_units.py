@@ -481,6 +481,13 @@ END""")
         # Alive, without a topic and with one.
         in_use = f'/run/ringway: is in use by ringwayd with pid {pid}; end that one (kill {pid}; '
         refused_with(in_use)
+        box.run('systemctl start ringwayd')
+        found = self.carry_out('service')
+        self.assertIn(in_use, found['what'])
+        self.assertTrue(found['fix'].startswith(f'kill {pid}  # '), found)
+        box.say('systemctl stop ringwayd.socket ringwayd.service')
+        box.say(f'setsid {by_hand} >/dev/null 2>&1 </dev/null & until ringway status >/dev/null 2>&1; do sleep 0.1; done')
+        pid = self.pid_that_says_it_serves()
         # Dead, and its keeper has nothing that would be lost.
         box.say(f'kill -9 {pid}; systemctl start ringwayd; ringway topic list; systemctl stop ringwayd.socket ringwayd.service')
         # Dead, and its keeper has a ring.

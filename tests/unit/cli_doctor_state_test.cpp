@@ -182,6 +182,13 @@ TEST_CASE("doctor: why nobody serves, and the very command that mends it", "[cli
     service.sub = "start";  // the next attempt
     CHECK(fix() == mend);
   }
+  SECTION("another one has its place") {
+    service.active = "activating";
+    service.sub = "auto-restart";
+    service.last_line = "/run/ringway-lab: is in use";
+    service.rival = 2147483646;  // in no unit
+    CHECK_THAT(fix(), Catch::StartsWith("kill 2147483646  # "));
+  }
   SECTION("it ends for another reason") {
     service.active = "failed";
     service.result = "signal";

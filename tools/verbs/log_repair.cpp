@@ -92,14 +92,6 @@ auto read_as(const std::optional<uid_t>& owner, Read&& read) {
   }
 }
 
-/// Of a service its socket goes as well: it would be started again.
-std::string command_that_stops(pid_t pid) {
-  const bundle::Unit unit = bundle::unit_of(pid);
-  if (!unit.name.starts_with("ringwayd")) return fmt::format("kill {}", pid);
-  if (unit.of_user) return systemctl("stop", unit);
-  return "systemctl stop " + socket_and_service(unit);
-}
-
 /// No supervisor writes there meanwhile, and none starts.
 control::DirectoryLock sole_use(const std::string& directory) {
   try {
