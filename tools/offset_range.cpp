@@ -49,13 +49,16 @@ class RangeReader {
   OffsetRange read_offsets() const {
     if (text_ == "start" || text_ == "oldest") return {kStart, {}};
     if (text_ == "end" || text_ == "newest") return {kEnd, {}};
+    const std::size_t colon = text_.find(':');
+    if (text_.find_first_of("+-") == 0 && colon != std::string_view::npos) {
+      refuse(fmt::format("'{}' begins no range: it stands alone", text_.substr(0, colon)));
+    }
     if (text_.starts_with('+')) {
       return {Place{Place::Kind::start, read_number(text_.substr(1)), 0}, {}};
     }
     if (text_.starts_with('-')) {
       return {Place{Place::Kind::end, read_number(text_.substr(1)), 0}, {}};
     }
-    const std::size_t colon = text_.find(':');
     if (colon == std::string_view::npos) return {read_offset(text_), {}};
     const std::string_view first = text_.substr(0, colon);
     const std::string_view last = text_.substr(colon + 1);
@@ -114,9 +117,11 @@ class RangeReader {
     }
     const std::size_t end = std::min(text_.find(':', at), text_.size());
     std::string_view duration = text_.substr(at, end - at);
+    if (duration.starts_with('@')) refuse("the @ in front is for both times, as in @-1h:-1m");
     const bool back = duration.starts_with('-');
     if (back) duration.remove_prefix(1);
     const std::int64_t distance_ns = read_distance(duration);
+    if (!back && at == 1) refuse(fmt::format("lies ahead: so long ago is @-{}", duration));
     std::int64_t time_ns = 0;
     if (__builtin_add_overflow(base_ns, back ? -distance_ns : distance_ns, &time_ns)) {
       refuse("times lie between 1677 and 2262");

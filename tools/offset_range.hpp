@@ -38,8 +38,9 @@ struct OffsetRange {
 ///   @T, @T:          from the first record at or after T
 ///   @:T, @T1:T2      up to, and without, the first record at or after T; between two times
 ///
-/// T is a TIME (timestamp.hpp), or a DUR (quantity.hpp) with or without a minus: counted from
-/// `now_ns`, but as T2 behind a TIME from that time. As T2 it may be `end`, the present end.
+/// T is a TIME (timestamp.hpp), or a DUR (quantity.hpp) with a minus, behind T1 also without:
+/// counted from `now_ns`, but as T2 behind a TIME from that time. As T2 it may be `end`, the
+/// present end.
 /// Throws Error(usage) naming `flag`, the text and the rule; a range that is empty in itself
 /// (`to` not behind `from`) is refused.
 /// `fix` says what to write instead.

@@ -1,6 +1,8 @@
 #include <catch2/catch.hpp>
 #include <limits>
+#include <map>
 #include <random>
+#include <string_view>
 
 #include "ringway/error.hpp"
 #include "tools/offset_range.hpp"
@@ -64,7 +66,6 @@ TEST_CASE("offset range: rpk's grammar means what it means in rpk", "[cli]") {
       {"@-48h:-24h", {when(kNow - 48 * kHour), when(kNow - 24 * kHour)}},
       {"@-5m", {when(kNow - 300 * kSecond), {}}},
       {"@-2d12h", {when(kNow - 60 * kHour), {}}},
-      {"@5m", {when(kNow + 300 * kSecond), {}}},
       {"@-1m:end", {when(kNow - 60 * kSecond), end()}},
       {"@-1h:1h", {when(kNow - kHour), when(kNow + kHour)}},
       {"@:-1h", {start(), when(kNow - kHour)}},
@@ -114,6 +115,9 @@ TEST_CASE("offset range: what is malformed or empty in itself is refused", "[cli
                                       "@-1h:-1h",
                                       "@1700000001:1700000000",
                                       "@-1h:end:1",
+                                      "@-1h:@-1m",
+                                      "@5m",
+                                      "@5m:10m",
                                       "@2022-02-14:1h:2h",
                                       "@1hr",
                                       "@--1h",
@@ -133,10 +137,26 @@ TEST_CASE("offset range: what is malformed or empty in itself is refused", "[cli
   }
 }
 
+TEST_CASE("offset range: what is refused is said as it was written", "[cli]") {
+  for (const auto& [text, rule] : std::map<std::string_view, std::string_view>{
+           {"-3:end", "'-3' begins no range: it stands alone"},
+           {"+1:5", "'+1' begins no range: it stands alone"},
+           {"@-1h:@-1m", "the @ in front is for both times, as in @-1h:-1m"},
+           {"@1h", "lies ahead: so long ago is @-1h"},
+           {"@1h:2h", "lies ahead: so long ago is @-1h"}}) {
+    try {
+      static_cast<void>(parse_offset_range("-o", text, kNow));
+      FAIL("accepted: " << text);
+    } catch (const Error& error) {
+      CHECK(error.rule() == rule);
+    }
+  }
+}
+
 TEST_CASE("offset range: a time beyond what nanoseconds count is refused", "[cli]") {
   const std::int64_t late = std::numeric_limits<std::int64_t>::max() - kSecond;
-  CHECK_THROWS_AS(parse_offset_range("-o", "@2s", late), Error);
-  CHECK(parse_offset_range("-o", "@1s", late).from.time_ns ==
+  CHECK_THROWS_AS(parse_offset_range("-o", "@:2s", late), Error);
+  CHECK(parse_offset_range("-o", "@:1s", late).to->time_ns ==
         std::numeric_limits<std::int64_t>::max());
   CHECK_THROWS_AS(parse_offset_range("-o", "@-2s", -late), Error);
 }
