@@ -91,6 +91,11 @@ class Export(OnABus):
         self.assertIn('stands behind the last line', error['rule'])
         self.assertEqual(self.content('into'), self.content('t'))
 
+    def test_an_import_into_no_topic_is_told_how_it_is_made(self):
+        error = self.bus.refusal('topic', 'import', 'copy', status=3, stdin=self.export())
+        self.assertEqual(error['fix'], 'add --create, and it is made with the settings that it had')
+        self.assertEqual(self.bus.refusal('topic', 'import', 'n' * 300, status=2, stdin=self.export())['code'], 'usage')
+
     def test_an_import_that_is_interrupted_says_so_and_how_far_it_came(self):
         head, *records = self.export('-p', '0').splitlines(keepends=True)
         before = self.committed()

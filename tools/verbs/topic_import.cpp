@@ -72,8 +72,11 @@ void demand_topic(Bus& bus, const ImportOptions& options, const ExportHead& head
   try {
     settings = bus.settings(options.topic);
   } catch (const Error& error) {
-    if (error.code() != ErrorCode::not_found || !options.create) {
-      throw advised(error, options.topic);
+    const Error missing = advised(error, options.topic);
+    if (missing.code() != ErrorCode::not_found) throw missing;
+    if (!options.create) {
+      throw Error(missing.code(), missing.thing(), missing.rule(),
+                  "add --create, and it is made with the settings that it had");
     }
     TopicChoices choices = control::topic_choices_from_json(control::to_json(head.settings));
     choices.readers.clear();  // accounts of another host may be nobody's here
