@@ -417,6 +417,15 @@ class ProduceAndConsume(Verbs):
         self.assertIn('RFC 3339', error['fix'])
         self.assertEqual(self.bus.refusal('consume', 't', '-o', 'yesterday', status=2)['code'], 'usage')
 
+    def test_help_says_what_a_time_is_wherever_one_is_taken_and_names_every_verb_of_topics(self):
+        for verb in (('consume',), ('topic', 'export'), ('topic', 'trim')):
+            self.assertIn(b'\nTIME is RFC 3339', self.run_ringway(*verb, '--help'))
+        about = ' '.join(self.run_ringway('--help').decode().split())
+        verbs = re.findall(r'^  (\w+)', self.run_ringway('topic', '--help').decode().split('Subcommands:')[1], re.MULTILINE)
+        self.assertIn('export', verbs)
+        said = re.search(r' topic (Create, .*?) topics', about)[1].lower()
+        self.assertEqual(sorted(re.findall(r'\w+', said.replace(' and ', ' '))), sorted(verbs))
+
     def test_an_offset_that_does_not_exist_yet_is_waited_for(self):
         self.create()
         consumer = self.bus.spawn('consume', 't', '-o', '2:4')

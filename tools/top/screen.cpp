@@ -42,7 +42,7 @@ constexpr std::array<std::string_view, 14> kHelp{
     "",
     "  LAG is the slowest consumer's, in records; FILL the fullest partition's.",
     "  '-': not known yet, or not for this user to see.",
-    "  Any key goes back."};
+    "  Any other key goes back from here; q quits."};
 
 void demand_terminal(int fd, std::string_view name) {
   if (isatty(fd) == 1) return;

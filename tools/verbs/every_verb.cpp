@@ -7,7 +7,7 @@ namespace ringway::cli {
 void add_every_verb(CommandLine& line) {
   add_status(line);
   add_top(line);
-  line.noun("topic", "Create, alter, list, describe and delete topics");
+  line.noun("topic", "Create, alter, list, describe, delete, trim, export and import topics");
   add_topic_create(line);
   add_topic_alter(line);
   add_topic_list(line);

@@ -64,8 +64,8 @@ void add_topic_export(CommandLine& line) {
       [options](const Common& common) { return export_topic(*options, common); });
   verb.add_option("TOPIC", options->topic, "Topic to read")->required();
   verb.add_option("-o,--offset", options->offset,
-                  "Where to start, and perhaps to end, in each partition, as in consume (default "
-                  "start)")
+                  "Where to start, and perhaps to end, in each partition, as for consume: N, N:M, "
+                  "+N, -N, @TIME, @-DUR (so long ago), @T1:T2 (default start)")
       ->type_name("RANGE");
   add_partitions(verb, options->partitions, "Only these; repeatable, or with commas");
 }
