@@ -75,7 +75,10 @@ Options parse_options(int argc, char** argv) {
                advice);
   }
   if (written.print) fmt::print("{}", options.configuration.text());
-  if (written.check) fmt::print("the configuration is right\n");
+  if (written.check) {
+    const std::string file = options.configuration.file().string();
+    fmt::print("{}: the configuration is right\n", file.empty() ? "no file is there" : file);
+  }
   if (written.sample || written.check || written.print) options.action = Options::Action::leave;
   return options;
 }

@@ -456,7 +456,9 @@ TEST_CASE("ringwayd: a wrong configuration is named by file, line and key", "[su
   CHECK(wrong.text.find(file + ":2: limits.topix") != std::string::npos);
   CHECK(wrong.text.find("limits.topics") != std::string::npos);
   std::ofstream(file) << "[limits]\ntopics = 3\n";
-  CHECK(run("--check-config --config " + file).status == 0);
+  const Run right = run("--check-config --config " + file);
+  CHECK(right.status == 0);
+  CHECK_THAT(right.text, Catch::Contains(file + ": the configuration is right"));
   const std::string missing = directory / "missing.toml", no_file = directory / "";
   for (const auto& [words, rule] :
        {std::pair("--check-config --config " + missing, "cannot be read: "),
