@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <optional>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "control/nearest_word.hpp"
@@ -49,6 +51,21 @@ std::string instead(std::string_view unknown, const std::vector<std::string_view
                  : see_help(root);
 }
 
+/// What other tools call it.
+std::optional<std::string_view> name_here(std::string_view elsewhere) {
+  using Pair = std::pair<std::string_view, std::string_view>;
+  constexpr std::array kNames{
+      Pair{"ls", "topic list"},           Pair{"list", "topic list"},
+      Pair{"create", "topic create"},     Pair{"describe", "topic describe"},
+      Pair{"delete", "topic delete"},     Pair{"pub", "produce"},
+      Pair{"publish", "produce"},         Pair{"sub", "consume"},
+      Pair{"subscribe", "consume"},       Pair{"version", "--version"},
+      Pair{"--group", "--cursor"}};
+  const auto found = std::ranges::find(kNames, elsewhere, &Pair::first);
+  if (found == kNames.end()) return std::nullopt;
+  return found->second;
+}
+
 Error unknown_option(const std::string& word, const CLI::App& root) {
   const CLI::App& app = reached(root);
   const std::string name = word.substr(0, word.find('='));
@@ -60,6 +77,11 @@ Error unknown_option(const std::string& word, const CLI::App& root) {
     return usage(name, fmt::format("stands before the verb whose option it is"),
                  fmt::format("write it behind: {} {} ...", command(root), name));
   }
+  const auto here = name_here(name);
+  if (here && app.get_option_no_throw(std::string(*here)) != nullptr) {
+    return usage(name, fmt::format("is no option of {}", command(root)),
+                 fmt::format("did you mean {}? {}", *here, see_help(root)));
+  }
   const std::string bare = name.substr(std::min(name.size(), name.find_first_not_of('-')));
   return usage(name, fmt::format("is no option of {}", command(root)),
                instead(bare, known, root, "--"));
@@ -70,6 +92,12 @@ Error unknown_word(const std::string& word, const CLI::App& root) {
   if (word.size() > 1 && word.starts_with('-')) return unknown_option(word, root);
   const CLI::App& app = reached(root);
   const auto known = words_below(app);
+  const std::string here = fmt::format("ringway {}", name_here(word).value_or(""));
+  if (!known.empty() && here.size() > command(root).size() + 1 &&
+      here.starts_with(command(root))) {
+    return usage(fmt::format("'{}'", word), fmt::format("is no subcommand of {}", command(root)),
+                 fmt::format("did you mean {}? {}", here, see_help(root)));
+  }
   if (!known.empty()) {
     return usage(fmt::format("'{}'", word), fmt::format("is no subcommand of {}", command(root)),
                  instead(word, known, root));

@@ -426,6 +426,14 @@ class ProduceAndConsume(Verbs):
         said = re.search(r' topic (Create, .*?) topics', about)[1].lower()
         self.assertEqual(sorted(re.findall(r'\w+', said.replace(' and ', ' '))), sorted(verbs))
 
+    def test_what_other_tools_call_it_is_told_by_its_name_here(self):
+        for words, name in ((('ls',), 'ringway topic list'), (('topic', 'ls'), 'ringway topic list'),
+                            (('describe', 't'), 'ringway topic describe'),
+                            (('pub', 't'), 'ringway produce'), (('sub', 't'), 'ringway consume'),
+                            (('version',), 'ringway --version'), (('consume', 't', '--group', 'g'), '--cursor')):
+            self.assertTrue(self.bus.refusal(*words, status=2)['fix'].startswith(f'did you mean {name}? '), words)
+        self.assertNotIn('--cursor', self.bus.refusal('produce', 't', '--group', 'g', status=2)['fix'])
+
     def test_an_offset_that_does_not_exist_yet_is_waited_for(self):
         self.create()
         consumer = self.bus.spawn('consume', 't', '-o', '2:4')
