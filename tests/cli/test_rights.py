@@ -121,6 +121,7 @@ admins = ["@games", "nobody-of-that-name"]
         self.create('u')
         self.assertEqual([row['topic'] for row in self.bus.json('topic', 'list', **self.person(NOBODY))], ['t'])
         self.assertEqual(self.bus.json('topic', 'list', **self.person(STRANGER)), [])
+        self.assertIn('2 topics on this bus, and none that ', self.bus.stderr)
 
     def test_who_may_create_is_a_setting(self):
         for person in (self.person(GAMES), self.person(STRANGER, 'daemon')):
