@@ -122,7 +122,7 @@ std::vector<control::StatusTrouble> LogDamage::troubles(const ServedTopic& topic
                    .topic = topic.name(),
                    .partitions = {range.partition},
                    .partition_count = 1,
-                   .path = range.file,
+                   .path = (topic.directory(range.partition) / range.file).string(),
                    .reason = range.rule,
                    .text = fmt::format("topic '{}' partition {}: {}", topic.name(),
                                        range.partition, words_of(range))});

@@ -92,7 +92,7 @@ class Troubles(OnABus):
 
     def test_a_segment_that_is_damaged_or_gone(self):
         segment = sorted((self.some_log() / '0').glob('*.log'))[0]
-        fields = {'topic': 't', 'path': segment.name, **self.partitions(0)}
+        fields = {'topic': 't', 'path': str(segment), **self.partitions(0)}
         self.bus.kill()
         content = segment.read_bytes()
         segment.write_bytes(bytes(4096) + content[4096:])
@@ -103,7 +103,7 @@ class Troubles(OnABus):
         second = sorted(segment.parent.glob('*.log'))[1]
         second.unlink()
         self.bus.start()
-        self.check('segment_missing', 'ringway log repair t ', **{**fields, 'path': second.name})
+        self.check('segment_missing', 'ringway log repair t ', **{**fields, 'path': str(second)})
 
     def test_a_log_that_the_catalog_does_not_know(self):
         uuid = self.create('t')['uuid']
