@@ -137,7 +137,7 @@ class Troubles(OnABus):
             other.listen()
             self.bus.config.write_text(f'metrics_listen = "127.0.0.1:{other.getsockname()[1]}"\n')
             self.bus.restart()
-            self.check('metrics_not_served', 'ringway status ')
+            self.check('metrics_not_served', 'kill -USR1 ')
 
 
 if __name__ == '__main__':

@@ -679,7 +679,7 @@ END""")
         self.assertIn(found['severity'], ('note', 'warning', 'error'), found)
         command, _, setting = found['fix'].partition('  # ')
         if 'systemctl edit ' in command:  # which wants a terminal, and an editor that writes what is behind it
-            lines = setting.replace('] ', ']\n', 1)
+            lines = setting.replace('] ', ']\n', 1).replace(' and, below it, ', '\n')
             box.say(f"echo '{lines}' >/tmp/setting; printf '#!/bin/bash\n%s\n'"
                     """ 'sed -i "/^### Lines below/e cat /tmp/setting" "$1"' >/tmp/editor; chmod +x /tmp/editor""")
             box.say(f"{before}; SYSTEMD_EDITOR=/tmp/editor script -qec '{command}' /dev/null")
@@ -748,6 +748,21 @@ END""")
         self.assertEqual(self.carry_out('service')['fix'], 'systemctl restart ringwayd.socket')
         self.assertEqual(box.say('ringway consume t -o start -e'), 'one\n')
         self.assertEqual(len(self.events('ring_adopted')) - adopted, 1)
+
+    def test_metrics_that_are_not_served_are_behind_doctors_fix(self):
+        box.say('mkdir -p /etc/ringway && echo metrics_listen = \\"127.0.0.1:9464\\" >/etc/ringway/ringwayd.toml'
+                ' && ip link set lo up && systemctl start ringwayd')
+        # The unit keeps the port from it, and then somebody else does.
+        self.assertRegex(self.carry_out('service')['fix'], r'^systemctl edit ringwayd && .* PrivateNetwork=no and, below it, ')
+        other = box.start('exec python3 -c "import socket, sys; s = socket.create_server((\'127.0.0.1\', 9465)); '
+                          'print(1, flush=True); sys.stdin.read()"', stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.addCleanup(other.communicate)
+        other.stdout.readline()
+        box.say('sed -i s/9464/9465/ /etc/ringway/ringwayd.toml && systemctl restart ringwayd')
+        found = self.carry_out('service', before='export EDITOR="sed -i s/9465/9466/"')
+        self.assertEqual(found['fix'], '${EDITOR:-vi} /etc/ringway/ringwayd.toml && systemctl restart ringwayd'
+                         '  # another metrics_listen')
+        self.assertIn('ringway_build_info{', box.say('curl -s http://127.0.0.1:9466/metrics'))
 
     def test_a_kernel_that_does_not_prove_who_connects_is_no_finding(self):
         def findings():

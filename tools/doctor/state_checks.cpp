@@ -2,6 +2,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <map>
 #include <optional>
 #include <set>
@@ -51,6 +52,23 @@ std::string look_at_journal(const Facts& facts) {
                      shell_quoted(facts.unit.name));
 }
 
+/// Not as its unit allows, or not where something else is. The words are the supervisor's own.
+std::string remedy_of_metrics(const Facts& facts, const StatusTrouble& trouble) {
+  if (trouble.reason.find("metrics-port.conf") != trouble.reason.npos) {
+    return facts.with_setting(
+        "PrivateNetwork=no and, below it, RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 and, "
+        "below it, IPAddressAllow=localhost");
+  }
+  const std::string setting = trouble.reason.substr(0, trouble.reason.find_first_of(" :"));
+  if (facts.unit.name.empty() || facts.unit.of_user) {
+    return fmt::format("{}  # with another {}", facts.restart(), setting);
+  }
+  const std::string name = std::filesystem::path(facts.runtime_dir).filename().string();
+  return fmt::format("${{EDITOR:-vi}} {} && {}  # another {}",
+                     shell_quoted(fmt::format("/etc/{}/ringwayd.toml", name)), facts.restart(),
+                     setting);
+}
+
 std::string remedy_of_topic(const Facts& facts, const StatusTrouble& trouble) {
   switch (trouble.what) {
     case TroubleKind::segment_damaged:
@@ -92,6 +110,8 @@ std::string remedy_of_trouble(const Facts& facts, const StatusTrouble& trouble) 
   std::string fix;
   if (trouble.what == TroubleKind::disk_short) {
     fix = facts.make_room();
+  } else if (trouble.what == TroubleKind::metrics_not_served) {
+    fix = remedy_of_metrics(facts, trouble);
   } else if (trouble.what == TroubleKind::log_without_topic && trouble.path.starts_with('/')) {
     fix = typed("mv", {trouble.path, trouble.path + ".aside"}) +
           "  # out of the way; or restore the catalog that has its topic";
