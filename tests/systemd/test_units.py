@@ -764,6 +764,11 @@ END""")
                          '  # another metrics_listen')
         self.assertIn('ringway_build_info{', box.say('curl -s http://127.0.0.1:9466/metrics'))
 
+    def test_what_the_installed_readme_links_to_is_installed(self):
+        linked = box.say(r"cd /usr/local/share/doc/ringway && grep -oP '\]\(\K[^)#]+' README.md | sort -u"
+                         ' | xargs ls -d').splitlines()
+        self.assertIn('lib/log/README.md', linked)
+
     def test_a_kernel_that_does_not_prove_who_connects_is_no_finding(self):
         def findings():
             return {each['check'] for each in json.loads(box.outcome('ringway doctor --output json')[1])['findings']
