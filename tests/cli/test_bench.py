@@ -285,6 +285,15 @@ class Limited(BenchCase):
         self.assertEqual(row['limit']['slot_bytes'], 96)
 
     @unittest.skipUnless(TWO_CPUS, 'needs two CPUs')
+    def test_durable_by_another_sync(self):
+        (row,) = self.results('durable', '--sync', 'interval', *SHORT)
+        self.assert_is_row(row, 'durable_64_interval', 5)
+        self.assertEqual((row['target'], row['settings']['sync']), (None, 'interval'))
+        self.assert_was_measured(row, 'p50_ns', 'p99_ns', 'samples')
+        (row,) = self.results('durable', '--sync', 'never', *SHORT)
+        self.assert_is_row(row, 'durable_64_never', 5)
+
+    @unittest.skipUnless(TWO_CPUS, 'needs two CPUs')
     def test_many_durable_producers_stand_beside_one(self):
         row, to_one = self.results('durable', '--producers', '64', '--runs', '1', '--time', '200ms')
         self.assert_is_row(row, 'durable_64_producers_64', 1)

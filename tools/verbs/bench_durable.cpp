@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <map>
 #include <memory>
 #include <ringway/bus.hpp>
 
@@ -25,14 +26,20 @@ namespace {
 constexpr const char* kDurableTopic = "bench/durable";
 constexpr std::uint64_t kDurableRoom = 1 << 30;  // more than any of its files takes
 
+const std::map<std::string, SyncPolicy> kSyncPolicies{{"every_batch", SyncPolicy::every_batch},
+                                                      {"interval", SyncPolicy::interval},
+                                                      {"never", SyncPolicy::never}};
+
 struct DurableOptions : ComparisonOptions {
   std::string size = "64";
   std::uint32_t producers = 1;
+  std::string sync = "every_batch";
 };
 
-std::string durable_name(std::uint64_t size_bytes, std::uint32_t producers) {
+std::string durable_name(const DurableOptions& options, std::uint64_t size_bytes) {
   std::string name = fmt::format("durable_{}", size_bytes);
-  if (producers != 1) name += fmt::format("_producers_{}", producers);
+  if (options.sync != DurableOptions{}.sync) name += "_" + options.sync;
+  if (options.producers != 1) name += fmt::format("_producers_{}", options.producers);
   return name;
 }
 
@@ -46,7 +53,7 @@ std::string durable_about(std::uint64_t size_bytes, std::uint32_t producers) {
 Measured durable_once(const PrivateBus& bus, const CpuPair& cpus, const DurableOptions& options,
                       std::uint32_t producers, std::uint64_t size_bytes, const TickClock& clock) {
   TopicChoices choices = options.bus.topic_choices();
-  choices.sync = SyncPolicy::every_batch;
+  choices.sync = kSyncPolicies.at(options.sync);
   Bus::connect(bus.socket()).create_topic(kDurableTopic, choices);
   Measured measured = durable_traffic(bus.socket(), kDurableTopic, cpus, producers, size_bytes,
                                       clock, options.length());
@@ -86,24 +93,26 @@ std::vector<Comparison> compare_durable(const DurableOptions& options, std::uint
       LimitAgain{[&] { return bare(options.length() / 2); }, figure::p50_ns});
 
   Comparison row;
-  row.name = durable_name(size_bytes, options.producers);
+  row.name = durable_name(options, size_bytes);
   row.about = durable_about(size_bytes, options.producers);
   row.settings = options.settings(cpus);
   row.settings["place"] = options.bus.place().string();
   row.settings["size_bytes"] = size_bytes;
   row.settings["producers"] = options.producers;
   row.settings["ring_bytes"] = options.bus.ring_bytes();
-  row.settings["topic"] = "synced with every batch, else default";
+  row.settings["sync"] = options.sync;
+  row.settings["topic"] = "default but for its sync";
   row.slot_bytes = record_slot_bytes(size_bytes);
   Comparison to_one = row;
   row.better = Comparison::Better::lower;
-  if (!many) row.target = targets::kDurableP50;
+  const bool synced_at_once = options.sync == DurableOptions{}.sync;
+  if (!many && synced_at_once) row.target = targets::kDurableP50;
   compare(row, turns, contenders.size() - 1, 0, figure::p50_ns);
   if (!many) return {row};
 
   to_one.name += "_to_one";
   to_one.about = "the producers' sum against one producer alone";
-  if (options.producers == targets::kManyDurable) to_one.target = targets::kManyDurableToOne;
+  if (options.producers == targets::kManyDurable && synced_at_once) to_one.target = targets::kManyDurableToOne;
   compare(to_one, turns, 2, 1, figure::records_per_s);
   return {row, to_one};
 }
@@ -116,7 +125,7 @@ Demand durable_demand(const DurableOptions& options) {
 
 Configured configure_durable(const DurableOptions& options) {
   const std::uint64_t size_bytes = parse_record_size(options.size);
-  return {.name = durable_name(size_bytes, options.producers),
+  return {.name = durable_name(options, size_bytes),
           .about = durable_about(size_bytes, options.producers),
           .demand = durable_demand(options),
           .why_not =
@@ -135,6 +144,10 @@ Configure add_durable_flags(CLI::App& verb) {
   add_number(verb, "--producers", options->producers, "Processes that publish, each one by one",
              {1, 64})
       ->capture_default_str();
+  verb.add_option("--sync", options->sync, "When the topic's records are synced")
+      ->check(CLI::IsMember(kSyncPolicies))
+      ->type_name("every_batch|interval|never")
+      ->capture_default_str();
   options->add_to(verb);
   options->bus.add_daemon_to(verb);
   return [options] { return configure_durable(*options); };
@@ -146,6 +159,7 @@ Benchmark durable_benchmark() {
   return {.verb = "durable",
           .why = "How long a record takes to the device, beside a bare write and fdatasync",
           .examples = "  ringway bench durable\n"
+                      "  ringway bench durable --sync interval\n"
                       "  ringway bench durable --producers 64 --output json",
           .add_flags = add_durable_flags};
 }
