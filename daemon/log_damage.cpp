@@ -18,6 +18,11 @@ bool is_kept(const ServedTopic& topic, const LogDamage::Range& range) noexcept {
   return range.to.offset > board.first_offset.load(std::memory_order::acquire);
 }
 
+control::TroubleKind trouble_kind(LogDamage::Kind kind) noexcept {
+  return kind == LogDamage::Kind::missing ? control::TroubleKind::segment_missing
+                                          : control::TroubleKind::segment_damaged;
+}
+
 std::string offsets_of(const LogDamage::Range& range) {
   return range.to.offset - range.from.offset == 1
              ? fmt::format("offset {} is", range.from.offset)
@@ -117,8 +122,7 @@ std::vector<control::StatusTrouble> LogDamage::troubles(const ServedTopic& topic
   std::vector<control::StatusTrouble> all;
   const auto add = [&](const Range& range) {
     if (!is_kept(topic, range)) return;
-    all.push_back({.what = range.kind == Kind::missing ? control::TroubleKind::segment_missing
-                                                       : control::TroubleKind::segment_damaged,
+    all.push_back({.what = trouble_kind(range.kind),
                    .topic = topic.name(),
                    .partitions = {range.partition},
                    .partition_count = 1,
@@ -132,10 +136,18 @@ std::vector<control::StatusTrouble> LogDamage::troubles(const ServedTopic& topic
   return all;
 }
 
-std::size_t LogDamage::count(const ServedTopic& topic) const noexcept {
-  const auto kept = [&](const Range& range) { return is_kept(topic, range); };
-  return static_cast<std::size_t>(std::ranges::count_if(std::views::values(files_), kept) +
-                                  std::ranges::count_if(holes_, kept));
+void LogDamage::count(const ServedTopic& topic, control::TroubleCounts& counts) const noexcept {
+  const auto add = [&](const Range& range) {
+    if (is_kept(topic, range)) counts.add(trouble_kind(range.kind));
+  };
+  std::ranges::for_each(std::views::values(files_), add);
+  std::ranges::for_each(holes_, add);
+}
+
+std::uint64_t LogDamage::count(const ServedTopic& topic) const noexcept {
+  control::TroubleCounts counts;
+  count(topic, counts);
+  return counts.all();
 }
 
 }  // namespace ringway::daemon

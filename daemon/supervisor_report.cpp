@@ -74,15 +74,26 @@ void Supervisor::ask_for_inventory(std::function<void(metrics::Inventory)> take)
 
 /// Without a look at partitions: whoever asked has the boards.
 metrics::Inventory Supervisor::inventory() {
+  using control::TroubleKind;
   take_latencies();
   metrics::Inventory all;
   metrics::take_stock(all, registry_, sessions_);
   for (const auto& [name, topic] : registry_.all()) {
     if (topic->deleting) continue;
-    all.troubles += topic->served ? topic->damage.count(*topic->served) : 1;
+    if (topic->served) {
+      topic->damage.count(*topic->served, all.troubles);
+    } else {
+      all.troubles.add(TroubleKind::topic_not_served);
+    }
   }
-  all.troubles += logs_without_topic_.size() + retention_.held().size() +
-                  registry_.waiting().size() + failed_chores_.size() + lasting_troubles_.size();
+  all.troubles.add(TroubleKind::log_without_topic, logs_without_topic_.size());
+  const auto add = [&](const std::vector<control::StatusTrouble>& troubles) {
+    for (const control::StatusTrouble& trouble : troubles) all.troubles.add(trouble.what);
+  };
+  add(retention_.held());
+  add(registry_.waiting());
+  add(failed_chores_);
+  add(lasting_troubles_);
   all.epoch = epoch_;
   all.started_ns = static_cast<std::uint64_t>(started_ns_);
   all.memory_used = registry_.memory_used();

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "control/status_trouble.hpp"
 #include "daemon/config.hpp"
 #include "daemon/consume_latency.hpp"
 #include "daemon/served_topic.hpp"
@@ -53,7 +54,7 @@ struct Inventory {
   std::size_t consumers_left_out = 0;
   std::uint64_t connected = 0;
   std::uint64_t disconnected = 0;  ///< clients that live, keep what they have open, and are away
-  std::uint64_t troubles = 0;      ///< what `status` calls degraded, but for partitions
+  control::TroubleCounts troubles{};  ///< what `status` calls degraded, but for partitions
   std::uint64_t epoch = 0;
   std::uint64_t started_ns = 0;  ///< CLOCK_REALTIME
   std::uint64_t memory_used = 0;

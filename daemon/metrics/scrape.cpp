@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "control/messages.hpp"
+#include "control/status_trouble.hpp"
 #include "daemon/layout_minor.hpp"
 #include "daemon/metrics/consumer_lag.hpp"
 #include "layout/version.hpp"
@@ -315,7 +316,9 @@ bool Scrape::append_holds(Text text) {
                       .add("reason", to_string(reason)),
                   std::uint64_t{1});
     }
-    troubles_ += causes.size();
+    for (const auto& [hold, pid] : causes) {
+      troubles_.add(control::trouble_kind_of(to_string(static_cast<layout::Hold>(hold))));
+    }
   }
   if (entry_ < inventory_->topics.size()) return false;
   text.family("ringway_held_partitions", Kind::gauge,
@@ -326,7 +329,14 @@ bool Scrape::append_holds(Text text) {
   }
   text.family("ringway_degraded", Kind::gauge,
               "How many things need attention: the lines in which status names them.");
-  text.sample("ringway_degraded", {}, inventory_->troubles + troubles_);
+  text.sample("ringway_degraded", {}, inventory_->troubles.all() + troubles_.all());
+  text.family("ringway_troubles", Kind::gauge, "How many of these things there are of each kind.");
+  // None of its own is of an unknown kind.
+  for (std::uint8_t i = 1; i <= static_cast<std::uint8_t>(control::kLastTroubleKind); ++i) {
+    const auto kind = static_cast<control::TroubleKind>(i);
+    text.sample("ringway_troubles", Labels().add("what", to_string(kind)),
+                inventory_->troubles.of(kind) + troubles_.of(kind));
+  }
   return true;
 }
 

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 
+#include "control/status_trouble.hpp"
 #include "daemon/metrics/event_counts.hpp"
 #include "daemon/metrics/inventory.hpp"
 #include "daemon/metrics/text.hpp"
@@ -71,7 +72,7 @@ class Scrape {
   std::size_t entry_ = 0;       // topic or consumer
   std::uint32_t partition_ = 0;
   std::array<std::uint64_t, 16> holds_{};  // partitions, by layout::Hold
-  std::uint64_t troubles_ = 0;             // of partitions: by topic, one for each cause
+  control::TroubleCounts troubles_;        // of partitions: by topic, one for each cause
   std::vector<Seen> seen_;
 };
 

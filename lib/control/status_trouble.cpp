@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <numeric>
 #include <optional>
 #include <utility>
 
@@ -103,6 +104,10 @@ TroubleKind trouble_kind_of(std::string_view name) noexcept {
     if (name == to_string(kind)) return kind;
   }
   return TroubleKind::unknown;
+}
+
+std::uint64_t TroubleCounts::all() const noexcept {
+  return std::accumulate(counts_.begin(), counts_.end(), std::uint64_t{0});
 }
 
 nlohmann::json to_json(const StatusTrouble& trouble) {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
@@ -39,6 +41,21 @@ inline constexpr TroubleKind kLastTroubleKind = TroubleKind::memory_only;
 std::string_view to_string(TroubleKind kind) noexcept;
 /// `unknown` for a name that this version does not have.
 TroubleKind trouble_kind_of(std::string_view name) noexcept;
+
+/// How many there are of each kind.
+class TroubleCounts {
+ public:
+  void add(TroubleKind kind, std::uint64_t count = 1) noexcept {
+    counts_[static_cast<std::size_t>(kind)] += count;
+  }
+  std::uint64_t of(TroubleKind kind) const noexcept {
+    return counts_[static_cast<std::size_t>(kind)];
+  }
+  std::uint64_t all() const noexcept;
+
+ private:
+  std::array<std::uint64_t, static_cast<std::size_t>(kLastTroubleKind) + 1> counts_{};
+};
 
 /// Something that needs attention, as `status` tells it.
 struct StatusTrouble {

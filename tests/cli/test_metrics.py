@@ -497,7 +497,7 @@ class Manual(unittest.TestCase):
     """The table of families in the operator's manual: a row names some, their labels, and what they say."""
     maxDiff = None
     # Whose values the manual cannot know.
-    OPEN_ENDED = {'topic', 'partition', 'consumer', 'event', 'version', 'layout', 'protocol'}
+    OPEN_ENDED = {'topic', 'partition', 'consumer', 'event', 'what', 'version', 'layout', 'protocol'}
 
     @classmethod
     def setUpClass(cls):
@@ -549,6 +549,13 @@ class Manual(unittest.TestCase):
             with self.subTest(family=name):
                 values = {theirs[labels[0]] for theirs in self.served(f'ringway_{name}')}
                 self.assertEqual(values, set(re.findall(r'`(\w+)`', says)))
+
+    def test_each_kind_of_trouble_is_there_and_together_they_are_what_is_degraded(self):
+        table = (DAEMON / 'README.md').read_text().split('| `what` | |\n|---|---|\n')[1].split('\n\n')[0]
+        kinds = {name for row in table.splitlines() for name in re.findall(r'`(\w+)`', row.split('|')[1])}
+        self.assertEqual({labels['what'] for labels in self.served('ringway_troubles')}, kinds)
+        self.assertEqual(self.said('ringway_troubles', what='slow_consumer'), 1)
+        self.assertEqual(sum(self.said('ringway_troubles', what=kind) for kind in kinds), self.said('ringway_degraded'))
 
     def test_it_names_every_event_that_is_counted_and_those_that_are_not(self):
         table = (DAEMON / 'README.md').read_text().split('| event | means |\n|---|---|\n')[1].split('\n\n')[0]

@@ -11,6 +11,7 @@ import unittest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / 'tests/support'))
 from on_a_bus import OnABus
+from scrape import Samples, text_of
 
 
 class Manual(unittest.TestCase):
@@ -30,9 +31,15 @@ class Troubles(OnABus):
         self.assertTrue(trouble.pop('text'))
         trouble.pop('reason', None)
         self.assertEqual(trouble, {'what': what, **fields})
+        self.wait_until(lambda: self.counted() == {what: 1}, 'a scrape of it')
         findings = self.bus.json('doctor', status=None)['findings']
         (found,) = [one for one in findings if one['check'] == 'service']
         self.assertTrue(found['fix'].startswith(fix), found)
+
+    def counted(self):
+        said = Samples(text_of(self.bus.runtime_dir / 'metrics.sock'))
+        counts = {labels['what']: said('ringway_troubles', **labels) for labels in said.labels('ringway_troubles')}
+        return {what: count for what, count in counts.items() if count}
 
     def partitions(self, *numbers):
         return {'partitions': list(numbers), 'partition_count': len(numbers)}
@@ -55,6 +62,7 @@ class Troubles(OnABus):
 
     def test_a_bus_that_is_well_has_none(self):
         self.assertEqual(self.bus.troubles(), [])
+        self.assertEqual(self.counted(), {})
 
     def test_a_producer_that_stands_still_in_mid_claim(self):
         self.create('t', '--stopped-after', '50ms')
