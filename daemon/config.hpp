@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "control/disk_room.hpp"
 #include "ringway/topic.hpp"
 
 namespace ringway::daemon {
@@ -14,7 +15,7 @@ namespace ringway::daemon {
 /// How much of the state directory's disk the log leaves free.
 struct KeepFree {
   std::uint64_t bytes = 0;
-  std::uint32_t percent = 5;  ///< counts when bytes is 0
+  std::uint32_t percent = control::kKeepFreePercent;  ///< counts when bytes is 0
 
   std::uint64_t of(std::uint64_t total_bytes) const noexcept {
     return bytes != 0 ? bytes : total_bytes / 100 * percent;

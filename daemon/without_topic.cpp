@@ -6,6 +6,7 @@
 #include <optional>
 #include <system_error>
 
+#include "control/quantity.hpp"
 #include "daemon/topic_registry.hpp"
 #include "layout/board.hpp"
 #include "log/segment_name.hpp"
@@ -54,10 +55,6 @@ bool holds_files(const fs::path& directory) {
     if (!unborn && !fs::is_directory(at->symlink_status(refused))) return true;
   }
   return static_cast<bool>(refused);
-}
-
-std::string topics_in(std::size_t count) {
-  return count == 1 ? "1 topic" : fmt::format("{} topics", count);
 }
 
 }  // namespace
@@ -110,13 +107,14 @@ void demand_nothing_left(const fs::path& catalog, const fs::path& topics,
   if (logs.empty() && rings.empty()) return;
   std::string left, without;
   if (!logs.empty()) {
-    left = fmt::format("the logs of {} are left in {}", topics_in(logs.size()), topics.string());
+    left = fmt::format("the logs of {} are left in {}", control::counted(logs.size(), "topic"),
+                       topics.string());
     without = fmt::format("move {} aside", topics.string());
   }
   if (!rings.empty()) {
     const std::string who = holder != 0 ? fmt::format("pid {}", holder) : "the service manager";
     left += fmt::format("{}{} holds the living rings of {} ('{}')",
-                        left.empty() ? "" : ", and ", who, topics_in(rings.size()),
+                        left.empty() ? "" : ", and ", who, control::counted(rings.size(), "topic"),
                         rings.front().topic);
     without += fmt::format("{}{}, which lets go of the rings", without.empty() ? "" : " and ",
                            holder != 0 ? "end " + who : "stop the service and its socket");

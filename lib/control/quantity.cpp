@@ -136,6 +136,10 @@ std::chrono::nanoseconds parse_duration(std::string_view flag, std::string_view 
   return std::chrono::nanoseconds(static_cast<std::int64_t>(total));
 }
 
+std::string counted(std::uint64_t count, std::string_view thing) {
+  return fmt::format("{} {}{}", count, thing, count == 1 ? "" : "s");
+}
+
 std::string format_size(std::uint64_t bytes) {
   if (bytes < kKiB) return fmt::format("{} B", bytes);
   // The largest unit that leaves at least one whole.

@@ -21,6 +21,9 @@ std::chrono::nanoseconds parse_duration(std::string_view flag, std::string_view 
 /// "16 MiB", "1.5 GiB", "700 B". Rounded to a tenth; whole numbers can be parsed again.
 std::string format_size(std::uint64_t bytes);
 
+/// "1 record", "2 records".
+std::string counted(std::uint64_t count, std::string_view thing);
+
 /// "850 ns", "12.5 us", "3.2 s", "2m 5s", "7d 3h". Rounded to a tenth, or cut to two units.
 std::string format_duration(std::chrono::nanoseconds duration);
 
