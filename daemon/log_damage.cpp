@@ -3,8 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <iterator>
 #include <ranges>
+#include <system_error>
+
+#include "log/segment_name.hpp"
 
 namespace ringway::daemon {
 namespace {
@@ -59,7 +63,7 @@ void LogDamage::note(const EventLog& log, const ServedTopic& topic, Range range)
     holes_.push_back(range);
   } else {
     const auto [known, is_new] =
-        files_.try_emplace({range.partition, range.from.offset}, range);
+        lost_files_.try_emplace({range.partition, range.from.offset}, range);
     if (!is_new) {
       known->second.to = range.to;
       return;
@@ -82,8 +86,18 @@ void LogDamage::note(const EventLog& log, const ServedTopic& topic, Range range)
   log.write(Severity::error, event, fields);
 }
 
+void LogDamage::note_missing(const EventLog& log, const ServedTopic& topic,
+                             std::uint32_t partition, const log::MissingRange& range) {
+  const std::string name = log::segment_name(range.from.offset);
+  std::error_code unseen;
+  const auto found = std::filesystem::status(topic.directory(partition) / name, unseen);
+  const bool is_other = exists(found) && !is_regular_file(found);
+  note(log, topic, {Kind::missing, partition, range.from, range.to, name,
+                    is_other ? "is no regular file" : "is gone"});
+}
+
 bool LogDamage::has(std::uint32_t partition, std::uint64_t offset) const noexcept {
-  return file_with(partition, offset) != nullptr ||
+  return lost_file_with(partition, offset) != nullptr ||
          std::ranges::any_of(holes_, [&](const Range& range) {
            return range.partition == partition && offset >= range.from.offset &&
                   offset < range.to.offset;
@@ -91,30 +105,30 @@ bool LogDamage::has(std::uint32_t partition, std::uint64_t offset) const noexcep
 }
 
 /// Where it is known how far the file went.
-const LogDamage::Range* LogDamage::file_with(std::uint32_t partition,
-                                             std::uint64_t offset) const noexcept {
-  const auto behind = files_.upper_bound({partition, offset});
-  if (behind == files_.begin()) return nullptr;
+const LogDamage::Range* LogDamage::lost_file_with(std::uint32_t partition,
+                                                  std::uint64_t offset) const noexcept {
+  const auto behind = lost_files_.upper_bound({partition, offset});
+  if (behind == lost_files_.begin()) return nullptr;
   const Range& range = std::prev(behind)->second;
   const bool has_it = range.partition == partition && range.to.offset != kUnknown &&
                       offset >= range.from.offset && offset < range.to.offset;
   return has_it ? &range : nullptr;
 }
 
-std::optional<log::LogPoint> LogDamage::lost_end(std::uint32_t partition,
-                                                 std::uint64_t offset) const noexcept {
+std::optional<log::LogPoint> LogDamage::end_of_lost_files(std::uint32_t partition,
+                                                          std::uint64_t offset) const noexcept {
   std::optional<log::LogPoint> end;
-  for (const Range* file = file_with(partition, offset); file != nullptr;
-       file = file_with(partition, end->offset)) {
+  for (const Range* file = lost_file_with(partition, offset); file != nullptr;
+       file = lost_file_with(partition, end->offset)) {
     end = file->to;
   }
   return end;
 }
 
-std::optional<std::uint64_t> LogDamage::lost_files_in(std::uint32_t partition, std::uint64_t from,
-                                                      std::uint64_t to) const noexcept {
-  const auto first = files_.lower_bound({partition, from});
-  if (first == files_.end() || first->first.first != partition) return std::nullopt;
+std::optional<std::uint64_t> LogDamage::lost_file_in(std::uint32_t partition, std::uint64_t from,
+                                                     std::uint64_t to) const noexcept {
+  const auto first = lost_files_.lower_bound({partition, from});
+  if (first == lost_files_.end() || first->first.first != partition) return std::nullopt;
   return first->first.second < to ? std::optional(first->first.second) : std::nullopt;
 }
 
@@ -131,7 +145,7 @@ std::vector<control::StatusTrouble> LogDamage::troubles(const ServedTopic& topic
                    .text = fmt::format("topic '{}' partition {}: {}", topic.name(),
                                        range.partition, words_of(range))});
   };
-  std::ranges::for_each(std::views::values(files_), add);
+  std::ranges::for_each(std::views::values(lost_files_), add);
   std::ranges::for_each(holes_, add);
   return all;
 }
@@ -140,7 +154,7 @@ void LogDamage::count(const ServedTopic& topic, control::TroubleCounts& counts) 
   const auto add = [&](const Range& range) {
     if (is_kept(topic, range)) counts.add(trouble_kind(range.kind));
   };
-  std::ranges::for_each(std::views::values(files_), add);
+  std::ranges::for_each(std::views::values(lost_files_), add);
   std::ranges::for_each(holes_, add);
 }
 

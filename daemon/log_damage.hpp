@@ -11,13 +11,14 @@
 #include "control/status_trouble.hpp"
 #include "daemon/event_log.hpp"
 #include "daemon/served_topic.hpp"
+#include "log/recovery.hpp"
 #include "log/stream.hpp"
 
 namespace ringway::daemon {
 
 /// What consumers do not get of a topic's log, as far as this supervisor has found out: at its
-/// start, or when somebody came to it. Until the next start, or until retention has taken it.
-/// Control thread only.
+/// start, or when somebody came to it. Until the next start, or until retention has taken it. A
+/// file is lost when it is unreadable or missing; else there are holes in it. Control thread only.
 class LogDamage {
  public:
   enum class Kind : std::uint8_t {
@@ -38,24 +39,27 @@ class LogDamage {
   /// Logs it as well; not when it is known, or empty, or so many holes are that nobody needs to
   /// hear of more. Of a file that is known the end is the last that was noted.
   void note(const EventLog& log, const ServedTopic& topic, Range range);
+  /// The same of what no file has.
+  void note_missing(const EventLog& log, const ServedTopic& topic, std::uint32_t partition,
+                    const log::MissingRange& range);
   /// Whether it is known that consumers do not get that one.
   bool has(std::uint32_t partition, std::uint64_t offset) const noexcept;
-  /// The end of what files had that are missing or unreadable, from that offset on.
-  std::optional<log::LogPoint> lost_end(std::uint32_t partition,
-                                        std::uint64_t offset) const noexcept;
-  /// The first offset of what is known to be missing or unreadable and begins in [from, to).
-  std::optional<std::uint64_t> lost_files_in(std::uint32_t partition, std::uint64_t from,
-                                             std::uint64_t to) const noexcept;
+  /// The end of what lost files had, from that offset on.
+  std::optional<log::LogPoint> end_of_lost_files(std::uint32_t partition,
+                                                 std::uint64_t offset) const noexcept;
+  /// The first offset of the first lost file that begins in [from, to).
+  std::optional<std::uint64_t> lost_file_in(std::uint32_t partition, std::uint64_t from,
+                                            std::uint64_t to) const noexcept;
   /// What `status` tells of it.
   std::vector<control::StatusTrouble> troubles(const ServedTopic& topic) const;
   void count(const ServedTopic& topic, control::TroubleCounts& counts) const noexcept;
   std::uint64_t count(const ServedTopic& topic) const noexcept;
 
  private:
-  const Range* file_with(std::uint32_t partition, std::uint64_t offset) const noexcept;
+  const Range* lost_file_with(std::uint32_t partition, std::uint64_t offset) const noexcept;
 
-  /// Files, by partition and first offset.
-  std::map<std::pair<std::uint32_t, std::uint64_t>, Range> files_;
+  /// By partition and first offset.
+  std::map<std::pair<std::uint32_t, std::uint64_t>, Range> lost_files_;
   std::vector<Range> holes_;
 };
 

@@ -1,21 +1,16 @@
 #include "daemon/requests.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cerrno>
 
 #include "control/shell_word.hpp"
 #include "control/topic_settings.hpp"
 #include "daemon/access_change.hpp"
-#include "daemon/ring_opening.hpp"
-#include "daemon/segment_search.hpp"
+#include "daemon/segment_opening.hpp"
 #include "daemon/topic_report.hpp"
 #include "daemon/trim.hpp"
 #include "ringway/error.hpp"
-#include "shm/descriptor_limit.hpp"
-#include "storage/posix_file_system.hpp"
 
 namespace ringway::daemon {
 namespace {
@@ -26,6 +21,12 @@ using control::Right;
 constexpr std::size_t kTopicsAPage = 256;
 constexpr std::size_t kCursorsAPage = 256;
 constexpr std::size_t kCursorOffsetsAPage = 8'000;
+
+void answer_with(const Answer& answer, OpenedSegment opened) {
+  std::vector<shm::Descriptor> descriptors;
+  if (opened.file) descriptors.push_back(std::move(opened.file));
+  answer(opened.found, std::move(descriptors));
+}
 
 }  // namespace
 
@@ -242,114 +243,43 @@ void Requests::handle(Asker session, const control::Close& close, const Answer& 
 }
 
 void Requests::handle(Asker session, const control::FindSegment& find, const Answer& answer) {
-  find_segment(session, find, answer, false);
-}
-
-void Requests::find_segment(Asker session, const control::FindSegment& find, const Answer& answer,
-                            bool last_try) {
-  const auto topic = registry_.get(find.topic);
-  demand(*session, Right::read, *topic);
-  demand_served(*topic);
-  if (find.partition >= topic->settings.partitions) {
-    throw Error(ErrorCode::usage,
-                fmt::format("partition {} of topic '{}'", find.partition, topic->row.name),
-                fmt::format("the topic has {} partitions", topic->settings.partitions),
-                "count from 0");
-  }
-  if (find.unreadable && !last_try) {
+  const auto topic = readable(*session, find);
+  if (find.unreadable) {
     damage_check_.look_at(topic, find.partition, *find.unreadable, session->credentials.uid);
   }
-  auto segments = topic->served->segments(find.partition).snapshot();
-  const layout::BoardPartition& board = topic->served->view(find.partition).board();
-  if (!segments.empty()) {
-    // The newest has grown since its entry was made, if this ring goes into it: one that is left of
-    // a lost ring does not reach over the jump. The two words are stored one after the other.
-    const std::uint64_t base = board.base_position.load(std::memory_order::relaxed);  // fixed
-    std::uint64_t written, position;
-    do {
-      written = board.written_offset.load(std::memory_order::acquire);
-      position = board.written_position.load(std::memory_order::acquire);
-    } while (written != board.written_offset.load(std::memory_order::acquire));
-    position += base;
-    log::SegmentInfo& last = segments.back();
-    if (last.first.position >= base && last.first.position <= position &&
-        last.end.offset < written) {
-      last.end = {std::max(last.end.position, position), written};
-    }
+  OpenedSegment opened = open_segment(*topic, find, parts_.log);
+  if (!opened.newest_refused) return answer_with(answer, std::move(opened));
+  // Records must not go on into a file that nobody can read.
+  parts_.flusher.leave_segment(topic->served, find.partition, [this, session, find, answer] {
+    parts_.post([this, session, find, answer] {
+      if (answer.wanted()) find_again(session, find, answer);
+    });
+  });
+}
+
+/// Once the flusher has left the newest segment.
+void Requests::find_again(Asker session, const control::FindSegment& find,
+                          const Answer& answer) const {
+  try {
+    OpenedSegment opened = open_segment(*readable(*session, find), find, parts_.log);
+    if (opened.newest_refused) throw Error(*opened.newest_refused);
+    answer_with(answer, std::move(opened));
+  } catch (...) {
+    refuse(*session, answer);
   }
-  auto index = std::visit(
-      [&](const auto& at) { return daemon::find_segment(segments, at); }, find.at);
-  const std::size_t wanted = index.value_or(0);
-  shm::Descriptor file;
-  while (index && !file) {
-    const log::SegmentInfo& segment = segments[*index];
-    const bool newest = *index + 1 == segments.size();
-    if (newest && segment.empty()) {  // its file may be still to come
-      index.reset();
-      break;
-    }
-    const auto path = topic->served->directory(find.partition) / segment.name;
-    const bool known = topic->damage.lost_end(find.partition, segment.first.offset).has_value();
-    const int opened = known ? -ENOENT : storage::open_file(path.c_str(), O_RDONLY);
-    file = shm::Descriptor(opened);
-    if (file) break;
-    // In this very moment retention may have taken it: then there is another first one.
-    const auto now = topic->served->segments(find.partition).snapshot();
-    if (opened == -ENOENT && !now.empty() && now.front().name != segments.front().name) {
-      return find_segment(session, find, answer, last_try);
-    }
-    if ((newest && last_try) || opened == -EMFILE || opened == -ENFILE || opened == -ENOMEM) {
-      throw system_error(-opened, path.string(), "the segment cannot be opened",
-                         shm::descriptor_advice(-opened));
-    }
-    if (newest) {
-      // Records must not go on into a file that nobody can read.
-      return parts_.flusher.leave_segment(
-          topic->served, find.partition, [this, session, find, answer] {
-            parts_.post([this, session, find, answer] {
-              if (!answer.wanted()) return;
-              try {
-                find_segment(session, find, answer, true);
-              } catch (...) {
-                refuse(*session, answer);
-              }
-            });
-          });
-    }
-    const log::MissingRange range{segment.first, segment.end};
-    if (opened == -ENOENT) {
-      note_missing(*topic->served, find.partition, range, parts_.log, topic->damage);
-    } else {
-      topic->damage.note(parts_.log, *topic->served,
-                         {LogDamage::Kind::unreadable, find.partition, range.from, range.to,
-                          segment.name, std::generic_category().message(-opened)});
-    }
-    ++*index;
-  }
-  control::SegmentFound found{.in_ring = !index};
-  if (const auto* const at = std::get_if<control::AtOffset>(&find.at)) {
-    if (const auto end = topic->damage.lost_end(find.partition, at->offset)) {
-      found.missing_to_offset = end->offset;
-      found.missing_to_position = end->position;
-    }
-  }
-  if (std::holds_alternative<control::AtTime>(find.at)) {
-    found.lost_from_offset = topic->damage.lost_files_in(
-        find.partition,
-        wanted == 0 ? board.first_offset.load(std::memory_order::acquire)
-                    : segments[wanted - 1].end.offset,
-        index ? segments[*index].first.offset : LogDamage::kUnknown);
-  }
-  if (!index) return answer(found);
-  const log::SegmentInfo& segment = segments[*index];
-  found.base_offset = segment.first.offset;
-  found.base_position = segment.base_position;
-  found.end_offset = segment.end.offset;
-  found.end_position = segment.end.position;
-  found.sealed = *index + 1 < segments.size();
-  std::vector<shm::Descriptor> descriptors;
-  descriptors.push_back(std::move(file));
-  answer(found, std::move(descriptors));
+}
+
+/// The topic whose log is asked for, if it is there to be read.
+std::shared_ptr<Topic> Requests::readable(const Session& session,
+                                          const control::FindSegment& find) const {
+  auto topic = registry_.get(find.topic);
+  demand(session, Right::read, *topic);
+  demand_served(*topic);
+  if (find.partition < topic->settings.partitions) return topic;
+  throw Error(ErrorCode::usage,
+              fmt::format("partition {} of topic '{}'", find.partition, topic->row.name),
+              fmt::format("the topic has {} partitions", topic->settings.partitions),
+              "count from 0");
 }
 
 void Requests::handle(Asker session, const control::ListCursors& list, const Answer& answer) {

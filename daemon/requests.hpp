@@ -61,7 +61,8 @@ class Requests {
   void handle(Asker, const control::ChangeAccess&, const Answer&);
   void handle(Asker, const control::ListAccess&, const Answer&);
 
-  void find_segment(Asker, const control::FindSegment&, const Answer&, bool last_try);
+  void find_again(Asker, const control::FindSegment&, const Answer&) const;
+  std::shared_ptr<Topic> readable(const Session& session, const control::FindSegment& find) const;
 
   bool may(const Session& session, control::Right right, const Topic& topic) const;
   bool may_anything(const Session& session, const Topic& topic) const;

@@ -1,13 +1,10 @@
 #include "daemon/ring_opening.hpp"
 
 #include <algorithm>
-#include <filesystem>
-#include <system_error>
 
 #include "daemon/commit_follower.hpp"
 #include "daemon/gap_list.hpp"
 #include "daemon/nonce_source.hpp"
-#include "log/segment_name.hpp"
 #include "ring/limit.hpp"
 #include "ring/scan.hpp"
 
@@ -54,17 +51,6 @@ log::Recovered recover_log(const ServedTopic& topic, std::uint32_t partition,
   return log::recover(file_system, directory, mode, &identity);
 }
 
-void note_missing(const ServedTopic& topic, std::uint32_t partition,
-                  const log::MissingRange& range, const EventLog& log, LogDamage& damage) {
-  const std::string name = log::segment_name(range.from.offset);
-  std::error_code unseen;
-  const auto found = std::filesystem::status(topic.directory(partition) / name, unseen);
-  const bool is_other = exists(found) && !is_regular_file(found);
-  damage.note(log, topic,
-              {LogDamage::Kind::missing, partition, range.from, range.to, name,
-               is_other ? "is no regular file" : "is gone"});
-}
-
 void report_recovery(const ServedTopic& topic, std::uint32_t partition, const log::Recovered& found,
                      const EventLog& log, LogDamage& damage) {
   using Kind = LogDamage::Kind;
@@ -73,7 +59,7 @@ void report_recovery(const ServedTopic& topic, std::uint32_t partition, const lo
                              {0, LogDamage::kUnknown}, file.name, file.rule});
   }
   for (const log::MissingRange& range : found.missing()) {
-    note_missing(topic, partition, range, log, damage);
+    damage.note_missing(log, topic, partition, range);
   }
   if (found.torn) {
     log.warning("torn_tail_cut", {{"topic", topic.name()},

@@ -17,8 +17,6 @@ log::Recovered recover_log(const ServedTopic& topic, std::uint32_t partition,
 /// Logs what of it a person should know, and notes what of the log is not to be had.
 void report_recovery(const ServedTopic& topic, std::uint32_t partition, const log::Recovered& found,
                      const EventLog& log, LogDamage& damage);
-void note_missing(const ServedTopic& topic, std::uint32_t partition,
-                  const log::MissingRange& range, const EventLog& log, LogDamage& damage);
 
 /// Fills board and ring of a partition so that its first record gets `start`, and tells the flusher
 /// where the log goes on. The memory is fresh.

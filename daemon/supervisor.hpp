@@ -87,7 +87,8 @@ class Supervisor {
   bool end_stop(bool complete);
   nlohmann::json status() const;
   metrics::Inventory inventory();
-  std::vector<control::StatusTrouble> troubles() const;
+  enum class OfPartitions { told, left_out };
+  std::vector<control::StatusTrouble> troubles(OfPartitions of_partitions) const;
 
   boost::asio::io_context& io_;
   Options options_;

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "control/quantity.hpp"
 #include "control/utf8.hpp"
 #include "daemon/short_list.hpp"
 #include "daemon/supervisor.hpp"
@@ -27,19 +28,17 @@ constexpr std::size_t kCopyingBytes = 16 * 1024;
 }  // namespace
 
 std::string Supervisor::summary() const {
-  const auto counted = [](std::size_t count, std::string_view thing) {
-    return fmt::format("{} {}{}", count, thing, count == 1 ? "" : "s");
-  };
+  using control::counted;
   std::string line = fmt::format("Serving {}, {}", counted(registry_.all().size(), "topic"),
                                  counted(sessions_.all().size(), "client"));
-  const std::vector<control::StatusTrouble> all = troubles();
+  const std::vector<control::StatusTrouble> all = troubles(OfPartitions::told);
   if (!all.empty()) line += fmt::format("; degraded: {}", all.front().text);
   if (all.size() > 1) line += fmt::format(", and {} more", all.size() - 1);
   return line;
 }
 
-/// Everything that is not as it should be.
-std::vector<control::StatusTrouble> Supervisor::troubles() const {
+/// Everything that is not as it should be, but perhaps for partitions.
+std::vector<control::StatusTrouble> Supervisor::troubles(OfPartitions of_partitions) const {
   using control::TroubleKind;
   std::vector<control::StatusTrouble> all;
   for (const auto& [name, topic] : registry_.all()) {
@@ -52,6 +51,7 @@ std::vector<control::StatusTrouble> Supervisor::troubles() const {
       continue;
     }
     std::ranges::move(topic->damage.troubles(*topic->served), std::back_inserter(all));
+    if (of_partitions == OfPartitions::left_out) continue;
     std::ranges::move(held_partitions(*topic), std::back_inserter(all));
   }
   for (const auto& directory : logs_without_topic_) {
@@ -78,22 +78,7 @@ metrics::Inventory Supervisor::inventory() {
   take_latencies();
   metrics::Inventory all;
   metrics::take_stock(all, registry_, sessions_);
-  for (const auto& [name, topic] : registry_.all()) {
-    if (topic->deleting) continue;
-    if (topic->served) {
-      topic->damage.count(*topic->served, all.troubles);
-    } else {
-      all.troubles.add(TroubleKind::topic_not_served);
-    }
-  }
-  all.troubles.add(TroubleKind::log_without_topic, logs_without_topic_.size());
-  const auto add = [&](const std::vector<control::StatusTrouble>& troubles) {
-    for (const control::StatusTrouble& trouble : troubles) all.troubles.add(trouble.what);
-  };
-  add(retention_.held());
-  add(registry_.waiting());
-  add(failed_chores_);
-  add(lasting_troubles_);
+  for (const auto& trouble : troubles(OfPartitions::left_out)) all.troubles.add(trouble.what);
   all.epoch = epoch_;
   all.started_ns = static_cast<std::uint64_t>(started_ns_);
   all.memory_used = registry_.memory_used();
@@ -129,7 +114,7 @@ nlohmann::json Supervisor::status() const {
       copying.add({{"topic", name}, {"pid", pid}});
     }
   }
-  const std::vector<control::StatusTrouble> all = troubles();
+  const std::vector<control::StatusTrouble> all = troubles(OfPartitions::told);
   ShortList degraded(kDegradedBytes);
   ShortList told(kTroublesBytes);
   for (const control::StatusTrouble& trouble : all) {
@@ -163,7 +148,7 @@ nlohmann::json Supervisor::status() const {
       {"memory",
        {{"used", registry_.memory_used()},
         {"limit", registry_.memory_limit()},
-        {"being_made", registry_.being_made_bytes()}}},
+        {"being_made", registry_.missing_bytes()}}},
       {"disk",
        {{"free", disk.f_bavail * disk.f_frsize},
         {"total", disk.f_blocks * disk.f_frsize},

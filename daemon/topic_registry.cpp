@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "control/disk_room.hpp"
 #include "control/quantity.hpp"
 #include "control/shell_word.hpp"
 #include "control/topic_settings.hpp"
@@ -21,9 +22,6 @@
 namespace ringway::daemon {
 namespace {
 
-/// Room for the first records of one partition, and for what the catalog says of it.
-constexpr std::uint64_t kDiskFreeMin = 512 * 1024;
-
 /// How to mend what the supervisor tries again at each of its ticks.
 constexpr std::string_view kTriedAgain = "mend that; it is tried again every second";
 
@@ -32,14 +30,6 @@ std::string directory_advice(int error_number) {
   if (!advice.empty()) return advice;
   return fmt::format("{}, or create the topic without a log (--no-persist)",
                      error_number == ENOSPC ? "make room there" : "mend that");
-}
-
-/// Whoever has it last does not wait until its memory is free.
-template <class T>
-std::shared_ptr<T> freed_by(std::shared_ptr<MemoryMaker> maker, std::unique_ptr<T> owned) {
-  return {owned.release(), [maker = std::move(maker)](const T* last) {
-            maker->let_go(std::shared_ptr<const T>(last));
-          }};
 }
 
 nlohmann::json meta_of(const Topic& topic, shm::MemoryKind kind) {
@@ -63,18 +53,6 @@ std::filesystem::path TopicRegistry::directory(const shm::Uuid& uuid) const {
   return parts_.config.state_dir / kTopicsDirectory / shm::to_string(uuid);
 }
 
-std::shared_ptr<ServedTopic> TopicRegistry::make_served(const TopicIdentity& identity,
-                                                        const TopicSettings& settings,
-                                                        TopicMemory memory) const {
-  auto served = std::make_unique<ServedTopic>(
-      ServedTopic::Options{.identity = identity,
-                           .settings = settings,
-                           .epoch = parts_.epoch,
-                           .directory = settings.persist ? directory(identity.uuid) : ""},
-      std::move(memory));
-  return freed_by(maker_, std::move(served));
-}
-
 /// The board says who serves, and is whole.
 void TopicRegistry::begin_service(ServedTopic& served) const {
   auto& board = served.memory().board();
@@ -84,41 +62,15 @@ void TopicRegistry::begin_service(ServedTopic& served) const {
   served.memory().publish();
 }
 
-std::uint64_t TopicRegistry::memory_used() const noexcept {
-  std::uint64_t sum = being_made_bytes_;
-  for (const auto& [name, topic] : topics_) {
-    if (topic->served) sum += topic->served->memory().bytes();
-    if (topic->replacement && topic->replacement->served) {
-      sum += topic->replacement->served->memory().bytes();
-    }
-    for (const RetiredRing& ring : topic->retired) sum += ring.bytes;
-  }
-  return sum;
-}
-
-void TopicRegistry::check_budget(const std::string& name, const TopicSettings& settings,
-                                 std::uint32_t attachments) const {
-  const std::uint64_t used = memory_used();
-  const std::uint64_t wanted = TopicMemory::bytes(settings, attachments);
-  if (wanted <= memory_limit_ && used <= memory_limit_ - wanted) return;
-  throw Error(ErrorCode::limit, fmt::format("topic '{}'", name),
-              fmt::format("needs {} of shared memory; with the {} in use that makes {}, and the "
-                          "limit is {}",
-                          control::format_size(wanted), control::format_size(used),
-                          control::format_size(wanted + used), control::format_size(memory_limit_)),
-              "choose a smaller --ring, for a new topic fewer --partitions, or raise limits.memory in "
-              "the configuration");
-}
-
 /// A topic whose first record would find the disk full is not made.
 void TopicRegistry::check_disk(const std::string& name) const {
   struct statvfs disk{};
   if (::statvfs(parts_.config.state_dir.c_str(), &disk) != 0) return;
   const std::uint64_t free = disk.f_bavail * disk.f_frsize;
-  if (free >= kDiskFreeMin) return;
+  if (free >= control::kDiskFreeMin) return;
   throw Error(ErrorCode::limit, fmt::format("topic '{}'", name),
               fmt::format("needs at least {} of disk for its log, and {} are free at {}",
-                          control::format_size(kDiskFreeMin), control::format_size(free),
+                          control::format_size(control::kDiskFreeMin), control::format_size(free),
                           parts_.config.state_dir.string()),
               directory_advice(ENOSPC));
 }
@@ -207,26 +159,6 @@ void TopicRegistry::drop(const shm::Uuid& topic, std::uint64_t generation) const
   for (const shm::MemoryKind kind : kTopicMemory) {
     parts_.keepsakes.drop(memory_name(topic, generation, kind));
   }
-}
-
-/// `made` is called in the control thread, and takes over the memory at once or never.
-void TopicRegistry::make_memory(const TopicIdentity& identity, const TopicSettings& settings,
-                                std::uint32_t attachments,
-                                std::function<void(const MadeMemory&)> made) {
-  const std::uint64_t bytes = TopicMemory::bytes(settings, attachments);
-  being_made_bytes_ += bytes;
-  maker_->make(identity, settings, attachments, [=, this](MemoryMaker::Outcome outcome) {
-    const auto shared =
-        freed_by(maker_, std::make_unique<MemoryMaker::Outcome>(std::move(outcome)));
-    parts_.post([=, this] {
-      being_made_bytes_ -= bytes;
-      made([&] {
-        if (const auto* refused = std::get_if<Error>(shared.get())) throw Error(*refused);
-        return TopicMemory::create(identity, settings, attachments,
-                                   std::get<TopicMemoryInMaking>(std::move(*shared)));
-      });
-    });
-  });
 }
 
 bool TopicRegistry::await_creation(std::string_view name, const std::function<void()>& over) {

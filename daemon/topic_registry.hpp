@@ -51,7 +51,7 @@ class TopicRegistry {
   TopicRegistry& operator=(const TopicRegistry&) = delete;
 
   /// Of memory that is being made, what is not there yet.
-  std::uint64_t being_made_bytes() const noexcept { return maker_->missing_bytes(); }
+  std::uint64_t missing_bytes() const noexcept { return maker_->missing_bytes(); }
   /// `done` in the thread that makes memory, as soon as it comes round.
   void ask_maker(std::function<void()> done) { maker_->answer(std::move(done)); }
 

@@ -88,7 +88,7 @@ void TopicRegistry::note_missing_tail(Topic& topic, const ServedTopic& served,
   const log::LogPoint end{row.clean_position, row.clean_offset};
   const auto missing = recovered.missing_behind_end(end);
   if (!missing) return;
-  note_missing(served, partition, *missing, parts_.log, topic.damage);
+  topic.damage.note_missing(parts_.log, served, partition, *missing);
   recovered.end = recovered.durable = end;
 }
 
@@ -127,7 +127,7 @@ void TopicRegistry::go_on(Topic& topic, std::span<LogRecovery> recoveries) const
   const std::vector<log::Recovered> logs = report(topic, *topic.served, recoveries);
   for (std::uint32_t p = 0; p < logs.size(); ++p) {
     const auto missing = reopen_partition(*topic.served, p, logs[p], parts_.log);
-    if (missing) note_missing(*topic.served, p, *missing, parts_.log, topic.damage);
+    if (missing) topic.damage.note_missing(parts_.log, *topic.served, p, *missing);
   }
 }
 

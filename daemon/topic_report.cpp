@@ -7,6 +7,7 @@
 #include <string_view>
 #include <utility>
 
+#include "daemon/hold_cause.hpp"
 #include "daemon/partition_runs.hpp"
 
 namespace ringway::daemon {
@@ -40,11 +41,8 @@ StatusTrouble trouble_of(const Topic& topic, const Cause& cause,
 std::vector<StatusTrouble> held_partitions(const Topic& topic) {
   std::map<Cause, std::vector<std::uint32_t>> by_cause;
   for (std::uint32_t p = 0; p < topic.settings.partitions; ++p) {
-    const layout::BoardPartition& board = topic.served->view(p).board();
-    // Relaxed: numbers for people, each true for itself.
-    const auto hold = static_cast<layout::Hold>(board.hold.load(std::memory_order::relaxed));
-    if (!layout::needs_attention(hold)) continue;
-    by_cause[{to_string(hold), board.hold_pid.load(std::memory_order::relaxed)}].push_back(p);
+    const auto cause = hold_cause(topic.served->view(p).board());
+    if (cause) by_cause[{to_string(cause->hold), cause->pid}].push_back(p);
   }
   std::vector<StatusTrouble> troubles;
   for (const auto& [cause, partitions] : by_cause) {

@@ -17,7 +17,7 @@ class Stock {
                      .is_served = topic.served != nullptr,
                      .retired_rings = topic.retired.size(),
                      .latency = topic.latency};
-    if (topic.served) entry.lost_ranges = topic.damage.count(*topic.served);
+    if (topic.served) entry.damages = topic.damage.count(*topic.served);
     for (const RetiredRing& ring : topic.retired) entry.retired_bytes += ring.bytes;
     inventory_.topics.push_back(std::move(entry));
   }

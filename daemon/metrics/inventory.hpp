@@ -33,7 +33,7 @@ struct TopicEntry {
   std::uint32_t copying = 0;  ///< consumers that are given copies
   std::uint64_t retired_rings = 0;
   std::uint64_t retired_bytes = 0;
-  std::uint64_t lost_ranges = 0;  ///< of its log, that are known of
+  std::uint64_t damages = 0;  ///< of its log, that are known of
   ConsumeLatency latency{};
 };
 

@@ -10,6 +10,7 @@
 
 #include "control/messages.hpp"
 #include "control/status_trouble.hpp"
+#include "daemon/hold_cause.hpp"
 #include "daemon/layout_minor.hpp"
 #include "daemon/metrics/consumer_lag.hpp"
 #include "layout/version.hpp"
@@ -112,7 +113,7 @@ constexpr TopicFamily kTopicFamilies[] = {
      [](const TopicEntry& t) { return t.retired_bytes; }},
     {"ringway_topic_lost_ranges",
      "Ranges of its log that consumers do not get, as they are damaged or gone.",
-     [](const TopicEntry& t) { return t.lost_ranges; }},
+     [](const TopicEntry& t) { return t.damages; }},
     {"ringway_topic_ring_bytes", "Size of the ring of each partition.",
      [](const TopicEntry& t) {
        const auto served = t.served.lock();
@@ -298,14 +299,12 @@ bool Scrape::append_holds(Text text) {
   std::uint32_t done = 0;
   for (; entry_ < inventory_->topics.size() && done < kPartitionsAtOnce; ++entry_) {
     const auto served = inventory_->topics[entry_].served.lock();
-    std::set<std::pair<std::uint32_t, std::uint32_t>> causes;
+    std::set<HoldCause> causes;
     for (std::uint32_t p = 0; served && p < served->partitions(); ++p, ++done) {
       const layout::BoardPartition& board = served->memory().view(p).board();
       const std::uint32_t hold = board.hold.load(std::memory_order::relaxed);
       if (hold >= holds_.size()) continue;
-      if (layout::needs_attention(static_cast<layout::Hold>(hold))) {
-        causes.emplace(hold, board.hold_pid.load(std::memory_order::relaxed));
-      }
+      if (const auto cause = hold_cause(board)) causes.insert(*cause);
       ++holds_[hold];
       const auto reason = static_cast<layout::Hold>(hold);
       if (reason == layout::Hold::none) continue;

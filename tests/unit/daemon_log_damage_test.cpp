@@ -32,8 +32,8 @@ TEST_CASE("log damage: however many holes there are, of a missing file consumers
     damage.note(log, *bench.topic, range(LogDamage::Kind::missing, from, from + 5));
   }
   CHECK(told == 2500);
-  CHECK(damage.lost_end(0, 34'991) == log::LogPoint{34'995 * 64, 34'995});
-  CHECK(damage.lost_end(0, 34'996) == std::nullopt);
+  CHECK(damage.end_of_lost_files(0, 34'991) == log::LogPoint{34'995 * 64, 34'995});
+  CHECK(damage.end_of_lost_files(0, 34'996) == std::nullopt);
   CHECK(damage.count(*bench.topic) == 2500);
 }
 
@@ -50,17 +50,17 @@ TEST_CASE("log damage: files that follow each other are one loss, whose end may 
   note(LogDamage::Kind::hole, 12, 13);
   note(LogDamage::Kind::missing, 40, 40);  // it had nothing
   CHECK(told == 3);
-  CHECK(damage.lost_end(0, 15)->offset == 25);
-  CHECK_FALSE(damage.lost_end(0, 25));
-  CHECK_FALSE(damage.lost_end(1, 15));
+  CHECK(damage.end_of_lost_files(0, 15)->offset == 25);
+  CHECK_FALSE(damage.end_of_lost_files(0, 25));
+  CHECK_FALSE(damage.end_of_lost_files(1, 15));
   note(LogDamage::Kind::unreadable, 20, 30);
   CHECK(told == 3);
-  CHECK(damage.lost_end(0, 10)->offset == 30);
+  CHECK(damage.end_of_lost_files(0, 10)->offset == 30);
   CHECK(damage.has(0, 29));
   CHECK_FALSE(damage.has(0, 30));
-  CHECK(damage.lost_files_in(0, 11, 100) == 20);
-  CHECK(damage.lost_files_in(0, 0, 10) == std::nullopt);
-  CHECK(damage.lost_files_in(1, 0, 100) == std::nullopt);
+  CHECK(damage.lost_file_in(0, 11, 100) == 20);
+  CHECK(damage.lost_file_in(0, 0, 10) == std::nullopt);
+  CHECK(damage.lost_file_in(1, 0, 100) == std::nullopt);
 }
 
 }  // namespace daemon_log_damage_test
