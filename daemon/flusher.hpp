@@ -103,8 +103,8 @@ class Flusher {
   /// or that of a trim), never the last. Asked twice, it removes no more.
   void retire(std::shared_ptr<ServedTopic> topic, std::uint32_t partition,
               std::uint64_t first_kept);
-  /// The partition's newest segment is gone from the disk: the log goes on in a new one. `done` when
-  /// that is under way.
+  /// The partition's newest segment is gone from the disk: the log goes on in a new one. `done`
+  /// when that is under way.
   void leave_segment(std::shared_ptr<ServedTopic> topic, std::uint32_t partition,
                      std::function<void()> done);
   /// Brings a topic's ring to its end: nobody claims any more, what is claimed is settled or, by

@@ -52,7 +52,8 @@ void KeeperService::dispatch(Peer& peer, const Fields& fields, control::Message&
   if (op == "look") return look(peer.credentials, fields, json, reply);
   if (op == "where") {
     json["state_dir"] = state_dir_;
-    json["rings"] = std::ranges::count(kept_, "ring", [](const auto& one) { return one.second.kind; });
+    json["rings"] =
+        std::ranges::count(kept_, "ring", [](const auto& one) { return one.second.kind; });
     return;
   }
   if (!control::trusted(peer.credentials, trusted_uid_)) {

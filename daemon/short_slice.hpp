@@ -8,8 +8,8 @@ namespace ringway::daemon {
 /// policies than SCHED_OTHER; nothing changes there.
 void ask_for_short_slices() noexcept;
 
-/// The calling thread gets what others leave of the processor, where they want all of it. Refused in
-/// some containers: then it is as others.
+/// The calling thread gets what others leave of the processor, where they want all of it. Refused
+/// in some containers: then it is as others.
 void let_others_go_first() noexcept;
 
 }  // namespace ringway::daemon

@@ -119,8 +119,8 @@ bool TroubleResponse::kill(const Topic& topic, const Trouble& trouble, const Kil
   if (!sessions_.kill_holder(trouble.handle)) {
     say_once(
         topic, events.refused,
-        fmt::format("pid {} has ended, is the supervisor's own process, or may not be signalled: to "
-                    "let the service end clients of other users, give its unit the drop-in "
+        fmt::format("pid {} has ended, is the supervisor's own process, or may not be signalled: "
+                    "to let the service end clients of other users, give its unit the drop-in "
                     "kill.conf of the examples",
                     trouble.pid));
     return false;

@@ -20,8 +20,8 @@ BusPlaces bus_places(const Common& common);
 /// The same where the supervisor's report is at hand: {} where it gave none, and none is asked for.
 BusPlaces bus_places(const Common& common, const nlohmann::json& said);
 
-/// Where the state directory of the bus with its sockets in `runtime_dir` is, if nobody says so: where
-/// its unit has it, else where ringwayd itself looks; "" where there is none.
+/// Where the state directory of the bus with its sockets in `runtime_dir` is, if nobody says so:
+/// where its unit has it, else where ringwayd itself looks; "" where there is none.
 std::string usual_state_dir(const std::string& runtime_dir);
 
 }  // namespace ringway::cli

@@ -19,8 +19,8 @@
 //    Options live in a shared_ptr because the function has returned when they are parsed.
 //    Quantities are options of type std::string, handed to parse_size() and its like in the run
 //    function, with the flag's name, so that a refusal names the flag.
-// 2. Declared in tools/verbs/verbs.hpp, called from every_verb.cpp, listed in tools/meson.build; its
-//    man page, which is made of the same, in tools/man/meson.build.
+// 2. Declared in tools/verbs/verbs.hpp, called from every_verb.cpp, listed in tools/meson.build;
+//    its man page, which is made of the same, in tools/man/meson.build.
 //
 // An option's type name says what completion offers for it: "a|b|c" these words, TOPIC, CURSOR and
 // PARTITION what the bus has, FILE, PATH and DIR files, U,@G accounts, RANGE start and end.

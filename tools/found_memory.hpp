@@ -20,8 +20,8 @@ class TopicMemory;
 
 namespace ringway::cli {
 
-/// Descriptors of one topic's memory, read-only, as they are found, without asking a supervisor where
-/// others have it.
+/// Descriptors of one topic's memory, read-only, as they are found, without asking a supervisor
+/// where others have it.
 struct FoundMemory {
   using SessionChunk = std::pair<std::uint64_t, std::uint64_t>;  ///< session, chunk
 

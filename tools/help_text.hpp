@@ -18,7 +18,8 @@ struct Quantity {
   std::string_view meaning;
 };
 inline constexpr std::array kQuantities{
-    Quantity{"SIZE", "is an integer, of bytes or with KiB, MiB, GiB or TiB (K, M, G, T mean the same)."},
+    Quantity{"SIZE",
+             "is an integer, of bytes or with KiB, MiB, GiB or TiB (K, M, G, T mean the same)."},
     Quantity{"DUR", "is integers with us, ms, s, m, h or d: 5ms, 3s, 1h30m, 7d."},
     Quantity{
         "TIME",

@@ -76,8 +76,8 @@ std::vector<FormatWord> FormatCompiler::words() {
   for (const Modifier& each : kNumberModifiers) add("a number, %d too", each.text, each.meaning);
   for (const TimeModifier& each : kTimeModifiers) add("%d", each.text, each.meaning);
   add("%d", fmt::format("{}[PATTERN]}}", kStrftime),
-      "as strftime(3) has it, in UTC, e.g. %d{strftime[%F %T]}; { or # instead of [ may enclose the "
-      "pattern, also doubled");
+      "as strftime(3) has it, in UTC, e.g. %d{strftime[%F %T]}; { or # instead of [ may enclose "
+      "the pattern, also doubled");
   return all;
 }
 

@@ -50,7 +50,7 @@ class KeeperConnection {
   /// Of the supervisor whose memory is kept here; everybody may know.
   struct Whose {
     std::string state_dir;
-    std::optional<std::uint64_t> rings{};  ///< that are kept; one of an earlier version does not say
+    std::optional<std::uint64_t> rings{};  ///< that are kept; an earlier version does not say
   };
   Whose whose();
 

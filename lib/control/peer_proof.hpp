@@ -19,8 +19,8 @@ class PeerProof {
   static bool kernel_proves_peers();
 
   /// Asks the kernel, or sends the challenge. Never blocks.
-  /// @throws Error when the peer is gone, congested, in another pid namespace, or of a user whom this
-  /// user namespace does not map.
+  /// @throws Error when the peer is gone, congested, in another pid namespace, or of a user whom
+  /// this user namespace does not map.
   explicit PeerProof(Channel& channel);
 
   /// Whether an answer is still awaited: the next message goes to accept().

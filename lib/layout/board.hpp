@@ -160,7 +160,8 @@ constexpr std::string_view to_string(Hold hold) noexcept {
   return "unknown";
 }
 
-/// Whether `status` calls the bus degraded by it. Of a slow disk nothing is amiss: it is waited for.
+/// Whether `status` calls the bus degraded by it. Of a slow disk nothing is amiss: it is waited
+/// for.
 constexpr bool needs_attention(Hold hold) noexcept {
   return hold != Hold::none && hold != Hold::disk_slow;
 }

@@ -21,8 +21,8 @@ struct Version {
 inline constexpr Version kLayoutVersion{1, 4};
 
 /// A bit of BoardHeader::incompatible_flags, since 1.1: watermarks may pass records that are not in
-/// the log, and the ring be used again before they are. Whoever waits for a level or adopts the ring
-/// has to look at `log_gap`.
+/// the log, and the ring be used again before they are. Whoever waits for a level or adopts the
+/// ring has to look at `log_gap`.
 inline constexpr std::uint64_t kLeavesGaps = 1;
 
 /// The bits that this version understands.

@@ -49,8 +49,8 @@ LogReport verify_log(storage::FileSystem& file_system, const std::string& direct
                      const std::function<bool(const Record&)>& visit = {}, LogPoint durable = {},
                      const LogIdentity* owner = nullptr);
 
-/// What cannot be read of a segment at that offset, if so. `end` where it is sealed. Reads what lies
-/// between the last boundary known in front of it and there. Throws Error where the file is no
+/// What cannot be read of a segment at that offset, if so. `end` where it is sealed. Reads what
+/// lies between the last boundary known in front of it and there. Throws Error where the file is no
 /// segment, or header or table are refused.
 std::optional<Hole> hole_at(storage::FileSystem& file_system, const std::string& path,
                             std::uint64_t offset, const std::optional<LogPoint>& end);

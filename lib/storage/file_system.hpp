@@ -51,8 +51,8 @@ class FileSystem {
   /// Makes the directory and what is missing above it, durably. A directory that is there and empty
   /// is made durable, too: whoever made it may have died first.
   virtual int make_directories(const std::string& path) noexcept = 0;
-  /// Makes `count` directories "0", "1", … in `parent`, so that make_directories() of each, which is
-  /// to follow, finds them, and needs one sync for all. What fails here fails there, too.
+  /// Makes `count` directories "0", "1", … in `parent`, so that make_directories() of each, which
+  /// is to follow, finds them, and needs one sync for all. What fails here fails there, too.
   virtual void make_ahead(const std::string& parent, std::uint32_t count) noexcept {
     static_cast<void>(parent), static_cast<void>(count);
   }

@@ -22,8 +22,8 @@ namespace ringway::proof {
 namespace {
 
 constexpr int kWorkers = 2;
-/// Longer ones, and those beside rivals, are not begun anew for every point: a copy of the victim is
-/// killed instead (puppet_test.cpp shows that it leaves the same behind).
+/// Longer ones, and those beside rivals, are not begun anew for every point: a copy of the victim
+/// is killed instead (puppet_test.cpp shows that it leaves the same behind).
 constexpr std::uint64_t kBegunAnewMax = 400;
 /// An act that others may shorten (who is woken before it sleeps) is over when it was that often.
 constexpr int kBeyondMax = 8;

@@ -17,8 +17,8 @@ namespace {
 
 std::string skip_reason;
 
-// Tells the runner about every test case, a line each, in the file it names. A case that was started
-// and never ended is the one the process died in. Children that a test forks stay silent.
+// Tells the runner about every test case, a line each, in the file it names. A case that was
+// started and never ended is the one the process died in. Children that a test forks stay silent.
 class CaseReport : public Catch::TestEventListenerBase {
  public:
   using TestEventListenerBase::TestEventListenerBase;

@@ -10,7 +10,8 @@ void skip(std::string_view reason);
 
 }  // namespace ringway::test
 
-// Ends a test case that cannot run here. Stands in the body of the test case itself, not in a lambda.
+// Ends a test case that cannot run here. Stands in the body of the test case itself, not in a
+// lambda.
 #define SKIP_TEST(reason)           \
   do {                              \
     ::ringway::test::skip(reason);  \

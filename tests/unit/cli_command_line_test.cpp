@@ -247,8 +247,9 @@ TEST_CASE("command line: help and then a verb is that verb's --help", "[cli]") {
   CHECK(run({"help", "topic"}).out == run({"topic", "--help"}).out);
   CHECK(run({"help", "topic", "follow"}).out == run({"topic", "follow", "--help"}).out);
   CHECK(run({"help", "topic", "follow"}).status == 0);
-  for (const std::vector<const char*>& words :
-       std::vector<std::vector<const char*>>{{"help", "topic", "folow"}, {"topic", "folow", "--help"}}) {
+  using Words = std::vector<const char*>;
+  for (const Words& words :
+       {Words{"help", "topic", "folow"}, Words{"topic", "folow", "--help"}}) {
     const Result result = run(words);
     CHECK(result.status == 2);
     CHECK(result.err == "ringway: 'folow': is no subcommand of ringway topic; did you mean follow? "

@@ -33,7 +33,8 @@ TEST_CASE("troubles: each kind survives the wire under a name of its own", "[con
   CHECK(to_string(static_cast<TroubleKind>(static_cast<int>(kLastTroubleKind) + 1)) == "unknown");
 }
 
-TEST_CASE("troubles: every field survives the wire, and what says nothing is not sent", "[control]") {
+TEST_CASE("troubles: every field survives the wire, and what says nothing is not sent",
+          "[control]") {
   const StatusTrouble full{.what = TroubleKind::segment_damaged,
                            .topic = "größe 'a'",
                            .partitions = {0, 9'999},

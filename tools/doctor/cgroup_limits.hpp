@@ -9,8 +9,8 @@
 
 namespace ringway::cli::doctor {
 
-/// A controller of cgroups, and the files of a group that hold its limit and what goes with that, by
-/// version (cgroup-v1/ and cgroup-v2.rst of the kernel's documentation).
+/// A controller of cgroups, and the files of a group that hold its limit and what goes with that,
+/// by version (cgroup-v1/ and cgroup-v2.rst of the kernel's documentation).
 struct CgroupController {
   struct Files {
     std::string_view most;

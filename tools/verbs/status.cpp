@@ -215,8 +215,8 @@ void add_status(CommandLine& line) {
   CLI::App& verb = line.verb(
       {.name = "status",
        .why = "Say how the bus is. Exit status 0: it serves; 5: it serves, but something needs "
-              "attention; 1: nobody serves; 6: no answer in time. With --watch again and again, also while the "
-              "supervisor is away, until Ctrl-C, and then 0.",
+              "attention; 1: nobody serves; 6: no answer in time. With --watch again and again, "
+              "also while the supervisor is away, until Ctrl-C, and then 0.",
        .examples = "  ringway status\n"
                    "  ringway status --output json | jq .state\n"
                    "  ringway status --watch --interval 5s --output jsonl",

@@ -39,9 +39,10 @@ void add_topic_create(CommandLine& line) {
   CLI::App& verb = line.verb(
       {.noun = "topic",
        .name = "create",
-       .why = "Create a topic; what is not chosen here has the supervisor's defaults. The number of "
-              "partitions stays as it is chosen. In ring and log a record takes 32 bytes, and its "
-              "value, key and headers, rounded up to a multiple of 32: 64 for a value of 1 to 32.",
+       .why = "Create a topic; what is not chosen here has the supervisor's defaults. The number "
+              "of partitions stays as it is chosen. In ring and log a record takes 32 bytes, and "
+              "its value, key and headers, rounded up to a multiple of 32: 64 for a value of 1 to "
+              "32.",
        .examples = "  ringway topic create orders --partitions 4 --sync every_batch\n"
                    "  ringway topic create ticks --no-persist --when-full overwrite --ring 64MiB\n"
                    "  ringway topic create audit --read @staff --write root --retention-age 30d"},

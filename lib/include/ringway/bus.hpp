@@ -22,8 +22,9 @@ class BusState;
 using LogCallback = std::function<void(std::string_view line)>;
 
 struct ConnectOptions {
-  /// Socket of the supervisor; "" means $RINGWAY_SOCKET, else $XDG_RUNTIME_DIR/ringway/control.sock,
-  /// else (also where only that one is there) /run/ringway/control.sock.
+  /// Socket of the supervisor; "" means $RINGWAY_SOCKET, else
+  /// $XDG_RUNTIME_DIR/ringway/control.sock, else (also where only that one is there)
+  /// /run/ringway/control.sock.
   std::string socket{};
   /// For each call to the supervisor; while it makes memory, create_topic() and alter_topic() wait
   /// for up to sixty of these.

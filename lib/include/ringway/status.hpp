@@ -18,8 +18,8 @@ enum class [[nodiscard]] Status : unsigned char {
   fenced,          ///< The claim was taken away while this producer stood still; not published.
   quarantined,     ///< The ring's content is corrupt; it takes no more until it has a new ring. Or
                    ///< some of it was lost to this process: lost_pages.hpp.
-  corrupt,         ///< Stored bytes do not verify, or their file is gone; the hole is of known size:
-                   ///< seek behind it.
+  corrupt,         ///< Stored bytes do not verify, or their file is gone; the hole is of known
+                   ///< size: seek behind it.
   disconnected,    ///< No supervisor answers and this needs one; the library goes on trying.
   closed,          ///< The topic was deleted or the handle was closed; drop the handle.
   forked,          ///< This handle belongs to the parent process; open one in the child.

@@ -50,7 +50,7 @@ enum class WhenDiskFails : std::uint8_t {
 /// What a topic is like. The values here are the built-in defaults.
 struct TopicSettings {
   std::uint32_t partitions = 1;                        ///< 1..10,000
-  std::uint64_t ring_bytes = 16 * 1024 * 1024;         ///< per partition; power of two, 64 KiB..4 GiB
+  std::uint64_t ring_bytes = 16 * 1024 * 1024;         ///< per partition; power of 2, 64 KiB..4 GiB
   std::uint64_t segment_bytes = 256 * 1024 * 1024;     ///< per log file; 256 KiB..1 TiB
   SyncPolicy sync = SyncPolicy::interval;
   std::uint32_t sync_interval_ms = 5;                  ///< 1..60,000
@@ -76,9 +76,10 @@ struct TopicSettings {
   bool operator==(const TopicSettings&) const = default;
 };
 
-/// What a new topic is to be like. What is left open has the supervisor's defaults (`defaults` in its
-/// configuration), else those of TopicSettings, whose ranges hold; what is chosen counts, also where
-/// it is a default. Checked by the supervisor; a refused create says which field broke which rule.
+/// What a new topic is to be like. What is left open has the supervisor's defaults (`defaults` in
+/// its configuration), else those of TopicSettings, whose ranges hold; what is chosen counts, also
+/// where it is a default. Checked by the supervisor; a refused create says which field broke which
+/// rule.
 struct TopicChoices {
   std::optional<std::uint32_t> partitions{};
   std::optional<std::uint64_t> ring_bytes{};

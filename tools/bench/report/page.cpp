@@ -195,8 +195,9 @@ Section durable_section(const Json& rows) {
 
 Section beside_section(const Json& rows) {
   Section section{"Beside others",
-                  "A producer with many consumers, and one while a consumer falls to disk and comes "
-                  "back. The frame is the same with one consumer, and without the one that falls.",
+                  "A producer with many consumers, and one while a consumer falls to disk and "
+                  "comes back. The frame is the same with one consumer, and without the one that "
+                  "falls.",
                   {.figure = figure::records_per_s.name, .bars = {}}};
   for (const Json& row : rows) {
     if (name_in(row).ends_with("_from_log")) continue;
