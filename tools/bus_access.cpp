@@ -11,12 +11,11 @@
 #include <mutex>
 
 #include "client/default_socket.hpp"
-#include "control/topic_settings.hpp"
 #include "ringway/error.hpp"
 #include "ringway/lost_pages.hpp"
+#include "tools/note.hpp"
 #include "tools/quantity.hpp"
 #include "tools/state_directory.hpp"
-#include "tools/terminal.hpp"
 
 namespace ringway::cli {
 namespace {
@@ -92,26 +91,6 @@ std::string socket_path(const Common& common) {
 
 std::string runtime_directory(const Common& common) {
   return std::filesystem::path(socket_path(common)).parent_path().string();
-}
-
-std::string topic_thing(std::string_view topic) {
-  return fmt::format("topic '{}'", topic);
-}
-
-Error advised(const Error& error, std::string_view topic) {
-  if (error.code() != ErrorCode::not_found) return error;
-  control::validate_topic_name(topic);  // what can never be there is not to be created
-  return Error(ErrorCode::not_found, topic_thing(topic), "does not exist",
-               "create it with: " + typed("ringway topic create", {topic}));
-}
-
-void note(std::string_view line) {
-  try {
-    ProgressLine::clear_shown();
-    static_cast<void>(write_all(STDERR_FILENO, fmt::format("ringway: {}\n", line)));
-  } catch (const Error&) {
-    // Who closed standard error does not want to know.
-  }
 }
 
 }  // namespace ringway::cli

@@ -3,7 +3,6 @@
 #include <string>
 #include <string_view>
 
-#include "control/shell_word.hpp"
 #include "ringway/bus.hpp"
 #include "tools/command_line.hpp"
 
@@ -24,18 +23,5 @@ bool names_a_bus(const Common& common);
 std::string socket_path(const Common& common);
 /// Where the keeper of that bus is to be found unless somebody says more: beside its socket.
 std::string runtime_directory(const Common& common);
-
-/// `topic 'orders'`: how errors name it.
-std::string topic_thing(std::string_view topic);
-
-using control::shell_quoted;
-using control::typed;
-
-/// What to throw where `topic` must exist: not_found becomes one that names the create command, or
-/// what is wrong with a name that no topic can have.
-Error advised(const Error& error, std::string_view topic);
-
-/// One line on standard error for people, whatever the output format.
-void note(std::string_view line);
 
 }  // namespace ringway::cli

@@ -43,7 +43,7 @@ BusPlaces bus_places(const Common& common, const nlohmann::json& said) {
 }
 
 std::string usual_state_dir(const std::string& runtime_dir) {
-  const bundle::Unit unit = unit_at(runtime_dir);
+  const Unit unit = unit_at(runtime_dir);
   if (!unit.name.empty() && !unit.of_user) {
     const auto own = "/var/lib" / std::filesystem::path(runtime_dir).filename();
     std::error_code unseen;

@@ -9,11 +9,13 @@
 #include <map>
 #include <utility>
 
+#include "control/shell_word.hpp"
 #include "shm/clock.hpp"
-#include "tools/bus_access.hpp"
 #include "tools/gap_note.hpp"
+#include "tools/note.hpp"
 #include "tools/stop_signal.hpp"
 #include "tools/terminal.hpp"
+#include "tools/topic_error.hpp"
 
 namespace ringway::cli {
 namespace {
@@ -111,7 +113,7 @@ void Consuming::judge(Status status) {
       finish_badly();
       throw Error(ErrorCode::failed, topic_thing(options_.topic),
                   "a ring's content is corrupt: what follows cannot be read",
-                  "see: " + typed("ringway inspect", {options_.topic}));
+                  "see: " + control::typed("ringway inspect", {options_.topic}));
     case Status::closed:
       finish_badly();
       throw Error(ErrorCode::not_found, topic_thing(options_.topic),

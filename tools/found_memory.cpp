@@ -22,9 +22,9 @@
 #include "ringway/error.hpp"
 #include "shm/memory_name.hpp"
 #include "shm/process.hpp"
-#include "tools/bundle/unit.hpp"
-#include "tools/bus_access.hpp"
 #include "tools/pid_namespace.hpp"
+#include "tools/service_unit.hpp"
+#include "tools/topic_error.hpp"
 
 namespace ringway::cli {
 namespace {
@@ -132,16 +132,16 @@ std::vector<std::string> command_line(const std::string& process) {
 void judge(FoundBoard& board, const layout::ProcessId& supervisor, const InnerProcesses& inner) {
   const std::string process = fmt::format("/proc/{}", board.holder);
   if (const auto words = command_line(process); words.size() == 4 &&
-      words[1] == "--keeper" && bundle::is_ringwayd(static_cast<pid_t>(board.holder))) {
+      words[1] == "--keeper" && is_ringwayd(static_cast<pid_t>(board.holder))) {
     board.kind = HolderKind::keeper;
     board.runtime_dir = words[2];
     board.state_dir = words[3];
     if (struct stat of{}; stat(process.c_str(), &of) == 0 && of.st_uid != geteuid()) {
       board.owner = shm::user_name(of.st_uid);
     }
-  } else if (bundle::is_service_manager(static_cast<pid_t>(board.holder))) {
+  } else if (is_service_manager(static_cast<pid_t>(board.holder))) {
     board.kind = HolderKind::service_manager;
-  } else if (bundle::is_ringwayd(static_cast<pid_t>(board.holder))) {
+  } else if (is_ringwayd(static_cast<pid_t>(board.holder))) {
     board.kind = HolderKind::supervisor;
   }
   // A pid means something in its own namespace only. Whoever keeps the memory is of that one; a
@@ -160,7 +160,7 @@ void judge(FoundBoard& board, const layout::ProcessId& supervisor, const InnerPr
 
 /// Whose pids are in memory that this process holds, as far as it tells.
 Recorded recorded_by(pid_t holder) {
-  const bool of_the_bus = bundle::is_ringwayd(holder) || bundle::is_service_manager(holder);
+  const bool of_the_bus = is_ringwayd(holder) || is_service_manager(holder);
   return of_the_bus && shares_pid_namespace(holder) ? Recorded::here : Recorded::somewhere;
 }
 

@@ -8,7 +8,7 @@
 
 #include "ringway/error.hpp"
 #include "shm/memory_file.hpp"
-#include "tools/bus_access.hpp"
+#include "tools/topic_error.hpp"
 
 namespace ringway::cli {
 namespace {

@@ -4,11 +4,14 @@
 
 #include <algorithm>
 
+#include "control/shell_word.hpp"
 #include "ringway/error.hpp"
 #include "tools/bus_access.hpp"
 #include "tools/bus_places.hpp"
 #include "tools/inspected_topic.hpp"
+#include "tools/note.hpp"
 #include "tools/number_option.hpp"
+#include "tools/topic_error.hpp"
 
 namespace ringway::cli {
 namespace {
@@ -52,7 +55,7 @@ LogSelection select_logs(const LogOptions& options, const Common& common,
   CatalogTopic topic = state.topic(options.topic);
   if (!topic.settings.persist) {
     throw Error(ErrorCode::usage, topic_thing(topic.name), "it keeps no log (--no-persist)",
-                "see its ring with: " + typed("ringway inspect", {topic.name}));
+                "see its ring with: " + control::typed("ringway inspect", {topic.name}));
   }
   std::vector<std::uint32_t> partitions = options.partitions;
   for (std::uint32_t p = 0; options.partitions.empty() && p < topic.settings.partitions; ++p) {

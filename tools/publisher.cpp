@@ -4,9 +4,11 @@
 
 #include <algorithm>
 
+#include "control/shell_word.hpp"
 #include "ringway/error.hpp"
-#include "tools/bus_access.hpp"
+#include "tools/note.hpp"
 #include "tools/quantity.hpp"
+#include "tools/topic_error.hpp"
 
 namespace ringway::cli {
 namespace {
@@ -137,7 +139,7 @@ void Publisher::fail(Status status, std::string_view attempted) const {
                   "it went with its ring, or left memory while the disk refused, before it had "
                   "reached the level",
                   "see what is missing: " +
-                      typed("ringway consume", {options_.topic}, "-o start -e"));
+                      control::typed("ringway consume", {options_.topic}, "-o start -e"));
     default:
       throw Error(ErrorCode::failed, thing, std::string(to_string(status)),
                   "see what 'ringway status' says");

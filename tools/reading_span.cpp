@@ -5,7 +5,8 @@
 #include <algorithm>
 
 #include "ringway/error.hpp"
-#include "tools/bus_access.hpp"
+#include "tools/note.hpp"
+#include "tools/topic_error.hpp"
 
 namespace ringway::cli {
 namespace {

@@ -15,9 +15,10 @@
 
 #include "control/channel.hpp"
 #include "control/directory_lock.hpp"
+#include "control/shell_word.hpp"
 #include "ringway/error.hpp"
-#include "tools/bundle/capture.hpp"
 #include "tools/bus_access.hpp"
+#include "tools/capture.hpp"
 #include "tools/pid_namespace.hpp"
 
 namespace ringway::cli {
@@ -27,13 +28,12 @@ namespace fs = std::filesystem;
 
 constexpr std::chrono::seconds kPatience{5};
 constexpr std::size_t kSaidBytesMax = 64 << 10;
-constexpr std::string_view kSuffix = ".service";
 
-bundle::Captured said_by(const std::vector<std::string>& words) {
-  return bundle::capture(words, kPatience, kSaidBytesMax);
+Captured said_by(const std::vector<std::string>& words) {
+  return capture(words, kPatience, kSaidBytesMax);
 }
 
-std::map<std::string, std::string> properties_of(const bundle::Unit& unit) {
+std::map<std::string, std::string> properties_of(const Unit& unit) {
   std::vector<std::string> words{"systemctl", "show", "--no-pager"};
   if (unit.of_user) words.emplace_back("--user");
   words.insert(words.end(), {"--property=LoadState,ActiveState,SubState,Result,NRestarts,MainPID",
@@ -61,13 +61,13 @@ bool fails(const ServiceState& state) {
 }
 
 /// What ringwayd said last, if that was why it ended.
-std::string last_words(const bundle::Unit& unit, const std::string& runtime_dir) {
+std::string last_words(const Unit& unit, const std::string& runtime_dir) {
   constexpr std::string_view kIntroduced = "ringwayd: ";
   const auto words_in = [&](const std::string& text) {
     const std::size_t begin = text.starts_with(kIntroduced) ? kIntroduced.size() : text.size();
     return text.substr(begin, text.find('\n', begin) - begin);
   };
-  const bundle::Captured journal =
+  const Captured journal =
       said_by({"journalctl", (unit.of_user ? "--user-unit=" : "--unit=") + unit.name,
                "--identifier=ringwayd", "-n", "1", "-o", "cat", "-q", "--no-pager"});
   if (std::string words = words_in(journal.out); !words.empty()) return words;
@@ -83,7 +83,7 @@ std::string last_words(const bundle::Unit& unit, const std::string& runtime_dir)
 }
 
 void look_at_unit(ServiceState& state, const std::string& runtime_dir) {
-  const bundle::Unit unit = unit_at(runtime_dir);
+  const Unit unit = unit_at(runtime_dir);
   if (unit.name.empty()) return;
   // Between two attempts it is seen as what it is; in the midst of one it looks like a start.
   constexpr int kLooks = 8;
@@ -115,7 +115,7 @@ std::optional<pid_t> listener_at(const std::string& socket) {
 /// The supervisor that has a directory's lock; 0 where none is known.
 pid_t holder_of(const std::string& directory) {
   const pid_t holder = control::lock_holder(directory);
-  return holder != 0 && bundle::is_ringwayd(holder) ? holder : 0;
+  return holder != 0 && is_ringwayd(holder) ? holder : 0;
 }
 
 /// Who listens, without being asked. A socket that the service manager made says nothing of that.
@@ -127,7 +127,7 @@ void look_at_listener(ServiceState& state, const std::string& runtime_dir) {
   if (state.unnamed && state.process == 0) state.process = holder;
   const std::optional<pid_t> pid = listener_at(state.socket);
   if (pid == 0) state.elsewhere = true;
-  if (!pid || *pid == 0 || bundle::is_service_manager(*pid)) return;
+  if (!pid || *pid == 0 || is_service_manager(*pid)) return;
   state.process = *pid;
   state.elsewhere = pids_of(*pid).size() > 1;
 }
@@ -149,10 +149,6 @@ std::string file_named_in(const std::string& line) {
   return line.substr(0, end + kEnding.size());
 }
 
-std::string socket_of(const bundle::Unit& unit) {
-  return unit.name.substr(0, unit.name.size() - kSuffix.size()) + ".socket";
-}
-
 Remedy remedy_of_failing(const ServiceState& state) {
   const std::string cause = fmt::format(
       "{} does not start ({}, tried again {} times): {}", state.unit.name, state.result,
@@ -162,45 +158,16 @@ Remedy remedy_of_failing(const ServiceState& state) {
   }
   const std::string file = file_named_in(state.last_line);
   if (!file.empty()) {
-    return {cause, fmt::format("{} && {}", typed("${EDITOR:-vi}", {file}),
+    return {cause, fmt::format("{} && {}", control::typed("${EDITOR:-vi}", {file}),
                                systemctl("restart", state.unit))};
   }
   return {cause,
           fmt::format("journalctl {}{} -n 20  # mend what it says; it is tried again by itself",
-                      state.unit.of_user ? "--user-unit=" : "--unit=", shell_quoted(state.unit.name))};
+                      state.unit.of_user ? "--user-unit=" : "--unit=",
+                      control::shell_quoted(state.unit.name))};
 }
 
 }  // namespace
-
-bundle::Unit unit_at(const std::string& runtime_dir) {
-  constexpr std::string_view kHost = "/run/ringway";
-  if (runtime_dir == kHost) return {"ringwayd.service", false};
-  if (runtime_dir.starts_with("/run/ringway-") &&
-      runtime_dir.find('/', kHost.size()) == runtime_dir.npos) {
-    return {fmt::format("ringwayd@{}.service", runtime_dir.substr(kHost.size() + 1)), false};
-  }
-  if (runtime_dir == fmt::format("/run/user/{}/ringway", geteuid())) {
-    return {"ringwayd.service", true};
-  }
-  return {};
-}
-
-std::string systemctl(const std::string& verb, const bundle::Unit& unit) {
-  std::string name = unit.name;
-  if (name.ends_with(kSuffix)) name.resize(name.size() - kSuffix.size());
-  return fmt::format("systemctl {}{} {}", unit.of_user ? "--user " : "", verb, shell_quoted(name));
-}
-
-std::string socket_and_service(const bundle::Unit& unit) {
-  return fmt::format("{} {}", shell_quoted(socket_of(unit)), shell_quoted(unit.name));
-}
-
-std::string command_that_stops(pid_t pid) {
-  const bundle::Unit unit = bundle::unit_of(pid);
-  if (!unit.name.starts_with("ringwayd")) return fmt::format("kill {}", pid);
-  if (unit.of_user) return systemctl("stop", unit);
-  return "systemctl stop " + socket_and_service(unit);
-}
 
 Remedy remedy_of(const ServiceState& state) {
   if (state.stopped) {
@@ -220,7 +187,7 @@ Remedy remedy_of(const ServiceState& state) {
     }
     if (state.active == "active" && state.unnamed) {
       // Whoever made the file is to make it again; the service goes on with it.
-      bundle::Unit maker = state.unit;
+      Unit maker = state.unit;
       if (!maker.of_user) maker.name = socket_of(maker);
       return {fmt::format("{} runs (pid {}), but its socket {} was removed", state.unit.name,
                           state.process, state.socket),
@@ -235,7 +202,7 @@ Remedy remedy_of(const ServiceState& state) {
   }
   const std::string start =
       fmt::format("ringwayd --socket {}  # with the options it had, as its user",
-                  shell_quoted(state.socket));
+                  control::shell_quoted(state.socket));
   if (state.process != 0 && state.unnamed) {
     return {fmt::format("pid {} runs, but its socket {} was removed", state.process, state.socket),
             fmt::format("kill -USR1 {} && {}", state.process, start)};
@@ -251,10 +218,10 @@ Remedy remedy_of(const ServiceState& state) {
 
 pid_t pid_here(const std::string& socket, pid_t said) {
   const pid_t listener = listener_at(socket).value_or(0);
-  if (!bundle::is_service_manager(listener)) return listener;
-  if (pids_of(said).size() == 1 && bundle::is_ringwayd(said)) return said;
+  if (!is_service_manager(listener)) return listener;
+  if (pids_of(said).size() == 1 && is_ringwayd(said)) return said;
   std::vector<pid_t> inner = InnerProcesses().called(said);
-  std::erase_if(inner, [](pid_t pid) { return !bundle::is_ringwayd(pid); });
+  std::erase_if(inner, [](pid_t pid) { return !is_ringwayd(pid); });
   if (inner.size() == 1) return inner.front();
   return pids_of(said).size() == 1 ? said : 0;  // in a program of another name
 }

@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <string>
 
-#include "tools/bundle/unit.hpp"
 #include "tools/command_line.hpp"
+#include "tools/service_unit.hpp"
 
 namespace ringway::cli {
 
@@ -14,7 +14,7 @@ namespace ringway::cli {
 struct ServiceState {
   std::string socket{};
   /// The unit that serves there, where one is installed.
-  bundle::Unit unit{};
+  Unit unit{};
   std::string active{}, sub{}, result{};  ///< as systemd says
   std::uint64_t restarts = 0;
   std::string last_line{};  ///< why it ended, in its own words; "" where nobody may know
@@ -25,30 +25,17 @@ struct ServiceState {
   bool unnamed = false;     ///< there is no file of the socket's name: whoever listens is not found
 };
 
-/// What is wrong with it, "" where nothing more is known than that it does not answer; and a command
-/// that mends it.
+/// What is wrong with it, "" where nothing more is known than that it does not answer; and a
+/// command that mends it.
 struct Remedy {
   std::string cause{};
   std::string fix;
 };
 Remedy remedy_of(const ServiceState& state);
 
-/// The unit whose bus has its sockets in `runtime_dir`, by the place alone.
-bundle::Unit unit_at(const std::string& runtime_dir);
-
-/// `systemctl VERB UNIT`, as the unit's service manager is called.
-std::string systemctl(const std::string& verb, const bundle::Unit& unit);
-
 /// By its pid here, who answers at the socket and calls itself `said`, maybe in another pid
 /// namespace; 0 where that is not known.
 pid_t pid_here(const std::string& socket, pid_t said);
-
-/// "NAME.socket NAME.service" of a unit of the system, as a shell takes them: what stops together.
-std::string socket_and_service(const bundle::Unit& unit);
-
-/// What to type so that a supervisor ends, and stays away. Of a service its socket goes as well: it
-/// would be started again.
-std::string command_that_stops(pid_t pid);
 
 /// Asks systemd, its journal and /proc of the bus that is meant. Never throws ringway::Error.
 ServiceState service_state(const Common& common);

@@ -14,7 +14,7 @@
 #include "control/topic_settings.hpp"
 #include "ringway/error.hpp"
 #include "shm/descriptor.hpp"
-#include "tools/bus_access.hpp"
+#include "tools/topic_error.hpp"
 
 namespace ringway::cli {
 namespace {
@@ -201,8 +201,8 @@ CatalogTopic StateDirectory::topic(const std::string& name_or_uuid) const {
   if (found) return *found;
   throw Error(ErrorCode::not_found, topic_thing(name_or_uuid),
               fmt::format("is not in {}", path_.string()),
-              "name it as 'ringway topic list' does, and the state directory with --state-dir (of the "
-              "service it is /var/lib/ringway)");
+              "name it as 'ringway topic list' does, and the state directory with --state-dir (of "
+              "the service it is /var/lib/ringway)");
 }
 
 std::vector<std::string> StateDirectory::topic_names() const {

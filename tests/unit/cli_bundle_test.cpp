@@ -6,13 +6,15 @@
 #include "ringway/error.hpp"
 #include "support/temporary_directory.hpp"
 #include "tools/bundle/archive.hpp"
-#include "tools/bundle/capture.hpp"
 #include "tools/bundle/collection.hpp"
-#include "tools/bundle/unit.hpp"
+#include "tools/bundle/unit_commands.hpp"
+#include "tools/capture.hpp"
+#include "tools/service_unit.hpp"
 
 namespace cli_bundle_test {
 
 using namespace ringway;
+using namespace ringway::cli;
 using namespace ringway::cli::bundle;
 using namespace std::chrono_literals;
 

@@ -7,7 +7,7 @@
 #include <sstream>
 #include <stdexcept>
 
-#include "tools/bus_access.hpp"
+#include "control/shell_word.hpp"
 #include "tools/quantity.hpp"
 
 namespace ringway::cli::bundle {
@@ -18,7 +18,9 @@ constexpr std::string_view kDirectory = "ringway-debug/";
 
 std::string spoken(const std::vector<std::string>& words) {
   std::string line;
-  for (const std::string& word : words) line += (line.empty() ? "" : " ") + shell_quoted(word);
+  for (const std::string& word : words) {
+    line += (line.empty() ? "" : " ") + control::shell_quoted(word);
+  }
   return line;
 }
 

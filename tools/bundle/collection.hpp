@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "tools/bundle/archive.hpp"
-#include "tools/bundle/capture.hpp"
+#include "tools/capture.hpp"
 #include "tools/output.hpp"
 
 namespace ringway::cli::bundle {

@@ -27,7 +27,8 @@ CgroupLimits cgroup_limits(const Facts& facts, const CgroupController& controlle
   found.files = version_1 ? controller.version_1 : controller.version_2;
   for (const std::string& group : groups) {
     // Every group has this file, whatever limits it.
-    const auto seen = facts.word(group + (version_1 ? "/notify_on_release" : "/cgroup.controllers"));
+    const auto seen =
+        facts.word(group + (version_1 ? "/notify_on_release" : "/cgroup.controllers"));
     const std::string file = fmt::format("{}/{}", group, found.files.most);
     const auto limit = facts.word(file);
     if (limit) {
@@ -46,7 +47,7 @@ CgroupLimits cgroup_limits(const Facts& facts, const CgroupController& controlle
 std::string with_group_setting(const Facts& facts, const std::string& group,
                                std::string_view setting) {
   const std::size_t slash = group.rfind('/');
-  const bundle::Unit unit{group.substr(slash + 1),
+  const Unit unit{group.substr(slash + 1),
                           group.substr(0, slash).find("/user@") != std::string::npos};
   if (unit.name == facts.unit.name) return facts.with_setting(setting);
   if (unit.name.ends_with(".scope")) {

@@ -2,14 +2,14 @@
 
 #include <algorithm>
 
-#include "tools/bus_access.hpp"
+#include "control/disk_room.hpp"
+#include "control/shell_word.hpp"
 #include "tools/doctor/checks.hpp"
 #include "tools/quantity.hpp"
 
 namespace ringway::cli::doctor {
 namespace {
 
-constexpr std::uint64_t kNeeded = 512 << 10;  // below it no topic can be made again
 constexpr std::chrono::milliseconds kSlow{20};
 constexpr std::uint64_t kRingMax = 4ULL << 30;
 
@@ -27,35 +27,13 @@ std::string larger_ring(const Facts& facts) {
   }
   if (least == nullptr) {
     return fmt::format("findmnt -T {}  # state_dir on a faster disk helps",
-                       shell_quoted(facts.state_dir));
+                       control::shell_quoted(facts.state_dir));
   }
   return least->with_rings_of(least->ring_bytes * 4) +
          "  # and others whose rings fill; helps all: state_dir on a faster disk";
 }
 
 }  // namespace
-
-std::string TopicRoom::with_rings_of(std::uint64_t bytes) const {
-  std::string size = format_size(bytes);
-  std::erase(size, ' ');
-  return typed("ringway topic alter", {name}, "--ring " + size);
-}
-
-bool Facts::is_short_of_room() const {
-  return disk && disk->free < std::max(kNeeded, keep_free.value_or(disk->total / 20));
-}
-
-std::string Facts::make_room() const {
-  const auto most = std::ranges::max_element(topics, {}, &TopicRoom::trimmable_bytes);
-  if (most == topics.end() || most->trimmable_bytes == 0) {
-    return typed("du -xhd 3", {state_dir}) +
-           " | sort -h | tail  # no log can be trimmed from here (newest segments and what cursors "
-           "protect stay): room from something else, or a larger disk";
-  }
-  return fmt::format("{}  # deletes {} of records, all but the newest; or a larger disk",
-                     typed("ringway topic trim", {most->name}, "--before end"),
-                     format_size(most->trimmable_bytes));
-}
 
 Findings check_disk_room(const Facts& facts) {
   if (!facts.disk) {
@@ -66,16 +44,19 @@ Findings check_disk_room(const Facts& facts) {
   const std::string what =
       fmt::format("{} free of {} at {}", format_size(facts.disk->free >> 20 << 20),
                   format_size(facts.disk->total >> 20 << 20), facts.state_dir);
-  if (facts.disk->free < kNeeded) {
+  if (facts.disk->free < control::kDiskFreeMin) {
     return {{Severity::error, "disk_room", what, "producers of persisted topics wait",
              facts.make_room()}};
   }
-  const std::uint64_t keep_free = facts.keep_free.value_or(facts.disk->total / 20);
-  const std::string kept =
-      facts.keep_free ? format_size(keep_free >> 20 << 20) : "5 %, where nothing else is configured";
+  const std::uint64_t keep_free = facts.kept_free();
+  const std::string kept = facts.keep_free
+                               ? format_size(keep_free >> 20 << 20)
+                               : fmt::format("{} %, where nothing else is configured",
+                                             control::kKeepFreePercent);
   if (facts.disk->free < keep_free) {
     return {{Severity::warning, "disk_room", what,
-             fmt::format("below disk.keep_free ({}) the oldest segments go, whatever retention says",
+             fmt::format("below disk.keep_free ({}) the oldest segments go, whatever retention "
+                         "says",
                          kept),
              facts.make_room()}};
   }
@@ -97,8 +78,9 @@ Findings check_sync_time(const Facts& facts) {
   if (sync.in_memory) {
     return {{Severity::warning, "sync_time", facts.state_dir + " is in memory (tmpfs)",
              "what is called durable is gone after a reboot",
-             fmt::format("findmnt -T {}  # mount a disk there, or name a directory on one by state_dir",
-                         shell_quoted(facts.state_dir))}};
+             fmt::format("findmnt -T {}  # mount a disk there, or name a directory on one by "
+                         "state_dir",
+                         control::shell_quoted(facts.state_dir))}};
   }
   if (median < kSlow) return well("sync_time", what);
   return {{Severity::warning, "sync_time", what,

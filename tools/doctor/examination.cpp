@@ -25,9 +25,9 @@
 #include "shm/barrier.hpp"
 #include "shm/descriptor.hpp"
 #include "shm/process.hpp"
-#include "tools/bundle/capture.hpp"
 #include "tools/bus_access.hpp"
 #include "tools/bus_places.hpp"
+#include "tools/capture.hpp"
 
 namespace ringway::cli::doctor {
 namespace {
@@ -91,19 +91,19 @@ void look_at(const std::string& path, Facts& facts) {
   facts.sockets.push_back({path, failed == 0 || errno != ECONNREFUSED});
 }
 
-bundle::Unit unit_of_ringwayd(pid_t supervisor) {
-  bundle::Unit unit = bundle::unit_of(supervisor);
-  return unit.name.starts_with("ringwayd") ? unit : bundle::Unit{};
+Unit unit_of_ringwayd(pid_t supervisor) {
+  Unit unit = unit_of(supervisor);
+  return unit.name.starts_with("ringwayd") ? unit : Unit{};
 }
 
 /// `owner`: whose service manager has it; "": that of who asks.
-std::string call_filter_of(const bundle::Unit& unit, const std::string& owner) {
+std::string call_filter_of(const Unit& unit, const std::string& owner) {
   if (unit.name.empty()) return {};
   std::vector<std::string> words{"systemctl", "show", "--no-pager"};
   if (unit.of_user) words.emplace_back("--user");
   if (unit.of_user && !owner.empty()) words.push_back(fmt::format("--machine={}@", owner));
   words.insert(words.end(), {"--property=SystemCallFilter", "--value", "--", unit.name});
-  std::string filter = bundle::capture(words, kUnitAtMost, kFilterBytesMax).out;
+  std::string filter = capture(words, kUnitAtMost, kFilterBytesMax).out;
   std::erase(filter, '\n');
   return filter;
 }
@@ -203,13 +203,13 @@ Facts examine(const Common& common, const std::string& state_dir) {
     if (error.code() == ErrorCode::denied) facts.refusal_fix = error.fix();
     facts.service = service_state(common);
     facts.unit = facts.service.unit;
-    if (bundle::is_ringwayd(facts.service.process)) facts.supervisor = facts.service.process;
+    if (is_ringwayd(facts.service.process)) facts.supervisor = facts.service.process;
   }
   if (const auto uid = owner_of(facts.supervisor); uid && *uid != facts.uid) {
     facts.owner = shm::user_name(*uid);
   }
   if (facts.supervisor != 0) facts.descriptors = descriptors_of(facts.supervisor);
-  facts.in_ringwayd = facts.supervisor == 0 || bundle::is_ringwayd(facts.supervisor);
+  facts.in_ringwayd = facts.supervisor == 0 || is_ringwayd(facts.supervisor);
   facts.call_filter = call_filter_of(facts.unit, facts.owner);
   const BusPlaces places = bus_places(common, facts.status);
   facts.runtime_dir = places.runtime_dir;

@@ -11,9 +11,9 @@
 #include <string_view>
 #include <vector>
 
-#include "tools/bundle/unit.hpp"
 #include "tools/found_memory.hpp"
 #include "tools/service_state.hpp"
+#include "tools/service_unit.hpp"
 
 namespace ringway::cli::doctor {
 
@@ -59,14 +59,14 @@ struct Facts {
   pid_t self = 0;
   std::optional<std::uint64_t> descriptors{};  ///< that it has open; none: not for this user
   ServiceState service{};  ///< of one that does not answer
-  bundle::Unit unit{};     ///< that serves, or is to
+  Unit unit{};     ///< that serves, or is to
   std::string call_filter{};  ///< SystemCallFilter= of it, as systemd says; "": none, or not known
   std::string socket{}, runtime_dir{}, state_dir{};
   bool usual_state_dir = false;  ///< nobody said which: it is the one where ringwayd looks itself
   bool membarrier = false;
   SyncTimes sync{};
   std::optional<DiskRoom> disk{};
-  std::optional<std::uint64_t> keep_free{};  ///< disk.keep_free of that disk, in bytes; none: unknown
+  std::optional<std::uint64_t> keep_free{};  ///< disk.keep_free of it, in bytes; none: unknown
   std::vector<TopicRoom> topics{};  ///< that this user may see
   std::vector<FoundSocket> sockets{};
   std::string unseen_socket{};  ///< one that may be there: who looks may not look there
@@ -86,6 +86,8 @@ struct Facts {
   std::string restart() const;
   /// What to type so that ringwayd runs with a setting of systemd, as "LimitNOFILE=524288".
   std::string with_setting(std::string_view setting) const;
+  /// What is to stay free of `disk`, which is known.
+  std::uint64_t kept_free() const;
   /// Whether the disk is so full that it is a finding.
   bool is_short_of_room() const;
   /// What to type for room on it.

@@ -7,8 +7,8 @@
 #include <optional>
 #include <set>
 
+#include "control/shell_word.hpp"
 #include "control/status_trouble.hpp"
-#include "tools/bus_access.hpp"
 #include "tools/doctor/checks.hpp"
 #include "tools/doctor/proc_text.hpp"
 #include "tools/quantity.hpp"
@@ -22,23 +22,22 @@ using control::TroubleKind;
 /// Has the log say what it lost, with the supervisor stopped.
 std::string repair_of(const Facts& facts, const std::string& topic) {
   const auto repair = [&](std::string_view how) {
-    return typed("ringway log repair", {topic},
-                 fmt::format("--state-dir {} {}", shell_quoted(facts.state_dir), how));
+    return control::typed("ringway log repair", {topic},
+                 fmt::format("--state-dir {} {}", control::shell_quoted(facts.state_dir), how));
   };
   if (!facts.unit.name.ends_with(".service") || facts.unit.of_user) {
     return repair("--dry-run") + "  # says what is to be stopped first, and what --yes does then";
   }
-  const std::string units = socket_and_service(facts.unit);
-  return fmt::format(
-      "systemctl stop {} && {}; systemctl start {}  # or put the file back, and restart", units,
-      repair("--yes"), units);
+  return fmt::format("{} && {}; {}  # or put the file back, and restart",
+                     systemctl_all("stop", facts.unit), repair("--yes"),
+                     systemctl_all("start", facts.unit));
 }
 
 /// A new ring of the size it has.
 std::string other_ring_of(const Facts& facts, const std::string& name) {
   const auto known = std::ranges::find(facts.topics, name, &TopicRoom::name);
   if (known == facts.topics.end() || known->ring_bytes == 0) {
-    return typed("ringway topic describe", {name}) +
+    return control::typed("ringway topic describe", {name}) +
            "  # a new ring of the size it has: topic alter";
   }
   return known->with_rings_of(known->ring_bytes) + "  # a new one of its size";
@@ -49,7 +48,7 @@ std::string look_at_journal(const Facts& facts) {
   if (facts.unit.name.empty()) return "ringway status  # and what ringwayd wrote on its stderr";
   return fmt::format("journalctl {}{} -p warning -n 20  # mend what it says",
                      facts.unit.of_user ? "--user-unit=" : "--unit=",
-                     shell_quoted(facts.unit.name));
+                     control::shell_quoted(facts.unit.name));
 }
 
 /// Not as its unit allows, or not where something else is. The words are the supervisor's own.
@@ -65,8 +64,8 @@ std::string remedy_of_metrics(const Facts& facts, const StatusTrouble& trouble) 
   }
   const std::string name = std::filesystem::path(facts.runtime_dir).filename().string();
   return fmt::format("${{EDITOR:-vi}} {} && {}  # another {}",
-                     shell_quoted(fmt::format("/etc/{}/ringwayd.toml", name)), facts.restart(),
-                     setting);
+                     control::shell_quoted(fmt::format("/etc/{}/ringwayd.toml", name)),
+                     facts.restart(), setting);
 }
 
 std::string remedy_of_topic(const Facts& facts, const StatusTrouble& trouble) {
@@ -79,10 +78,10 @@ std::string remedy_of_topic(const Facts& facts, const StatusTrouble& trouble) {
     case TroubleKind::disk_full:
       return facts.make_room();
     case TroubleKind::disk_error:
-      return typed("ringway topic alter", {trouble.topic}, "--when-disk-fails memory") +
+      return control::typed("ringway topic alter", {trouble.topic}, "--when-disk-fails memory") +
              "  # until it is mended";
     case TroubleKind::retention_held:
-      return typed("ringway cursor list", {trouble.topic}) +
+      return control::typed("ringway cursor list", {trouble.topic}) +
              "  # what nobody needs: ringway cursor delete";
     case TroubleKind::quarantined:
       return other_ring_of(facts, trouble.topic);
@@ -113,7 +112,7 @@ std::string remedy_of_trouble(const Facts& facts, const StatusTrouble& trouble) 
   } else if (trouble.what == TroubleKind::metrics_not_served) {
     fix = remedy_of_metrics(facts, trouble);
   } else if (trouble.what == TroubleKind::log_without_topic && trouble.path.starts_with('/')) {
-    fix = typed("mv", {trouble.path, trouble.path + ".aside"}) +
+    fix = control::typed("mv", {trouble.path, trouble.path + ".aside"}) +
           "  # out of the way; or restore the catalog that has its topic";
   }
   if (fix.empty() && !trouble.topic.empty()) fix = remedy_of_topic(facts, trouble);
@@ -167,12 +166,12 @@ class Orphans {
       // Where links of its user lead is nothing for root.
       std::string as_whom;
       if (const std::string& owner = keeper_->owner; !owner.empty()) {
-        as_whom = fmt::format("runuser -u {} -- ", shell_quoted(owner));
+        as_whom = fmt::format("runuser -u {} -- ", control::shell_quoted(owner));
       }
       found.fix = fmt::format(
           "{}ringwayd --runtime-dir {} --state-dir {}  # adopts them; what nobody needs: kill {}",
-          as_whom, shell_quoted(keeper_->runtime_dir), shell_quoted(keeper_->state_dir),
-          listed(holders(HolderKind::keeper)));
+          as_whom, control::shell_quoted(keeper_->runtime_dir),
+          control::shell_quoted(keeper_->state_dir), listed(holders(HolderKind::keeper)));
     } else {
       const std::string pids = listed(holders(HolderKind::client));
       found.severity = Severity::note;
@@ -274,7 +273,7 @@ Findings check_stale_sockets(const Facts& facts) {
                      fmt::format("nobody listens at {}", socket.path),
                      "its owner was killed; clients are refused at once instead of finding nothing",
                      fmt::format("{}  # takes its place; nobody needs it: {}", facts.restart(),
-                                 typed("rm", {socket.path}))});
+                                 control::typed("rm", {socket.path}))});
   }
   if (found.empty() && !facts.unseen_socket.empty()) {
     return not_checked("stale_sockets",

@@ -27,7 +27,8 @@ namespace ringway::cli {
 namespace {
 
 /// Everything that a target was set for, a command each: who writes little before who writes much.
-/// All of them write less than kSuiteWrittenMax and, on a quiet machine, take less than ten minutes.
+/// All of them write less than kSuiteWrittenMax and, on a quiet machine, take less than ten
+/// minutes.
 const std::vector<std::string> kPlan{
     "limits --time 200ms --bytes 16MiB",
     "ring",

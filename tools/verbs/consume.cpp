@@ -8,9 +8,11 @@
 #include "tools/bus_access.hpp"
 #include "tools/command_line.hpp"
 #include "tools/consuming.hpp"
+#include "tools/note.hpp"
 #include "tools/number_option.hpp"
 #include "tools/reading_span.hpp"
 #include "tools/record_printer.hpp"
+#include "tools/topic_error.hpp"
 #include "tools/verbs/verbs.hpp"
 
 namespace ringway::cli {

@@ -9,6 +9,7 @@
 #include "tools/bus_access.hpp"
 #include "tools/command_line.hpp"
 #include "tools/terminal.hpp"
+#include "tools/topic_error.hpp"
 #include "tools/verbs/verbs.hpp"
 
 namespace ringway::cli {

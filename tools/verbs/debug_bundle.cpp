@@ -9,18 +9,22 @@
 #include <sstream>
 
 #include "client/administration.hpp"
+#include "control/shell_word.hpp"
 #include "shm/process.hpp"
 #include "tools/bundle/collection.hpp"
 #include "tools/bundle/configuration.hpp"
-#include "tools/bundle/unit.hpp"
+#include "tools/bundle/unit_commands.hpp"
 #include "tools/bus_access.hpp"
 #include "tools/bus_places.hpp"
 #include "tools/command_line.hpp"
 #include "tools/found_memory.hpp"
+#include "tools/note.hpp"
 #include "tools/quantity.hpp"
 #include "tools/service_state.hpp"
+#include "tools/service_unit.hpp"
 #include "tools/state_directory.hpp"
 #include "tools/terminal.hpp"
+#include "tools/topic_error.hpp"
 #include "tools/verbs/verbs.hpp"
 
 namespace ringway::cli {
@@ -44,7 +48,7 @@ struct Subject {
   std::string runtime_dir{};
   pid_t supervisor = 0;  ///< by its pid here
   std::string no_supervisor = "none lives";  ///< why there is none
-  bundle::Unit unit{};  ///< of the supervisor, or that is to serve where there is none
+  Unit unit{};  ///< of the supervisor, or that is to serve where there is none
   std::set<std::string> topics{};
 };
 
@@ -94,17 +98,17 @@ Subject subject_of(const BundleOptions& options, const Common& common,
     const nlohmann::json said = Administration(bus).status();
     subject.supervisor = pid_here(socket_path(common), said.value("pid", 0));
     subject.no_supervisor = "it is in another pid namespace";
-    subject.unit = bundle::unit_of(subject.supervisor);
+    subject.unit = unit_of(subject.supervisor);
     for (const TopicSummary& topic : bus.topics()) subject.topics.insert(topic.name);
     return subject;
   } catch (const Error& error) {
     note(fmt::format("nobody answers, so that less is known: {}", error.what()));
   }
   const ServiceState service = service_state(common);
-  if (bundle::is_ringwayd(service.process)) subject.supervisor = service.process;
-  subject.unit = service.unit.name.empty() ? bundle::unit_of(subject.supervisor) : service.unit;
+  if (is_ringwayd(service.process)) subject.supervisor = service.process;
+  subject.unit = service.unit.name.empty() ? unit_of(subject.supervisor) : service.unit;
   constexpr std::size_t kBytesMax = 4 << 20;
-  const bundle::Captured left = bundle::capture(
+  const Captured left = capture(
       [&] { return topics_left_in(subject.state_dir); }, patience, kBytesMax);
   std::istringstream names(left.out);
   for (std::string name; std::getline(names, name);) subject.topics.insert(name);
@@ -120,7 +124,7 @@ void collect_configuration(Collection& into, const Subject& subject) {
   std::vector<std::string> words = bundle::configuration_command(subject.supervisor, daemon);
   if (subject.supervisor == 0 && !subject.unit.name.empty() && !subject.unit.of_user) {
     about = "every key, its value and its source, as its unit starts it";
-    const bundle::Captured shown = bundle::capture(
+    const Captured shown = capture(
         {"systemctl", "show", "--no-pager", fmt::format("--property={}", bundle::kShown), "--",
          subject.unit.name},
         std::chrono::seconds(5), 64 << 10);
@@ -141,7 +145,7 @@ void collect_bus(Collection& into, const Subject& subject) {
                    call(subject, {"status", "--output", "json"}));
   into.add_command("topics.json", "topics that this user may see",
                    call(subject, {"topic", "list", "--output", "json"}));
-  const bool embedded = subject.supervisor != 0 && !bundle::is_ringwayd(subject.supervisor);
+  const bool embedded = subject.supervisor != 0 && !is_ringwayd(subject.supervisor);
   if (embedded) {
     into.leave_out("config.txt", "the supervisor is inside another program, which configures it");
   } else {
@@ -151,12 +155,13 @@ void collect_bus(Collection& into, const Subject& subject) {
     into.leave_out("journal", "no unit of systemd is known to serve this bus");
     return;
   }
-  into.add_command("unit.txt", "state and limits of the unit", state_command(subject.unit));
+  into.add_command("unit.txt", "state and limits of the unit", bundle::state_command(subject.unit));
   if (embedded) {
     into.leave_out("journal", "the supervisor is inside another program, whose journal it is");
     return;
   }
-  into.add_command("journal.txt", "the unit's last 5,000 lines", journal_command(subject.unit));
+  into.add_command("journal.txt", "the unit's last 5,000 lines",
+                   bundle::journal_command(subject.unit));
 }
 
 void collect_topics(Collection& into, const Subject& subject) {
@@ -245,7 +250,7 @@ Exit make_bundle(const BundleOptions& options, const Common& common) {
   Report report;
   report.add("Bundle", "file", Cell::of_text(file));
   report.add("Size", "bytes", Cell::of_bytes(archive.size()));
-  report.add("Look into it", "look", Cell::of_text("tar -xOf " + shell_quoted(file) +
+  report.add("Look into it", "look", Cell::of_text("tar -xOf " + control::shell_quoted(file) +
                                                    " ringway-debug/manifest.json"));
   static_cast<void>(
       write_all(STDOUT_FILENO, report.render(common.format, style_of(STDOUT_FILENO))));
@@ -262,8 +267,8 @@ void add_debug_bundle(CommandLine& line) {
        .why = "Make a tar archive for who is to find out what went wrong: versions, doctor, "
               "status, each topic's description, rings and checked log, configuration, journal, "
               "kernel and limits; manifest.json lists it. No record's value, key or header is in "
-              "it. Names of topics, cursors, users and files are. Works with the supervisor dead, or "
-              "stopped, and while a disk hangs.",
+              "it. Names of topics, cursors, users and files are. Works with the supervisor dead, "
+              "or stopped, and while a disk hangs.",
        .examples = "  ringway debug bundle\n"
                    "  ringway debug bundle trouble.tar --patience 10s",
        .patience = "500ms"},

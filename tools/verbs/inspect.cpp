@@ -17,10 +17,12 @@
 #include "tools/inspection.hpp"
 #include "tools/log_selection.hpp"
 #include "tools/log_tail.hpp"
+#include "tools/note.hpp"
 #include "tools/number_option.hpp"
 #include "tools/post_mortem.hpp"
 #include "tools/state_directory.hpp"
 #include "tools/terminal.hpp"
+#include "tools/topic_error.hpp"
 #include "tools/verbs/verbs.hpp"
 
 namespace ringway::cli {

@@ -11,19 +11,20 @@
 #include <optional>
 
 #include "control/directory_lock.hpp"
+#include "control/shell_word.hpp"
 #include "log/repair.hpp"
 #include "log/segment_name.hpp"
 #include "ringway/error.hpp"
 #include "shm/clock.hpp"
 #include "shm/uuid.hpp"
 #include "storage/posix_file_system.hpp"
-#include "tools/bundle/unit.hpp"
-#include "tools/bus_access.hpp"
 #include "tools/confirmation.hpp"
 #include "tools/log_selection.hpp"
 #include "tools/service_state.hpp"
+#include "tools/service_unit.hpp"
 #include "tools/terminal.hpp"
 #include "tools/timestamp.hpp"
+#include "tools/topic_error.hpp"
 #include "tools/verbs/verbs.hpp"
 
 namespace ringway::cli {
@@ -71,7 +72,7 @@ void demand_writable(const std::string& directory, std::optional<uid_t> owner) {
     throw Error(ErrorCode::denied, directory,
                 fmt::format("its owner {}, as whom root works there, may not write there",
                             account_of(*owner)),
-                "give its owner the right to: " + typed("chmod u+rwx", {directory}));
+                "give its owner the right to: " + control::typed("chmod u+rwx", {directory}));
   }
   throw Error(ErrorCode::denied, directory,
               fmt::format("{} may not write there", account_of(geteuid())),
@@ -88,7 +89,7 @@ auto read_as(const std::optional<uid_t>& owner, Read&& read) {
     throw Error(ErrorCode::denied, error.thing(),
                 fmt::format("{}, as whom root works there, may not read it", account_of(*owner)),
                 "give it to that owner: " +
-                    typed(fmt::format("chown {}", *owner), {error.thing()}));
+                    control::typed(fmt::format("chown {}", *owner), {error.thing()}));
   }
 }
 

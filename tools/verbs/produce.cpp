@@ -10,10 +10,12 @@
 #include "tools/bus_access.hpp"
 #include "tools/command_line.hpp"
 #include "tools/escape.hpp"
+#include "tools/note.hpp"
 #include "tools/number_option.hpp"
 #include "tools/publisher.hpp"
 #include "tools/quantity.hpp"
 #include "tools/terminal.hpp"
+#include "tools/topic_error.hpp"
 #include "tools/verbs/verbs.hpp"
 
 namespace ringway::cli {

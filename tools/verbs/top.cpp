@@ -4,7 +4,6 @@
 #include <memory>
 
 #include "shm/descriptor_limit.hpp"
-#include "tools/bus_access.hpp"
 #include "tools/command_line.hpp"
 #include "tools/stop_signal.hpp"
 #include "tools/top/bus_eye.hpp"
@@ -56,8 +55,8 @@ void add_top(CommandLine& line) {
       {.name = "top",
        .why = "Watch what every topic does: rates, the slowest consumer's lag, how full the rings "
               "are, how far the log is, who is slow or stopped. Reads shared memory, and so goes "
-              "on while the supervisor is away. Press h for the keys. For programs there is 'ringway "
-              "status --watch --output jsonl'.",
+              "on while the supervisor is away. Press h for the keys. For programs there is "
+              "'ringway status --watch --output jsonl'.",
        .examples = "  ringway top\n"
                    "  NO_COLOR=1 ringway top --interval 5s",
        .patience = "500ms",

@@ -9,6 +9,7 @@
 #include "tools/command_line.hpp"
 #include "tools/shown_settings.hpp"
 #include "tools/terminal.hpp"
+#include "tools/topic_error.hpp"
 #include "tools/topic_options.hpp"
 #include "tools/verbs/verbs.hpp"
 
@@ -66,7 +67,8 @@ void add_topic_alter(CommandLine& line) {
               "persistence cannot be changed, rights are by 'ringway acl'. Where anything but "
               "retention is changed, the topic gets a new ring, for which there must be memory "
               "beside the old one, and whoever has it open moves there by itself. A ring of the "
-              "present size brings a topic back whose ring is in quarantine. Shows what has changed.",
+              "present size brings a topic back whose ring is in quarantine. Shows what has "
+              "changed.",
        .examples = "  ringway topic alter orders --ring 64MiB\n"
                    "  ringway topic alter orders --when-stopped fence --stopped-after 2s"},
       [options](const Common& common) { return alter_topic(*options, common); });

@@ -12,6 +12,7 @@
 #include "tools/partition_facts.hpp"
 #include "tools/shown_settings.hpp"
 #include "tools/terminal.hpp"
+#include "tools/topic_error.hpp"
 #include "tools/verbs/verbs.hpp"
 
 namespace ringway::cli {

@@ -11,6 +11,7 @@
 #include "tools/export_file.hpp"
 #include "tools/number_option.hpp"
 #include "tools/terminal.hpp"
+#include "tools/topic_error.hpp"
 #include "tools/verbs/verbs.hpp"
 
 namespace ringway::cli {

@@ -14,6 +14,7 @@
 #include "tools/record_source.hpp"
 #include "tools/stop_signal.hpp"
 #include "tools/terminal.hpp"
+#include "tools/topic_error.hpp"
 #include "tools/verbs/verbs.hpp"
 
 namespace ringway::cli {
@@ -228,8 +229,8 @@ void add_topic_import(CommandLine& line) {
   CLI::App& verb = line.verb(
       {.noun = "topic",
        .name = "import",
-       .why = "Publish what 'ringway topic export' wrote: each record into the partition it had, in "
-              "its order, with its key, headers and time. Offsets begin anew, behind what the "
+       .why = "Publish what 'ringway topic export' wrote: each record into the partition it had, "
+              "in its order, with its key, headers and time. Offsets begin anew, behind what the "
               "topic has. Where a line is wrong, or the last one missing, what came before it is "
               "published, the error says how many records that are and the line to go on with, "
               "and the exit status is not 0.",

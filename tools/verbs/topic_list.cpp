@@ -7,9 +7,11 @@
 #include <vector>
 
 #include "client/administration.hpp"
+#include "control/shell_word.hpp"
 #include "shm/process.hpp"
 #include "tools/bus_access.hpp"
 #include "tools/command_line.hpp"
+#include "tools/note.hpp"
 #include "tools/quantity.hpp"
 #include "tools/terminal.hpp"
 #include "tools/verbs/verbs.hpp"
@@ -24,7 +26,7 @@ void note_hidden(Bus& bus) {
   const std::string user = shm::user_name(geteuid());
   note(fmt::format("{} on this bus, and none that {} may see; who administers one gives the right: "
                    "ringway acl grant TOPIC --read {}",
-                   counted(hidden, "topic"), user, shell_quoted(user)));
+                   counted(hidden, "topic"), user, control::shell_quoted(user)));
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include "tools/number_option.hpp"
 #include "tools/offset_range.hpp"
 #include "tools/terminal.hpp"
+#include "tools/topic_error.hpp"
 #include "tools/verbs/verbs.hpp"
 
 namespace ringway::cli {
@@ -91,9 +92,9 @@ void add_topic_trim(CommandLine& line) {
       {.noun = "topic",
        .name = "trim",
        .why = "Delete the oldest records of a topic's log by hand, as retention does by itself. "
-              "Files go as a whole: those whose records all lie before the given place, but for the "
-              "newest and for what a cursor protects (ringway consume --protect); the first offset "
-              "moves to the beginning of "
+              "Files go as a whole: those whose records all lie before the given place, but for "
+              "the newest and for what a cursor protects (ringway consume --protect); the first "
+              "offset moves to the beginning of "
               "what is left. Consumers that stood before it are told of a gap. Needs the right to "
               "administer the topic. Asks on a terminal, and needs --yes elsewhere.",
        .examples = "  ringway topic trim orders --before @-7d --dry-run\n"

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-namespace ringway::cli::bundle {
+namespace ringway::cli {
 
 /// What a command printed.
 struct Captured {
@@ -23,10 +23,10 @@ struct Captured {
 Captured capture(const std::vector<std::string>& words, std::chrono::milliseconds patience,
                  std::size_t bytes_max);
 
-/// What `work` returns, computed by a child of this process, and what it throws as `err` with status
-/// 1: for what a disk or a process that hangs may keep for ever, and nothing can end then. Not while
-/// other threads run.
+/// What `work` returns, computed by a child of this process, and what it throws as `err` with
+/// status 1: for what a disk or a process that hangs may keep for ever, and nothing can end then.
+/// Not while other threads run.
 Captured capture(const std::function<std::string()>& work, std::chrono::milliseconds patience,
                  std::size_t bytes_max);
 
-}  // namespace ringway::cli::bundle
+}  // namespace ringway::cli

@@ -1,4 +1,4 @@
-#include "tools/bundle/capture.hpp"
+#include "tools/capture.hpp"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -19,7 +19,7 @@
 #include "ringway/error.hpp"
 #include "shm/descriptor.hpp"
 
-namespace ringway::cli::bundle {
+namespace ringway::cli {
 namespace {
 
 /// What has not gone by then hangs in the kernel.
@@ -123,4 +123,4 @@ Captured capture(const std::function<std::string()>& work, std::chrono::millisec
   }
 }
 
-}  // namespace ringway::cli::bundle
+}  // namespace ringway::cli

@@ -1,0 +1,76 @@
+#include "tools/doctor/facts.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <string>
+
+#include "control/disk_room.hpp"
+#include "control/shell_word.hpp"
+#include "tools/quantity.hpp"
+
+namespace ringway::cli::doctor {
+
+std::string TopicRoom::with_rings_of(std::uint64_t bytes) const {
+  std::string size = format_size(bytes);
+  std::erase(size, ' ');
+  return control::typed("ringway topic alter", {name}, "--ring " + size);
+}
+
+std::uint64_t Facts::kept_free() const {
+  return keep_free.value_or(control::usual_keep_free(disk->total));
+}
+
+bool Facts::is_short_of_room() const {
+  return disk && disk->free < std::max(control::kDiskFreeMin, kept_free());
+}
+
+std::string Facts::make_room() const {
+  const auto most = std::ranges::max_element(topics, {}, &TopicRoom::trimmable_bytes);
+  if (most == topics.end() || most->trimmable_bytes == 0) {
+    return control::typed("du -xhd 3", {state_dir}) +
+           " | sort -h | tail  # no log can be trimmed from here (newest segments and what cursors "
+           "protect stay): room from something else, or a larger disk";
+  }
+  return fmt::format("{}  # deletes {} of records, all but the newest; or a larger disk",
+                     control::typed("ringway topic trim", {most->name}, "--before end"),
+                     format_size(most->trimmable_bytes));
+}
+
+std::optional<std::string> Facts::word(const std::string& path) const {
+  std::optional<std::string> text = read(path);
+  if (!text) return {};
+  constexpr const char* kSpace = " \t\n";
+  const std::size_t first = text->find_first_not_of(kSpace);
+  if (first == std::string::npos) return "";
+  return text->substr(first, text->find_last_not_of(kSpace) + 1 - first);
+}
+
+std::string Facts::restart() const {
+  if (unit.of_user && !owner.empty()) {
+    return fmt::format("systemctl --user --machine={}@ restart {}", control::shell_quoted(owner),
+                       control::shell_quoted(unit.name));
+  }
+  if (!unit.name.empty()) return systemctl("restart", unit);
+  // Where links of its user lead is nothing for root.
+  using control::shell_quoted;
+  std::string words = owner.empty() ? "" : fmt::format("runuser -u {} -- ", shell_quoted(owner));
+  words += "ringwayd";
+  if (!socket.empty()) words += " --socket " + shell_quoted(socket);
+  if (!runtime_dir.empty()) words += " --runtime-dir " + shell_quoted(runtime_dir);
+  if (!state_dir.empty() && !usual_state_dir) words += " --state-dir " + shell_quoted(state_dir);
+  // The signal that leaves the rings to the next one.
+  if (supervisor == 0) return words;
+  if (!in_ringwayd) return fmt::format("restart the program whose pid is {}", supervisor);
+  return fmt::format("kill -USR1 {} && {}", supervisor, words);
+}
+
+std::string Facts::with_setting(std::string_view setting) const {
+  if (unit.name.empty()) {
+    return fmt::format("start ringwayd where that is allowed (its container, its slice): {}",
+                       setting);
+  }
+  return fmt::format("{} && {}  # [Service] {}", systemctl("edit", unit), restart(), setting);
+}
+
+}  // namespace ringway::cli::doctor
