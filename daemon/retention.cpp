@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 #include <sys/statvfs.h>
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -85,10 +85,10 @@ void Retention::run(const TopicRegistry& registry) {
                  .text = "less than disk.keep_free is free for the log, and nothing more can "
                          "be removed: make room, or lower that setting"});
   }
+  std::set<std::string_view> known;
+  for (const StatusTrouble& one : held_) known.insert(one.text);
   for (const StatusTrouble& one : held) {
-    if (std::ranges::find(held_, one) == held_.end()) {
-      parts_.log.warning("retention_held", {{"why", one.text}});
-    }
+    if (!known.contains(one.text)) parts_.log.warning("retention_held", {{"why", one.text}});
   }
   held_ = std::move(held);
 }
