@@ -40,8 +40,9 @@ std::string words_of(const LogDamage::Range& range) {
                          "restart the supervisor",
                          range.file, range.rule);
     case LogDamage::Kind::missing:
-      return fmt::format("{} missing from the log, as {} {}; restore it and restart the "
-                         "supervisor, or let ringway log repair note the loss",
+      return fmt::format("{} missing from the log, as {} {}, and any file behind it that had some "
+                         "of them; restore them and restart the supervisor, or let ringway log "
+                         "repair note the loss",
                          offsets_of(range), range.file, range.rule);
     case LogDamage::Kind::hole:
       return fmt::format("{} damaged in {} ({}); look at the disk, and let ringway log repair note "
