@@ -108,6 +108,9 @@ void describe(control::Opened& reply, std::uint64_t id, const Handle& handle, co
   reply.attachment = static_cast<std::uint32_t>(handle.attachment);
   reply.exclusive = handle.exclusive;
   reply.settings = topic.settings;
+  if (topic.settings.persist) {
+    reply.log_directory = topic.served->directory(0).parent_path().string();
+  }
 }
 
 }  // namespace

@@ -168,6 +168,7 @@ std::optional<OpenHandle> BusState::take_over(const control::Open& request,
   handle.memory = std::move(mapped);
   handle.chunk = session_memory_.chunk(opened.chunk, opened.first_slot, opened.partitions);
   handle.slots = &handle.chunk->slots[opened.first_slot];
+  handle.log_directory = opened.log_directory;
   handle.cursor_offsets = opened.cursor_offsets;
   handle.cursor_offsets.resize(opened.partitions);
   // One that has moved along is older.

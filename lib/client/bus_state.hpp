@@ -34,6 +34,7 @@ struct OpenHandle {
   layout::Slot* slots = nullptr;       ///< slots[p] for partition p
   std::optional<std::uint32_t> entry;  ///< of the board's attachment table; none before layout 1.1
   std::vector<std::optional<std::uint64_t>> cursor_offsets;
+  std::string log_directory;  ///< of the topic, for people; "" where nobody says
 
   /// A consumer's records may not be held in place any more.
   bool copies() const noexcept {

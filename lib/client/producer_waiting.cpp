@@ -120,15 +120,17 @@ std::string ProducerState::why() const {
                             : "the supervisor is away: it was stopping";
   }
   if (!bus_->attached()) return "the supervisor is away";
+  const std::string where =
+      handle_.log_directory.empty() ? "" : fmt::format(" ({})", handle_.log_directory);
   switch (static_cast<layout::Hold>(board.hold.load(std::memory_order::relaxed))) {
     case layout::Hold::none:
       break;
     case layout::Hold::disk_slow:
       return "the disk is slow: what is in the ring waits to be durable";
     case layout::Hold::disk_full:
-      return "the disk is full";
+      return "the disk is full" + where;
     case layout::Hold::disk_error:
-      return "the disk reports errors";
+      return "the disk reports errors" + where;
     case layout::Hold::pinned:
       return fmt::format("pinned by pid {}, which holds records in place", pid);
     case layout::Hold::stopped_claim:

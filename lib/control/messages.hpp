@@ -180,6 +180,7 @@ struct Opened {
   bool memory = true;      ///< board, ring and bell are attached
   bool new_chunk = false;  ///< the chunk is attached, last
   bool exclusive = false;  ///< nobody else produces, until the board's share_wanted
+  std::string log_directory{};  ///< the topic's; "" where it keeps no log, or nobody says
   // descriptors: board (read-only), ring (writable for producers), bell, chunk
 };
 struct Open {
@@ -262,8 +263,8 @@ struct DeleteCursor {
 };
 
 using Request = std::variant<Hello, CreateTopic, AlterTopic, DeleteTopic, ListTopics, DescribeTopic,
-                             GetStatus, Open, Close, FindSegment, ListCursors, DeleteCursor, TrimTopic,
-                             ChangeAccess, ListAccess>;
+                             GetStatus, Open, Close, FindSegment, ListCursors, DeleteCursor,
+                             TrimTopic, ChangeAccess, ListAccess>;
 using Reply = std::variant<Done, Welcome, TopicCreated, TopicList, TopicDescription, StatusReport,
                            Opened, SegmentFound, CursorList, TopicTrimmed, AccessReport>;
 

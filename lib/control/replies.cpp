@@ -125,6 +125,7 @@ void write(nlohmann::json& json, const Opened& opened) {
   json["memory"] = opened.memory;
   json["new_chunk"] = opened.new_chunk;
   if (opened.exclusive) json["exclusive"] = true;
+  if (!opened.log_directory.empty()) json["log_directory"] = opened.log_directory;
 }
 void read(const Fields& fields, Opened& opened) {
   opened.handle = fields.number<std::uint64_t>("handle");
@@ -145,6 +146,7 @@ void read(const Fields& fields, Opened& opened) {
   opened.memory = fields.flag("memory");
   opened.new_chunk = fields.flag("new_chunk");
   if (fields.has("exclusive")) opened.exclusive = fields.flag("exclusive");
+  if (fields.has("log_directory")) opened.log_directory = fields.text("log_directory");
 }
 
 void write(nlohmann::json& json, const SegmentFound& segment) {

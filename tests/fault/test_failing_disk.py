@@ -103,7 +103,7 @@ class OnFuse(DiskTrouble, unittest.TestCase):
         self.disk.fail(str(self.directory().relative_to(self.disk.path)))
         producer = self.run_full()
         self.assertEqual(len(self.check_it_shows('t')), 1)
-        self.assertEqual(producer.stderr.readline(), b'ringway: waiting: the disk reports errors\n')
+        self.assertRegex(producer.stderr.readline(), rb'^ringway: waiting: the disk reports errors \(/.*/topics/.*\)\n$')
         self.check_end(self.produce_more('other'))
         self.assertEqual(self.look('other')['state'], 'serving')
         self.check_content(self.contents['other'], 'other')

@@ -63,7 +63,7 @@ class FullDisk(SmallDiskTrouble):
     def test_producers_wait_and_it_shows_and_heals_by_itself(self):
         content, producer = self.run_full()
         self.check_it_shows()
-        self.assertEqual(producer.stderr.readline(), b'ringway: waiting: the disk is full\n')
+        self.assertRegex(producer.stderr.readline(), rb'^ringway: waiting: the disk is full \(/.*/topics/.*\)\n$')
         # Its ring cannot end now: refused, and nothing is begun.
         self.assertEqual(self.bus.refusal('topic', 'alter', 't', '--ring', '256KiB', status=1)['code'], 'busy')
         self.assertNotIn('ring_replacement', self.bus.log.read_text())

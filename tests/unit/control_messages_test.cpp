@@ -131,7 +131,9 @@ TEST_CASE("messages: every reply survives the wire", "[control]") {
   CHECK(back.first_slot == 478);
   CHECK_FALSE(back.exclusive);
   opened.exclusive = true;
+  opened.log_directory = "/x/topics/y";
   CHECK(reply_trip(opened).exclusive);
+  CHECK(reply_trip(opened).log_directory == "/x/topics/y");
   SegmentFound segment;
   segment.end_offset = 10;
   CHECK(reply_trip(segment).end_offset == 10);

@@ -171,14 +171,14 @@ class Producer {
 
   /// Waits until the record at `offset`, one of this producer's, has reached the level.
   /// ok | timeout | interrupted | quarantined | closed | forked; closed, too, when the topic was
-  /// deleted meanwhile, which publish() need not notice; not_found when it went with its ring before
-  /// it had, or left memory while the device refused (TopicSettings::when_disk_fails; then a record
-  /// that is there says nothing of those before it), or when the topic keeps no log and the level
-  /// needs one.
+  /// deleted meanwhile, which publish() need not notice; not_found when it went with its ring
+  /// before it had, or left memory while the device refused (TopicSettings::when_disk_fails; then a
+  /// record that is there says nothing of those before it), or when the topic keeps no log and the
+  /// level needs one.
   Status wait(RecordOffset offset, Level level, Timeout timeout = forever) noexcept;
 
-  /// Why the last back_pressured, timeout or too_large came about: "the disk is full", "pinned by
-  /// pid 123, ...", "a record of 20000 bytes does not fit: at most 16352", ...
+  /// Why the last back_pressured, timeout or too_large came about: "the disk is full (DIRECTORY)",
+  /// "pinned by pid 123, ...", "a record of 20000 bytes does not fit: at most 16352", ...
   std::string why() const;
 
   /// The largest payload + key + headers of one record, bytes.
