@@ -151,18 +151,10 @@ std::vector<control::StatusTrouble> LogDamage::troubles(const ServedTopic& topic
   return all;
 }
 
-void LogDamage::count(const ServedTopic& topic, control::TroubleCounts& counts) const noexcept {
-  const auto add = [&](const Range& range) {
-    if (is_kept(topic, range)) counts.add(trouble_kind(range.kind));
-  };
-  std::ranges::for_each(std::views::values(lost_files_), add);
-  std::ranges::for_each(holes_, add);
-}
-
-std::uint64_t LogDamage::count(const ServedTopic& topic) const noexcept {
-  control::TroubleCounts counts;
-  count(topic, counts);
-  return counts.all();
+std::size_t LogDamage::count(const ServedTopic& topic) const noexcept {
+  const auto kept = [&](const Range& range) { return is_kept(topic, range); };
+  return static_cast<std::size_t>(std::ranges::count_if(std::views::values(lost_files_), kept) +
+                                  std::ranges::count_if(holes_, kept));
 }
 
 }  // namespace ringway::daemon

@@ -52,8 +52,7 @@ class LogDamage {
                                             std::uint64_t to) const noexcept;
   /// What `status` tells of it.
   std::vector<control::StatusTrouble> troubles(const ServedTopic& topic) const;
-  void count(const ServedTopic& topic, control::TroubleCounts& counts) const noexcept;
-  std::uint64_t count(const ServedTopic& topic) const noexcept;
+  std::size_t count(const ServedTopic& topic) const noexcept;
 
  private:
   const Range* lost_file_with(std::uint32_t partition, std::uint64_t offset) const noexcept;
