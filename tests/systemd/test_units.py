@@ -609,6 +609,52 @@ END""")
         self.assertEqual(json.loads(box.say('ringway status --output json'))['memory']['limit'], 256 << 20)
         self.assertIn('limits.memory', box.say('ringway topic create u --partitions 4 --ring 64MiB', status=1))
 
+    def test_shells_find_the_completion_that_is_installed(self):
+        """Where each looks by itself (fish below /usr/local only when told to); what they offer then is tests/cli/test_completion.py's."""
+        # bash-completion loads a file of the command's name from below XDG_DATA_DIRS (its README); it need not be here.
+        self.assertRegex(box.say('. /usr/local/share/bash-completion/completions/ringway && complete -p ringway'), ' ringway$')
+        self.assertIn('topic\t', box.say("""XDG_DATA_DIRS=/usr/local/share fish -c 'complete -C "ringway to"'"""))
+        self.assertEqual(box.say("zsh -fc 'autoload -U compinit && compinit -D && print $_comps[ringway]'"), '_ringway\n')
+
+    def crash_of_everything(self):
+        """Of a producer in mid-claim, a consumer with a cursor, and the supervisor: their pids."""
+        self.addCleanup(box.run, 'pkill -KILL -x claimant; pkill -KILL -x ringway')
+        box.say(f'install {BUILD}/tests/cli/claimant /usr/local/bin; ringway topic create t && seq 1 100 | ringway produce t')
+        consumer = box.start('exec ringway consume t --cursor billing -o start', stdout=subprocess.PIPE)
+        claimant = box.start('exec claimant t', stdout=subprocess.PIPE)
+        for client in (consumer, claimant):
+            self.addCleanup(client.communicate)
+            self.addCleanup(client.kill)
+            client.stdout.readline()
+        pids = [int(box.say(f'pgrep -xn {program}')) for program in ('claimant', 'ringway')] + [self.pid()]
+        box.say(f'kill -9 {" ".join(map(str, reversed(pids)))}')  # the supervisor first: it is to see nobody die
+        return pids
+
+    def test_after_a_crash_of_everything_the_journal_names_who_died_in_a_claim(self):
+        producer, _, supervisor = self.crash_of_everything()
+        self.await_successor(supervisor)
+        self.await_('the repair', lambda: [(each['RINGWAY_TOPIC'], each['RINGWAY_PARTITION'])
+                                           for each in self.events('claim_repaired')
+                                           if each['RINGWAY_PID'] == str(producer)] == [('t', '0')])
+
+    def test_a_start_that_is_held_back_leaves_all_to_a_post_mortem(self):
+        drop_in = '/etc/systemd/system/ringwayd.service.d'
+        self.addCleanup(box.say, 'rm -f /run/ringwayd-hold')
+        box.say(f'mkdir -p {drop_in} && cp /usr/local/share/doc/ringway/examples/post-mortem.conf {drop_in}'
+                ' && systemctl daemon-reload && systemctl start ringwayd && touch /run/ringwayd-hold')
+        producer, consumer, supervisor = self.crash_of_everything()
+        self.await_('the next start', lambda: self.property('SubState') == 'start-pre')
+        found = json.loads(box.say('ringway inspect t --post-mortem --output json --records 101'))
+        self.assertEqual((found['source'], found['supervisor']), ('memory', {'pid': supervisor, 'process': 'dead'}))
+        self.assertEqual([(each['pid'], each['process']) for each in found['producers']], [(producer, 'dead')])
+        (cursor,) = found['cursors']
+        self.assertEqual((cursor['name'], cursor['pid'], cursor['process']), ('billing', consumer, 'dead'))
+        self.assertEqual([each['offset'] for each in found['records']], list(range(101)))
+        self.assertEqual((found['records'][-1]['pid'], found['records'][-1]['process']), (producer, 'dead'))
+        box.say('rm /run/ringwayd-hold')
+        self.await_successor(supervisor)
+        self.assertEqual(box.say('ringway consume t -o start -e | tail -n 1'), 'before\n')
+
     def check_a_user_is_ended_with_a_drop_in(self, program, options, event, lines):
         """Who is in the way of topic `program`, and of whoever publishes so many lines to it."""
         self.addCleanup(box.run, f'pkill -KILL -x {program}')
