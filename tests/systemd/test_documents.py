@@ -31,6 +31,8 @@ ELSEWHERE = {
     'tools/packaging/build && sudo apt install ./build-packages/ringway_*.deb ./build-packages/libringway0_*.deb':
         ('tests/packaging/packages.py', 'apt-get install '),
     'meson setup BUILD && ninja -C BUILD': ('tests/support/runner.py', "['meson', 'setup', "),
+    'systemctl --user restart ringwayd':
+        ('tests/systemd/test_units.py', "box.run(f'{user} systemctl --user restart ringwayd')"),
     'fsfreeze -u': ('tests/systemd/test_units.py', "box.say('fsfreeze -u /var/lib/ringway')"),
 }
 PROGRAM = re.search('^```cpp\n(.*?)^```', (ROOT / 'README.md').read_text(), re.MULTILINE | re.DOTALL)[1]
