@@ -765,6 +765,11 @@ END""")
         self.carry_out_setting('locked_memory', 'LimitMEMLOCK=64M')
         self.carry_out_setting('memory', 'Environment=RINGWAYD_LIMITS_MEMORY=[0-9]+MiB')
 
+    def test_a_descriptor_store_that_is_nearly_full_is_given_more(self):
+        self.override_early('FileDescriptorStoreMax=16')
+        box.say('for n in 1 2 3 4 5; do ringway topic create t$n --ring 64KiB; done')
+        self.carry_out_setting('descriptor_store', 'FileDescriptorStoreMax=64')
+
     def test_limits_of_a_group_are_found_and_raised_where_they_are(self):
         self.override_early('TasksMax=12', 'CPUQuota=50%', 'MemoryMax=512M', 'Environment=RINGWAYD_LIMITS_MEMORY=1GiB')
         self.carry_out_setting('tasks', 'TasksMax=[0-9]+')

@@ -234,6 +234,21 @@ TEST_CASE("doctor: limits of the process", "[cli]") {
   CHECK(severity(check_tasks(host)) == Severity::ok);
 }
 
+TEST_CASE("doctor: a descriptor store that is nearly full is told before it refuses", "[cli]") {
+  Host host;
+  host.store = {100, 100};
+  CHECK(severity(check_descriptor_store(host)) == Severity::ok);  // a keeper has the rings
+  host.status["rings_held_by"] = "service";
+  CHECK(only(check_descriptor_store(host)).what == "100 of 100 are in use");
+  CHECK(only(check_descriptor_store(host)).fix ==
+        "systemctl edit ringwayd && systemctl restart ringwayd  # [Service] "
+        "FileDescriptorStoreMax=400");
+  host.store = {80, 100};
+  CHECK(severity(check_descriptor_store(host)) == Severity::ok);
+  host.store.reset();
+  CHECK(severity(check_descriptor_store(host)) == Severity::unchecked);
+}
+
 TEST_CASE("doctor: limits of groups are those of the version that has the controller", "[cli]") {
   Host host;
   host.files["/proc/7/cgroup"] =

@@ -16,12 +16,11 @@ std::string_view to_string(Severity severity) noexcept {
 
 Findings run_checks(const Facts& facts) {
   constexpr std::array kChecks{
-      check_service,     check_versions,      check_stale_sockets, check_orphaned_memory,
-      check_logout,      check_kernel,        check_membarrier,    check_io_uring,
-      check_seccomp,     check_memory,        check_huge_pages,    check_numa,
-      check_locked_memory, check_descriptors, check_mappings,      check_tasks,
-      check_clock,       check_governor,      check_cpu_quota,     check_disk_room,
-      check_sync_time};
+      check_service, check_versions, check_stale_sockets, check_orphaned_memory, check_logout,
+      check_kernel, check_membarrier, check_io_uring, check_seccomp, check_memory,
+      check_huge_pages, check_numa, check_locked_memory, check_descriptors,
+      check_descriptor_store, check_mappings, check_tasks, check_clock, check_governor,
+      check_cpu_quota, check_disk_room, check_sync_time};
   Findings all;
   for (const auto& check : kChecks) {
     Findings found = check(facts);

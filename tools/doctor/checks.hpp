@@ -26,6 +26,7 @@ Findings check_numa(const Facts& facts);
 Findings check_locked_memory(const Facts& facts);
 Findings check_descriptors(const Facts& facts);
 Findings check_mappings(const Facts& facts);
+Findings check_descriptor_store(const Facts& facts);
 Findings check_tasks(const Facts& facts);
 
 Findings check_clock(const Facts& facts);

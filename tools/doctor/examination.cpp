@@ -28,6 +28,7 @@
 #include "tools/bus_access.hpp"
 #include "tools/bus_places.hpp"
 #include "tools/capture.hpp"
+#include "tools/doctor/proc_text.hpp"
 
 namespace ringway::cli::doctor {
 namespace {
@@ -38,7 +39,7 @@ constexpr std::size_t kSyncs = 32;
 constexpr std::chrono::seconds kSyncsAtMost{2};
 constexpr std::chrono::seconds kTopicsAtMost{2};
 constexpr std::chrono::seconds kUnitAtMost{5};
-constexpr std::size_t kFilterBytesMax = 64 << 10;
+constexpr std::size_t kPropertiesBytesMax = 64 << 10;
 
 std::optional<std::string> read_file(const std::string& path) {
   std::error_code ignored;
@@ -96,16 +97,25 @@ Unit unit_of_ringwayd(pid_t supervisor) {
   return unit.name.starts_with("ringwayd") ? unit : Unit{};
 }
 
-/// `owner`: whose service manager has it; "": that of who asks.
-std::string call_filter_of(const Unit& unit, const std::string& owner) {
-  if (unit.name.empty()) return {};
+void look_at_unit(Facts& facts) {
+  const Unit& unit = facts.unit;
+  if (unit.name.empty()) return;
   std::vector<std::string> words{"systemctl", "show", "--no-pager"};
   if (unit.of_user) words.emplace_back("--user");
-  if (unit.of_user && !owner.empty()) words.push_back(fmt::format("--machine={}@", owner));
-  words.insert(words.end(), {"--property=SystemCallFilter", "--value", "--", unit.name});
-  std::string filter = capture(words, kUnitAtMost, kFilterBytesMax).out;
-  std::erase(filter, '\n');
-  return filter;
+  if (unit.of_user && !facts.owner.empty()) {
+    words.push_back(fmt::format("--machine={}@", facts.owner));
+  }
+  words.insert(words.end(),
+               {"--property=SystemCallFilter,NFileDescriptorStore,FileDescriptorStoreMax", "--",
+                unit.name});
+  const std::string said = capture(words, kUnitAtMost, kPropertiesBytesMax).out;
+  facts.call_filter = line_behind(said, "SystemCallFilter=").value_or("");
+  const auto number = [&](std::string_view property) {
+    return number_in(line_behind(said, property).value_or(""));
+  };
+  const auto used = number("NFileDescriptorStore=");
+  const auto most = number("FileDescriptorStoreMax=");
+  if (used && most) facts.store = DescriptorStore{*used, *most};
 }
 
 void look_at_disk(Facts& facts) {
@@ -210,7 +220,7 @@ Facts examine(const Common& common, const std::string& state_dir) {
   }
   if (facts.supervisor != 0) facts.descriptors = descriptors_of(facts.supervisor);
   facts.in_ringwayd = facts.supervisor == 0 || is_ringwayd(facts.supervisor);
-  facts.call_filter = call_filter_of(facts.unit, facts.owner);
+  look_at_unit(facts);
   const BusPlaces places = bus_places(common, facts.status);
   facts.runtime_dir = places.runtime_dir;
   facts.state_dir = state_dir.empty() ? places.state_dir : state_dir;

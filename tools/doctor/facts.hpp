@@ -29,6 +29,12 @@ struct DiskRoom {
   std::uint64_t total = 0;
 };
 
+/// The service manager's descriptor store of a unit.
+struct DescriptorStore {
+  std::uint64_t used = 0;
+  std::uint64_t most = 0;
+};
+
 /// A topic as what mends the disk needs it.
 struct TopicRoom {
   std::string name{};
@@ -60,6 +66,7 @@ struct Facts {
   std::optional<std::uint64_t> descriptors{};  ///< that it has open; none: not for this user
   ServiceState service{};  ///< of one that does not answer
   Unit unit{};     ///< that serves, or is to
+  std::optional<DescriptorStore> store{};  ///< of that; none: not known
   std::string call_filter{};  ///< SystemCallFilter= of it, as systemd says; "": none, or not known
   std::string socket{}, runtime_dir{}, state_dir{};
   bool usual_state_dir = false;  ///< nobody said which: it is the one where ringwayd looks itself

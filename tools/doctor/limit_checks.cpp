@@ -56,6 +56,19 @@ Findings check_descriptors(const Facts& facts) {
            facts.supervisor == 0 ? "ulimit -Hn 524288" : facts.with_setting("LimitNOFILE=524288")}};
 }
 
+Findings check_descriptor_store(const Facts& facts) {
+  if (facts.status.value("rings_held_by", "") != "service") {
+    return well("descriptor_store", "none is in use: this bus has no unit, or a keeper");
+  }
+  if (!facts.store) return not_checked("descriptor_store", "systemctl show does not say");
+  const auto& [used, most] = *facts.store;
+  const std::string what = fmt::format("{} of {} are in use", used, most);
+  if (used * 5 <= most * 4) return well("descriptor_store", what);
+  return {{Severity::warning, "descriptor_store", what,
+           "the next topics or clients are refused (each takes three or more)",
+           facts.with_setting(fmt::format("FileDescriptorStoreMax={}", 4 * most))}};
+}
+
 Findings check_mappings(const Facts& facts) {
   const auto most = number_in(facts.word("/proc/sys/vm/max_map_count").value_or(""));
   if (!most) return not_checked("mappings", "/proc/sys/vm/max_map_count cannot be read");
