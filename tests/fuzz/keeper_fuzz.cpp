@@ -83,7 +83,7 @@ void read_replies(Input& input) {
   control::KeeperConnection& connection = conversation.connection();
   attempt([&] { check_kept(connection.pages({{"op", "list"}})); });
   attempt([&] { check_kept(connection.look("t")); });
-  attempt([&] { static_cast<void>(connection.state_dir()); });
+  attempt([&] { static_cast<void>(connection.whose()); });
 }
 
 /// What the keeper lists for its supervisor, the supervisor understands. Returns how much that is.
