@@ -12,8 +12,8 @@ from bus import wait_until
 from on_a_bus import OnABus
 
 CHECKS = ['service', 'versions', 'stale_sockets', 'orphaned_memory', 'logout', 'kernel', 'membarrier', 'io_uring',
-          'seccomp', 'memory', 'huge_pages', 'numa', 'locked_memory', 'descriptors', 'mappings', 'tasks', 'clock',
-          'governor', 'cpu_quota', 'disk_room', 'sync_time']
+          'seccomp', 'memory', 'huge_pages', 'numa', 'locked_memory', 'descriptors', 'descriptor_store', 'mappings',
+          'tasks', 'clock', 'governor', 'cpu_quota', 'disk_room', 'sync_time']
 
 
 class Doctor(OnABus):
