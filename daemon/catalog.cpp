@@ -83,7 +83,7 @@ Catalog::Catalog(const std::filesystem::path& file, const std::function<void()>&
                 "nothing was changed; restore the file from a backup");
   }
   bus_ = uuid_of(select.text(0), database_.thing());
-  database_.reserve_journal();
+  database_.reserve_space();
   // SQLite does so, too, and takes no notice where that is refused.
   control::sync_directory(file.parent_path().string());
 }
@@ -204,6 +204,7 @@ void Catalog::add_topic(const TopicRow& topic) {
       .step();
   write_partitions(topic);
   transaction.commit();
+  database_.reserve_space();
 }
 
 void Catalog::remove_topic(const shm::Uuid& topic) {

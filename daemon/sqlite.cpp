@@ -18,6 +18,8 @@ constexpr int kBusyTimeoutMs = 5000;
 /// Emptied into the database behind half of its space, so that a large change fits behind that.
 constexpr off_t kJournalBytes = 1024 * 1024;
 constexpr int kCheckpointPages = 128;
+/// In such steps the database grows, and this much of it is always ahead.
+constexpr int kGrowthBytes = 1024 * 1024;
 constexpr off_t kJournalHeaderBytes = 32;
 
 [[noreturn]] void refuse(sqlite3* database, const std::string& thing, int result) {
@@ -124,11 +126,23 @@ Database::~Database() {
   if (::pwrite(journal.get(), kNoHeader, sizeof kNoHeader, 0) > 0) ::fdatasync(journal.get());
 }
 
-void Database::reserve_journal() noexcept {
+void Database::reserve_space() noexcept {
   sqlite3_wal_autocheckpoint(database_.get(), kCheckpointPages);
   sqlite3_db_config(database_.get(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
   const shm::Descriptor journal(::open(journal_file().c_str(), O_RDWR | O_CLOEXEC));
-  if (journal) static_cast<void>(::posix_fallocate(journal.get(), 0, kJournalBytes));
+  if (!journal || ::posix_fallocate(journal.get(), 0, kJournalBytes) != 0) return;
+
+  // A journal that cannot be emptied into the database uses its own space up.
+  try {
+    auto size = prepare("SELECT page_count * page_size FROM pragma_page_count, pragma_page_size");
+    size.step();
+    int step = kGrowthBytes;
+    sqlite3_int64 wanted = size.integer(0) + kGrowthBytes;
+    sqlite3_file_control(database_.get(), "main", SQLITE_FCNTL_CHUNK_SIZE, &step);
+    sqlite3_file_control(database_.get(), "main", SQLITE_FCNTL_SIZE_HINT, &wanted);
+  } catch (const Error&) {
+    // Who uses the database next is told what is wrong with it.
+  }
 }
 
 Statement Database::prepare(std::string_view sql) {

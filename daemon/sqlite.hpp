@@ -47,10 +47,10 @@ class Database {
   Database& operator=(const Database&) = delete;
   ~Database();
 
-  /// Gives the write-ahead journal its disk space now and for good, so that small changes go
-  /// through when the disk is full. The journal must be in use. Without effect on a disk that is
-  /// full now.
-  void reserve_journal() noexcept;
+  /// Gives the write-ahead journal its disk space now and for good, and the database a MiB to grow
+  /// into, so that small changes go through when the disk is full. The journal must be in use.
+  /// Without effect on a disk that is full now. Again when the database has grown.
+  void reserve_space() noexcept;
 
   Statement prepare(std::string_view sql);
   void execute(const char* sql);  ///< any number of statements without results

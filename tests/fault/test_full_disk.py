@@ -133,6 +133,17 @@ class FullDisk(SmallDiskTrouble):
         self.bus.restart()
         self.assertEqual(self.bus.run('consume', 't', '--cursor', 'billing', '-n', 1), records[1100])
 
+    def test_small_changes_have_room_however_many_there_are(self):
+        """Their journal is emptied into the database behind every half MiB: here several times."""
+        self.bus.json('topic', 'create', 'wide', '--partitions', '500', '--ring', '64KiB', '--no-persist')
+        self.bus.run('produce', 'wide', stdin=lines(1))
+        self.disk.fill()
+        for _ in range(64):
+            self.bus.run('consume', 'wide', '--cursor', 'c', '-o', 'start', '-n', 1)
+            self.bus.json('cursor', 'delete', 'wide', 'c')
+        self.bus.restart()
+        self.assertEqual(self.bus.json('cursor', 'list', 'wide'), [])
+
     def test_a_topic_cannot_be_made_on_a_full_disk_and_nothing_of_it_stays(self):
         self.run_full()
         topics = self.bus.state_dir / 'topics'
