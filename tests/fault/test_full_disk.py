@@ -320,6 +320,8 @@ class OnTmpfs(FullDisk, unittest.TestCase):
         for line in ('level=warning event=cursor_not_saved topic=kept cursor=c.*the disk is full',
                      'level=error event=housekeeping_failed.*the disk is full'):
             wait_until(lambda line=line: re.search(line, self.bus.log.read_text()), line)
+        listed = self.bus.json('cursor', 'list', 'kept')
+        self.assertEqual([(row['cursor'], row['committed']) for row in listed], [('c', 10)])
         # One chore's trouble does not hide another's.
         refused = "topic 'deleted' is deleted, but stays in the catalog: "
         degraded = self.bus.json('status', status=5)['degraded']
