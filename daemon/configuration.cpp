@@ -20,6 +20,7 @@
 #include "control/utf8.hpp"
 #include "daemon/config_keys.hpp"
 #include "daemon/config_value.hpp"
+#include "daemon/key_depth.hpp"
 #include "ringway/error.hpp"
 #include "shm/descriptor.hpp"
 
@@ -107,9 +108,12 @@ std::string text_of(const std::string& file) {
 
 /// "value = TEXT", where that is TOML and nothing else; else the text as a string.
 toml::table value_of(std::string_view text) {
+  const std::string line = fmt::format("value = {}", text);
   try {
-    toml::table parsed = toml::parse(fmt::format("value = {}", text));
-    if (parsed.size() == 1) return parsed;
+    if (!line_of_too_deep_key(line)) {
+      toml::table parsed = toml::parse(line);
+      if (parsed.size() == 1) return parsed;
+    }
   } catch (const toml::parse_error&) {
     // Nobody quotes 16MiB, or a path, in a shell.
   }
@@ -124,6 +128,12 @@ void Configuration::read_file(const std::filesystem::path& file) {
 }
 
 void Configuration::read_text(std::string_view text, const std::string& name) {
+  if (const auto line = line_of_too_deep_key(text)) {
+    throw Error(ErrorCode::usage, fmt::format("{}:{}", name, *line),
+                fmt::format("has a key of more than {} parts, and no key has as many",
+                            kKeyPartsMax),
+                "put a name that has dots in quotes; ringwayd --sample-config prints every key");
+  }
   toml::table all;
   try {
     all = toml::parse(text, name);

@@ -33,7 +33,7 @@ namespace ringway::daemon {
 namespace {
 
 /// What a caller of `topic alter` waits for claims to be finished.
-constexpr std::chrono::milliseconds kPatience{3000};
+constexpr std::chrono::milliseconds kEndPatience{3000};
 
 layout::Retired retired(const ring::PartitionView& view) {
   return static_cast<layout::Retired>(view.retired().load(std::memory_order::acquire));
@@ -171,7 +171,7 @@ void TopicRegistry::next_ring_made(const std::shared_ptr<Topic>& topic, const Ma
         Error(ErrorCode::failed, fmt::format("topic '{}'", identity.name), failed.what(), ""));
   }
   // One whose positions run out has to wait.
-  RingEnd how{.patience = kPatience,
+  RingEnd how{.patience = kEndPatience,
               .waits_for_device = replacement.reason == ReplacedBecause::worn_out};
   if (replacement.settings.when_stopped == WhenStopped::fence) {
     how.fence_after = std::chrono::milliseconds(replacement.settings.stopped_after_ms);

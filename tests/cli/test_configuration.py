@@ -102,6 +102,15 @@ class SearchOrder(unittest.TestCase):
                     self.assertEqual(ended.returncode, 2)
                     self.assertIn(f'{file}: {said}', ended.stderr)
 
+    def test_a_key_of_very_many_parts_is_refused_by_its_line(self):
+        file, deep = self.root / 'deep', '.'.join('a' * 50000)
+        for text in (f'\n{deep} = 1\n', f'\n[{deep}]\n'):
+            file.write_text(text)
+            for action in ((), ('--check-config',)):
+                ended = self.ended(*action, '--config', file)
+                self.assertEqual(ended.returncode, 2)
+                self.assertIn(f'{file}:2: has a key of more than 8 parts, and no key has as many; put ', ended.stderr)
+
     @unittest.skipUnless(os.geteuid() == 0, 'takes root')
     def test_one_that_its_user_may_not_read_is_opened_by_the_fix(self):
         file = self.files['chosen']
