@@ -12,6 +12,7 @@
 
 #include "control/directories.hpp"
 #include "control/socket_address.hpp"
+#include "control/socket_place.hpp"
 #include "ringway/error.hpp"
 
 namespace ringway::daemon::metrics {
@@ -20,6 +21,7 @@ namespace {
 namespace ip = boost::asio::ip;
 
 constexpr int kBacklog = 16;
+constexpr const char* kAnother = "name another path as metrics_socket";
 
 shm::Descriptor socket_of(int family, const std::string& thing, const char* fix = "") {
   shm::Descriptor socket(::socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
@@ -68,18 +70,10 @@ shm::Descriptor listen_on_unix(const std::filesystem::path& path, mode_t mode) {
   const std::string thing = path.string();
   const control::SocketAddress address(thing);
   control::create_directories(path.parent_path().string(), 0755);
-  std::error_code none;
-  if (std::filesystem::is_socket(path, none)) {
-    const shm::Descriptor probe = socket_of(AF_UNIX, thing);
-    if (::connect(probe.get(), address.get(), address.bytes()) == 0 || errno == EAGAIN) {
-      throw Error(ErrorCode::busy, thing, "another process serves at this socket",
-                  "stop it, or name another path as metrics_socket");
-    }
-    ::unlink(path.c_str());
-  }
+  control::make_way(thing, SOCK_STREAM, kAnother);
   shm::Descriptor socket = socket_of(AF_UNIX, thing);
   if (::bind(socket.get(), address.get(), address.bytes()) != 0) {
-    throw system_error(errno, thing, "cannot be bound", "name another path as metrics_socket");
+    throw system_error(errno, thing, "cannot be bound", kAnother);
   }
   if (::chmod(path.c_str(), mode) != 0) throw system_error(errno, thing, "its mode cannot be set");
   listen(socket, thing);

@@ -21,7 +21,7 @@ std::optional<Loopback> parse_loopback(std::string_view text);
 
 /// Sockets that listen. @throws Error naming the address.
 shm::Descriptor listen_on_loopback(const Loopback& to);
-/// The socket of a dead process goes that is at the path; one that is served at is refused (busy).
+/// The path is as control::make_way() leaves it, and refused where that does.
 shm::Descriptor listen_on_unix(const std::filesystem::path& path, mode_t mode);
 
 /// "127.0.0.1:9464": where a socket of listen_on_loopback() is.

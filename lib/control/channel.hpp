@@ -109,7 +109,8 @@ class Listener {
  public:
   /// Listens at `path` with file mode `mode`, creating its directory if missing. The socket of a
   /// dead predecessor is replaced.
-  /// @throws Error busy when somebody serves there; usage when the path is too long.
+  /// @throws Error busy when somebody serves there; usage when the path is too long, or what is
+  /// there is no socket.
   Listener(const std::string& path, mode_t mode) : Listener(path) { listen(mode); }
   /// The place is taken, and who connects is refused as if nobody were there.
   explicit Listener(const std::string& path);

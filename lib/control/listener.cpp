@@ -11,37 +11,13 @@
 #include "control/channel.hpp"
 #include "control/directories.hpp"
 #include "control/socket_address.hpp"
+#include "control/socket_place.hpp"
 #include "ringway/error.hpp"
-#include "shm/process.hpp"
 
 namespace ringway::control {
 namespace {
 
-/// Whether who listens at the other end is alive. A supervisor that was killed while it started its
-/// keeper leaves a child behind that has the supervisor's sockets until it becomes the keeper.
-bool listener_lives(int socket) {
-  ucred peer{};
-  socklen_t bytes = sizeof peer;
-  // The credentials of who called listen(), unless it is in a pid namespace of its own.
-  if (::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &bytes) != 0 || peer.pid == 0) {
-    return true;
-  }
-  const auto process = shm::open_pid(peer.pid);
-  return process && !shm::is_dead(process->get());
-}
-
-/// Whether somebody accepts connections at the address; a dead process's socket refuses them.
-bool somebody_serves(const SocketAddress& address, const std::string& path) {
-  const shm::Descriptor probe(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!probe) throw system_error(errno, path, "no socket can be made");
-  if (::connect(probe.get(), address.get(), address.bytes()) == 0) {
-    return listener_lives(probe.get());
-  }
-  if (errno == ECONNREFUSED || errno == ENOENT) return false;
-  if (errno == EAGAIN) return true;  // its queue is full, so it has one
-  throw system_error(errno, path, "is in the way and is no socket of a dead predecessor",
-                     "remove it or name another socket");
-}
+constexpr const char* kAnother = "name another path";
 
 }  // namespace
 
@@ -59,18 +35,11 @@ SocketAddress::SocketAddress(const std::string& path) {
 Listener::Listener(const std::string& path) : path_(path) {
   const SocketAddress address(path);
   create_directories(std::filesystem::absolute(path).parent_path(), 0755);
+  make_way(path, SOCK_SEQPACKET, kAnother);
   shm::Descriptor socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!socket) throw system_error(errno, path, "no socket can be made");
   if (::bind(socket.get(), address.get(), address.bytes()) != 0) {
-    if (errno != EADDRINUSE) throw system_error(errno, path, "cannot be bound");
-    if (somebody_serves(address, path)) {
-      throw Error(ErrorCode::busy, path, "another process serves at this socket",
-                  "stop it or name another socket");
-    }
-    ::unlink(path.c_str());
-    if (::bind(socket.get(), address.get(), address.bytes()) != 0) {
-      throw system_error(errno, path, "cannot be bound");
-    }
+    throw system_error(errno, path, "cannot be bound", kAnother);
   }
   socket_ = std::move(socket);
   struct stat status{};
@@ -97,7 +66,7 @@ void Listener::listen(mode_t mode) {
   if (inode_ == 0) return;
   if (!in_place()) {
     throw Error(ErrorCode::busy, path_, "another process has taken this socket's place",
-                "stop it or name another socket");
+                fmt::format("stop it, or {}", kAnother));
   }
   if (::chmod(path_.c_str(), mode) != 0 || ::listen(socket_.get(), SOMAXCONN) != 0) {
     throw system_error(errno, path_, "cannot be listened at");

@@ -5,8 +5,12 @@ import pathlib
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / 'support'))
+from bus import Bus
 
 PLACES = ('chosen', 'named', 'service', 'xdg/ringway', 'home/.config/ringway')
 
@@ -129,6 +133,39 @@ class SearchOrder(unittest.TestCase):
     def test_root_has_none_in_a_home(self):
         self.assertIsNone(self.counts(user={}, **self.variables('XDG_CONFIG_HOME')))
         self.assertEqual(self.counts(user={}, **self.variables('RINGWAYD_CONFIG')), 'named')
+
+
+class SocketPlace(unittest.TestCase):
+    """What is in the place where a socket is to be."""
+
+    def setUp(self):
+        self.root = pathlib.Path(tempfile.mkdtemp(prefix='ringway-configuration-'))
+        self.addCleanup(shutil.rmtree, self.root)
+        self.precious = self.root / 'precious'
+        self.precious.write_text('mine')
+
+    def started(self, *words, **variables):
+        return subprocess.run([os.environ['RINGWAYD'], *words, '--runtime-dir', self.root / 'r', '--state-dir', self.root / 's'],
+                              env={'HOME': str(self.root), 'RINGWAYD_CONFIG': '', **variables}, capture_output=True, text=True,
+                              timeout=60, check=False)
+
+    def test_a_file_is_refused_and_stays_whoever_names_it(self):
+        file = self.root / 'ringwayd.toml'
+        file.write_text(f'socket = "{self.precious}"\n')
+        for words, variables in ((('--socket', self.precious), {}), (('--config', file), {}),
+                                 ((), {'RINGWAYD_SOCKET': str(self.precious)})):
+            ended = self.started(*words, **variables)
+            self.assertEqual(ended.returncode, 2, ended.stderr)
+            self.assertEqual(ended.stderr.splitlines()[-1], f'ringwayd: {self.precious}: what is there is no socket, and stays; '
+                             'move it away, or name another path')
+            self.assertEqual(self.precious.read_text(), 'mine')
+
+    def test_metrics_do_not_take_the_place_of_the_control_socket(self):
+        bus = Bus()
+        bus.env['RINGWAYD_METRICS_SOCKET'] = str(bus.socket)
+        with bus:
+            self.assertIn('metrics_not_served', bus.log.read_text())
+            self.assertIn('another process serves at this socket', bus.json('status', status=5)['degraded'][0])
 
 
 if __name__ == '__main__':
