@@ -1,11 +1,9 @@
-#include <fmt/format.h>
-
-#include <cstdio>
 #include <exception>
 #include <utility>
 
 #include "daemon/keeper.hpp"
 #include "daemon/options.hpp"
+#include "daemon/printing.hpp"
 #include "daemon/serve.hpp"
 #include "ringway/error.hpp"
 #include "shm/descriptor.hpp"
@@ -25,10 +23,10 @@ int main(int argc, char** argv) {
         return options.exit_status;
     }
   } catch (const Error& error) {
-    fmt::print(stderr, "ringwayd: {}\n", error.what());
+    daemon::complain(error.what());
     return error.code() == ErrorCode::usage ? 2 : 1;
   } catch (const std::exception& error) {
-    fmt::print(stderr, "ringwayd: {}\n", error.what());
+    daemon::complain(error.what());
     return 1;
   }
 }

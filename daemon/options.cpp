@@ -5,10 +5,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <sstream>
 #include <vector>
 
 #include "daemon/config_keys.hpp"
 #include "daemon/grammar.hpp"
+#include "daemon/printing.hpp"
 #include "ringway/error.hpp"
 
 namespace ringway::daemon {
@@ -24,7 +26,9 @@ Options parse_options(int argc, char** argv) {
     app->parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) {  // --help, --version
-      app->exit(error);
+      std::ostringstream said;
+      app->exit(error, said, said);
+      print(said.str());
       options.action = Options::Action::leave;
       return options;
     }
@@ -64,20 +68,19 @@ Options parse_options(int argc, char** argv) {
     return configuration;
   };
   if (written.sample) {
-    fmt::print("{}", sample_config());
+    print(sample_config());
   } else {
     options.configuration =
         options.read_configuration(written.check ? MustExist::everybody : MustExist::creators);
   }
   for (const auto& [variable, advice] : options.configuration.unknown_variables()) {
     if (!written.check && !written.print) break;  // a start has it in its log
-    fmt::print(stderr, "ringwayd: {}: is no key of the configuration, and ignored; {}\n", variable,
-               advice);
+    complain(fmt::format("{}: is no key of the configuration, and ignored; {}", variable, advice));
   }
-  if (written.print) fmt::print("{}", options.configuration.text());
+  if (written.print) print(options.configuration.text());
   if (written.check) {
     const std::string file = options.configuration.file().string();
-    fmt::print("{}: the configuration is right\n", file.empty() ? "no file is there" : file);
+    print((file.empty() ? "no file is there" : file) + ": the configuration is right\n");
   }
   if (written.sample || written.check || written.print) options.action = Options::Action::leave;
   return options;

@@ -168,5 +168,30 @@ class SocketPlace(unittest.TestCase):
             self.assertIn('another process serves at this socket', bus.json('status', status=5)['degraded'][0])
 
 
+class StandardStreams(unittest.TestCase):
+    """The exit status where what is to be said cannot be written."""
+
+    def status(self, redirected, *words):
+        return subprocess.run(['sh', '-c', f'exec "$@" {redirected}', 'sh', os.environ['RINGWAYD'], *words],
+                              env={'RINGWAYD_CONFIG': '', 'RINGWAYD_NONE': '1'}, stdout=subprocess.DEVNULL,
+                              stderr=subprocess.DEVNULL, timeout=60, check=False).returncode
+
+    def test_an_error_that_cannot_be_written_has_the_status_of_one_that_can(self):
+        for redirected in ('2>/dev/full', '2>&-', '>/dev/full 2>/dev/full', '>&- 2>&-'):
+            for status, words in ((2, ['--socket']), (2, ['--check-config', '--config', '/nonexistent']),
+                                  (1, ['--runtime-dir', '/dev/null/x', '--state-dir', '/dev/null/x'])):
+                self.assertEqual(self.status(redirected, *words), status, (redirected, words))
+
+    def test_a_warning_that_cannot_be_written_changes_nothing(self):
+        for redirected in ('2>/dev/full', '2>&-'):
+            for words in (['--print-config'], ['--check-config']):
+                self.assertEqual(self.status(redirected, *words), 0, (redirected, words))
+
+    def test_an_answer_that_cannot_be_written_is_a_failure(self):
+        for redirected in ('>/dev/full', '>&-', '>/dev/full 2>/dev/full', '>&- 2>&-'):
+            for word in ('--print-config', '--check-config', '--sample-config', '--help', '--version'):
+                self.assertEqual(self.status(redirected, word), 1, (redirected, word))
+
+
 if __name__ == '__main__':
     unittest.main()

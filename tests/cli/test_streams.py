@@ -37,6 +37,12 @@ class ClosedStreams(unittest.TestCase):
         self.assertEqual(self.run_closed('<&- >&- 2>&-', *read).returncode, 1)
         self.assertEqual(self.bus.run(*read), b'1\n')
 
+    def test_an_error_that_cannot_be_written_has_the_status_of_one_that_can(self):
+        for redirections in ('2>/dev/full', '>/dev/full 2>/dev/full', '2>&-'):
+            for status, words in ((2, ['no-such-verb']), (3, ['topic', 'describe', 'no-such-topic']),
+                                  (2, ['topic', 'list', '--output=json', '--no-such-option'])):
+                self.assertEqual(self.run_closed(redirections, *words).returncode, status, (redirections, words))
+
     def test_consume_holds_no_records_while_its_output_is_blocked(self):
         reader = subprocess.Popen(self.bus.command('consume', 't'), env=self.bus.env, stdout=subprocess.PIPE)
         seen = []
