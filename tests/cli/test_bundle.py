@@ -102,6 +102,24 @@ class Bundle(OnABus):
             for option, value in values.items():
                 self.assertRegex(files['config.txt'].decode(), f'(?m)^{option[2:].replace("-", "_")} = "{value}" +# {option}$')
 
+    def test_places_are_relative_to_where_the_supervisor_stands(self):
+        self.bus.kill()
+        there = self.bus.root / 'a place'
+        there.mkdir()
+        (there / 'my.toml').write_text('limits.topics = 77\n')
+        words = ['--config', 'my.toml', '--socket=../run/control.sock', '--runtime-dir', '../run', '--state-dir=../state']
+        for gone in (False, True):
+            with subprocess.Popen([os.environ['RINGWAYD'], *words], cwd=there, stderr=subprocess.DEVNULL) as other:
+                self.addCleanup(other.kill)
+                self.wait_until(lambda: self.bus.run_for_status('status') == 0, 'the bus')
+                if gone:
+                    there.rename(self.bus.root / 'elsewhere')
+                files, _ = self.bundle()
+                other.kill()
+            self.file.unlink()
+            self.assertRegex(files['config.txt'].decode(), r'(?m)^topics = 77 +# my\.toml:1$')
+            self.assertIn(f'socket = "{self.bus.socket}" ', files['config.txt'].decode())
+
     def test_a_topic_whose_name_begins_as_options_do(self):
         self.bus.run('topic', 'create', '--ring', '64KiB', '--', '--help')
         files, _ = self.bundle()

@@ -64,6 +64,13 @@ void clear_environment(std::vector<std::string>& words) {
   if (const char* path = std::getenv("PATH")) words.push_back(fmt::format("PATH={}", path));
 }
 
+/// To where the process stands, which its options may be relative to, if this user may go there. A
+/// step of the command itself, whose time is bounded: the disk there may hang.
+void go_to_directory_of(pid_t pid, std::vector<std::string>& words) {
+  words.insert(words.end(), {"sh", "-c", R"(cd "$0" 2>/dev/null; exec "$@")",
+                             fmt::format("/proc/{}/cwd", pid)});
+}
+
 }  // namespace
 
 std::vector<std::string> configuration_command(pid_t supervisor, const std::string& ringwayd) {
@@ -78,6 +85,7 @@ std::vector<std::string> configuration_command(pid_t supervisor, const std::stri
   }
   clear_environment(words);
   std::ranges::copy_if(environment, std::back_inserter(words), is_read);
+  go_to_directory_of(supervisor, words);
   words.push_back(ringwayd);
   std::ranges::move(places_named_in(strings_of(supervisor, "cmdline")), std::back_inserter(words));
   words.emplace_back("--print-config");

@@ -8,8 +8,8 @@
 namespace ringway::cli::bundle {
 
 /// The command by which `ringwayd` prints the configuration it has when it is started as the
-/// process `supervisor` was: as its user, with the places its options name, and with what it takes
-/// from its environment. As this shell has it where that process may not be looked at. Nothing else
+/// process `supervisor` was: as its user, where it stands, with the places its options name, and
+/// with what it takes from its environment. As this shell has it where that process may not be looked at. Nothing else
 /// of that process counts: anybody may start one that is called ringwayd.
 std::vector<std::string> configuration_command(pid_t supervisor, const std::string& ringwayd);
 
