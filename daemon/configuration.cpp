@@ -17,6 +17,7 @@
 
 #include "control/access.hpp"
 #include "control/shell_word.hpp"
+#include "control/topic_settings.hpp"
 #include "control/utf8.hpp"
 #include "daemon/config_keys.hpp"
 #include "daemon/config_value.hpp"
@@ -203,8 +204,13 @@ void Configuration::read(const Key& key, const Value& value) {
 
 void Configuration::read_topics(const Value& topics) {
   for (const auto& [topic, node] : topics.table("must be a table of topics")) {
-    const std::string prefix = fmt::format("topics.\"{}\"", topic.str());
+    const std::string prefix = "topics." + toml_string(std::string(topic.str()));
     const Value rights = topics.within(node, prefix);
+    try {
+      control::validate_topic_name(topic.str());
+    } catch (const Error& bad) {
+      throw rights.wrong(bad.rule(), "no topic can have this name: write that of one that can");
+    }
     TopicRights& into = config_.topics[std::string(topic.str())];
     for (const auto& [right, list] : rights.table("must be a table of rights")) {
       const std::string name = fmt::format("{}.{}", prefix, right.str());
@@ -264,7 +270,8 @@ std::string Configuration::text() const {
   std::string text;
   std::string_view section;
   const auto add = [&](std::string_view name, const Origin& origin) {
-    text += fmt::format("{:<48} # {}\n", fmt::format("{} = {}", name, origin.value), origin.where);
+    text += fmt::format("{:<48} # {}\n", fmt::format("{} = {}", name, origin.value),
+                        control::with_escaped_bytes(origin.where));
   };
   for (const Key& key : config_keys()) {
     if (key.section() != section) text += fmt::format("\n[{}]\n", section = key.section());

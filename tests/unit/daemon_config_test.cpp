@@ -389,6 +389,47 @@ TEST_CASE("config: what is printed of it is a file that says the same", "[daemon
   CHECK_THAT(configuration.text(), Catch::Contains("# ringway.toml:1"));
 }
 
+TEST_CASE("config: what is printed reads back, whatever names, paths and the file are called",
+          "[daemon]") {
+  for (const std::string name : {"a b", "a.b.c.d.e.f.g.h.i.j", "\"", "a\"]\"", "\\", "\\u0041", "'",
+                                 "'''", "=", "true", "a/b", "ü", "a \" b"}) {
+    CAPTURE(name);
+    const std::string path = "/" + name + "\t\n\x7f\u0085";
+    Configuration configuration;
+    configuration.read_text("[topics." + toml_string(name) + "]\nreaders = [" + toml_string(path) +
+                                "]\nwriters = []\n",
+                            "a\nlog_level = 1\xff.toml");
+    configuration.set_string("state_dir", path, "--state-dir");
+    configuration.complete();
+    CAPTURE(configuration.text());
+    Configuration again;
+    again.read_text(configuration.text(), "printed");
+    again.complete();
+    CHECK(changes(configuration, again).empty());
+    CHECK(again.config().state_dir == path);
+    CHECK(again.config().topics.at(name).readers == std::vector<std::string>{path});
+  }
+}
+
+TEST_CASE("config: rights to what no topic can be named are refused by the rule of names",
+          "[daemon]") {
+  for (const auto& [name, rule] :
+       {std::pair{R"("")", "has 0 bytes; 1 to 249 are allowed"},
+        {"_x", "starts with '_' or '$', which are kept for the bus itself"},
+        {R"("a+")", "holds '+' or '#', which are kept for patterns"},
+        {R"("a//b")", "has an empty level between '/'"},
+        {R"("a\nb")", "holds a control character"}}) {
+    const Error error = refusal(fmt::format("\n[topics.{}]\nreaders = []", name));
+    CHECK(error.code() == ErrorCode::usage);
+    CHECK(error.rule() == rule);
+    CHECK_THAT(error.thing(), Catch::StartsWith("ringway.toml:2: topics.\""));
+    CHECK_THAT(error.thing(), !Catch::Contains("\n"));
+    CHECK_FALSE(error.fix().empty());
+  }
+  CHECK_THROWS_WITH(layered("", {R"(RINGWAYD_TOPICS={"$x" = {}})"}),
+                    Catch::StartsWith("RINGWAYD_TOPICS: topics.\"$x\": starts with '_' or '$'"));
+}
+
 TEST_CASE("reload: names what changed, and leaves what only a start reads", "[daemon]") {
   Configuration before =
       layered("[limits]\ntopics = 5\n[topics.t]\nreaders = [\"bob\"]", {"RINGWAYD_STATE_DIR=/s"});
