@@ -9,7 +9,6 @@
 #include <cstdint>
 
 #include "ringway/error.hpp"
-#include "shm/descriptor_limit.hpp"
 
 namespace ringway::daemon {
 
@@ -19,8 +18,7 @@ Doorbells::Doorbells() : epoll_(::epoll_create1(EPOLL_CLOEXEC)) {
 
 shm::Descriptor Doorbells::make() {
   shm::Descriptor doorbell(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-  if (!doorbell)
-    throw system_error(errno, "doorbell", "eventfd failed", shm::descriptor_advice(errno));
+  if (!doorbell) throw system_error(errno, "doorbell", "eventfd failed");
   watch(doorbell.get());
   return doorbell;
 }

@@ -66,13 +66,18 @@ std::string read_report(int pipe) {
 void spawn_keeper(const std::string& executable, const std::string& runtime_dir,
                   const std::string& state_dir) {
   int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0) throw system_error(errno, "descriptor keeper", "pipe failed");
+  if (::pipe2(ends, O_CLOEXEC) != 0) {
+    throw system_error(errno, "descriptor keeper", "no pipe to it can be made");
+  }
   const shm::Descriptor from(ends[0]);
   shm::Descriptor to(ends[1]);
   const char* const arguments[] = {executable.c_str(), "--keeper", runtime_dir.c_str(),
                                    state_dir.c_str(), nullptr};
   const pid_t child = ::fork();
-  if (child < 0) throw system_error(errno, "descriptor keeper", "fork failed");
+  if (child < 0) {
+    throw system_error(errno, "descriptor keeper", "no process can be made for it",
+                       "raise the limit of processes (ulimit -u, TasksMax=), or free memory");
+  }
   if (child == 0) {
     // Twice, so that the keeper is nobody's child to wait for.
     ::setsid();
@@ -85,8 +90,11 @@ void spawn_keeper(const std::string& executable, const std::string& runtime_dir,
   }
   const std::string report = read_report(from.get());
   if (report == "ready\n") return;
-  throw Error(ErrorCode::failed, "descriptor keeper",
-              "did not start: " + (report.empty() ? "it ended without a word" : report), "");
+  if (report.empty()) {
+    throw Error(ErrorCode::failed, "descriptor keeper", "did not start: it ended without a word",
+                "the kernel's log may say what ended it (journalctl -k)");
+  }
+  throw Error(ErrorCode::failed, "descriptor keeper", "did not start: " + report, "");
 }
 
 KeeperClient::KeeperClient(const std::string& executable, const std::string& runtime_dir,

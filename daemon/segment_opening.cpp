@@ -12,7 +12,6 @@
 
 #include "daemon/log_damage.hpp"
 #include "daemon/segment_search.hpp"
-#include "shm/descriptor_limit.hpp"
 #include "storage/posix_file_system.hpp"
 
 namespace ringway::daemon {
@@ -112,8 +111,7 @@ OpenedSegment open_segment(Topic& topic, const control::FindSegment& find, const
       return open_segment(topic, find, log);
     }
     if (newest || lacks_means(-opened)) {
-      const Error refused = system_error(-opened, path.string(), "the segment cannot be opened",
-                                         shm::descriptor_advice(-opened));
+      const Error refused = system_error(-opened, path.string(), "the segment cannot be opened");
       if (lacks_means(-opened)) throw refused;
       return {.newest_refused = refused};
     }

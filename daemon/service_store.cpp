@@ -136,7 +136,9 @@ void ServiceStore::put(const std::string& name, const nlohmann::json& /*meta*/, 
   Kept kept{short_name(name, fd), status.st_dev, status.st_ino};
   check_room(kept.short_name);
   int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0) throw system_error(errno, "descriptor store", "pipe failed");
+  if (::pipe2(ends, O_CLOEXEC) != 0) {
+    throw system_error(errno, "descriptor store", "no pipe can be made");
+  }
   const shm::Descriptor rest(ends[0]);
   shm::Descriptor probe(ends[1]);
   {

@@ -37,8 +37,9 @@ constexpr off_t kJournalHeaderBytes = 32;
     case SQLITE_FULL:
       throw Error(ErrorCode::failed, thing, "the disk is full", "make room, then try again");
     default:
+      const std::string fix = database != nullptr ? fix_of(sqlite3_system_errno(database)) : "";
       throw Error(ErrorCode::failed, thing, fmt::format("the catalog cannot be used: {}", reason),
-                  "");
+                  fix.empty() ? "see to the rights to its directory, and to the disk" : fix);
   }
 }
 

@@ -9,7 +9,6 @@
 #include <cstdlib>
 
 #include "ringway/error.hpp"
-#include "shm/descriptor_limit.hpp"
 
 namespace ringway::daemon {
 
@@ -21,7 +20,7 @@ constexpr std::uint64_t kBarrierPatienceUs = 10'000'000;
 void sent(int result) {
   if (result > 0) return;
   const int error = result < 0 ? -result : ENOTCONN;
-  const std::string limit = shm::descriptor_advice(error);
+  const std::string limit = fix_of(error);
   if (!limit.empty()) throw system_error(error, "service manager", "cannot be told", limit);
   throw system_error(error, "service manager", "does not answer",
                      "look at systemctl status, or use descriptor_store \"keeper\"");

@@ -17,7 +17,6 @@
 #include "daemon/ring_opening.hpp"
 #include "log/recovery.hpp"
 #include "ringway/error.hpp"
-#include "shm/descriptor_limit.hpp"
 
 namespace ringway::daemon {
 namespace {
@@ -26,7 +25,7 @@ namespace {
 constexpr std::string_view kTriedAgain = "mend that; it is tried again every second";
 
 std::string directory_advice(int error_number) {
-  const std::string advice = shm::descriptor_advice(error_number);
+  const std::string advice = fix_of(error_number);
   if (!advice.empty()) return advice;
   return fmt::format("{}, or create the topic without a log (--no-persist)",
                      error_number == ENOSPC ? "make room there" : "mend that");

@@ -98,9 +98,11 @@ void demand_nothing_left(const fs::path& catalog, const fs::path& topics,
   const bool absent =
       refused == std::errc::no_such_file_or_directory && !fs::is_symlink(topics);
   if (refused && !absent) {
+    const std::string fix = fix_of(refused.value());
     throw system_error(refused.value(), topics.string(),
                        "there is no catalog, and whether logs are left cannot be seen",
-                       "nothing was changed; restore both, or make it readable");
+                       "nothing was changed; " +
+                           (fix.empty() ? "restore both, or make it readable" : fix));
   }
   const auto logs = logs_without_topic(topics, {});
   const auto rings = rings_without_topic(kept, {});

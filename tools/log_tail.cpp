@@ -1,8 +1,10 @@
 #include "tools/log_tail.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <deque>
 
+#include "log/file_error.hpp"
 #include "log/recovery.hpp"
 #include "log/segment_reader.hpp"
 #include "ringway/error.hpp"
@@ -40,9 +42,10 @@ std::deque<LoggedRecord> tail_of(storage::FileSystem& file_system, const std::st
   const std::uint64_t first = segment.first.offset;
   const std::uint64_t end = std::min(below, segment.end.offset);
   if (end <= first) return {};
-  const int descriptor = file_system.open(directory + "/" + segment.name, storage::OpenMode::read);
+  const std::string path = directory + "/" + segment.name;
+  const int descriptor = file_system.open(path, storage::OpenMode::read);
   if (descriptor == -ENOENT) return {};  // retired meanwhile
-  if (descriptor < 0) throw system_error(-descriptor, segment.name, "open");
+  log::require(descriptor, path, "open");
   log::SegmentReader reader(file_system, storage::File(file_system, descriptor));
   reader.limit_to(segment.end);
   // Skips use up offsets too: more may have to be walked over than were asked for.

@@ -66,7 +66,8 @@ Error unreadable(const std::filesystem::path& file, sqlite3* database) {
 }
 
 /// Beside a living supervisor, or on what a dead one left. A directory that cannot be written to
-/// has no room for SQLite's shared memory: there the file alone is read, as it stands.
+/// has no room for SQLite's shared memory: there the file alone is read, as it stands. It lacks
+/// what the journal has, so nobody gets it for want of descriptors.
 Database open_catalog(const std::filesystem::path& file) {
   const std::string uri = "file:" + file.string();
   for (const char* mode : {"?mode=ro", "?mode=ro&immutable=1"}) {
@@ -79,6 +80,9 @@ Database open_catalog(const std::filesystem::path& file) {
     if (sqlite3_exec(opened, "SELECT count(*) FROM topics", nullptr, nullptr, nullptr) ==
         SQLITE_OK) {
       return database;
+    }
+    if (const int error = sqlite3_system_errno(opened); error == EMFILE || error == ENFILE) {
+      throw system_error(error, file.string(), "the catalog cannot be read");
     }
     if (std::string_view(mode).ends_with("immutable=1")) throw unreadable(file, opened);
   }

@@ -14,7 +14,6 @@
 #include "control/host_unit.hpp"
 #include "control/socket_address.hpp"
 #include "ringway/error.hpp"
-#include "shm/descriptor_limit.hpp"
 #include "shm/user_namespace.hpp"
 
 namespace ringway::control {
@@ -98,7 +97,7 @@ Channel Channel::connect(const std::string& path) {
   const SocketAddress address(path);
   shm::Descriptor socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
   if (!socket) {
-    throw system_error(errno, path, "no socket can be made", shm::descriptor_advice(errno));
+    throw system_error(errno, path, "no socket can be made");
   }
   // Blocking only for a place in a full queue: who asks again and again would never be next.
   ::setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &kQueuePatience, sizeof kQueuePatience);

@@ -13,7 +13,6 @@
 
 #include "ringway/error.hpp"
 #include "shm/descriptor.hpp"
-#include "shm/descriptor_limit.hpp"
 
 namespace ringway::control {
 namespace {
@@ -57,7 +56,7 @@ void make(const std::string& path, mode_t mode, Made& made) {
 }
 
 Error not_durable(int error_number, const fs::path& directory) {
-  std::string advice = shm::descriptor_advice(error_number);
+  std::string advice = fix_of(error_number);
   if (advice.empty()) {
     advice =
         "a loss of power could take what lies in it: mend its disk, or name a state directory "

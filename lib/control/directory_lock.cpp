@@ -12,7 +12,6 @@
 
 #include "control/directories.hpp"
 #include "ringway/error.hpp"
-#include "shm/descriptor_limit.hpp"
 
 namespace ringway::control {
 namespace {
@@ -41,7 +40,7 @@ shm::Descriptor lock_file(const std::string& directory) {
   shm::Descriptor file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!file) {
     const int error = errno;
-    const std::string limit = shm::descriptor_advice(error);
+    const std::string limit = fix_of(error);
     throw system_error(error, path, "cannot be opened",
                        limit.empty() ? directory_advice(error, directory) : limit);
   }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cerrno>
 #include <cstdint>
 #include <string>
 
@@ -8,9 +9,17 @@
 
 namespace ringway::log {
 
-/// Throws what a call of the file system refused, where its result is a negative errno.
-inline void require(std::int64_t result, const std::string& thing, const char* attempted) {
-  if (result < 0) throw system_error(static_cast<int>(-result), thing, attempted);
+/// What a call of the file system refused, whose result is a negative errno.
+inline Error file_error(std::int64_t result, const std::string& path, const char* attempted) {
+  const int error_number = static_cast<int>(-result);
+  const bool denied = error_number == EACCES || error_number == EPERM;
+  return system_error(error_number, path, attempted,
+                      denied ? "act as its owner, or give the right to it (chown, chmod)" : "");
+}
+
+/// Throws that, where the result is one.
+inline void require(std::int64_t result, const std::string& path, const char* attempted) {
+  if (result < 0) throw file_error(result, path, attempted);
 }
 
 inline storage::File open_or_throw(storage::FileSystem& file_system, const std::string& path,

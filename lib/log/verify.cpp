@@ -47,10 +47,10 @@ LogReport verify_log(storage::FileSystem& file_system, const std::string& direct
   const std::vector<SegmentInfo>& segments = report.recovered.segments;
   for (std::size_t i = 0; i < segments.size(); ++i) {
     const SegmentInfo& segment = segments[i];
-    const int descriptor =
-        file_system.open(directory + "/" + segment.name, storage::OpenMode::read);
+    const std::string path = directory + "/" + segment.name;
+    const int descriptor = file_system.open(path, storage::OpenMode::read);
     if (descriptor == -ENOENT) continue;
-    if (descriptor < 0) throw system_error(-descriptor, segment.name, "open");
+    require(descriptor, path, "open");
     SegmentReader reader(file_system, storage::File(file_system, descriptor));
     if (reader.header().base_offset != segment.first.offset) continue;
     if (i + 1 < segments.size()) reader.limit_to(segment.end);

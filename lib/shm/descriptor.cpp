@@ -8,14 +8,12 @@
 #include <cstdlib>
 
 #include "ringway/error.hpp"
-#include "shm/descriptor_limit.hpp"
 
 namespace ringway::shm {
 namespace {
 
 Error refused(int error_number, int fd, const char* attempted) {
-  return system_error(error_number, fmt::format("descriptor {}", fd), attempted,
-                      descriptor_advice(error_number));
+  return system_error(error_number, fmt::format("descriptor {}", fd), attempted);
 }
 
 }  // namespace

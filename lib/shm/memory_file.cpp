@@ -12,7 +12,6 @@
 #include <utility>
 
 #include "ringway/error.hpp"
-#include "shm/descriptor_limit.hpp"
 #include "shm/memory_budget.hpp"
 
 namespace ringway::shm {
@@ -77,7 +76,7 @@ MemoryFileInMaking::MemoryFileInMaking(std::string name, std::uint64_t bytes,
   check_budget(name_, bytes, promised_bytes);
   file_.reset(::memfd_create(name_.c_str(), MFD_CLOEXEC | MFD_ALLOW_SEALING));
   if (!file_) {
-    throw system_error(errno, name_, "no memory file can be made", descriptor_advice(errno));
+    throw system_error(errno, name_, "no memory file can be made");
   }
   if (::fchmod(file_.get(), 0600) != 0) throw system_error(errno, name_, "fchmod failed");
   if (::ftruncate(file_.get(), static_cast<off_t>(bytes)) != 0) {

@@ -36,8 +36,9 @@ const Uuid& boot_id() {
     const auto uuid =
         parse_uuid(std::string_view(text).substr(0, std::min<std::size_t>(text.size(), 36)));
     if (!uuid) {
+      const std::string fix = fix_of(errno);
       throw Error(ErrorCode::failed, "/proc/sys/kernel/random/boot_id", "is not readable",
-                  "mount /proc");
+                  fix.empty() ? "mount /proc" : fix);
     }
     return *uuid;
   }();
@@ -82,8 +83,7 @@ std::optional<Descriptor> open_pid(pid_t pid) {
   if (pidfd) return pidfd;
   // EINVAL, ENOENT: the number is a mere thread's by now.
   if (errno == ESRCH || errno == EINVAL || errno == ENOENT) return std::nullopt;
-  throw system_error(errno, fmt::format("process {}", pid), "pidfd_open failed",
-                     errno == EMFILE ? "raise the limit of open files (ulimit -n)" : "");
+  throw system_error(errno, fmt::format("process {}", pid), "pidfd_open failed");
 }
 
 std::optional<Descriptor> open_process(const layout::ProcessId& id) {

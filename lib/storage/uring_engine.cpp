@@ -23,8 +23,6 @@ const char* advice(int result) {
       return "allow it (seccomp filter, sysctl kernel.io_uring_disabled)";
     case ENOMEM:
       return "raise the limit of locked memory (ulimit -l, LimitMEMLOCK=)";
-    case EMFILE:
-      return "raise the limit of open files (ulimit -n, LimitNOFILE=)";
     default:
       return "";
   }

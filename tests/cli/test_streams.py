@@ -87,5 +87,35 @@ class ClosedStreams(unittest.TestCase):
                 self.assertIn(os.readlink(f'/proc/{pid}/fd/{fd}'), ('/', '/dev/null'))
 
 
+class FewDescriptors(unittest.TestCase):
+    """What lacks descriptors says so, of which file, and what gives it some."""
+
+    FIX = 'raise the limit of open files (ulimit -n, LimitNOFILE=)'
+
+    def setUp(self):
+        self.bus = Bus()
+        self.addCleanup(self.bus.close)
+
+    def ended(self, descriptors, command):
+        return subprocess.run(['sh', '-c', f'ulimit -n {descriptors}; exec "$@"', 'sh', *map(str, command)],
+                              env=self.bus.env, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False)
+
+    def test_a_topic_is_not_said_to_be_missing_where_its_catalog_cannot_be_opened(self):
+        self.bus.start()
+        self.bus.run('topic', 'create', 't')
+        for verb in (['verify'], ['dump'], ['repair', '--dry-run']):
+            ended = self.ended(5, self.bus.command('log', *verb, 't', '--state-dir', self.bus.state_dir))
+            self.assertEqual(ended.returncode, 1, ended.stderr)
+            self.assertIn(f'{self.bus.state_dir}/catalog.db: the catalog cannot be read: Too many open files; {self.FIX}\n',
+                          ended.stderr)
+
+    def test_a_supervisor_that_cannot_start_says_what_it_lacks(self):
+        for descriptors in range(8, 15):
+            ended = self.ended(descriptors, [os.environ['RINGWAYD'], '--config', self.bus.config, '--socket', self.bus.socket,
+                                             '--runtime-dir', self.bus.runtime_dir, '--state-dir', self.bus.state_dir])
+            self.assertEqual(ended.returncode, 1, ended.stderr)
+            self.assertIn(self.FIX, ended.stderr.splitlines()[-1])
+
+
 if __name__ == '__main__':
     unittest.main()

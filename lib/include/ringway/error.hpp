@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cerrno>
 #include <stdexcept>
 #include <string>
 #include <system_error>
@@ -43,9 +44,17 @@ class Error : public std::runtime_error {
   std::string fix_;
 };
 
-/// A refusal by the kernel, with its errno's text as the rule's reason.
+/// How to mend a refusal by the kernel whose errno alone tells it; "" for any other.
+constexpr const char* fix_of(int error_number) noexcept {
+  return error_number == EMFILE || error_number == ENFILE
+             ? "raise the limit of open files (ulimit -n, LimitNOFILE=)"
+             : "";
+}
+
+/// A refusal by the kernel, with its errno's text as the rule's reason; without a fix fix_of() it.
 inline Error system_error(int error_number, std::string thing, const std::string& attempted,
                           std::string fix = {}) {
+  if (fix.empty()) fix = fix_of(error_number);
   return Error(ErrorCode::failed, std::move(thing),
                attempted + ": " + std::generic_category().message(error_number), std::move(fix));
 }
