@@ -164,8 +164,8 @@ class SocketPlace(unittest.TestCase):
         bus = Bus()
         bus.env['RINGWAYD_METRICS_SOCKET'] = str(bus.socket)
         with bus:
-            self.assertIn('metrics_not_served', bus.log.read_text())
             self.assertIn('another process serves at this socket', bus.json('status', status=5)['degraded'][0])
+            self.assertIn('metrics_not_served', bus.log.read_text())
 
 
 class StandardStreams(unittest.TestCase):
