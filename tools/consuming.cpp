@@ -11,6 +11,7 @@
 
 #include "control/shell_word.hpp"
 #include "shm/clock.hpp"
+#include "shm/descriptor_limit.hpp"
 #include "tools/gap_note.hpp"
 #include "tools/note.hpp"
 #include "tools/stop_signal.hpp"
@@ -119,6 +120,9 @@ void Consuming::judge(Status status) {
       throw Error(ErrorCode::not_found, topic_thing(options_.topic),
                   "it was deleted, or the right to read it was taken away",
                   "see: ringway topic list");
+    case Status::no_descriptors:
+      finish_badly();
+      throw shm::NoDescriptorLeft(topic_thing(options_.topic), "what comes next cannot be read");
     default:
       break;  // gaps were told; the rest passes
   }

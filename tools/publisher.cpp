@@ -6,6 +6,7 @@
 
 #include "control/shell_word.hpp"
 #include "ringway/error.hpp"
+#include "shm/descriptor_limit.hpp"
 #include "tools/note.hpp"
 #include "tools/quantity.hpp"
 #include "tools/topic_error.hpp"
@@ -134,6 +135,8 @@ void Publisher::fail(Status status, std::string_view attempted) const {
     case Status::quarantined:
       throw Error(ErrorCode::failed, thing, "the ring's content is corrupt: it takes nothing more",
                   "see what 'ringway inspect' says");
+    case Status::no_descriptors:
+      throw shm::NoDescriptorLeft(thing, "the topic's ring cannot be opened again");
     case Status::not_found:
       throw Error(ErrorCode::failed, thing,
                   "it went with its ring, or left memory while the disk refused, before it had "

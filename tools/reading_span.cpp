@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "ringway/error.hpp"
+#include "shm/descriptor_limit.hpp"
 #include "tools/note.hpp"
 #include "tools/topic_error.hpp"
 
@@ -13,6 +14,9 @@ namespace {
 
 Error not_placed(const std::string& topic, std::uint32_t partition, Status status) {
   const std::string thing = fmt::format("{}, partition {}", topic_thing(topic), partition);
+  if (status == Status::no_descriptors) {
+    return shm::NoDescriptorLeft(thing, "the start cannot be looked up");
+  }
   const std::string rule = fmt::format("the start cannot be looked up ({})", to_string(status));
   return Error(status == Status::disconnected ? ErrorCode::unavailable : ErrorCode::failed, thing,
                rule, "see that ringwayd runs, and try again");

@@ -13,6 +13,7 @@
 #include "shm/barrier.hpp"
 #include "shm/clock.hpp"
 #include "shm/descriptor.hpp"
+#include "shm/descriptor_limit.hpp"
 
 namespace ringway {
 namespace {
@@ -246,23 +247,43 @@ bool BusState::keep_attached() noexcept {
   if (now < due || !next_look_.compare_exchange_strong(due, next, std::memory_order::relaxed)) {
     return attached();
   }
+  const std::unique_lock lock(mutex_, std::try_to_lock);
+  if (!lock) return attached();  // somebody is calling: that will find out
   try {
-    std::unique_lock lock(mutex_, std::try_to_lock);
-    if (!lock) return attached();  // somebody is calling: that will find out
     if (!connection_ || connection_->hung_up()) {
       attached_.store(false, std::memory_order::relaxed);
       connect_locked(std::min(timeout_, kResumeTimeout), Silence::not_told);
     }
     tell_unwanted();
+    attach_failed_.clear();
+    lacks_descriptor_.store(false, std::memory_order::relaxed);
     return true;
   } catch (const Error& error) {
-    if (error.code() != ErrorCode::unavailable) {
-      log("severity=warning event=attach_failed reason=\"{}\"", error.what());
-    }
+    lacks_descriptor_.store(dynamic_cast<const shm::NoDescriptorLeft*>(&error) != nullptr,
+                            std::memory_order::relaxed);
+    if (error.code() != ErrorCode::unavailable) note_attach_failed(error.what());
   } catch (const std::exception& error) {
-    log("severity=warning event=attach_failed reason=\"{}\"", error.what());
+    note_attach_failed(error.what());
   }
   return attached();
+}
+
+/// Once for as long as it is the same.
+void BusState::note_attach_failed(const char* reason) noexcept {
+  if (attach_failed_ == reason) return;
+  log("severity=warning event=attach_failed reason=\"{}\"", reason);
+  try {
+    attach_failed_ = reason;
+  } catch (const std::bad_alloc&) {
+    // Said again next time.
+  }
+}
+
+const char* BusState::why_away() const noexcept {
+  return lacks_descriptor_.load(std::memory_order::relaxed)
+             ? "no descriptor is left to reach the supervisor: raise the limit of open files "
+               "(ulimit -n)"
+             : "the supervisor is away";
 }
 
 }  // namespace ringway

@@ -95,6 +95,8 @@ class [[gnu::visibility("hidden")]] BusState {
   bool keep_attached() noexcept;
   /// As found out last.
   bool attached() const noexcept { return attached_.load(std::memory_order::relaxed); }
+  /// Where none is attached, for people. Static storage.
+  const char* why_away() const noexcept;
   /// Moves when the session was lost, and every handle with it.
   std::uint64_t session_serial() const noexcept {
     return session_serial_.load(std::memory_order::acquire);
@@ -119,6 +121,7 @@ class [[gnu::visibility("hidden")]] BusState {
   void decline(const control::Open& asked, const control::Envelope& answer,
                std::vector<shm::Descriptor>& attached);
   void tell_unwanted() noexcept;
+  void note_attach_failed(const char* reason) noexcept;
   void free_cursors(std::chrono::milliseconds timeout);
   template <class Work>
   auto with_connection(Patience patience, bool repeatable, Work&& work);
@@ -131,6 +134,7 @@ class [[gnu::visibility("hidden")]] BusState {
 
   std::timed_mutex mutex_;
   std::optional<Connection> connection_;
+  std::string attach_failed_;  // why, as was said last
   std::optional<std::uint64_t> session_;
   std::uint64_t last_handle_ = 0;  // the newest that was taken over; they only rise
   UnwantedHandles unwanted_;       // added to without mutex_, too
@@ -141,6 +145,7 @@ class [[gnu::visibility("hidden")]] BusState {
   shm::Descriptor doorbell_;
   std::atomic<std::uint64_t> session_serial_{0};
   std::atomic<bool> attached_{false};
+  std::atomic<bool> lacks_descriptor_{false};
   std::atomic<Clock::rep> next_look_{0};
 };
 

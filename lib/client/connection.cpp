@@ -9,6 +9,7 @@
 #include "control/peer_proof.hpp"
 #include "control/quantity.hpp"
 #include "ringway/error.hpp"
+#include "shm/descriptor_limit.hpp"
 
 namespace ringway {
 
@@ -88,8 +89,7 @@ control::Envelope Connection::exchange(std::uint64_t id, const std::string& text
         lost(kind);
       case control::Arrival::broken:
         lost_ = true;  // with what it handed over: greeted anew, the supervisor takes that back
-        throw Error(ErrorCode::failed, socket_, "the reply was cut short",
-                    "raise the limit of open descriptors (ulimit -n)");
+        throw shm::NoDescriptorLeft(socket_, "the reply was cut short");
     }
     if (control::answer_challenge(channel_, message, until(deadline))) continue;
     control::Envelope envelope = control::open_envelope(message.text);

@@ -7,6 +7,7 @@
 #include "client/segment_source.hpp"
 #include "ringway/error.hpp"
 #include "shm/clock.hpp"
+#include "shm/descriptor_limit.hpp"
 
 namespace ringway {
 namespace {
@@ -27,6 +28,8 @@ Error refused_start(const std::string& topic, std::uint32_t partition, Status st
       return Error(ErrorCode::not_found, thing,
                    fmt::format("offset {} is not kept any more", from.offset),
                    "start at the oldest record that is kept");
+    case Status::no_descriptors:
+      return shm::NoDescriptorLeft(thing, "its log could not be looked into");
     default:
       return Error(ErrorCode::unavailable, thing, "its log could not be looked into",
                    "see that ringwayd runs");
@@ -113,13 +116,16 @@ void ConsumerState::start(const StartPoint& from) {
   }
 }
 
-bool ConsumerState::reopen() noexcept {
+/// ok, also when it is to be tried again; closed: it is lost for good.
+Status ConsumerState::reopen() noexcept {
   try {
     // In the session it was opened in, the handle moves along; else there is none any more.
     const bool moves = bus_->session_serial() == handle_.session_serial;
     OpenHandle fresh =
         open(BusState::Patience::none, moves ? std::optional(handle_.handle) : std::nullopt);
-    if (moves && fresh.handle == handle_.handle && fresh.memory == handle_.memory) return true;
+    if (moves && fresh.handle == handle_.handle && fresh.memory == handle_.memory) {
+      return Status::ok;
+    }
     if (fresh.memory->identity().topic != handle_.memory->identity().topic) {
       bus_->close(fresh);
       throw Error(ErrorCode::not_found, topic_, "it was deleted and created anew", "");
@@ -139,16 +145,21 @@ bool ConsumerState::reopen() noexcept {
     pages_lost_ = 0;  // another handle may have lost some of it
     bus_->log("severity=info event=consumer_opened_again topic=\"{}\" generation={}", topic_,
               handle_.memory->identity().generation);
-    return true;
+    return Status::ok;
+  } catch (const shm::NoDescriptorLeft&) {
+    return Status::no_descriptors;
   } catch (const Error& error) {
-    if (error.code() == ErrorCode::unavailable || error.code() == ErrorCode::timeout) return true;
+    if (error.code() == ErrorCode::unavailable || error.code() == ErrorCode::timeout) {
+      return Status::ok;
+    }
     bus_->log("severity=error event=consumer_lost topic=\"{}\" reason=\"{}\"", topic_,
               error.what());
-    return error.code() != ErrorCode::not_found && error.code() != ErrorCode::denied;
+    const bool for_good = error.code() == ErrorCode::not_found || error.code() == ErrorCode::denied;
+    return for_good ? Status::closed : Status::ok;
   } catch (const std::exception& error) {
     bus_->log("severity=error event=consumer_not_opened topic=\"{}\" reason=\"{}\"", topic_,
               error.what());
-    return true;  // out of memory: tried again at the next occasion
+    return Status::ok;  // out of memory: tried again at the next occasion
   }
 }
 
@@ -158,7 +169,9 @@ Status ConsumerState::keep_going() noexcept {
   if (state == layout::TopicState::deleted) return Status::closed;
   bus_->keep_attached();
   const bool lost = bus_->session_serial() != handle_.session_serial;
-  if ((lost || ring_was_replaced()) && !reopen()) return Status::closed;
+  if (lost || ring_was_replaced()) {
+    if (const Status status = reopen(); status != Status::ok) return status;
+  }
   return shm::pages_lost.load(std::memory_order::relaxed) == pages_lost_ ? Status::ok
                                                                          : after_loss();
 }

@@ -50,7 +50,7 @@ class [[gnu::visibility("hidden")]] ConsumerState {
   std::vector<PartitionCursor> cursors_on(const OpenHandle& handle,
                                           PartitionCursor::Arrival arrival);
   void start(const StartPoint& from);
-  bool reopen() noexcept;
+  Status reopen() noexcept;
   bool ring_was_replaced() noexcept;
   bool lost_ring_page() const noexcept;
   Status after_loss() noexcept;

@@ -16,7 +16,7 @@ struct LogChunk {
     records,  ///< `bytes` start at the boundary `at` with at least one whole record
     nothing,  ///< not in the log (any more or yet): look in the ring
     gap,      ///< what was asked for is lost for `reason`; `at` is where it goes on
-    failed,   ///< `reason`: disconnected: ask again later
+    failed,   ///< `reason`: disconnected, no_descriptors: ask again later
   };
   Kind kind = Kind::nothing;
   log::LogPoint at{};
@@ -29,7 +29,7 @@ enum class LogEnd : unsigned char { rests, moves };
 
 /// Where the first record at or after a time may be, whether it is still kept or was lost.
 struct TimePlace {
-  Status status = Status::ok;             ///< or disconnected: ask again later
+  Status status = Status::ok;             ///< or as of LogChunk::Kind::failed
   std::optional<std::uint64_t> offset{};  ///< no later than that record's; none: not in the log
 };
 

@@ -65,7 +65,7 @@ class PartitionCursor {
 
   /// Where a start point lies now.
   struct Target {
-    Status status = Status::ok;  ///< ok | beyond_end | not_found | disconnected
+    Status status = Status::ok;  ///< ok | beyond_end | not_found | disconnected | no_descriptors
     std::uint64_t offset = 0;
     std::optional<std::int64_t> not_before_ns{};
   };

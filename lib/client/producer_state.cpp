@@ -8,6 +8,7 @@
 #include "layout/session.hpp"
 #include "ring/bell.hpp"
 #include "ringway/error.hpp"
+#include "shm/descriptor_limit.hpp"
 
 namespace ringway {
 namespace {
@@ -112,12 +113,15 @@ OpenHandle ProducerState::open_again(std::optional<std::uint64_t> moved) {
   return bus_->open(request, BusState::Patience::none);
 }
 
-bool ProducerState::reopen() noexcept {
+/// ok, also when it is to be tried again; closed: it is lost for good.
+Status ProducerState::reopen() noexcept {
   try {
     // In the session it was opened in, the handle moves along; else there is none any more.
     const bool moves = bus_->session_serial() == handle_.session_serial;
     OpenHandle fresh = open_again(moves ? std::optional(handle_.handle) : std::nullopt);
-    if (moves && fresh.handle == handle_.handle && fresh.memory == handle_.memory) return true;
+    if (moves && fresh.handle == handle_.handle && fresh.memory == handle_.memory) {
+      return Status::ok;
+    }
     if (fresh.memory->identity().topic != handle_.memory->identity().topic) {
       bus_->close(fresh);
       throw Error(ErrorCode::not_found, topic_, "it was deleted and created anew", "");
@@ -125,19 +129,22 @@ bool ProducerState::reopen() noexcept {
     adopt(std::move(fresh));
     bus_->log("severity=info event=producer_opened_again topic=\"{}\" generation={}", topic_,
               handle_.memory->identity().generation);
-    return true;
+    return Status::ok;
+  } catch (const shm::NoDescriptorLeft&) {
+    return Status::no_descriptors;
   } catch (const Error& error) {
     if (error.code() == ErrorCode::unavailable || error.code() == ErrorCode::timeout ||
         error.code() == ErrorCode::busy) {
-      return true;
+      return Status::ok;
     }
     bus_->log("severity=error event=producer_lost topic=\"{}\" reason=\"{}\"", topic_,
               error.what());
-    return error.code() != ErrorCode::not_found && error.code() != ErrorCode::denied;
+    const bool for_good = error.code() == ErrorCode::not_found || error.code() == ErrorCode::denied;
+    return for_good ? Status::closed : Status::ok;
   } catch (const std::exception& error) {
     bus_->log("severity=error event=producer_not_opened topic=\"{}\" reason=\"{}\"", topic_,
               error.what());
-    return true;  // out of memory: tried again at the next occasion
+    return Status::ok;  // out of memory: tried again at the next occasion
   }
 }
 
@@ -159,8 +166,7 @@ Status ProducerState::keep_going() noexcept {
   if (shm::pages_lost.load(std::memory_order::relaxed) != pages_lost_) map_anew();
   const bool elsewhere =
       state == layout::TopicState::replaced || bus_->session_serial() != handle_.session_serial;
-  if (elsewhere && !holds_claim() && !reopen()) return Status::closed;
-  return Status::ok;
+  return elsewhere && !holds_claim() ? reopen() : Status::ok;
 }
 
 /// A ring whose supervisor died together with the keeper is nobody's any more, and nothing in it

@@ -59,7 +59,7 @@ class [[gnu::visibility("hidden")]] ProducerState {
   void remember_levels(std::vector<ProducerLane>& fresh);
   OpenHandle open_again(std::optional<std::uint64_t> moved);
   void map_anew() noexcept;
-  bool reopen() noexcept;
+  Status reopen() noexcept;
 
   // On the way of every record, inlined there (producer_claims.cpp): a result that comes by way of
   // memory waits for its stores.

@@ -119,7 +119,7 @@ std::string ProducerState::why() const {
     return bus_->attached() ? "the supervisor is stopping"
                             : "the supervisor is away: it was stopping";
   }
-  if (!bus_->attached()) return "the supervisor is away";
+  if (!bus_->attached()) return bus_->why_away();
   const std::string where =
       handle_.log_directory.empty() ? "" : fmt::format(" ({})", handle_.log_directory);
   switch (static_cast<layout::Hold>(board.hold.load(std::memory_order::relaxed))) {

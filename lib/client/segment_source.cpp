@@ -6,6 +6,7 @@
 
 #include "client/bus_calls.hpp"
 #include "ringway/error.hpp"
+#include "shm/descriptor_limit.hpp"
 
 namespace ringway {
 namespace {
@@ -184,8 +185,10 @@ Status SegmentSource::guarded(Read&& read) noexcept {
     read();
     reported_.clear();
     return Status::ok;
+  } catch (const shm::NoDescriptorLeft&) {
+    return Status::no_descriptors;
   } catch (const Error& error) {
-    // Asked again, whatever the supervisor, or this process, is short of.
+    // Asked again, whatever the supervisor is short of, or this process of memory.
     const bool away = error.code() == ErrorCode::unavailable || error.code() == ErrorCode::timeout;
     if (!away) report(error.what());
   } catch (const std::exception& error) {

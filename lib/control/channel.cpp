@@ -14,6 +14,7 @@
 #include "control/host_unit.hpp"
 #include "control/socket_address.hpp"
 #include "ringway/error.hpp"
+#include "shm/descriptor_limit.hpp"
 #include "shm/user_namespace.hpp"
 
 namespace ringway::control {
@@ -96,6 +97,7 @@ Channel::Channel(shm::Descriptor socket, Peer peer)
 Channel Channel::connect(const std::string& path) {
   const SocketAddress address(path);
   shm::Descriptor socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+  if (!socket && errno == EMFILE) throw shm::NoDescriptorLeft(path, "no socket can be made");
   if (!socket) {
     throw system_error(errno, path, "no socket can be made");
   }

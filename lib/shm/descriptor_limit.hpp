@@ -3,6 +3,9 @@
 #include <sys/resource.h>
 
 #include <cstdint>
+#include <string>
+
+#include "ringway/error.hpp"
 
 namespace ringway::shm {
 
@@ -16,5 +19,21 @@ inline std::uint64_t raise_descriptor_limit() noexcept {
   ::getrlimit(RLIMIT_NOFILE, &limit);
   return limit.rlim_cur;
 }
+
+/// No descriptor is left for what this process attempts: what it lacks is its own, and nobody else
+/// can mend it.
+struct NoDescriptorLeft : Error {
+  NoDescriptorLeft(std::string thing, const std::string& attempted)
+      : Error(ErrorCode::limit, std::move(thing),
+              attempted + ": no descriptor is left, the limit of open files is " + soft_limit(),
+              "raise it (ulimit -n, LimitNOFILE=)") {}
+
+ private:
+  static std::string soft_limit() {
+    rlimit limit{};
+    ::getrlimit(RLIMIT_NOFILE, &limit);
+    return std::to_string(limit.rlim_cur);
+  }
+};
 
 }  // namespace ringway::shm

@@ -75,7 +75,7 @@ class RecordBatch {
   /// ok, also with nothing to read. Else why there may be less than wanted: timeout, interrupted,
   /// lapped, not_found or corrupt (a gap was passed, see Consumer::take_gaps(): overwritten,
   /// removed by retention, lost from memory before it was written, lost on disk; the next poll goes
-  /// on behind it), disconnected, quarantined, closed, forked.
+  /// on behind it), disconnected, no_descriptors, quarantined, closed, forked.
   Status status() const noexcept { return status_; }
 
  private:

@@ -153,9 +153,9 @@ class Producer {
   ~Producer();
 
   /// Copies `payload` into the ring. Waits while the ring is full, up to the timeout.
-  /// ok | timeout | interrupted | too_large | quarantined | closed | forked; not_found where the
-  /// topic has no such partition; fenced when this process stood still in mid-claim for so long
-  /// that the topic's policy took the claim away.
+  /// ok | timeout | interrupted | too_large | quarantined | closed | forked | no_descriptors;
+  /// not_found where the topic has no such partition; fenced when this process stood still in
+  /// mid-claim for so long that the topic's policy took the claim away.
   Published publish(Bytes payload, const PublishOptions& options = {}) noexcept;
   /// The same without waiting: back_pressured at once when the ring is full.
   Published try_publish(Bytes payload, const PublishOptions& options = {}) noexcept;
@@ -170,11 +170,11 @@ class Producer {
                     const PublishOptions& options = {}) noexcept;
 
   /// Waits until the record at `offset`, one of this producer's, has reached the level.
-  /// ok | timeout | interrupted | quarantined | closed | forked; closed, too, when the topic was
-  /// deleted meanwhile, which publish() need not notice; not_found when it went with its ring
-  /// before it had, or left memory while the device refused (TopicSettings::when_disk_fails; then a
-  /// record that is there says nothing of those before it), or when the topic keeps no log and the
-  /// level needs one.
+  /// ok | timeout | interrupted | quarantined | closed | forked | no_descriptors; closed, too, when
+  /// the topic was deleted meanwhile, which publish() need not notice; not_found when it went with
+  /// its ring before it had, or left memory while the device refused
+  /// (TopicSettings::when_disk_fails; then a record that is there says nothing of those before it),
+  /// or when the topic keeps no log and the level needs one.
   Status wait(RecordOffset offset, Level level, Timeout timeout = forever) noexcept;
 
   /// Why the last back_pressured, timeout or too_large came about: "the disk is full (DIRECTORY)",

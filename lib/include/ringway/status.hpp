@@ -23,6 +23,8 @@ enum class [[nodiscard]] Status : unsigned char {
   disconnected,    ///< No supervisor answers and this needs one; the library goes on trying.
   closed,          ///< The topic was deleted or the handle was closed; drop the handle.
   forked,          ///< This handle belongs to the parent process; open one in the child.
+  no_descriptors,  ///< The limit of open files leaves this process none for what this needs, a file
+                   ///< of the log or a new ring: raise it (ulimit -n) or close some; call again.
 };
 
 /// The enumerator's own name, e.g. "back_pressured". Static storage.
@@ -56,6 +58,8 @@ constexpr std::string_view to_string(Status status) noexcept {
       return "closed";
     case Status::forked:
       return "forked";
+    case Status::no_descriptors:
+      return "no_descriptors";
   }
   return "unknown";
 }
