@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "ringway/error.hpp"
 #include "shm/descriptor.hpp"
@@ -104,13 +105,14 @@ void ControlServer::accept() {
                }});
     }
   } catch (const Error& error) {
-    log_.warning("accept_paused", {{"why", error.what()}});
+    if (!std::exchange(paused_, true)) log_.warning("accept_paused", {{"why", error.what()}});
     pause_.expires_after(kPauseWithoutDescriptors);
     pause_.async_wait([this](const boost::system::error_code& cancelled) {
       if (!cancelled) wait_for_client();
     });
     return;
   }
+  if (std::exchange(paused_, false)) log_.info("accept_resumed");
   wait_for_client();
 }
 

@@ -68,6 +68,7 @@ class ControlServer {
   control::Listener listener_;
   boost::asio::posix::stream_descriptor ready_;
   boost::asio::steady_timer pause_;
+  bool paused_ = false;  // clients wait in the queue, which was said
   std::set<ClientPtr> clients_;
 };
 

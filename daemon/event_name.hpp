@@ -13,7 +13,7 @@ inline constexpr auto kEvents = std::to_array<std::string_view>({
     "starting", "serving", "serving_metrics", "stopping", "stopped", "left", "stop_not_clean",
     "config_read", "config_changed", "config_refused", "variable_ignored", "not_the_service",
     "metrics_not_served", "io_uring_refused", "thread_stands_still", "housekeeping_failed",
-    "work_failed", "request_failed", "accept_paused",
+    "work_failed", "request_failed", "accept_paused", "accept_resumed",
     // What is kept for the next one, and what that makes of it.
     "keeper_died", "keeper_replaced", "keeper_not_replaced", "kept_memory_dropped", "ring_adopted",
     "ring_was_lost", "ring_without_topic", "handle_not_adopted", "cursor_not_adopted", "bell_lost",

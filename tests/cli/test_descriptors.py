@@ -1,10 +1,13 @@
 """The limit of open files: whoever has none left says so, and does not take it for somebody else's trouble."""
 
+import contextlib
 import os
 import pathlib
 import resource
+import socket
 import subprocess
 import sys
+import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / 'support'))
@@ -15,6 +18,28 @@ from on_a_bus import OnABus
 def allow(descriptors, pid=0):
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.prlimit(pid, resource.RLIMIT_NOFILE, (descriptors, most))
+
+
+class Supervisor(OnABus):
+    def test_one_that_has_no_room_for_clients_says_so_once_and_when_it_has_again(self):
+        descriptors = pathlib.Path(f'/proc/{self.bus.daemon.pid}/fd')
+        for episode in (1, 2):
+            allow(1 + len(os.listdir(descriptors)), self.bus.daemon.pid)
+            # The first to be refused waits in the queue, and is tried again ten times a second.
+            with contextlib.ExitStack() as clients:
+                for _ in range(3):
+                    client = clients.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET))
+                    client.connect(str(self.bus.socket))
+                self.wait_until(lambda: self.logged('accept_paused') == episode, 'the refusal')
+                time.sleep(1)
+                self.assertEqual(self.logged('accept_paused'), episode)
+                self.assertEqual(self.logged('accept_resumed'), episode - 1)
+                allow(1024, self.bus.daemon.pid)
+                self.wait_until(lambda: self.logged('accept_resumed') == episode, 'the clients to be taken')
+            self.wait_until(lambda: self.bus.run_for_status('status') == 0, 'the bus to serve')
+
+    def logged(self, event):
+        return self.bus.log.read_text().count(f'event={event}')
 
 
 class Clients(OnABus):
