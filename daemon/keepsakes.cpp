@@ -6,6 +6,10 @@
 
 namespace ringway::daemon {
 
+Keepsakes::~Keepsakes() {
+  if (found_nothing_ && kept_.empty()) end();
+}
+
 void Keepsakes::put(const std::string& name, nlohmann::json meta, int fd) {
   try {
     store_->put(name, meta, fd);
@@ -20,6 +24,7 @@ void Keepsakes::put(const std::string& name, nlohmann::json meta, int fd) {
 std::vector<KeptDescriptor> Keepsakes::list() {
   std::vector<KeptDescriptor> listed = store_->list();
   store_has_listed_ = true;
+  found_nothing_ = listed.empty();
   return listed;
 }
 
@@ -55,6 +60,7 @@ void Keepsakes::hold_no_longer(const std::string& name) noexcept {
 }
 
 void Keepsakes::end() noexcept {
+  found_nothing_ = false;
   kept_.clear();
   held_.clear();
   try {

@@ -18,6 +18,11 @@ class Keepsakes {
   using Open = std::function<std::unique_ptr<DescriptorStore>()>;
 
   Keepsakes(Open open, const EventLog& log) : open_(std::move(open)), log_(log), store_(open_()) {}
+  /// A store in which nothing is, and was nothing, ends with its supervisor, also one that fails
+  /// to start: or a keeper would be left behind that nobody needs.
+  ~Keepsakes();
+  Keepsakes(const Keepsakes&) = delete;
+  Keepsakes& operator=(const Keepsakes&) = delete;
 
   /// When it returns, `fd` survives this process: only now may it reach a client.
   void put(const std::string& name, nlohmann::json meta, int fd);
@@ -51,6 +56,7 @@ class Keepsakes {
   const EventLog& log_;
   std::unique_ptr<DescriptorStore> store_;
   bool store_has_listed_ = false;  ///< it is the one that was asked for its list
+  bool found_nothing_ = false;     ///< in it; nor was it told to end since
   std::map<std::string, Kept> kept_;
   std::map<std::string, KeptDescriptor> held_;
 };

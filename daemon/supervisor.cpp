@@ -58,17 +58,12 @@ std::map<std::string, KeptDescriptor> by_name(std::vector<KeptDescriptor> kept) 
 }
 
 /// With what is kept at hand: it may be what a catalog that is not there ought to know.
-Catalog open_catalog(const std::filesystem::path& state_dir, Keepsakes& keepsakes,
+Catalog open_catalog(const std::filesystem::path& state_dir, const Keepsakes& keepsakes,
                      const std::map<std::string, KeptDescriptor>& kept) {
   const std::filesystem::path file = state_dir / kCatalog;
-  try {
-    return Catalog(file, [&] {
-      demand_nothing_left(file, state_dir / kTopicsDirectory, kept, keepsakes.pid());
-    });
-  } catch (const Error&) {
-    if (kept.empty()) keepsakes.end();  // or a keeper would be left behind that nobody needs
-    throw;
-  }
+  return Catalog(file, [&] {
+    demand_nothing_left(file, state_dir / kTopicsDirectory, kept, keepsakes.pid());
+  });
 }
 
 /// Kernel features that there are fallbacks for, as RINGWAY_WITHOUT names them.

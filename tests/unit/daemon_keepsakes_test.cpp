@@ -20,6 +20,7 @@ struct Held {
   std::map<std::string, nlohmann::json> meta;
   int puts = 0;
   bool dead = false;
+  int ends = 0;
 };
 
 class Store final : public DescriptorStore {
@@ -36,7 +37,7 @@ class Store final : public DescriptorStore {
     for (const auto& [name, meta] : held_.meta) all.push_back({name, meta, {}});
     return all;
   }
-  void end() override {}
+  void end() override { ++held_.ends; }
   int death_fd() const noexcept override { return -1; }
   std::string_view kind() const noexcept override { return "process"; }
 
@@ -78,6 +79,40 @@ TEST_CASE("keepsakes: a keeper that dies before all is taken over leaves nothing
   scene.keepsakes.keep_on(scene.listed[0], {{"access", 1}}, 5);
   CHECK(scene.second.meta.contains("another"));
   CHECK(scene.second.meta.contains("ring"));
+}
+
+TEST_CASE("keepsakes: only a store in which nothing is ends with its supervisor", "[daemon]") {
+  const EventLog log([](const Event&) {});
+  Held held;
+  const auto open = [&] { return std::make_unique<Store>(held); };
+  {
+    Keepsakes never_asked(open, log);
+  }
+  CHECK(held.ends == 0);
+  {
+    Keepsakes empty(open, log);
+    CHECK(empty.list().empty());
+    empty.put("ring", {}, 5);
+    empty.drop("ring");
+  }
+  CHECK(held.ends == 1);
+  {
+    Keepsakes told(open, log);
+    CHECK(told.list().empty());
+    told.end();
+  }
+  CHECK(held.ends == 2);
+  {
+    Keepsakes used(open, log);
+    CHECK(used.list().empty());
+    used.put("ring", {}, 5);
+  }
+  CHECK(held.ends == 2);
+  {
+    Keepsakes of_a_predecessor(open, log);
+    CHECK(of_a_predecessor.list().size() == 1);
+  }
+  CHECK(held.ends == 2);
 }
 
 }  // namespace daemon_keepsakes_test
