@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "control/flock_holder.hpp"
 #include "control/topic_settings.hpp"
 #include "ringway/error.hpp"
 #include "shm/descriptor.hpp"
@@ -261,7 +262,9 @@ bool StateDirectory::in_use() const {
   struct flock lock{};
   lock.l_type = F_WRLCK;
   lock.l_whence = SEEK_SET;
-  return file && fcntl(file.get(), F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+  const bool locked =
+      file && fcntl(file.get(), F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+  return locked || control::flock_holder(path_.string()) != 0;
 }
 
 }  // namespace ringway::cli

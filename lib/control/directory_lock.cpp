@@ -2,6 +2,8 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -11,6 +13,7 @@
 #include <set>
 
 #include "control/directories.hpp"
+#include "control/flock_holder.hpp"
 #include "ringway/error.hpp"
 
 namespace ringway::control {
@@ -59,6 +62,23 @@ shm::Descriptor lock_file(const std::string& directory) {
   }
 }
 
+/// Once the file is locked. None where that says nothing: anybody might have locked it.
+/// @throws DirectoryInUse where somebody else has, whose file was removed.
+shm::Descriptor lock_directory(const std::string& path) {
+  shm::Descriptor directory(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  struct stat status{};
+  if (!directory || ::fstat(directory.get(), &status) != 0) {
+    const int error = errno;
+    throw system_error(error, path, "cannot be locked");
+  }
+  if ((status.st_mode & S_IROTH) != 0) return {};
+  if (::flock(directory.get(), LOCK_EX | LOCK_NB) == 0) return directory;
+  // Other errors are of file systems that have no such locks.
+  const pid_t holder = errno == EWOULDBLOCK ? flock_holder(path) : 0;
+  if (holder != 0) throw DirectoryInUse(path, holder);
+  return {};
+}
+
 }  // namespace
 
 DirectoryInUse::DirectoryInUse(const std::string& directory, pid_t holder)
@@ -73,7 +93,7 @@ DirectoryInUse::DirectoryInUse(const std::string& directory, pid_t holder, std::
       holder_(holder),
       program_(std::move(program)) {}
 
-DirectoryLock::DirectoryLock(const std::string& directory) {
+DirectoryLock::DirectoryLock(const std::string& directory) : owner_(::getpid()) {
   std::error_code error;
   const std::string canonical = std::filesystem::canonical(directory, error);
   if (error) throw system_error(error.value(), directory, "cannot be locked");
@@ -81,6 +101,7 @@ DirectoryLock::DirectoryLock(const std::string& directory) {
   // Before the file is touched: closing a second descriptor of it would release the first's lock.
   if (registry().directories.contains(canonical)) throw DirectoryInUse(canonical, ::getpid());
   file_ = lock_file(canonical);
+  directory_ = lock_directory(canonical);
   registry().directories.insert(canonical);
   registered_ = canonical;
 }
@@ -91,13 +112,16 @@ pid_t lock_holder(const std::string& directory) noexcept {
   struct flock lock{};
   lock.l_type = F_WRLCK;
   lock.l_whence = SEEK_SET;
-  if (!file || ::fcntl(file.get(), F_GETLK, &lock) != 0 || lock.l_type == F_UNLCK) return 0;
-  return lock.l_pid;
+  const bool locked =
+      file && ::fcntl(file.get(), F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+  return locked ? lock.l_pid : flock_holder(directory);
 }
 
 DirectoryLock::~DirectoryLock() {
   if (!file_) return;
   const std::lock_guard guard(registry().mutex);
+  if (directory_ && owner_ == ::getpid()) ::flock(directory_.get(), LOCK_UN);
+  directory_.reset();
   file_.reset();
   registry().directories.erase(registered_);
 }

@@ -28,7 +28,8 @@ class DirectoryInUse : public Error {
 /// Sole use of a directory by one supervisor, or by who works on it offline, until destroyed or the
 /// process dies: a POSIX lock on `DIRECTORY/lock`, which forked children do not inherit, and an
 /// entry in a list of this process, which such locks do not protect from itself. Nobody else in it
-/// may open that file: closing it releases the lock. Move-only.
+/// may open that file: closing it releases the lock. Should somebody remove the file meanwhile, a
+/// flock() on the directory itself keeps others out, where not all users may open that. Move-only.
 class DirectoryLock {
  public:
   /// The directory must exist.
@@ -41,6 +42,8 @@ class DirectoryLock {
  private:
   std::string registered_;
   shm::Descriptor file_;
+  shm::Descriptor directory_;  // none: not locked itself
+  pid_t owner_;                // forked children have directory_, too, and must not unlock it
 };
 
 /// Who has it; 0 where nobody has, or who asks may not know. Not for who has it: see above.

@@ -1,6 +1,7 @@
 #include "control/directory_lock.hpp"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -93,6 +94,69 @@ TEST_CASE("directory lock: a refused taker and a forked child do not release it"
   ::waitpid(other, &status, 0);
   CHECK(status == 0);
   CHECK_THROWS_AS(DirectoryLock(directory / "missing"), Error);
+}
+
+TEST_CASE("directory lock: who removes its file is refused all the same", "[process]") {
+  const TemporaryDirectory directory;
+  int ends[2];
+  REQUIRE(::pipe(ends) == 0);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const DirectoryLock lock(directory.path());
+    const pid_t inherits = ::fork();
+    if (inherits == 0) ::pause();
+    [[maybe_unused]] const auto told = ::write(ends[1], &inherits, sizeof inherits);
+    ::pause();
+  }
+  pid_t inherits = 0;
+  REQUIRE(::read(ends[0], &inherits, sizeof inherits) == sizeof inherits);
+  std::filesystem::remove(directory / "lock");
+  CHECK(control::lock_holder(directory.path()) == child);
+  CHECK(refusal(directory.path()) == in_use_by(child));
+  CHECK(control::lock_holder(directory.path()) == child);
+  ::kill(child, SIGKILL);
+  ::waitpid(child, nullptr, 0);
+  // Its own child still has what it had locked.
+  CHECK(control::lock_holder(directory.path()) == 0);
+  CHECK(refusal(directory.path()) == "taken");
+  ::kill(inherits, SIGKILL);
+  ::close(ends[0]);
+  ::close(ends[1]);
+}
+
+TEST_CASE("directory lock: given up, it is no child's either, and no child gives it up",
+          "[process]") {
+  const TemporaryDirectory directory;
+  auto lock = std::make_optional<DirectoryLock>(directory.path());
+  int ends[2];
+  REQUIRE(::pipe(ends) == 0);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    lock.reset();
+    [[maybe_unused]] const auto told = ::write(ends[1], "x", 1);
+    ::pause();
+  }
+  char byte = 0;
+  REQUIRE(::read(ends[0], &byte, 1) == 1);
+  const auto free = [&] {
+    const shm::Descriptor itself(::open(directory.path().c_str(), O_RDONLY));
+    return ::flock(itself.get(), LOCK_EX | LOCK_NB) == 0;
+  };
+  CHECK(!free());
+  lock.reset();
+  CHECK(free());
+  ::kill(child, SIGKILL);
+  ::waitpid(child, nullptr, 0);
+  ::close(ends[0]);
+  ::close(ends[1]);
+}
+
+TEST_CASE("directory lock: what a stranger may lock keeps nobody out", "[process]") {
+  const TemporaryDirectory directory;
+  std::filesystem::permissions(directory.path(), std::filesystem::perms(0755));
+  const shm::Descriptor itself(::open(directory.path().c_str(), O_RDONLY));
+  REQUIRE(::flock(itself.get(), LOCK_EX | LOCK_NB) == 0);
+  CHECK(refusal(directory.path()) == "taken");
 }
 
 TEST_CASE("directory lock: who may not open it is told what to do", "[process]") {
