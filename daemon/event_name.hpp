@@ -15,9 +15,9 @@ inline constexpr auto kEvents = std::to_array<std::string_view>({
     "metrics_not_served", "io_uring_refused", "thread_stands_still", "housekeeping_failed",
     "work_failed", "request_failed", "accept_paused", "accept_resumed",
     // What is kept for the next one, and what that makes of it.
-    "keeper_died", "keeper_replaced", "keeper_not_replaced", "kept_memory_dropped", "ring_adopted",
-    "ring_was_lost", "ring_without_topic", "handle_not_adopted", "cursor_not_adopted", "bell_lost",
-    "not_drained",
+    "keeper_died", "keeper_replaced", "keeper_not_replaced", "keeper_stands_still",
+    "keeper_answers", "kept_memory_dropped", "ring_adopted", "ring_was_lost",
+    "ring_without_topic", "handle_not_adopted", "cursor_not_adopted", "bell_lost", "not_drained",
     // Topics and who may do what.
     "topic_created", "topic_deleted", "topic_deletion_waits", "topic_not_served",
     "files_not_removed", "retention_altered", "access_granted", "access_revoked", "account_unknown",

@@ -20,6 +20,8 @@ namespace {
 /// How long a dying keeper may take to let go of what it holds.
 constexpr std::chrono::seconds kDeathPatience{2};
 constexpr std::chrono::milliseconds kAskAgain{10};
+/// How long nobody else is served for a keeper that may be stopped. Late answers count, too.
+constexpr std::chrono::milliseconds kAnswerPatience{1000};
 
 /// A connection to the living keeper; nothing when none listens.
 std::optional<control::KeeperConnection> find_keeper(const std::string& runtime_dir) {
@@ -111,6 +113,7 @@ KeeperClient::KeeperClient(const std::string& executable, const std::string& run
         connection_.emplace(runtime_dir);
       }
       connection_->call(attach);
+      connection_->set_timeout(kAnswerPatience);
       return;
     } catch (const Error& refused) {
       // A keeper that is being killed takes connections until its last descriptor is closed, and

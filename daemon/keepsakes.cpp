@@ -1,10 +1,23 @@
 #include "daemon/keepsakes.hpp"
 
+#include <fmt/format.h>
 #include <sys/socket.h>
+
+#include <utility>
 
 #include "ringway/error.hpp"
 
 namespace ringway::daemon {
+namespace {
+
+constexpr const char* kEffect = "no topic can be made, and none opened by a new client";
+
+std::string fix(int pid) {
+  if (pid == 0) return "see what stops it";  // in another pid namespace
+  return fmt::format("kill -CONT {0}, or kill -9 {0}: another one gets everything again", pid);
+}
+
+}  // namespace
 
 Keepsakes::~Keepsakes() {
   if (found_nothing_ && kept_.empty()) end();
@@ -12,8 +25,10 @@ Keepsakes::~Keepsakes() {
 
 void Keepsakes::put(const std::string& name, nlohmann::json meta, int fd) {
   try {
+    settle();
     store_->put(name, meta, fd);
   } catch (const Error& error) {
+    if (is_silence(error)) note_silence(name);
     if (error.code() != ErrorCode::unavailable) throw;
     replace();
     store_->put(name, meta, fd);
@@ -49,9 +64,11 @@ void Keepsakes::drop(const std::string& name) noexcept {
   }
   kept_.erase(name);
   try {
+    settle();
     store_->drop(name);
-  } catch (const Error&) {
-    // It has died; its replacement never hears of the name.
+  } catch (const Error& error) {
+    // Or it has died; its replacement never hears of the name.
+    if (is_silence(error)) note_silence(name);
   }
 }
 
@@ -71,11 +88,62 @@ void Keepsakes::end() noexcept {
 }
 
 void Keepsakes::replace() {
-  log_.warning("keeper_died", {{"effect", "a new one gets everything again"}});
+  if (!std::exchange(death_told_, true)) {
+    log_.warning("keeper_died", {{"effect", "a new one gets everything again"}});
+  }
   store_has_listed_ = false;
   store_ = open_();
+  unsettled_.clear();
   for (const auto& [name, kept] : kept_) store_->put(name, kept.meta, kept.fd);
+  death_told_ = false;
   log_.info("keeper_replaced", {{"pid", pid()}, {"descriptors", kept_.size()}});
+}
+
+/// Of a process; the service manager's store has no other one to be replaced by.
+bool Keepsakes::is_silence(const Error& error) const noexcept {
+  return error.code() == ErrorCode::timeout && store_->death_fd() >= 0;
+}
+
+void Keepsakes::note_silence(const std::string& name) {
+  const bool told = !unsettled_.empty();
+  unsettled_.insert(name);
+  if (told) return;
+  log_.error("keeper_stands_still", {{"pid", pid()}, {"effect", kEffect}, {"fix", fix(pid())}});
+}
+
+/// What it was told and may have done late, or not: now it is done.
+void Keepsakes::settle() {
+  if (unsettled_.empty()) return;
+  while (!unsettled_.empty()) {
+    const auto name = unsettled_.begin();
+    if (const auto kept = kept_.find(*name); kept != kept_.end()) {
+      store_->put(*name, kept->second.meta, kept->second.fd);
+    } else {
+      store_->drop(*name);
+    }
+    unsettled_.erase(name);
+  }
+  log_.info("keeper_answers", {{"pid", pid()}});
+}
+
+bool Keepsakes::look_again() noexcept {
+  if (unsettled_.empty()) return false;
+  try {
+    settle();
+    return true;
+  } catch (const Error& error) {
+    return is_silence(error);
+  }
+}
+
+std::optional<control::StatusTrouble> Keepsakes::trouble() const {
+  if (unsettled_.empty()) return std::nullopt;
+  const auto keeper = static_cast<std::uint32_t>(pid());
+  return control::StatusTrouble{
+      .what = control::TroubleKind::keeper_stands_still,
+      .pid = keeper,
+      .text = fmt::format("the keeper, pid {}, does not answer: {}; {}", keeper, kEffect,
+                          fix(pid()))};
 }
 
 int Keepsakes::pid() const noexcept {

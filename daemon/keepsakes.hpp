@@ -3,8 +3,11 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
+#include <set>
 #include <string>
 
+#include "control/status_trouble.hpp"
 #include "daemon/descriptor_store.hpp"
 #include "daemon/event_log.hpp"
 
@@ -27,6 +30,11 @@ class Keepsakes {
   /// When it returns, `fd` survives this process: only now may it reach a client.
   void put(const std::string& name, nlohmann::json meta, int fd);
   void drop(const std::string& name) noexcept;
+  /// While the keeper stands still: what needs it is refused at once, until it answers or has died.
+  std::optional<control::StatusTrouble> trouble() const;
+  /// Whether it stood still, and lives; without waiting for it. What it owed is made up for where
+  /// it answers again.
+  bool look_again() noexcept;
   /// What predecessors left stays there as it is for the next supervisor, whatever is dropped.
   void hold(const std::map<std::string, KeptDescriptor>& kept);
   /// Of that what is nobody's any more, and goes.
@@ -39,7 +47,8 @@ class Keepsakes {
   /// Orderly stop.
   void end() noexcept;
 
-  /// Readable when the store has died; -1: it cannot die. Changes with every replace().
+  /// Readable when the store has died, or answers late; -1: it cannot die. Changes with every
+  /// replace().
   int death_fd() const noexcept { return store_->death_fd(); }
   /// A new store with everything in it.
   void replace();
@@ -52,12 +61,18 @@ class Keepsakes {
     nlohmann::json meta;
     int fd;
   };
+  bool is_silence(const Error& error) const noexcept;
+  void note_silence(const std::string& name);
+  void settle();
+
   Open open_;
   const EventLog& log_;
   std::unique_ptr<DescriptorStore> store_;
   bool store_has_listed_ = false;  ///< it is the one that was asked for its list
   bool found_nothing_ = false;     ///< in it; nor was it told to end since
+  bool death_told_ = false;        ///< and not replaced since
   std::map<std::string, Kept> kept_;
+  std::set<std::string> unsettled_;  ///< names of which the keeper was told, and did not answer
   std::map<std::string, KeptDescriptor> held_;
 };
 

@@ -210,6 +210,7 @@ void Supervisor::watch_keeper() {
   keeper_watch_.assign(shm::duplicate(keepsakes_.death_fd()).release());
   await_death(keeper_watch_, [this] {
     if (stopping_) return;
+    if (keepsakes_.look_again()) return watch_keeper();
     try {
       keepsakes_.replace();
       watch_keeper();
@@ -252,6 +253,7 @@ void Supervisor::tick() {
       watch_keeper();
     };
     attempt(replace_keeper, TroubleKind::keeper_not_replaced);
+    static_cast<void>(keepsakes_.look_again());
     attempt([&] { retention_.run(registry_); });
     attempt([&] { registry_.finish_removals(); });
     attempt([&] { registry_.finish_replacements(); });

@@ -63,6 +63,7 @@ std::vector<control::StatusTrouble> Supervisor::troubles(OfPartitions of_partiti
   }
   all.insert(all.end(), retention_.held().begin(), retention_.held().end());
   std::ranges::move(registry_.waiting(), std::back_inserter(all));
+  if (auto silent = keepsakes_.trouble()) all.push_back(std::move(*silent));
   all.insert(all.end(), failed_chores_.begin(), failed_chores_.end());
   all.insert(all.end(), lasting_troubles_.begin(), lasting_troubles_.end());
   return all;

@@ -16,6 +16,13 @@ Error died() {
   return Error(ErrorCode::unavailable, kThing, "has died", "the supervisor starts another");
 }
 
+/// It may only be stopped: it goes on where it was, and holds what it held.
+Error silent(pid_t pid) {
+  if (pid == 0) return Error(ErrorCode::timeout, kThing, "does not answer", "see what stops it");
+  return Error(ErrorCode::timeout, kThing, fmt::format("pid {} does not answer", pid),
+               fmt::format("let it go on: kill -CONT {}", pid));
+}
+
 }  // namespace
 
 std::string keeper_socket(const std::string& runtime_dir) {
@@ -27,7 +34,7 @@ KeeperConnection::KeeperConnection(const std::string& runtime_dir,
     : channel_(Channel::connect(keeper_socket(runtime_dir))), timeout_(timeout) {}
 
 Envelope KeeperConnection::call(nlohmann::json request, std::span<const int> descriptors) {
-  if (!channel_) throw died();  // it did not answer in time: another connection may find it awake
+  if (owes_answer_) take_late_answer();
   request["id"] = ++last_id_;
   switch (channel_.send(text_of(request), descriptors, timeout_)) {
     case Delivery::sent:
@@ -35,7 +42,7 @@ Envelope KeeperConnection::call(nlohmann::json request, std::span<const int> des
     case Delivery::closed:
       throw died();
     case Delivery::congested:
-      throw Error(ErrorCode::timeout, kThing, "does not read", "");
+      throw silent(pid());
   }
   Message message;
   switch (channel_.receive(message, timeout_)) {
@@ -44,8 +51,8 @@ Envelope KeeperConnection::call(nlohmann::json request, std::span<const int> des
     case Arrival::closed:
       throw died();
     case Arrival::nothing:
-      channel_.close();  // a late answer must not be taken for the next one
-      throw Error(ErrorCode::timeout, kThing, "does not answer", "");
+      owes_answer_ = true;
+      throw silent(pid());
     case Arrival::broken:
       throw Error(ErrorCode::limit, kThing,
                   "sent more descriptors than this process may open: its limit is reached",
@@ -58,6 +65,20 @@ Envelope KeeperConnection::call(nlohmann::json request, std::span<const int> des
   }
   received_ = std::move(message.descriptors);
   return envelope;
+}
+
+/// Lest it be taken for that of the next request. Does not wait.
+void KeeperConnection::take_late_answer() {
+  Message message;
+  switch (channel_.receive(message, std::chrono::milliseconds(0))) {
+    case Arrival::nothing:
+      throw silent(pid());
+    case Arrival::closed:
+      throw died();
+    case Arrival::message:
+    case Arrival::broken:
+      owes_answer_ = false;
+  }
 }
 
 std::vector<KeptDescriptor> KeeperConnection::pages(nlohmann::json request) {

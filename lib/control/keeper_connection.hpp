@@ -35,7 +35,8 @@ class KeeperConnection {
   explicit KeeperConnection(const std::string& runtime_dir,
                             std::chrono::milliseconds timeout = std::chrono::seconds(10));
 
-  /// Sends the request and returns the reply.
+  /// Sends the request and returns the reply. Once one did not come in time, the next calls do not
+  /// wait, and ask nothing, until it has come: what was asked may be done late.
   /// @throws Error: the keeper's refusal; unavailable (it has died); timeout.
   Envelope call(nlohmann::json request, std::span<const int> descriptors = {});
 
@@ -57,13 +58,19 @@ class KeeperConnection {
   /// The keeper's pid; 0 in another pid namespace.
   pid_t pid() const { return channel_.peer().pid; }
 
+  /// For the next calls.
+  void set_timeout(std::chrono::milliseconds timeout) noexcept { timeout_ = timeout; }
+
   /// Becomes readable when the keeper has died.
   int fd() const noexcept { return channel_.fd(); }
 
  private:
+  void take_late_answer();
+
   Channel channel_;
   std::chrono::milliseconds timeout_;
   std::uint64_t last_id_ = 0;
+  bool owes_answer_ = false;  // to the last request
   std::vector<shm::Descriptor> received_;
 };
 

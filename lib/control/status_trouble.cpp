@@ -76,6 +76,8 @@ std::string_view to_string(TroubleKind kind) noexcept {
       return "housekeeping_failed";
     case TroubleKind::keeper_not_replaced:
       return "keeper_not_replaced";
+    case TroubleKind::keeper_stands_still:
+      return "keeper_stands_still";
     case TroubleKind::metrics_not_served:
       return "metrics_not_served";
     case TroubleKind::disk_full:

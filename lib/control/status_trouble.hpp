@@ -24,6 +24,7 @@ enum class TroubleKind : std::uint8_t {
   retention_held,     ///< by a named cursor, while the disk is short
   housekeeping_failed,
   keeper_not_replaced,
+  keeper_stands_still,
   metrics_not_served,
   // Partitions that do not move, as layout::Hold has them.
   disk_full,

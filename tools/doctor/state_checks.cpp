@@ -95,6 +95,9 @@ std::string remedy_of_process(const StatusTrouble& trouble) {
     case TroubleKind::stopped_claim:
       return fmt::format("kill -CONT {0}  # or kill -9 {0}, which repairs its claim at once",
                          trouble.pid);
+    case TroubleKind::keeper_stands_still:
+      return fmt::format("kill -CONT {0}  # or kill -9 {0}, and another gets everything again",
+                         trouble.pid);
     case TroubleKind::pinned:
     case TroubleKind::slow_consumer:
       return fmt::format("kill {}  # if it is not to be waited for", trouble.pid);
