@@ -85,6 +85,9 @@ class Completion(OnABus):
         self.assertEqual(self.bash('status', '--output', 'j'), ['json', 'jsonl'])
         self.assertEqual(self.bash('status', '--output', '=', 'jsonl'), ['jsonl'])
         self.assertEqual(self.bash('consume', 'orders', '-o', 's'), ['start'])
+        self.assertEqual(self.bash('bench', 'ring', '--wait', ''), ['adaptive', 'latency', 'throughput'])
+        self.assertEqual(self.bash('bench', 'durable', '--sync', ''), ['every_batch', 'interval', 'never'])
+        self.assertEqual(self.bash('bench', 'restart', '--ending', ''), ['kill', 'orderly'])
 
     def test_topics_cursors_and_partitions_of_the_bus(self):
         for verb in (['consume'], ['produce'], ['inspect'], ['topic', 'describe'], ['topic', 'delete'], ['log', 'dump']):

@@ -89,6 +89,12 @@ class Manual(unittest.TestCase):
                 for command in shown:
                     self.assertIn(' '.join(('ringway', *words)), command)
 
+    def test_the_words_that_fit_an_option_are_shown_as_completion_offers_them(self):
+        """What checks an option may add to its type name, by which completion goes."""
+        for words in verbs():
+            with self.subTest(verb=' '.join(words)):
+                self.assertNotRegex(told(*words), r'\n +(-\w,)?--\S+ \S*\{')
+
     @unittest.skipUnless(shutil.which('man'), 'needs man')
     def test_the_page_of_a_noun_has_its_verbs(self):
         page = shown(pathlib.Path(os.environ['MANUAL'], 'ringway-topic.1'))

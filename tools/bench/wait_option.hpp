@@ -26,7 +26,7 @@ inline void add_wait_to(CLI::App& verb, WaitStrategy& wait) {
           "--wait", [&wait](const std::string& name) { wait = kWaitStrategies.at(name); },
           "How consumers wait: adaptive, latency (spin) or throughput (sleep at once); default " +
               wait_name(wait))
-      ->check(CLI::IsMember(kWaitStrategies))
+      ->check(CLI::IsMember(kWaitStrategies).description(""))
       ->type_name("adaptive|latency|throughput");
 }
 

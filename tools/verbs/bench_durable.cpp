@@ -145,7 +145,7 @@ Configure add_durable_flags(CLI::App& verb) {
              {1, 64})
       ->capture_default_str();
   verb.add_option("--sync", options->sync, "When the topic's records are synced")
-      ->check(CLI::IsMember(kSyncPolicies))
+      ->check(CLI::IsMember(kSyncPolicies).description(""))
       ->type_name("every_batch|interval|never")
       ->capture_default_str();
   options->add_to(verb);

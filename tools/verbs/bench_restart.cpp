@@ -217,7 +217,8 @@ Configure add_restart_flags(CLI::App& verb) {
   options->add_to(verb, "--restarts", "Restarts in each run, of each kind");
   options->add_shape_to(verb, options->shape);
   verb.add_option("--ending", options->ending, "Only kill or orderly (default both)")
-      ->check(CLI::IsMember({"kill", "orderly"}));
+      ->check(CLI::IsMember({"kill", "orderly"}).description(""))
+      ->type_name("kill|orderly");
   add_number(verb, "--rate", options->shape.records_per_s, "Records of 64 bytes per second",
              {1, 10'000'000})
       ->capture_default_str();
