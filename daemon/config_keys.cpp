@@ -135,7 +135,7 @@ constexpr std::array kKeys{
             throw v.wrong("must be a power of two from 64KiB to 4GiB");
           }
         }},
-    Key{"defaults.segment", R"("256MiB")", "Per log file.",
+    Key{"defaults.segment", R"("256MiB")", "Per log file; half the ring where that is more.",
         [](Config& c, const Value& v) {
           c.defaults.segment_bytes = v.size();
           if (c.defaults.segment_bytes < 256 * kKiB) throw v.wrong("must be at least 256KiB");

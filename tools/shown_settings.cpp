@@ -31,7 +31,13 @@ std::vector<ShownSetting> shown_settings(const TopicSettings& settings) {
   };
   add("Partitions", "partitions", Cell::of_number(settings.partitions));
   add("Ring", "ring_bytes", Cell::of_bytes(settings.ring_bytes));
-  add("Segment", "segment_bytes", Cell::of_bytes(settings.segment_bytes));
+  const std::uint64_t half_ring = settings.ring_bytes / 2;  // so that any record fits
+  add("Segment", "segment_bytes",
+      {settings.segment_bytes < half_ring
+           ? fmt::format("{} (holds {}, half the ring)", format_size(settings.segment_bytes),
+                         format_size(half_ring))
+           : format_size(settings.segment_bytes),
+       settings.segment_bytes});
   add("Sync", "sync", Cell::of_text(std::string(control::to_string(settings.sync))));
   add("Sync interval", "sync_interval_ms",
              {format_duration(milliseconds(settings.sync_interval_ms)), settings.sync_interval_ms});

@@ -164,7 +164,7 @@ void add_alterable(CLI::App& verb, TopicOptions& options, LeftOut left_out) {
   add("--ring", options.ring, "SIZE", "Shared memory of each partition, a power of two from 64KiB",
       "16MiB");
   add("--segment", options.segment, "SIZE",
-      "Size of a file of its log, from 256KiB, at least half the ring", "256MiB");
+      "What a file of its log holds, from 256KiB; half the ring where that is more", "256MiB");
   add("--sync", options.sync, "every_batch|interval|never",
       "When written records are synced", "interval");
   add("--sync-interval", options.sync_interval, "DUR",

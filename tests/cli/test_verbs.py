@@ -107,6 +107,12 @@ class Topics(Verbs):
                           settings['retention_bytes'], settings['readers']),
                          ('every_batch', 1 << 20, 7_200_000, 5 << 20, ['root', '@0']))
 
+    def test_a_file_of_the_log_is_shown_as_large_as_it_becomes(self):
+        self.create('t', '--ring', '1MiB', '--segment', '256KiB')
+        self.assertRegex(self.bus.run('topic', 'describe', 't').decode(), r'\nSegment: +256 KiB \(holds 512 KiB, half the ring\)\n')
+        self.bus.run('topic', 'alter', 't', '--ring', '512KiB')
+        self.assertRegex(self.bus.run('topic', 'describe', 't').decode(), r'\nSegment: +256 KiB\n')
+
     def test_a_second_topic_of_the_name_and_bad_names_are_refused(self):
         self.create()
         self.assertEqual(self.bus.refusal('topic', 'create', 't', status=1)['code'], 'exists')

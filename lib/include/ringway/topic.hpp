@@ -51,7 +51,8 @@ enum class WhenDiskFails : std::uint8_t {
 struct TopicSettings {
   std::uint32_t partitions = 1;                        ///< 1..10,000
   std::uint64_t ring_bytes = 16 * 1024 * 1024;         ///< per partition; power of 2, 64 KiB..4 GiB
-  std::uint64_t segment_bytes = 256 * 1024 * 1024;     ///< per log file; 256 KiB..1 TiB
+  std::uint64_t segment_bytes = 256 * 1024 * 1024;     ///< per log file; 256 KiB..1 TiB.
+                                                       ///< At least half the ring is taken.
   SyncPolicy sync = SyncPolicy::interval;
   std::uint32_t sync_interval_ms = 5;                  ///< 1..60,000
   std::uint64_t sync_bytes = 4 * 1024 * 1024;          ///< at least 4 KiB
