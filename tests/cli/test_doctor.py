@@ -3,12 +3,14 @@
 import os
 import pathlib
 import pwd
+import re
 import signal
+import subprocess
 import sys
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / 'support'))
-from bus import wait_until
+from bus import PATIENCE_SECONDS, wait_until
 from on_a_bus import OnABus
 
 CHECKS = ['service', 'versions', 'stale_sockets', 'orphaned_memory', 'logout', 'kernel', 'membarrier', 'io_uring',
@@ -48,6 +50,49 @@ class Doctor(OnABus):
         self.assertTrue(orphans[0]['fix'].startswith(f'ringwayd --runtime-dir {self.bus.runtime_dir}'), orphans)
         self.bus.start()
         wait_until(lambda: self.findings()['service']['severity'] == 'ok', 'the next one')
+
+    def carry_out(self, fix):
+        """In a shell, as it stands, where `ringwayd` is the one under test: it becomes the bus's supervisor."""
+        path = f'{pathlib.Path(os.environ["RINGWAYD"]).parent}:{os.environ["PATH"]}'
+        before, _, last = fix.split('  #')[0].rpartition('&& ')
+        with open(self.bus.log, 'ab') as log:
+            self.bus.daemon = subprocess.Popen(
+                ['bash', '-c', f'{before}{"&& " if before else ""}exec {last}'], cwd='/', stdout=log, stderr=log,
+                env={**self.bus.env, 'PATH': path, 'RINGWAY_WITHOUT': 'io_uring'})
+        wait_until(lambda: self.findings()['service']['severity'] == 'ok', 'the next supervisor')
+
+    def test_a_supervisor_that_is_replaced_has_the_configuration_of_the_one_before(self):
+        self.bus.stop()
+        (self.bus.root / "it's.toml").write_text('log_level = "debug"\n')
+        with open(self.bus.log, 'ab') as log:
+            before = self.bus.daemon = subprocess.Popen(
+                [os.environ['RINGWAYD'], '--config', "it's.toml", '--socket', self.bus.socket, '--runtime-dir=run',
+                 '--state-dir', self.bus.state_dir], cwd=self.bus.root, stdout=log, stderr=log,
+                env={**self.bus.env, 'RINGWAY_WITHOUT': 'io_uring', 'RINGWAYD_LIMITS_TOPICS': '1'})
+        wait_until(self.bus.serves, 'the one before')
+        self.create()
+        self.carry_out(self.findings()['io_uring']['fix'])
+        self.assertEqual(before.wait(PATIENCE_SECONDS), 0)
+        self.assertEqual(self.findings()['io_uring']['severity'], 'ok')
+        self.assertEqual([row['topic'] for row in self.bus.json('topic', 'list')], ['t'])
+        self.assertEqual(self.bus.refusal('topic', 'create', 'u', status=1)['code'], 'limit')
+        configs = re.findall(r'event=starting config=(.*?) state_dir=', self.bus.log.read_text())
+        self.assertEqual(configs[-1], configs[-2])
+        self.assertIn("it's.toml", configs[-1])
+
+    def test_a_bus_that_was_killed_is_found_by_its_keeper_where_its_socket_lies_elsewhere(self):
+        self.bus.stop()
+        self.bus.socket = self.bus.root / 'elsewhere.sock'
+        self.bus.env['RINGWAY_SOCKET'] = str(self.bus.socket)
+        self.bus.start()
+        self.create('kept')
+        self.bus.kill()
+        for check in ('service', 'stale_sockets'):
+            with self.subTest(check=check):
+                self.carry_out(self.findings()[check]['fix'])
+                self.bus.kill()
+        self.bus.start()
+        self.assertEqual([row['topic'] for row in self.bus.json('topic', 'list')], ['kept'])
 
     def test_a_silent_supervisor_has_half_a_second_or_as_long_as_the_user_says(self):
         self.create()

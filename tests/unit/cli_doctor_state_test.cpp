@@ -241,6 +241,22 @@ TEST_CASE("doctor: another user's supervisor is started anew as that user", "[cl
         "/var/lib/ringway");
 }
 
+TEST_CASE("doctor: a supervisor is started anew as it was started", "[cli]") {
+  Host host;
+  host.unit = {};
+  host.start = {.directory = "/home/a b",
+                .variables = {"HOME=/home", "RINGWAYD_LOG_LEVEL=debug"},
+                .options = {"--config=c.toml", "--state-dir=/s"}};
+  CHECK(host.restart() ==
+        "kill -USR1 7 && env --chdir='/home/a b' 'RINGWAYD_LOG_LEVEL=debug' ringwayd "
+        "'--config=c.toml' '--state-dir=/s' --runtime-dir /run/ringway");
+  host.owner = "alice";
+  host.start->options = {};
+  CHECK(host.restart() ==
+        "kill -USR1 7 && runuser -u alice -- env 'HOME=/home' 'RINGWAYD_LOG_LEVEL=debug' ringwayd "
+        "--runtime-dir /run/ringway --state-dir /var/lib/ringway");
+}
+
 TEST_CASE("doctor: what was left behind", "[cli]") {
   Host host;
   host.sockets = {{"/run/ringway/control.sock", true}, {"/run/ringway/keeper.sock", false}};

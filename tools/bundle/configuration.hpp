@@ -9,8 +9,8 @@ namespace ringway::cli::bundle {
 
 /// The command by which `ringwayd` prints the configuration it has when it is started as the
 /// process `supervisor` was: as its user, where it stands, with the places its options name, and
-/// with what it takes from its environment. As this shell has it where that process may not be looked at. Nothing else
-/// of that process counts: anybody may start one that is called ringwayd.
+/// with what it takes from its environment. As this shell has it where that process may not be
+/// looked at.
 std::vector<std::string> configuration_command(pid_t supervisor, const std::string& ringwayd);
 
 /// The same of a service of the system that does not run: as its user, with the directories that

@@ -14,6 +14,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <sstream>
 #include <system_error>
 
@@ -191,6 +192,24 @@ std::optional<std::uint64_t> descriptors_of(pid_t pid) {
   return count;
 }
 
+/// Of a bus that was killed, whose socket is not where its keeper is. Only one bus may be meant.
+void take_places_of_keeper(Facts& facts) {
+  if (std::filesystem::path(facts.socket).filename() == "control.sock") return;
+  if (facts.sockets.empty() || facts.sockets.front().path != facts.socket) return;
+  std::map<std::string, const FoundBoard*> keepers;  // by their runtime directories
+  for (const FoundBoard& board : facts.boards) {
+    if (board.kind == HolderKind::keeper && board.supervisor_state == "dead") {
+      keepers[board.runtime_dir] = &board;
+    }
+  }
+  if (keepers.size() != 1) return;
+  const FoundBoard& board = *keepers.begin()->second;
+  facts.runtime_dir = board.runtime_dir;
+  facts.state_dir = board.state_dir;
+  facts.usual_state_dir = false;
+  facts.owner = board.owner;
+}
+
 }  // namespace
 
 Facts examine(const Common& common, const std::string& state_dir) {
@@ -220,6 +239,7 @@ Facts examine(const Common& common, const std::string& state_dir) {
   }
   if (facts.supervisor != 0) facts.descriptors = descriptors_of(facts.supervisor);
   facts.in_ringwayd = facts.supervisor == 0 || is_ringwayd(facts.supervisor);
+  if (facts.in_ringwayd && facts.supervisor != 0) facts.start = start_of(facts.supervisor);
   look_at_unit(facts);
   const BusPlaces places = bus_places(common, facts.status);
   facts.runtime_dir = places.runtime_dir;
@@ -232,6 +252,9 @@ Facts examine(const Common& common, const std::string& state_dir) {
     look_at(path, facts);
   }
   facts.boards = boards_in_processes();
+  if (!facts.answers && facts.unit.name.empty() && state_dir.empty() && places.state_dir.empty()) {
+    take_places_of_keeper(facts);
+  }
   facts.sees_all = facts.uid == 0 && read_file("/proc/self/stat");
   look_at_disk(facts);
   if (facts.answers) look_at_topics(common, facts);

@@ -10,6 +10,26 @@
 #include "tools/quantity.hpp"
 
 namespace ringway::cli::doctor {
+namespace {
+
+/// The command before a ringwayd that gives it what another one had of its environment; "" where
+/// that was nothing. What names the usual places is in that of a shell of the same user, too.
+std::string environment_of(const RingwaydStart& start, bool of_another_user) {
+  std::string words;
+  const auto is_relative = [](const std::string& option) {
+    return option[option.find('=') + 1] != '/';
+  };
+  if (!start.directory.empty() && std::ranges::any_of(start.options, is_relative)) {
+    words += " --chdir=" + control::shell_quoted(start.directory);
+  }
+  for (const std::string& variable : start.variables) {
+    if (!of_another_user && !is_key_of_ringwayd(variable)) continue;
+    words += ' ' + control::shell_quoted(variable);
+  }
+  return words.empty() ? "" : "env" + words + ' ';
+}
+
+}  // namespace
 
 std::string TopicRoom::with_rings_of(std::uint64_t bytes) const {
   std::string size = format_size(bytes);
@@ -55,10 +75,19 @@ std::string Facts::restart() const {
   // Where links of its user lead is nothing for root.
   using control::shell_quoted;
   std::string words = owner.empty() ? "" : fmt::format("runuser -u {} -- ", shell_quoted(owner));
+  if (start) words += environment_of(*start, !owner.empty());
   words += "ringwayd";
-  if (!socket.empty()) words += " --socket " + shell_quoted(socket);
-  if (!runtime_dir.empty()) words += " --runtime-dir " + shell_quoted(runtime_dir);
-  if (!state_dir.empty() && !usual_state_dir) words += " --state-dir " + shell_quoted(state_dir);
+  if (start) {
+    for (const std::string& option : start->options) words += ' ' + shell_quoted(option);
+  }
+  const auto add_place = [&](const std::string& option, const std::string& path) {
+    const auto names = [&](const auto& given) { return given.starts_with(option + '='); };
+    if (path.empty() || (start && std::ranges::any_of(start->options, names))) return;
+    words += fmt::format(" {} {}", option, shell_quoted(path));
+  };
+  add_place("--socket", socket);
+  add_place("--runtime-dir", runtime_dir);
+  if (!usual_state_dir) add_place("--state-dir", state_dir);
   // The signal that leaves the rings to the next one.
   if (supervisor == 0) return words;
   if (!in_ringwayd) return fmt::format("restart the program whose pid is {}", supervisor);

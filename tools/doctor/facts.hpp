@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "tools/found_memory.hpp"
+#include "tools/ringwayd_start.hpp"
 #include "tools/service_state.hpp"
 #include "tools/service_unit.hpp"
 
@@ -61,6 +62,7 @@ struct Facts {
   nlohmann::json status = nlohmann::json::object();  ///< as it says
   pid_t supervisor = 0;     ///< by its pid here; 0: unknown
   bool in_ringwayd = true;  ///< and not in a program of somebody's
+  std::optional<RingwaydStart> start{};  ///< of it; none: nobody serves, or it may not be seen
   std::string owner{};      ///< whose that process is; "": of the user who asks, or unknown
   pid_t self = 0;
   std::optional<std::uint64_t> descriptors{};  ///< that it has open; none: not for this user
