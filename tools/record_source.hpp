@@ -55,6 +55,10 @@ class RecordSource {
   /// Throws Error naming the file and the record's number in it: no key delimiter, too large, a
   /// length without its bytes; or what read(2) says.
   Outcome next(InputRecord& record);
+  /// Another record_bytes_max, from the next record on.
+  void limit(std::uint64_t record_bytes_max) noexcept {
+    options_.record_bytes_max = record_bytes_max;
+  }
   /// Whether the last record ended with its file, and not with a delimiter.
   bool undelimited() const noexcept { return undelimited_; }
 

@@ -137,11 +137,13 @@ class Export(OnABus):
         whole = self.export()
         lines = whole.splitlines(keepends=True)
         self.create('one')
-        self.create('into', '--partitions', '3')
+        self.create('into', '--partitions', '3', '--ring', '64KiB')
         head, record = lines[0], lines[1]
         for content, status, thing, rule in (
                 (b'', 2, 'standard input', 'is empty'),
                 (b'hello\n', 2, 'standard input, line 1', 'is no line of JSON'),
+                (bytes(2 << 20), 2, 'standard input, line 1', 'is longer than any line'),
+                (head + b'{"partition":0,"value":"' + b'a' * (2 << 20), 2, 'standard input, line 2', 'is longer than any line'),
                 (head[:-20], 1, 'standard input, line 1', 'is cut short'),
                 (record, 2, 'standard input, line 1', 'is not the head of an export'),
                 (head.replace(b'_export":1', b'_export":9'), 1, 'standard input, line 1', 'is of version 9'),

@@ -27,12 +27,22 @@ struct ImportOptions {
   bool create = false;
 };
 
+constexpr std::uint64_t kHeadBytesMax = std::uint64_t{1} << 20;
+/// A byte is \u0000 at most, and an empty header 22 bytes where the ring has four.
+constexpr std::uint64_t kGrowth = 6;
+
 /// The lines of one file, with the name of each.
 class Lines {
  public:
   explicit Lines(const std::string& file)
       : name_(file == "-" ? "standard input" : file),
-        source_({file}, {.before_read = [this] { return !stopped(); }}) {}
+        source_({file}, {.record_bytes_max = kHeadBytesMax,
+                         .before_read = [this] { return !stopped(); }}) {}
+
+  /// Of the topic whose lines come next.
+  void expect_records_of(std::uint64_t record_bytes_max) noexcept {
+    source_.limit(kHeadBytesMax + kGrowth * record_bytes_max);
+  }
 
   /// From now on; it outlives this.
   void end_with(const StopSignal& stop) noexcept { stop_ = &stop; }
@@ -41,7 +51,7 @@ class Lines {
   std::optional<std::string_view> next() {
     InputRecord line;
     for (;;) {
-      switch (source_.next(line)) {
+      switch (read(line)) {
         case RecordSource::Outcome::record:
           ++number_;
           return line.value;
@@ -62,6 +72,16 @@ class Lines {
   const std::string& name() const noexcept { return name_; }
 
  private:
+  RecordSource::Outcome read(InputRecord& line) {
+    try {
+      return source_.next(line);
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::limit) throw;
+      throw Error(ErrorCode::usage, error.thing(), "is longer than any line of such an export",
+                  "give what 'ringway topic export' wrote");
+    }
+  }
+
   std::string name_;
   const StopSignal* stop_ = nullptr;
   RecordSource source_;
@@ -211,6 +231,7 @@ Exit import_topic(const ImportOptions& options, const Common& common) {
   Producer producer = bus.producer(options.topic);
   const StopSignal stop(producer);
   lines.end_with(stop);
+  lines.expect_records_of(producer.record_bytes_max());
   Publisher publisher(producer, stop, {.topic = options.topic, .patience = common.timeout});
   Import(lines, publisher, options, head.settings.partitions).run();
   Report report;
