@@ -164,6 +164,16 @@ class OnFuse(DiskTrouble, unittest.TestCase):
         self.bus.restart()
         self.bus.refusal('cursor', 'delete', 't', 'billing', status=3)
 
+    def test_a_topic_whose_deletion_the_disk_refuses_is_told_to_wait_for_it(self):
+        self.disk.fail('catalog.db')
+        error = self.bus.refusal('topic', 'delete', 't', '--yes', '--timeout', '1s', status=6)
+        self.assertEqual(error['thing'], "topic 't'")
+        self.assertIn('it is deleted, but stays in the catalog: /', error['rule'])
+        self.disk.heal()
+        wait_until(lambda: self.bus.run_for_status('status') == 0, 'it to go')
+        self.bus.restart()
+        self.assertEqual([row['topic'] for row in self.bus.json('topic', 'list')], ['other'])
+
     def test_a_stop_that_the_catalog_cannot_take_leaves_the_rings_to_the_next_one(self):
         self.disk.fail('catalog.db')
         self.assertEqual(self.bus.stop(), 1)

@@ -4,6 +4,8 @@
 #include <memory>
 #include <string>
 
+#include "client/administration.hpp"
+#include "control/status_trouble.hpp"
 #include "ringway/error.hpp"
 #include "tools/bus_access.hpp"
 #include "tools/command_line.hpp"
@@ -20,6 +22,23 @@ struct DeleteOptions {
   bool yes = false;
 };
 
+/// What the supervisor says of a deletion that it has not answered in time.
+Error unanswered(const DeleteOptions& options, const Common& common, const Error& silence) {
+  try {
+    for (const auto& trouble :
+         control::troubles_in(Administration(connect(hastened(common))).status())) {
+      if (trouble.what != control::TroubleKind::topic_deletion_waits) continue;
+      if (trouble.topic != options.topic) continue;
+      return Error(silence.code(), topic_thing(options.topic),
+                   "it is deleted, but stays in the catalog: " + trouble.reason,
+                   "mend that, and it goes by itself; until then a restart would bring it back");
+    }
+  } catch (const Error&) {
+    // It answers nothing at all.
+  }
+  return silence;
+}
+
 Exit delete_topic(const DeleteOptions& options, const Common& common) {
   Bus bus = connect(common);
   bool deleted = false;
@@ -29,6 +48,7 @@ Exit delete_topic(const DeleteOptions& options, const Common& common) {
     try {
       bus.delete_topic(options.topic);
     } catch (const Error& error) {
+      if (error.code() == ErrorCode::timeout) throw unanswered(options, common, error);
       if (error.code() != ErrorCode::not_found) throw;
       throw Error(ErrorCode::not_found, error.thing(), error.rule(),
                   "see what there is: ringway topic list");
