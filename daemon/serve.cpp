@@ -191,6 +191,8 @@ std::unique_ptr<metrics::Server> serve_metrics(const Config& config,
 }  // namespace
 
 int serve(Options options) {
+  // One that takes more would leave files behind that the next start cannot open.
+  ::umask(S_IRWXG | S_IRWXO);
   shm::install_landing();  // whatever clients punch into their memory (G7)
   shm::raise_descriptor_limit();
   boost::asio::io_context io(1);

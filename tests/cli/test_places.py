@@ -37,6 +37,22 @@ class Directories(unittest.TestCase):
         self.assertIn(f'ringwayd: {bus.root}/new: cannot be created: Permission denied; ', ended.stderr)
 
 
+class Modes(unittest.TestCase):
+    """Of what is made, whatever umask its maker was started with."""
+
+    def test_only_the_owner_can_read_and_write_it(self):
+        bus = Bus()
+        self.addCleanup(bus.close)
+        bus.start(before_exec=lambda: os.umask(0o777))
+        bus.json('topic', 'create', 't')
+        bus.run('produce', 't', '--wait', 'written', stdin=b'a\n')
+        bundle = bus.root / 'bundle.tar'
+        bus.run('debug', 'bundle', bundle, preexec_fn=lambda: os.umask(0o777))
+        made = [bundle, *(path for path in bus.state_dir.rglob('*') if path.is_file())]
+        self.assertGreater(len(made), 4)
+        self.assertEqual({path: oct(path.stat().st_mode & 0o777) for path in made}, dict.fromkeys(made, oct(0o600)))
+
+
 class TwoBuses(unittest.TestCase):
     def bus(self, make=Bus):
         bus = make()

@@ -71,6 +71,7 @@ void write_new_file(const std::string& path, std::string_view content) {
                 "name another file, or remove that one");
   }
   if (!file) throw system_error(errno, path, "cannot be made", "name a file where you may write");
+  ::fchmod(file.get(), 0600);  // whatever the umask took away
   while (!content.empty()) {
     const ssize_t wrote = ::write(file.get(), content.data(), content.size());
     if (wrote < 0 && errno == EINTR) continue;
