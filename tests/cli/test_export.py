@@ -133,17 +133,25 @@ class Export(OnABus):
         self.assertIn('; 1 record is published', error['rule'])
         self.assertIn('and go on with --from-line 3', error['fix'])
 
+    def test_a_line_without_end_is_not_waited_for(self):
+        """A server that sends zeros, say: read until memory is gone."""
+        head = self.export().splitlines(keepends=True)[0]
+        self.create('small', '--partitions', '3', '--ring', '64KiB')
+        for content, line in ((bytes(2 << 20), 1), (head + b'{"partition":0,"value":"' + b'a' * (2 << 20), 2)):
+            with self.subTest(line=line):
+                error = self.bus.refusal('topic', 'import', 'small', status=2, stdin=content)
+                self.assertEqual(error['thing'], f'standard input, line {line}')
+                self.assertIn('is longer than any line of such an export', error['rule'])
+
     def test_a_file_that_is_cut_short_or_wrong_says_so(self):
         whole = self.export()
         lines = whole.splitlines(keepends=True)
         self.create('one')
-        self.create('into', '--partitions', '3', '--ring', '64KiB')
+        self.create('into', '--partitions', '3')
         head, record = lines[0], lines[1]
         for content, status, thing, rule in (
                 (b'', 2, 'standard input', 'is empty'),
                 (b'hello\n', 2, 'standard input, line 1', 'is no line of JSON'),
-                (bytes(2 << 20), 2, 'standard input, line 1', 'is longer than any line'),
-                (head + b'{"partition":0,"value":"' + b'a' * (2 << 20), 2, 'standard input, line 2', 'is longer than any line'),
                 (head[:-20], 1, 'standard input, line 1', 'is cut short'),
                 (record, 2, 'standard input, line 1', 'is not the head of an export'),
                 (head.replace(b'_export":1', b'_export":9'), 1, 'standard input, line 1', 'is of version 9'),
