@@ -368,7 +368,7 @@ END""")
         pid = self.pid()
         said = box.say('for topic in $(seq 9); do'
                        ' ringway topic create big-$topic --ring 16MiB || exit; done', status=1)
-        self.assertIn('memory', said)
+        self.assertRegex(said, r'shared memory cannot be reserved: /sys/fs/cgroup/\S*ringway\.slice/memory\.\S+ leaves \d')
         box.say('seq 1 200000 | ringway produce first'
                 ' && ringway consume first -o start -e -f "%v\\n" | cmp - <(seq 1 200000)')
         self.assertEqual(self.pid(), pid, box.say('journalctl -u ringwayd -n 30; journalctl -k -n 20'))
@@ -544,10 +544,19 @@ END""")
         self.assertEqual(box.say('ringway consume t -o start -e'), 'one\n')
 
     def test_memory_of_rings_is_charged_to_the_supervisor_whoever_fills_it(self):
-        box.say('ringway topic create t --ring 64MiB')
+        def charged():
+            for usage in ('memory/ringway.slice/memory.usage_in_bytes', 'ringway.slice/memory.current'):
+                if box.run(f'test -e /sys/fs/cgroup/{usage}') == 0:
+                    return int(box.say(f'cat /sys/fs/cgroup/{usage}'))
+            return self.fail('no group of the slice is there')
+
         scope = 'systemd-run --quiet --scope -p MemoryMax=24M -p MemorySwapMax=0'
         self.assertNotEqual(box.run(f'{scope} python3 -c "b\'x\' * (64 << 20)"'), 0)  # as a client's own
+        box.say('ringway status')  # starts it
+        before = charged()
+        box.say('ringway topic create t --ring 64MiB')
         box.say(f'seq 1 2000000 | {scope} ringway produce t')  # some 90 MB
+        self.assertGreaterEqual(charged() - before, 64 << 20)
         box.say(f'{scope} ringway consume t -o -1000000 -e -f "%v\\n"'
                 ' | cmp - <(seq 1000001 2000000)')
 
