@@ -41,6 +41,18 @@ class SearchOrder(unittest.TestCase):
             said = self.ended(*action, RINGWAYD_LIMITS_MEMROY='3').stderr
             self.assertRegex(said, "RINGWAYD_LIMITS_MEMROY: is no key of the configuration, and ignored; .*RINGWAYD_LIMITS_MEMORY")
 
+    def test_each_key_has_its_variable(self):
+        section, keys = '', []
+        for line in self.ended().stdout.splitlines():
+            if header := re.fullmatch(r'\[(\w+)\]', line):
+                section = f'{header[1]}_'
+            if key := re.match(r'(\w+) = (.*?) +# ', line):
+                keys.append((key[1], f'RINGWAYD_{section}{key[1]}'.upper(), key[2]))
+        self.assertGreater(len(keys), 30)
+        for key, variable, value in keys:
+            with self.subTest(key=key):
+                self.assertRegex(self.ended(**{variable: value}).stdout, rf'(?m)^{key} = {re.escape(value)} +# {variable}$')
+
     def counts(self, *words, **options):
         """The place of the file that counts; None: none does."""
         ended = self.ended(*words, **options)
