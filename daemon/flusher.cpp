@@ -91,8 +91,10 @@ class Flusher::Thread {
     done();
   }
 
-  void retire(const ServedTopic* topic, std::uint32_t partition, std::uint64_t first_kept) {
-    if (TopicDuty* found = duty(topic)) found->retire(partition, first_kept);
+  SegmentRemoval retire(const ServedTopic* topic, std::uint32_t partition,
+                        std::uint64_t first_kept) {
+    TopicDuty* const found = duty(topic);
+    return found ? found->retire(partition, first_kept) : SegmentRemoval{};
   }
 
   void leave_segment(const ServedTopic* topic, std::uint32_t partition) {
@@ -285,9 +287,10 @@ void Flusher::share(std::shared_ptr<ServedTopic> topic, std::function<void()> do
 }
 
 void Flusher::retire(std::shared_ptr<ServedTopic> topic, std::uint32_t partition,
-                     std::uint64_t first_kept) {
-  thread_->post([topic = std::move(topic), partition, first_kept](Thread& thread) {
-    thread.retire(topic.get(), partition, first_kept);
+                     std::uint64_t first_kept, std::function<void(SegmentRemoval)> done) {
+  thread_->post([topic = std::move(topic), partition, first_kept,
+                 done = std::move(done)](Thread& thread) {
+    done(thread.retire(topic.get(), partition, first_kept));
   });
 }
 

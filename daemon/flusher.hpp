@@ -46,6 +46,14 @@ struct RingEnded {
   bool unreachable = false;  ///< that process cannot be fenced
 };
 
+/// What came of it that the oldest segments were to go.
+struct SegmentRemoval {
+  std::uint64_t segments = 0;  ///< gone
+  std::uint64_t bytes = 0;     ///< that they took
+  int error = 0;               ///< the negative errno with which the next was refused; 0
+  std::string path{};          ///< of that one, which stays with all behind it
+};
+
 /// What somebody should do something about.
 struct Trouble {
   enum class Kind : unsigned char {
@@ -100,9 +108,9 @@ class Flusher {
   /// to a tail of the topic can come from it any more. Never, while it stands still in mid-claim.
   void share(std::shared_ptr<ServedTopic> topic, std::function<void()> done);
   /// Removes the segments of a partition that end at `first_kept` or before it (retention's choice,
-  /// or that of a trim), never the last. Asked twice, it removes no more.
+  /// or that of a trim), never the last; `done` with what went. Asked twice, it removes no more.
   void retire(std::shared_ptr<ServedTopic> topic, std::uint32_t partition,
-              std::uint64_t first_kept);
+              std::uint64_t first_kept, std::function<void(SegmentRemoval)> done);
   /// The partition's newest segment is gone from the disk: the log goes on in a new one. `done`
   /// when that is under way.
   void leave_segment(std::shared_ptr<ServedTopic> topic, std::uint32_t partition,

@@ -322,22 +322,21 @@ void LogFlush::publish_segments() {
   topic_.segments(partition_).assign(std::move(segments));
 }
 
-void LogFlush::retire(std::uint64_t first_kept) {
+SegmentRemoval LogFlush::retire(std::uint64_t first_kept) {
   const std::vector<log::SegmentInfo> segments = log_.segments();
   std::size_t count = 0;
   while (count + 1 < segments.size() && segments[count].end.offset <= first_kept) ++count;
-  if (count == 0) return;
+  if (count == 0) return {};
   // Before the file goes: whoever asks for less is told that it is gone.
   board_.first_offset.store(segments[count].first.offset, std::memory_order::release);
   topic_.segments(partition_)
       .assign({segments.begin() + static_cast<std::ptrdiff_t>(count), segments.end()});
-  const int result = log_.retire(count, false);
-  if (result < 0) {
-    events_.say(Severity::warning, "segment_not_removed",
-                {{"error", std::generic_category().message(-result)},
-                 {"path", path_of(log_.segments().front().name)}});
-  }
+  SegmentRemoval removal{.error = log_.retire(count, false)};
   publish_segments();
+  removal.segments = segments.size() - segments_shown_;
+  for (std::size_t i = 0; i < removal.segments; ++i) removal.bytes += segments[i].file_bytes;
+  if (removal.error < 0) removal.path = path_of(segments[removal.segments].name);
+  return removal;
 }
 
 void LogFlush::leave_segment() {

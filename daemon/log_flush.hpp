@@ -89,8 +89,8 @@ class LogFlush {
   /// The file of the newest segment is not there any more: the log goes on in a new one, from the
   /// durable end on. At once, or as soon as nothing is under way.
   void leave_segment();
-  /// Removes the segments in front of `first_kept`.
-  void retire(std::uint64_t first_kept);
+  /// Removes the segments in front of `first_kept`, up to the first that cannot be removed.
+  SegmentRemoval retire(std::uint64_t first_kept);
 
  private:
   bool syncs_at_once() const noexcept;

@@ -117,8 +117,8 @@ class PartitionDuty {
     if (log_) log_->leave_segment();
   }
   /// Removes the segments of the log that lie before `first_kept`.
-  void retire_segments(std::uint64_t first_kept) {
-    if (log_) log_->retire(first_kept);
+  SegmentRemoval retire_segments(std::uint64_t first_kept) {
+    return log_ ? log_->retire(first_kept) : SegmentRemoval{};
   }
 
  private:

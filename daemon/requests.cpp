@@ -341,10 +341,10 @@ void Requests::handle(Asker session, const control::TrimTopic& asked, const Answ
   const auto topic = registry_.get(asked.name);
   demand(*session, Right::administer, *topic);
   demand_served(*topic);
-  // Who is answered finds the files gone.
-  parts_.flusher.answer([post = parts_.post, answer, trimmed = trim(parts_, *topic, asked)] {
-    post([answer, trimmed] { answer(trimmed); });
-  });
+  trim(parts_, *topic, asked,
+       [answer](const control::TopicTrimmed& trimmed, const std::optional<Error>& refused) {
+         refused ? answer.refuse(*refused) : answer(trimmed);
+       });
 }
 
 }  // namespace ringway::daemon

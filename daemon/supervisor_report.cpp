@@ -61,7 +61,7 @@ std::vector<control::StatusTrouble> Supervisor::troubles(OfPartitions of_partiti
          .text = fmt::format("{} is the log of a topic that the catalog does not have; {}",
                              directory.string(), kFixOfLogWithoutTopic)});
   }
-  all.insert(all.end(), retention_.held().begin(), retention_.held().end());
+  std::ranges::move(retention_.troubles(), std::back_inserter(all));
   std::ranges::move(registry_.waiting(), std::back_inserter(all));
   if (auto silent = keepsakes_.trouble()) all.push_back(std::move(*silent));
   all.insert(all.end(), failed_chores_.begin(), failed_chores_.end());

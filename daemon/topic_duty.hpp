@@ -30,8 +30,8 @@ class TopicDuty {
   void release(std::uint64_t handle, Released done);
   /// `done`, now or in a later round, when no exclusive producer stores to a tail any more.
   void share(std::function<void()> done);
-  void retire(std::uint32_t partition, std::uint64_t first_kept) {
-    partitions_[partition]->retire_segments(first_kept);
+  SegmentRemoval retire(std::uint32_t partition, std::uint64_t first_kept) {
+    return partitions_[partition]->retire_segments(first_kept);
   }
   void leave_segment(std::uint32_t partition) { partitions_[partition]->leave_segment(); }
 

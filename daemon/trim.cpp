@@ -3,10 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <memory>
+#include <system_error>
+#include <utility>
+#include <vector>
 
 #include "control/channel.hpp"
+#include "control/quantity.hpp"
 #include "log/trim.hpp"
-#include "ringway/error.hpp"
 
 namespace ringway::daemon {
 namespace {
@@ -53,11 +57,8 @@ void demand_one_message(const Topic& topic, const control::TopicTrimmed& trimmed
               "install the supervisor's version of ringway, or trim each partition (-p)");
 }
 
-}  // namespace
-
-control::TopicTrimmed trim(const SupervisorParts& parts, const Topic& topic,
-                           const control::TrimTopic& asked) {
-  demand_log(topic, asked);
+/// Pure. What is to go, by each partition's segments and cursors.
+control::TopicTrimmed decide(const Topic& topic, const control::TrimTopic& asked) {
   log::TrimLimit limit;
   if (asked.before_offset) limit.offset = *asked.before_offset;
   if (asked.before_time_ns) limit.time_ns = *asked.before_time_ns;
@@ -85,16 +86,72 @@ control::TopicTrimmed trim(const SupervisorParts& parts, const Topic& topic,
     trimmed.partitions.push_back(std::move(one));
   }
   if (end < all && !asked.partition) trimmed.next = end;
-  demand_one_message(topic, trimmed);
-  for (const control::TrimmedPartition& one : trimmed.partitions) {
-    if (one.segments == 0 || asked.dry_run) continue;
-    parts.log.info("log_trimmed", {{"topic", topic.row.name},
-                                   {"partition", one.partition},
-                                   {"segments", one.segments},
-                                   {"first_offset", one.first_offset}});
-    parts.flusher.retire(topic.served, one.partition, one.first_offset);
-  }
   return trimmed;
+}
+
+/// Puts what went in the place of what was to go, and says so. The first file that stays is an
+/// error.
+std::optional<Error> settle(const EventLog& log, const ServedTopic& topic,
+                            control::TopicTrimmed& trimmed,
+                            const std::vector<SegmentRemoval>& removals) {
+  const SegmentRemoval* refused = nullptr;
+  std::uint64_t gone = 0;
+  for (std::size_t i = 0; i < removals.size(); ++i) {
+    control::TrimmedPartition& one = trimmed.partitions[i];
+    const SegmentRemoval& removal = removals[i];
+    one.segments = removal.segments;
+    one.bytes = removal.bytes;
+    one.first_offset =
+        topic.view(one.partition).board().first_offset.load(std::memory_order::acquire);
+    gone += removal.segments;
+    if (removal.segments != 0) {
+      log.info("log_trimmed", {{"topic", topic.name()},
+                               {"partition", one.partition},
+                               {"segments", one.segments},
+                               {"first_offset", one.first_offset}});
+    }
+    if (removal.error == 0) continue;
+    log.warning("segment_not_removed",
+                {{"topic", topic.name()},
+                 {"partition", one.partition},
+                 {"error", std::generic_category().message(-removal.error)},
+                 {"path", removal.path}});
+    if (refused == nullptr) refused = &removal;
+  }
+  if (refused == nullptr) return std::nullopt;
+  return Error(ErrorCode::failed, refused->path,
+               fmt::format("cannot be removed, nor what is behind it: {}; {} of topic '{}' gone",
+                           std::generic_category().message(-refused->error),
+                           gone == 1 ? "1 segment is" : control::counted(gone, "segment") + " are",
+                           topic.name()),
+               "make it removable (the directory's mode, lsattr, a read-only mount), and trim "
+               "again");
+}
+
+}  // namespace
+
+void trim(const SupervisorParts& parts, const Topic& topic, const control::TrimTopic& asked,
+          std::function<void(const control::TopicTrimmed&, const std::optional<Error>&)> done) {
+  demand_log(topic, asked);
+  control::TopicTrimmed trimmed = decide(topic, asked);
+  demand_one_message(topic, trimmed);
+  if (asked.dry_run) return done(trimmed, std::nullopt);
+  const auto removals = std::make_shared<std::vector<SegmentRemoval>>(trimmed.partitions.size());
+  for (std::size_t i = 0; i < removals->size(); ++i) {
+    const control::TrimmedPartition& one = trimmed.partitions[i];
+    if (one.segments == 0) continue;
+    parts.flusher.retire(
+        topic.served, one.partition, one.first_offset,
+        [removals, i](SegmentRemoval removal) { (*removals)[i] = std::move(removal); });
+  }
+  // The flusher does one after the other: then it has done them all.
+  parts.flusher.answer([&log = parts.log, post = parts.post, served = topic.served, removals,
+                        trimmed = std::move(trimmed), done = std::move(done)] {
+    post([&log, served, removals, trimmed, done]() mutable {
+      const std::optional<Error> refused = settle(log, *served, trimmed, *removals);
+      done(trimmed, refused);
+    });
+  });
 }
 
 }  // namespace ringway::daemon

@@ -66,6 +66,8 @@ std::string_view to_string(TroubleKind kind) noexcept {
       return "segment_damaged";
     case TroubleKind::segment_missing:
       return "segment_missing";
+    case TroubleKind::segment_not_removed:
+      return "segment_not_removed";
     case TroubleKind::log_without_topic:
       return "log_without_topic";
     case TroubleKind::disk_short:

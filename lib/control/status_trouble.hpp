@@ -19,6 +19,7 @@ enum class TroubleKind : std::uint8_t {
   ring_replacement_waits,
   segment_damaged,    ///< a file, or blocks within it, that consumers do not get
   segment_missing,    ///< a file that is not there any more
+  segment_not_removed,  ///< retention's choice, but it cannot be removed
   log_without_topic,  ///< the catalog does not know it
   disk_short,         ///< less than disk.keep_free, and nothing may be removed
   retention_held,     ///< by a named cursor, while the disk is short

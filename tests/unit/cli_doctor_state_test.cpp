@@ -30,6 +30,11 @@ TEST_CASE("doctor: nobody serves, or not all is well", "[cli]") {
   CHECK_THAT(mended[1].fix, Catch::StartsWith("ringway topic alter 'a b' --ring 64KiB "));
   CHECK_THAT(mended[2].fix, Catch::StartsWith("ringway topic describe d"));
   CHECK_THAT(mended[3].fix, Catch::StartsWith("ringway cursor list d "));
+  nlohmann::json kept = of_topic("d", "segment_not_removed");
+  kept["path"] = "/var/lib/ring way/0.log";
+  host.status["troubles"] = nlohmann::json::array({kept});
+  CHECK_THAT(only(check_service(host)).fix,
+             Catch::StartsWith("lsattr '/var/lib/ring way/0.log'; "));
   host.unit = {"ringwayd@lab.service", false};
   host.status["troubles"] = {
       of_topic("a b", "segment_missing"),

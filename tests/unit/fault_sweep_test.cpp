@@ -225,7 +225,8 @@ TEST_CASE("sweep: any file call fails until further notice: it shows, is borne, 
   CHECK(sweep(call, error, true, when_disk_fails) > 1);
 }
 
-TEST_CASE("sweep: a segment that cannot be removed is told, and goes the next time", "[fault]") {
+TEST_CASE("sweep: a segment that cannot be removed is told, stays, and goes the next time",
+          "[fault]") {
   const int error = GENERATE(EIO, ENOSPC);
   Bench bench(1);
   work(bench, kRounds);
@@ -233,16 +234,25 @@ TEST_CASE("sweep: a segment that cannot be removed is told, and goes the next ti
   const auto segments = [&] { return bench.topic->segments(0).snapshot(); };
   const std::size_t before = segments().size();
   REQUIRE(before >= 3);
-  const std::uint64_t second = segments()[1].first.offset;
-  bench.disk.fail(Call::remove, 1, error, true);
-  bench.duty->retire_segments(second);
-  CHECK(bench.says("segment_not_removed"));
-  CHECK(bench.says(segments().front().name));
-  CHECK(segments().size() == before);
-  CHECK(bench.hold() == Hold::none);
-  bench.disk.heal();
-  bench.duty->retire_segments(second);
+  const log::SegmentInfo first = segments()[0], second = segments()[1];
+  const std::uint64_t third = segments()[2].first.offset;
+  bench.disk.fail(Call::remove, 2, error, true);
+  const auto refused = bench.duty->retire_segments(third);
+  CHECK(refused.segments == 1);
+  CHECK(refused.bytes == first.file_bytes);
+  CHECK(refused.error == -error);
+  CHECK_THAT(refused.path, Catch::EndsWith(second.name));
   CHECK(segments().size() == before - 1);
+  CHECK(bench.hold() == Hold::none);
+  const auto again = bench.duty->retire_segments(third);
+  CHECK(again.segments == 0);
+  CHECK(again.error == -error);
+  bench.disk.heal();
+  const auto gone = bench.duty->retire_segments(third);
+  CHECK(gone.segments == 1);
+  CHECK(gone.error == 0);
+  CHECK(gone.path.empty());
+  CHECK(segments().size() == before - 2);
   work(bench, 5);
   settle(bench);
   CHECK(bench.durable == bench.published);

@@ -80,6 +80,9 @@ std::string remedy_of_topic(const Facts& facts, const StatusTrouble& trouble) {
     case TroubleKind::disk_error:
       return control::typed("ringway topic alter", {trouble.topic}, "--when-disk-fails memory") +
              "  # until it is mended";
+    case TroubleKind::segment_not_removed:
+      return fmt::format("lsattr {0}; ls -ld {0}; findmnt -T {0}  # why it cannot be removed",
+                         control::shell_quoted(trouble.path));
     case TroubleKind::retention_held:
       return control::typed("ringway cursor list", {trouble.topic}) +
              "  # what nobody needs: ringway cursor delete";
