@@ -18,8 +18,9 @@ constexpr int kBusyTimeoutMs = 5000;
 /// Emptied into the database behind half of its space, so that a large change fits behind that.
 constexpr off_t kJournalBytes = 1024 * 1024;
 constexpr int kCheckpointPages = 128;
-/// In such steps the database grows, and this much of it is always ahead.
-constexpr int kGrowthBytes = 1024 * 1024;
+/// In such steps the database grows, and this much of it is always ahead: all of a checkpoint's
+/// pages may be new ones.
+constexpr int kGrowthBytes = kCheckpointPages * 4096;
 constexpr off_t kJournalHeaderBytes = 32;
 
 [[noreturn]] void refuse(sqlite3* database, const std::string& thing, int result) {

@@ -47,8 +47,8 @@ class Database {
   Database& operator=(const Database&) = delete;
   ~Database();
 
-  /// Gives the write-ahead journal its disk space now and for good, and the database a MiB to grow
-  /// into, so that small changes go through when the disk is full. The journal must be in use.
+  /// Gives the write-ahead journal its disk space now and for good, and the database half a MiB to
+  /// grow into, so that small changes go through when the disk is full. The journal must be in use.
   /// Without effect on a disk that is full now. Again when the database has grown.
   void reserve_space() noexcept;
 
