@@ -56,8 +56,4 @@ std::string usual_state_dir(const std::string& runtime_dir) {
   }
 }
 
-std::string state_dir_at(const BusPlaces& places) {
-  return places.state_dir.empty() ? usual_state_dir(places.runtime_dir) : places.state_dir;
-}
-
 }  // namespace ringway::cli

@@ -23,7 +23,5 @@ BusPlaces bus_places(const Common& common, const nlohmann::json& said);
 /// Where the state directory of the bus with its sockets in `runtime_dir` is, if nobody says so:
 /// where its unit has it, else where ringwayd itself looks; "" where there is none.
 std::string usual_state_dir(const std::string& runtime_dir);
-/// What was said of it, else the usual one.
-std::string state_dir_at(const BusPlaces& places);
 
 }  // namespace ringway::cli

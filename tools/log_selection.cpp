@@ -38,15 +38,15 @@ void add_log_options(CLI::App& verb, LogOptions& options) {
   add_partitions(verb, options.partitions, "Only these partitions; repeatable, or with commas");
   verb.add_option(
           "--state-dir", options.state_dir,
-          "State directory of the supervisor (default: as the bus says; where nobody serves, that "
-          "of its unit, $XDG_STATE_HOME/ringway, ~/.local/state/ringway, or /var/lib/ringway)")
+          "State directory of the supervisor (default: as the bus says; where nobody serves, "
+          "$XDG_STATE_HOME/ringway, ~/.local/state/ringway, or /var/lib/ringway)")
       ->type_name("DIR");
 }
 
 LogSelection select_logs(const LogOptions& options, const Common& common,
                          const std::function<void(const std::string& directory)>& found) {
   const BusPlaces places = bus_places(common);
-  StateDirectory state(options.state_dir.empty() ? state_dir_at(places) : options.state_dir);
+  StateDirectory state(options.state_dir.empty() ? places.state_dir : options.state_dir);
   if (options.state_dir.empty() && places.state_dir.empty() && names_a_bus(common)) {
     note(fmt::format("nobody at {} says where its state is: looking into {}", socket_path(common),
                      state.path().string()));

@@ -91,7 +91,8 @@ Subject subject_of(const BundleOptions& options, const Common& common,
   }
   const BusPlaces places = bus_places(common);
   subject.runtime_dir = places.runtime_dir;
-  subject.state_dir = options.state_dir.empty() ? state_dir_at(places) : options.state_dir;
+  subject.state_dir = options.state_dir.empty() ? places.state_dir : options.state_dir;
+  if (subject.state_dir.empty()) subject.state_dir = usual_state_dir(places.runtime_dir);
   try {
     Bus bus = connect(hastened(common));
     const nlohmann::json said = Administration(bus).status();

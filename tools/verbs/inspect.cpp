@@ -122,7 +122,7 @@ struct OnDisk {
 std::optional<OnDisk> on_disk(const InspectOptions& options, const std::string& uuid,
                               const Common& common) {
   try {
-    StateDirectory state(options.state_dir.empty() ? state_dir_at(bus_places(common))
+    StateDirectory state(options.state_dir.empty() ? bus_places(common).state_dir
                                                    : options.state_dir);
     CatalogTopic topic = state.topic(uuid);
     auto cursors = state.cursors(topic);
