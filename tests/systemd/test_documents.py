@@ -105,7 +105,7 @@ SAYS = {
         r'(?m)^0\.\d+ s$[^$]*^\d{2,}$',
     "ringway doctor --output json | jq -r '.findings[] | select(.fix) | .fix'": r'\w+ ',
     'journalctl -u ringwayd -p warning': r'ringwayd',
-    'kill -CONT N': r'\AS',
+    'kill -CONT N': r'\A[RSD]',
     'kill -9 N': r'137\n\Z',
     'ringway log verify ticks': r'(?m)(^ +\d +.* ok\n){4}',
     'ringway log repair ticks --dry-run': r'nothing to repair\n',
